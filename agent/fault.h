@@ -1,0 +1,35 @@
+/*
+ * Numbered fault points: in builds with MAILVIGIL_FAULTS the environment variable
+ * MAILVIGIL_FAULT=N[:K] kills the process (SIGKILL, as a crash would) when fault point N is passed
+ * for the K-th time (default 1). In other builds nothing is compiled in. Every step of the way of a
+ * message has one, in order; tests/system/ kills at each.
+ */
+#ifndef AGENT_FAULT_H
+#define AGENT_FAULT_H
+
+enum fault {
+    FAULT_FOLDER_OPENED = 1, /* EXAMINE answered, before the ledger hears of it */
+    FAULT_FOLDER_NOTED, /* the baseline is committed */
+    FAULT_CAPTURE_BEGIN, /* first octets of a message arrived */
+    FAULT_CAPTURE_END, /* all octets arrived, nothing is stored */
+    FAULT_SPOOL_WRITTEN, /* written to the segment, not synced */
+    FAULT_SPOOL_SYNCED, /* synced, not committed */
+    FAULT_CAPTURE_COMMITTED, /* committed, nobody knows */
+    FAULT_DELIVER_CHOSEN, /* pending copies read, no intent */
+    FAULT_INTENT_COMMITTED, /* nothing sent */
+    FAULT_APPEND_BEGUN, /* a part of the literals is sent */
+    FAULT_APPEND_SENT, /* all is sent, no reply read */
+    FAULT_APPEND_ANSWERED, /* the server said OK, nothing is recorded */
+    FAULT_DELIVERY_COMMITTED, /* recorded; the segment still stands */
+    FAULT_SEGMENT_REMOVED,
+    FAULT_RECOVERY_SEARCHED, /* after a restart: the target was searched, nothing recorded */
+    FAULT_LAST = FAULT_RECOVERY_SEARCHED,
+};
+
+#ifdef MAILVIGIL_FAULTS
+void fault_point(enum fault fault);
+#else
+#define fault_point(fault) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,236 @@
+/*
+ * The ledger and the spool: what was seen, captured and delivered, and the originals until then.
+ * DESIGN section 6.
+ *
+ * One thread (worker.h) owns SQLite (ledger.db, WAL, synchronous=FULL) and the spool's files, and
+ * groups what is queued into one transaction with one fsync of the spool before it. Functions here
+ * are called on the loop, return at once, and call `done` on the loop after the commit. What done
+ * tells is durable. When the disk is full or fails, the batch is rolled back whole and tried again
+ * (nothing is told as done meanwhile); ledger_is_stuck() says since when and why; capture stops by
+ * itself as its callbacks do not come.
+ *
+ * The state directory is 0700 and is locked by the running agent (ledger.lock).
+ * Every message since the baseline has a state. Messages that were wanted have a row; all others
+ * are kept as spans of UIDs with one state, merged as they grow.
+ *
+ * Hash chain: table chain(seq, at, kind, body, hash), hash = SHA-256(previous hash, seq, at, kind,
+ * body). Recorded: opening with the digest of the rules, baselines, UIDVALIDITY changes, captured,
+ * delivered, duplicates, exempt, vanished, failed, every one; not-wanted messages as one summary
+ * record a folder and hour, and at the close.
+ */
+#ifndef AGENT_LEDGER_H
+#define AGENT_LEDGER_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#define LEDGER_SCHEMA 1
+
+struct ledger;
+
+struct ledger_options {
+    const char *state_dir;
+    const char *instance;
+    const char *rules_digest; /* hex SHA-256 of what the rules say */
+    uint64_t segment_max; /* octets of one spool segment; 0: 64 MiB */
+    uint64_t buffer_high; /* octets on their way to the disk before ledger_is_full(); 0: 8 MiB */
+};
+
+enum ledger_open_error {
+    LEDGER_OPENED,
+    LEDGER_IN_USE, /* by a running agent (its pid is in *why) */
+    LEDGER_OTHER_INSTANCE,
+    LEDGER_NEWER_VERSION,
+    LEDGER_DAMAGED,
+    LEDGER_SYSTEM, /* permissions, disk */
+};
+
+/* Creates state_dir's contents (ledger.db, spool/, instance.key of 32 random octets, 0600) at first
+ * use; recovers after a crash. *why (caller frees) says what is wrong and what to do. */
+enum ledger_open_error ledger_open(struct event_base *base, const struct ledger_options *options,
+                                   struct ledger **ledger, char **why);
+/* Finishes what is queued, calls all done, closes. */
+void ledger_close(struct ledger *ledger);
+const unsigned char *ledger_key(const struct ledger *ledger); /* 32 octets */
+/* NULL: all is well. Else why the ledger cannot commit, since *since. */
+const char *ledger_is_stuck(const struct ledger *ledger, time_t *since);
+
+/* ---- folders ---- */
+
+struct ledger_folder {
+    int64_t id;
+    bool first_sight; /* of this account's folder of that name, with any UIDVALIDITY */
+    bool validity_changed; /* seen before under another UIDVALIDITY: resolve by content */
+    uint32_t previous_validity;
+    uint32_t seen_through; /* every UID up to it has a state */
+    uint64_t modseq; /* as last noted, 0: none */
+    time_t baseline_at; /* when the account was first seen; what is older came before us */
+    uint32_t *retry; /* UIDs in state unfetched, ascending; borrowed for the call */
+    size_t n_retry;
+};
+typedef void ledger_folder_done(void *arg, const struct ledger_folder *folder);
+
+/*
+ * At every EXAMINE. New folders get a baseline: all UIDs below uidnext are before it, except that
+ * a folder which is new while the account is not (created later, renamed) and one whose
+ * UIDVALIDITY changed start with seen_through = 0: their messages are looked at one by one, and
+ * the watch takes those with an INTERNALDATE before baseline_at as before the baseline.
+ * account_baseline: true while the account's first listing is being worked through.
+ */
+void ledger_folder_open(struct ledger *ledger, const char *account, const char *folder,
+                        uint32_t uidvalidity, uint32_t uidnext, bool account_baseline,
+                        ledger_folder_done *done, void *arg);
+/* Whether the account was baselined before (its first listing was finished). */
+void ledger_account_open(struct ledger *ledger, const char *account,
+                         void (*done)(void *arg, bool known, time_t baseline_at), void *arg);
+void ledger_account_baselined(struct ledger *ledger, const char *account);
+void ledger_modseq(struct ledger *ledger, int64_t folder, uint64_t modseq);
+
+enum uid_state {
+    UID_BEFORE_BASELINE,
+    UID_NOT_WANTED,
+    UID_EXEMPT,
+    UID_OWN_COPY, /* a copy of ours, proven */
+    UID_DRAFT, /* \Draft: not mail (yet) */
+    UID_CAPTURED, /* has a message row; delivered when all its copies are */
+    UID_DUPLICATE, /* has a message row that names the other */
+    UID_VANISHED, /* proven by EXPUNGE or VANISHED */
+    UID_VANISHED_INFERRED, /* a gap in the UIDs below what is there */
+    UID_UNFETCHED, /* announced, but its server does not give it (yet): tried again */
+    UID_FAILED, /* given up, with reason */
+};
+const char *uid_state_text(enum uid_state state); /* "not wanted" ... as DESIGN has them */
+
+/* UIDs first to last have that state, and so all up to last have one: seen_through = last if that
+ * is more. reason may be NULL. */
+void ledger_note(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t last,
+                 enum uid_state state, const char *reason);
+
+/* ---- capture ---- */
+
+/*
+ * An original on its way into the spool. Octets are copied; small ones wait in memory for the next
+ * batch, big ones go to a segment of their own while they come. While ledger_is_full() the caller
+ * should stop feeding; on_room (set once) is called on the loop when there is room again.
+ */
+struct spool_entry;
+struct spool_entry *spool_entry_new(struct ledger *ledger);
+void spool_entry_write(struct spool_entry *entry, const void *data, size_t len);
+uint64_t spool_entry_size(const struct spool_entry *entry);
+void spool_entry_abort(struct spool_entry *entry); /* forgets all of it */
+bool ledger_is_full(const struct ledger *ledger);
+void ledger_on_room(struct ledger *ledger, void (*on_room)(void *arg), void *arg);
+
+struct ledger_new_copy {
+    const char *target;
+    const char *monitor_id;
+    const char *plan; /* plan.h: what the copy will say; opaque here */
+    time_t hold_until; /* wait so long for counterparts of an internal message; 0: at once */
+};
+
+struct ledger_capture {
+    int64_t folder;
+    uint32_t uid;
+    time_t internaldate;
+    int internaldate_zone;
+    uint32_t header_len; /* octets of the header section with its empty line */
+    unsigned char sha256[32]; /* of the original */
+    unsigned char body_sha256[32]; /* of its octets behind the header */
+    bool has_sameness; /* internal: join with its counterparts */
+    unsigned char sameness[32];
+    const char *monitor_id; /* that the message carries, or NULL */
+    const struct ledger_new_copy *copies;
+    size_t n_copies;
+};
+
+enum capture_outcome {
+    CAPTURE_STORED,
+    CAPTURE_DUPLICATE, /* same octets in the same account: moved or copied between folders */
+    CAPTURE_JOINED, /* internal counterpart: all its copies exist already (plans were joined, or it
+                       came too late and is recorded as duplicate) */
+    CAPTURE_OWN_COPY, /* monitor_id and body_sha256 are those of a delivered copy */
+};
+/* plan.h's join: a new string that says what both say. Called on the ledger's thread. */
+typedef char *ledger_plan_join(const char *first, const char *second);
+void ledger_set_plan_join(struct ledger *ledger, ledger_plan_join *join);
+
+/* Takes the entry. Advances seen_through to uid. Clears uid from the retry list. */
+void ledger_capture(struct ledger *ledger, const struct ledger_capture *capture,
+                    struct spool_entry *entry,
+                    void (*done)(void *arg, enum capture_outcome outcome), void *arg);
+
+/* ---- delivery ---- */
+
+struct ledger_copy {
+    int64_t id, message;
+    char *target, *monitor_id, *plan;
+    char *account, *folder; /* of the source */
+    uint32_t uidvalidity, uid;
+    time_t internaldate, captured;
+    int internaldate_zone;
+    uint64_t size; /* of the original */
+    uint32_t header_len;
+    unsigned char sha256[32];
+    uint64_t spool_segment, spool_offset;
+    unsigned attempts;
+    /* only for copies with an intent */
+    bool intent;
+    char *target_folder;
+    uint32_t target_uidvalidity, target_uidnext;
+};
+/* copies live until the call returns; take = true in *keep hands the array to the callee, who frees
+ * it with ledger_copies_free(). next_due: when the next held or delayed copy is due, 0: none. */
+typedef void ledger_pending_done(void *arg, struct ledger_copy *copies, size_t n, time_t next_due,
+                                 bool *keep);
+/* Copies of that target that are due at `now`, oldest first; those with an intent (left by a crash
+ * or a lost connection) come first and must be looked for before they are sent. */
+void ledger_pending(struct ledger *ledger, const char *target, time_t now, size_t limit,
+                    ledger_pending_done *done, void *arg);
+void ledger_copies_free(struct ledger_copy *copies, size_t n);
+
+typedef void ledger_done(void *arg);
+/* Committed before APPEND is sent. */
+void ledger_intent(struct ledger *ledger, const int64_t *copies, size_t n, const char *target_folder,
+                   uint32_t uidvalidity, uint32_t uidnext, ledger_done *done, void *arg);
+struct ledger_delivery {
+    int64_t copy;
+    uint32_t uidvalidity, uid; /* 0: the server did not tell */
+    unsigned char body_sha256[32]; /* of the copy's octets behind its header */
+};
+void ledger_delivered(struct ledger *ledger, const struct ledger_delivery *deliveries, size_t n,
+                      ledger_done *done, void *arg);
+/* The copy was surely not stored: tried again not before retry_at; 0: given up, kept and shown. */
+void ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reason, time_t retry_at,
+                          ledger_done *done, void *arg);
+
+/*
+ * Octets of an original from the spool, read by a thread of its own, so that a slow disk delays
+ * nobody else. data NULL: the spool is damaged there, *why says how (the whole record's checksum is
+ * proven by spool_verify() at capture and by verify, not here).
+ */
+typedef void spool_read_done(void *arg, const void *data, size_t len, const char *why);
+void spool_read(struct ledger *ledger, uint64_t segment, uint64_t offset, size_t len,
+                spool_read_done *done, void *arg);
+
+/* ---- figures ---- */
+
+struct ledger_figures {
+    uint64_t pending, intents, failed_copies, held;
+    uint64_t spool_bytes, spool_segments;
+    time_t oldest_pending; /* when it was captured, 0: none */
+    uint64_t states[16]; /* by enum uid_state: how many messages */
+    uint64_t delivered; /* copies */
+};
+struct ledger_target_figures {
+    const char *target;
+    uint64_t pending, failed, delivered;
+    time_t oldest_pending;
+};
+typedef void ledger_figures_done(void *arg, const struct ledger_figures *figures,
+                                 const struct ledger_target_figures *targets, size_t n_targets);
+void ledger_figures(struct ledger *ledger, ledger_figures_done *done, void *arg);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * Getting a secret when it is needed: from a file, or from a command that runs as a child process
+ * under the event loop with a time limit (SECRET_COMMAND_TIMEOUT). Values are wiped after use.
+ * A file's first line counts; a final CR LF or LF is not part of it; empty, over SECRET_MAX octets
+ * or with NUL: refused. A file that group or others can read is refused (also
+ * $CREDENTIALS_DIRECTORY of systemd: a relative name that starts with "credential:" is looked up
+ * there).
+ */
+#ifndef AGENT_SECRET_H
+#define AGENT_SECRET_H
+
+#include <event2/event.h>
+
+#include "agent/config.h"
+
+#define SECRET_MAX 65536
+#define SECRET_COMMAND_TIMEOUT 30
+
+struct secret_request;
+/* Exactly one of secret and why is not NULL; both are borrowed and secret is wiped afterwards.
+ * Never called from inside secret_get(). */
+typedef void secret_done(void *arg, const char *secret, const char *why);
+struct secret_request *secret_get(struct event_base *base, const struct secret_source *source,
+                                  secret_done *done, void *arg);
+/* Forgets the request (kills its child); done is not called. */
+void secret_cancel(struct secret_request *request);
+/* Check only: can the file be read, are its permissions right. NULL: well; else why (caller frees). */
+char *secret_check(const struct secret_source *source);
+
+#endif
