@@ -1,0 +1,139 @@
+#include "agent/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void json_begin(struct json *json, FILE *out)
+{
+    memset(json, 0, sizeof(*json));
+    json->out = out;
+}
+
+/* How many octets of a well-formed UTF-8 sequence (RFC 3629) start here; 0: none. */
+static size_t utf8_length(const unsigned char *s)
+{
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] >= 0xc2 && s[0] <= 0xdf)
+        return (s[1] & 0xc0) == 0x80 ? 2 : 0;
+    if (s[0] >= 0xe0 && s[0] <= 0xef) {
+        if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80)
+            return 0;
+        if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))
+            return 0;
+        return 3;
+    }
+    if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+        if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80)
+            return 0;
+        if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+            return 0;
+        return 4;
+    }
+    return 0;
+}
+
+static void write_string(FILE *out, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    fputc('"', out);
+    while (*s != '\0') {
+        size_t n = utf8_length(s);
+        if (n == 0) {
+            fputs("\\ufffd", out);
+            n = 1;
+        } else if (*s == '"' || *s == '\\') {
+            fprintf(out, "\\%c", *s);
+        } else if (*s < 0x20 || *s == 0x7f) {
+            fprintf(out, "\\u%04x", *s);
+        } else {
+            fwrite(s, 1, n, out);
+        }
+        s += n;
+    }
+    fputc('"', out);
+}
+
+static void member(struct json *json, const char *key)
+{
+    if (json->filled[json->depth])
+        fputc(',', json->out);
+    json->filled[json->depth] = true;
+    if (key != NULL) {
+        write_string(json->out, key);
+        fputc(':', json->out);
+    }
+}
+
+static void enter(struct json *json, const char *key, char bracket)
+{
+    member(json, key);
+    fputc(bracket, json->out);
+    if (json->depth < JSON_DEPTH_MAX - 1)
+        json->depth++;
+    json->filled[json->depth] = false;
+}
+
+static void leave(struct json *json, char bracket)
+{
+    if (json->depth > 0)
+        json->depth--;
+    fputc(bracket, json->out);
+    if (json->depth == 0)
+        fputc('\n', json->out);
+}
+
+void json_object(struct json *json, const char *key)
+{
+    enter(json, key, '{');
+}
+
+void json_array(struct json *json, const char *key)
+{
+    enter(json, key, '[');
+}
+
+void json_object_end(struct json *json)
+{
+    leave(json, '}');
+}
+
+void json_array_end(struct json *json)
+{
+    leave(json, ']');
+}
+
+void json_string(struct json *json, const char *key, const char *value)
+{
+    member(json, key);
+    if (value == NULL)
+        fputs("null", json->out);
+    else
+        write_string(json->out, value);
+}
+
+void json_number(struct json *json, const char *key, int64_t value)
+{
+    member(json, key);
+    fprintf(json->out, "%" PRId64, value);
+}
+
+void json_bool(struct json *json, const char *key, bool value)
+{
+    member(json, key);
+    fputs(value ? "true" : "false", json->out);
+}
+
+void json_time(struct json *json, const char *key, time_t value)
+{
+    char text[32];
+    struct tm tm;
+
+    if (value == 0 || gmtime_r(&value, &tm) == NULL) {
+        json_string(json, key, NULL);
+        return;
+    }
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    json_string(json, key, text);
+}
