@@ -8,6 +8,10 @@
  * A body literal is one that follows BODY[...], BODY[...]<n>, RFC822, RFC822.TEXT, RFC822.HEADER
  * or BINARY[...] in an untagged FETCH response at list depth 1, outside quoted strings.
  *
+ * Lines of human text (tagged, "+", untagged OK, NO, BAD, BYE, PREAUTH) have no literals, strings
+ * or depth: "A1 NO no such folder {5}" is one whole line. In other lines "{n}" is a literal where
+ * a value may begin, and only at the end of a line.
+ *
  * Limits, all checked before anything is stored: see below. A limit that is passed breaks the
  * frame for good (FRAMING_BROKEN with a reason): the session must end.
  * Literals: "{n}", "{n+}", and "~{n}" (RFC 3516); n up to 2^63-1 is read, a unit literal above
@@ -23,7 +27,9 @@
 #include <stdint.h>
 
 #define FRAMING_UNIT_MAX (1024 * 1024) /* octets of one unit with its non-body literals */
-#define FRAMING_DEPTH_MAX 64 /* nested parentheses and brackets outside strings */
+/* Nested parentheses outside strings, and the brackets of BODY[...]; other brackets may stand in
+ * names that users choose, and do not count. */
+#define FRAMING_DEPTH_MAX 64
 #define FRAMING_LITERALS_MAX 1024 /* literals of one unit */
 
 struct framing;
@@ -53,9 +59,11 @@ enum framing_result framing_feed(struct framing *framing, const unsigned char *d
 void framing_stop(struct framing *framing);
 /* Why it is broken, in words for a log. */
 const char *framing_reason(const struct framing *framing);
-/* Whether octets of an unfinished unit were taken: STARTTLS wants none (CVE-2011-0411's class). */
+/* Whether no octet of an unfinished unit was taken: STARTTLS wants that (CVE-2011-0411's class).
+ * From inside `unit` it is true: that one is finished. */
 bool framing_is_between_units(const struct framing *framing);
-/* Gives back what memory it holds while between units. */
+/* Gives back what memory it holds while between units; from inside `unit` once that has returned.
+ */
 void framing_rest(struct framing *framing);
 
 #endif

@@ -1,0 +1,16 @@
+/*
+ * UTF-8, RFC 3629: one code point at a time, strictly (no overlong forms, no surrogates).
+ */
+#ifndef IMAPCLIENT_UTF8_H
+#define IMAPCLIENT_UTF8_H
+
+#include <stdint.h>
+
+#define UTF8_INVALID UINT32_MAX
+
+/* Reads the code point at *text, which is not at its NUL, and moves behind it. */
+uint32_t utf8_next(const char **text);
+/* Writes a code point, at most four octets, and returns the place behind it. */
+char *utf8_put(char *out, uint32_t point);
+
+#endif
