@@ -1,0 +1,441 @@
+#include "rules/address.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "rules/memory.h"
+
+/* One word, or one address in the making: what goes beyond is dropped and the rest too long. */
+struct candidate {
+    char text[ADDRESS_MAX + 1];
+    size_t len;
+    size_t at;  /* position of the "@" plus 1; 0: none yet */
+    size_t ats; /* how many */
+    bool too_long;
+    bool quoted_last;      /* ends with a quoted string */
+    bool dot_behind_blank; /* ends with a dot that had a blank before it */
+};
+
+/* An element is what stands between separators: a mailbox, if it is well formed. */
+struct parser {
+    struct address_list *list;
+    struct address_list bare; /* of this element, found outside of angle brackets */
+    const char *c, *end;
+    struct candidate candidate;
+    bool in_angle;
+    bool blank;                    /* white space or a comment precedes */
+    bool words;                    /* the element has text that is no address */
+    bool angle;                    /* the element had an address in angle brackets */
+    bool open_comment, open_quote; /* no closing one follows: they are passed over from here on */
+};
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+bool address_same(const char *a, const char *b)
+{
+    while (*a != '\0' && lower(*a) == lower(*b))
+        a++, b++;
+    return *a == *b;
+}
+
+const char *address_domain(const char *address)
+{
+    const char *at = strrchr(address, '@');
+    return at != NULL ? at + 1 : NULL;
+}
+
+/* Seeded with an address in memory, so that a sender cannot choose colliding recipients. */
+static size_t hash(const struct address_list *list, const char *address)
+{
+    uint64_t h = (uintptr_t)list->slots ^ 0x9e3779b97f4a7c15u;
+    for (; *address != '\0'; address++) {
+        h = (h ^ (unsigned char)lower(*address)) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+    }
+    return (size_t)h;
+}
+
+/* Where the address is, or where it belongs. */
+static uint32_t *find_slot(const struct address_list *list, const char *address)
+{
+    size_t i = hash(list, address) & (list->n_slots - 1);
+    while (list->slots[i] != 0 && !address_same(list->addresses[list->slots[i] - 1], address))
+        i = (i + 1) & (list->n_slots - 1);
+    return &list->slots[i];
+}
+
+static void grow_slots(struct address_list *list)
+{
+    size_t n = list->n_slots == 0 ? 16 : list->n_slots * 2;
+    free(list->slots);
+    list->slots = xcalloc(n, sizeof *list->slots);
+    list->n_slots = n;
+    for (size_t i = 0; i < list->count; i++)
+        *find_slot(list, list->addresses[i]) = (uint32_t)i + 1;
+}
+
+bool address_list_has(const struct address_list *list, const char *address)
+{
+    return list->n_slots > 0 && *find_slot(list, address) != 0;
+}
+
+bool address_list_add(struct address_list *list, const char *address)
+{
+    if (list->count >= ADDRESS_LIST_MAX || address_list_has(list, address))
+        return false;
+    if ((list->count + 1) * 2 > list->n_slots)
+        grow_slots(list);
+    if (list->count == list->room) {
+        list->room = list->room == 0 ? 8 : list->room * 2;
+        list->addresses = xreallocarray(list->addresses, list->room, sizeof *list->addresses);
+    }
+    char *copy = xstrdup(address);
+    char *at = strrchr(copy, '@');
+    for (char *c = at; c != NULL && *c != '\0'; c++)
+        *c = lower(*c);
+    *find_slot(list, copy) = (uint32_t)list->count + 1;
+    list->addresses[list->count++] = copy;
+    return true;
+}
+
+void address_list_clear(struct address_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->addresses[i]);
+    free(list->addresses);
+    free(list->slots);
+    *list = (struct address_list){0};
+}
+
+/* Adds to the list; an address that finds it full is counted. */
+static void take(struct address_list *list, const char *address)
+{
+    if (!address_list_add(list, address) && !address_list_has(list, address))
+        list->skipped++;
+}
+
+static void start_candidate(struct candidate *candidate)
+{
+    candidate->len = candidate->at = candidate->ats = 0;
+    candidate->too_long = candidate->quoted_last = candidate->dot_behind_blank = false;
+}
+
+static void append(struct candidate *candidate, const char *text, size_t len)
+{
+    if (len > ADDRESS_MAX - candidate->len) {
+        candidate->too_long = true;
+        return;
+    }
+    memcpy(candidate->text + candidate->len, text, len);
+    candidate->len += len;
+}
+
+static bool is_atom(char c)
+{
+    return (unsigned char)c > ' ' && c != 0x7f && strchr("()<>[]:;@\\,.\"", c) == NULL;
+}
+
+/* A quoted local part that is a dot-atom loses its quotes. Returns its new length. */
+static size_t unquote(char *local, size_t len)
+{
+    if (len < 3 || local[0] != '"' || local[len - 1] != '"')
+        return len;
+    for (size_t i = 1; i + 1 < len; i++) {
+        bool dot = local[i] == '.' && i > 1 && i + 2 < len && local[i - 1] != '.';
+        if (!dot && !is_atom(local[i]))
+            return len;
+    }
+    memmove(local, local + 1, len - 2);
+    return len - 2;
+}
+
+static bool is_domain(const char *domain)
+{
+    if (*domain == '[')
+        return domain[strlen(domain) - 1] == ']' && strlen(domain) > 2;
+    for (const char *c = domain; *c != '\0'; c++)
+        if (!is_atom(*c) && *c != '.')
+            return false;
+    return *domain != '\0' && *domain != '.';
+}
+
+/* Makes "local@domain" of a candidate with an "@"; false: it is none. */
+static bool finish_address(struct candidate *candidate)
+{
+    if (candidate->too_long || candidate->ats != 1)
+        return false;
+    while (candidate->len > 0 && candidate->text[candidate->len - 1] == '.')
+        candidate->len--;
+    candidate->text[candidate->len] = '\0';
+    size_t local = candidate->at - 1;
+    if (local == 0 || local >= candidate->len)
+        return false;
+
+    /* Outlook writes 'bob@example.org' for an address that is its own display name. */
+    if (candidate->text[0] == '\'' && candidate->text[candidate->len - 1] == '\'' && local > 1) {
+        candidate->text[--candidate->len] = '\0';
+        memmove(candidate->text, candidate->text + 1, candidate->len--);
+        local--;
+    }
+    size_t plain = unquote(candidate->text, local);
+    memmove(candidate->text + plain, candidate->text + local, candidate->len - local + 1);
+    return is_domain(candidate->text + plain + 1);
+}
+
+/* A candidate is complete: it is an address, or a word, or cannot be read. */
+static void end_candidate(struct parser *parser)
+{
+    struct candidate *candidate = &parser->candidate;
+    if (candidate->ats == 0) {
+        parser->words |= candidate->len > 0 || candidate->too_long;
+    } else if (!finish_address(candidate)) {
+        parser->list->skipped++;
+        parser->angle |= parser->in_angle;
+    } else if (parser->in_angle) {
+        take(parser->list, candidate->text);
+        parser->angle = true;
+    } else {
+        take(&parser->bare, candidate->text);
+    }
+    start_candidate(candidate);
+}
+
+static void end_element(struct parser *parser)
+{
+    end_candidate(parser);
+    if (parser->words && !parser->angle && parser->bare.count == 0)
+        parser->list->skipped++;
+    for (size_t i = 0; i < parser->bare.count; i++)
+        take(parser->list, parser->bare.addresses[i]);
+    if (parser->bare.room > 0) {
+        parser->list->skipped += parser->bare.skipped;
+        address_list_clear(&parser->bare);
+    }
+    parser->in_angle = parser->words = parser->angle = false;
+}
+
+/* Behind the comment at parser->c, nested ones included; or it is an unclosed parenthesis. */
+static void skip_comment(struct parser *parser)
+{
+    size_t depth = 0;
+    for (const char *c = parser->c; c < parser->end; c++) {
+        if (*c == '\\')
+            c++;
+        else if (*c == '(')
+            depth++;
+        else if (*c == ')' && --depth == 0) {
+            parser->c = c + 1;
+            return;
+        }
+    }
+    parser->open_comment = true;
+    parser->c++;
+}
+
+/* The end of the quoted string at parser->c, or NULL. */
+static const char *quote_end(const struct parser *parser)
+{
+    for (const char *c = parser->c + 1; c < parser->end; c++) {
+        if (*c == '\\')
+            c++;
+        else if (*c == '"')
+            return c + 1;
+    }
+    return NULL;
+}
+
+/* Whether a word behind a blank goes on with the candidate (obsolete syntax: blanks around "." and
+ * "@") or starts a new one. */
+static bool joins(const struct parser *parser)
+{
+    const struct candidate *candidate = &parser->candidate;
+    if (candidate->len == 0 || !parser->blank)
+        return true;
+    char last = candidate->text[candidate->len - 1];
+    if (candidate->quoted_last)
+        return false;
+    if (last == '@' && candidate->at == candidate->len)
+        return true;
+    return last == '.' && (candidate->ats == 0 || parser->in_angle || candidate->dot_behind_blank);
+}
+
+static void add_word(struct parser *parser, const char *word, size_t len, bool quoted)
+{
+    struct candidate *candidate = &parser->candidate;
+    bool against_quote = candidate->len > 0 && (quoted || candidate->quoted_last) &&
+                         candidate->text[candidate->len - 1] != '.' &&
+                         candidate->text[candidate->len - 1] != '@';
+    if (!joins(parser) || against_quote)
+        end_candidate(parser);
+    append(candidate, word, len);
+    candidate->quoted_last = quoted;
+    candidate->dot_behind_blank = false;
+    parser->blank = false;
+}
+
+static void read_atom(struct parser *parser)
+{
+    const char *c = parser->c;
+    while (c < parser->end && is_atom(*c))
+        c++;
+    const char *start = parser->c;
+    parser->c = c;
+    add_word(parser, start, (size_t)(c - start), false);
+}
+
+/* Controls within a quoted string have no place in an address. */
+static void read_quoted(struct parser *parser)
+{
+    const char *close = quote_end(parser);
+    if (close == NULL) {
+        parser->open_quote = true;
+        parser->c++;
+        return;
+    }
+    char word[ADDRESS_MAX + 1];
+    size_t len = 0;
+    for (const char *c = parser->c; c < close && len <= ADDRESS_MAX; c++)
+        if ((unsigned char)*c >= ' ' && *c != 0x7f)
+            word[len++] = *c;
+    parser->c = close;
+    add_word(parser, word, len, true);
+}
+
+/* The end of a domain literal, or NULL; nothing that could begin another address is in it. */
+static const char *literal_end(const struct parser *parser)
+{
+    for (const char *c = parser->c + 1; c < parser->end; c++) {
+        if (*c == ']')
+            return c + 1;
+        if (strchr("[\\@<>,;\"(", *c) != NULL)
+            return NULL;
+    }
+    return NULL;
+}
+
+static void read_literal(struct parser *parser)
+{
+    struct candidate *candidate = &parser->candidate;
+    bool placed = candidate->at > 0 && candidate->at == candidate->len;
+    const char *end = placed ? literal_end(parser) : NULL;
+    if (end == NULL) {
+        parser->blank = true;
+        parser->c++;
+        return;
+    }
+    for (const char *c = parser->c; c < end; c++)
+        if ((unsigned char)*c > ' ' && *c != 0x7f)
+            append(candidate, c, 1);
+    parser->c = end;
+    parser->blank = false;
+}
+
+static void read_at(struct parser *parser)
+{
+    struct candidate *candidate = &parser->candidate;
+    append(candidate, "@", 1);
+    candidate->at = candidate->len;
+    candidate->ats++;
+    candidate->quoted_last = false;
+    parser->blank = false;
+    parser->c++;
+}
+
+static void read_dot(struct parser *parser)
+{
+    append(&parser->candidate, ".", 1);
+    parser->candidate.dot_behind_blank = parser->blank;
+    parser->candidate.quoted_last = false;
+    parser->blank = false;
+    parser->c++;
+}
+
+/* What precedes "<" is a display name, whatever it looks like. */
+static void open_angle(struct parser *parser)
+{
+    if (parser->in_angle)
+        end_candidate(parser);
+    else if (!parser->angle)
+        address_list_clear(&parser->bare);
+    start_candidate(&parser->candidate);
+    parser->in_angle = true;
+    parser->words = false;
+    parser->blank = false;
+    parser->c++;
+}
+
+static void close_angle(struct parser *parser)
+{
+    end_candidate(parser);
+    parser->in_angle = false;
+    parser->blank = true;
+    parser->c++;
+}
+
+/* Ends a route, the name of a group, or "mailto". */
+static void read_colon(struct parser *parser)
+{
+    struct candidate *candidate = &parser->candidate;
+    if (candidate->ats == 0 || (parser->in_angle && candidate->text[0] == '@'))
+        start_candidate(candidate);
+    else if (parser->in_angle)
+        end_candidate(parser);
+    else
+        end_element(parser);
+    parser->words = false;
+    parser->blank = false;
+    parser->c++;
+}
+
+static void read_separator(struct parser *parser)
+{
+    bool in_route = parser->in_angle && parser->candidate.len > 0 &&
+                    parser->candidate.text[0] == '@' && *parser->c == ',';
+    if (in_route)
+        start_candidate(&parser->candidate);
+    else
+        end_element(parser);
+    parser->blank = false;
+    parser->c++;
+}
+
+static void step(struct parser *parser)
+{
+    char c = *parser->c;
+    if (c == '(' && !parser->open_comment) {
+        skip_comment(parser);
+        parser->blank = true;
+    } else if (c == '"' && !parser->open_quote) {
+        read_quoted(parser);
+    } else if (c == '[') {
+        read_literal(parser);
+    } else if (c == '@') {
+        read_at(parser);
+    } else if (c == '.') {
+        read_dot(parser);
+    } else if (c == '<') {
+        open_angle(parser);
+    } else if (c == '>') {
+        close_angle(parser);
+    } else if (c == ':') {
+        read_colon(parser);
+    } else if (c == ',' || c == ';') {
+        read_separator(parser);
+    } else if (is_atom(c)) {
+        read_atom(parser);
+    } else { /* white space, controls, and specials out of place */
+        parser->blank = true;
+        parser->c++;
+    }
+}
+
+void address_list_parse(struct address_list *list, const char *text, size_t len)
+{
+    struct parser parser = {.list = list, .c = text, .end = text + len};
+    while (parser.c < parser.end)
+        step(&parser);
+    end_element(&parser);
+}

@@ -1,0 +1,18 @@
+/*
+ * Base64, RFC 4648 section 4, as mail has it (RFC 2045 section 6.8): octets outside of the alphabet
+ * are passed over, padding ends a group and another may follow.
+ */
+#ifndef RULES_BASE64_H
+#define RULES_BASE64_H
+
+#include "rules/buffer.h"
+
+/* Start with {0}; pieces of any size. */
+struct base64_reader {
+    unsigned bits, count;
+};
+
+void base64_read(struct base64_reader *reader, const char *data, size_t len, struct buffer *out);
+void base64_write(struct buffer *out, const void *data, size_t len);
+
+#endif

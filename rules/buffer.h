@@ -1,0 +1,70 @@
+/*
+ * A growing run of octets. Whoever adds to it bounds what he adds. Start with {0}.
+ */
+#ifndef RULES_BUFFER_H
+#define RULES_BUFFER_H
+
+#include "rules/memory.h"
+
+struct buffer {
+    char *data; /* always with a NUL behind len, once something was added */
+    size_t len, room;
+};
+
+static inline void buffer_reserve(struct buffer *buffer, size_t more)
+{
+    size_t need = buffer->len + more + 1;
+    if (need <= buffer->room)
+        return;
+    size_t room = buffer->room < 64 ? 64 : buffer->room;
+    while (room < need)
+        room += room / 2;
+    buffer->data = xrealloc(buffer->data, room);
+    buffer->room = room;
+}
+
+static inline void buffer_add(struct buffer *buffer, const void *data, size_t len)
+{
+    buffer_reserve(buffer, len);
+    if (len > 0)
+        memcpy(buffer->data + buffer->len, data, len);
+    buffer->len += len;
+    buffer->data[buffer->len] = '\0';
+}
+
+static inline void buffer_text(struct buffer *buffer, const char *text)
+{
+    buffer_add(buffer, text, strlen(text));
+}
+
+static inline void buffer_char(struct buffer *buffer, char c)
+{
+    buffer_add(buffer, &c, 1);
+}
+
+__attribute__((format(printf, 2, 3))) static inline void buffer_printf(struct buffer *buffer,
+                                                                       const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = xvasprintf(format, arguments);
+    va_end(arguments);
+    buffer_text(buffer, text);
+    free(text);
+}
+
+static inline void buffer_free(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct buffer){0};
+}
+
+/* The octets as a string of the caller's; never NULL. The buffer is empty afterwards. */
+static inline char *buffer_take(struct buffer *buffer)
+{
+    char *text = buffer->data != NULL ? buffer->data : xstrdup("");
+    *buffer = (struct buffer){0};
+    return text;
+}
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Text in some charset to UTF-8, as a stream.
+ *
+ * The result is the same however the octets are cut into pieces. Output is always valid UTF-8
+ * without controls other than tab and line feed (CR is dropped before a line feed, others become
+ * spaces).
+ *
+ * UTF-8, US-ASCII and ISO-8859-1 are read here. Others go through iconv(), and only if they are in
+ * our list of charsets that mail uses: a sender shall not choose among the hundreds of converters
+ * that the C library would load for him. glibc loads converters from its gconv directory when they
+ * are first used, so a sandbox must leave that readable; where it does not, such text is read as
+ * of an unknown charset.
+ * Unknown charset, or none: octets that are valid UTF-8 are taken so, others as Windows-1252.
+ */
+#ifndef RULES_CHARSET_H
+#define RULES_CHARSET_H
+
+#include <stdbool.h>
+
+#include "rules/buffer.h"
+
+struct charset_reader;
+
+/* name: NULL or unknown are fine; compared without case, need not be NUL-terminated. */
+struct charset_reader *charset_reader_new(const char *name, size_t name_len);
+void charset_reader_feed(struct charset_reader *reader, const char *data, size_t len,
+                         struct buffer *out);
+/* What is still held back goes to out; the reader is as new. */
+void charset_reader_flush(struct charset_reader *reader, struct buffer *out);
+void charset_reader_free(struct charset_reader *reader);
+
+/* Whether a charset of that name would be read as itself. */
+bool charset_known(const char *name, size_t name_len);
+
+/* The largest length up to max at which valid UTF-8 text of len octets can be cut. */
+size_t utf8_cut(const char *text, size_t len, size_t max);
+/* Octets of the valid UTF-8 character at text (1 to 4), or 0. */
+size_t utf8_length(const char *text, size_t len);
+
+#endif
