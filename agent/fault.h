@@ -28,6 +28,8 @@ enum fault {
 
 #ifdef MAILVIGIL_FAULTS
 void fault_point(enum fault fault);
+/* For unit tests, in place of the environment: dies at the count-th passing from now on. */
+void fault_arm(enum fault fault, unsigned count);
 #else
 #define fault_point(fault) ((void)0)
 #endif

@@ -52,10 +52,16 @@ enum ledger_open_error {
  * use; recovers after a crash. *why (caller frees) says what is wrong and what to do. */
 enum ledger_open_error ledger_open(struct event_base *base, const struct ledger_options *options,
                                    struct ledger **ledger, char **why);
-/* Finishes what is queued, calls all done, closes. */
+/* What opening found missing or set aside in the spool, for the log; NULL: nothing. Messages whose
+ * octets are gone have their copies failed with that reason and their UIDs in the retry list, so
+ * that a capture of the same octets mends them. */
+const char *ledger_damage(const struct ledger *ledger);
+/* Finishes what is queued, calls all done, closes. What a full disk refuses to the end is not told
+ * as done. Entries not yet captured must have been aborted. Not from inside a done. */
 void ledger_close(struct ledger *ledger);
 const unsigned char *ledger_key(const struct ledger *ledger); /* 32 octets */
-/* NULL: all is well. Else why the ledger cannot commit, since *since. */
+/* NULL: all is well. Else why the ledger cannot commit, since *since (may be NULL); valid until the
+ * next call. */
 const char *ledger_is_stuck(const struct ledger *ledger, time_t *since);
 
 /* ---- folders ---- */
@@ -64,7 +70,10 @@ struct ledger_folder {
     int64_t id;
     bool first_sight; /* of this account's folder of that name, with any UIDVALIDITY */
     bool validity_changed; /* seen before under another UIDVALIDITY: resolve by content */
+    /* Both stay told at later openings (after a crash) until every UID that was there at the first
+     * has a state. */
     uint32_t previous_validity;
+    uint32_t look_through; /* with first_sight or validity_changed: the last UID at that time */
     uint32_t seen_through; /* every UID up to it has a state */
     uint64_t modseq; /* as last noted, 0: none */
     time_t baseline_at; /* when the account was first seen; what is older came before us */
@@ -78,6 +87,7 @@ typedef void ledger_folder_done(void *arg, const struct ledger_folder *folder);
  * a folder which is new while the account is not (created later, renamed) and one whose
  * UIDVALIDITY changed start with seen_through = 0: their messages are looked at one by one, and
  * the watch takes those with an INTERNALDATE before baseline_at as before the baseline.
+ * uidnext: 1 or more; a server that does not tell it makes the caller count.
  * account_baseline: true while the account's first listing is being worked through.
  */
 void ledger_folder_open(struct ledger *ledger, const char *account, const char *folder,
@@ -104,8 +114,13 @@ enum uid_state {
 };
 const char *uid_state_text(enum uid_state state); /* "not wanted" ... as DESIGN has them */
 
-/* UIDs first to last have that state, and so all up to last have one: seen_through = last if that
- * is more. reason may be NULL. */
+/*
+ * UIDs first to last have that state, and so all up to last have one: seen_through = last if that
+ * is more. reason may be NULL. A UID that was judged keeps its first judgement (one that was not
+ * wanted, or captured, and is gone later did not vanish); only unfetched, draft and inferred
+ * vanished UIDs take another state. A capture beats them all, as backfill needs.
+ * UID_UNFETCHED keeps the UIDs for ledger_folder.retry until a note or a capture of them.
+ */
 void ledger_note(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t last,
                  enum uid_state state, const char *reason);
 
@@ -114,7 +129,8 @@ void ledger_note(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t
 /*
  * An original on its way into the spool. Octets are copied; small ones wait in memory for the next
  * batch, big ones go to a segment of their own while they come. While ledger_is_full() the caller
- * should stop feeding; on_room (set once) is called on the loop when there is room again.
+ * should stop feeding; on_room (set once) is called on the loop when there is room again. Full
+ * counts only octets that were handed to the thread, so it ends without the caller's help.
  */
 struct spool_entry;
 struct spool_entry *spool_entry_new(struct ledger *ledger);
@@ -147,11 +163,12 @@ struct ledger_capture {
 };
 
 enum capture_outcome {
-    CAPTURE_STORED,
+    CAPTURE_STORED, /* at least one copy is pending because of it */
     CAPTURE_DUPLICATE, /* same octets in the same account: moved or copied between folders */
     CAPTURE_JOINED, /* internal counterpart: all its copies exist already (plans were joined, or it
                        came too late and is recorded as duplicate) */
-    CAPTURE_OWN_COPY, /* monitor_id and body_sha256 are those of a delivered copy */
+    CAPTURE_OWN_COPY, /* monitor_id and body_sha256 are those of a copy sent or delivered */
+    CAPTURE_LOST, /* the disk lost octets that it had taken: noted as unfetched, fetch it again */
 };
 /* plan.h's join: a new string that says what both say. Called on the ledger's thread. */
 typedef char *ledger_plan_join(const char *first, const char *second);
@@ -192,13 +209,18 @@ void ledger_pending(struct ledger *ledger, const char *target, time_t now, size_
 void ledger_copies_free(struct ledger_copy *copies, size_t n);
 
 typedef void ledger_done(void *arg);
-/* Committed before APPEND is sent. */
-void ledger_intent(struct ledger *ledger, const int64_t *copies, size_t n, const char *target_folder,
-                   uint32_t uidvalidity, uint32_t uidnext, ledger_done *done, void *arg);
+struct ledger_intended {
+    int64_t copy;
+    unsigned char body_sha256[32]; /* of the copy's octets behind its header */
+};
+/* Committed before APPEND is sent. The digests are recorded with it, so that a copy which a watch
+ * meets before the reply to its APPEND is known as ours. */
+void ledger_intent(struct ledger *ledger, const struct ledger_intended *copies, size_t n,
+                   const char *target_folder, uint32_t uidvalidity, uint32_t uidnext,
+                   ledger_done *done, void *arg);
 struct ledger_delivery {
     int64_t copy;
     uint32_t uidvalidity, uid; /* 0: the server did not tell */
-    unsigned char body_sha256[32]; /* of the copy's octets behind its header */
 };
 void ledger_delivered(struct ledger *ledger, const struct ledger_delivery *deliveries, size_t n,
                       ledger_done *done, void *arg);
@@ -209,8 +231,9 @@ void ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reaso
 /*
  * Octets of an original from the spool, read by a thread of its own, so that a slow disk delays
  * nobody else. data NULL: the spool is damaged there, *why says how (the whole record's checksum is
- * proven by spool_verify() at capture and by verify, not here).
+ * proven by report_verify_spool(), not here). At most LEDGER_READ_MAX octets at once.
  */
+#define LEDGER_READ_MAX (1024 * 1024)
 typedef void spool_read_done(void *arg, const void *data, size_t len, const char *why);
 void spool_read(struct ledger *ledger, uint64_t segment, uint64_t offset, size_t len,
                 spool_read_done *done, void *arg);
@@ -218,7 +241,10 @@ void spool_read(struct ledger *ledger, uint64_t segment, uint64_t offset, size_t
 /* ---- figures ---- */
 
 struct ledger_figures {
-    uint64_t pending, intents, failed_copies, held;
+    uint64_t pending; /* copies neither delivered nor given up; of them: */
+    uint64_t intents; /* with an intent */
+    uint64_t held; /* waiting for counterparts, or for their next attempt */
+    uint64_t failed_copies; /* given up; their originals are kept */
     uint64_t spool_bytes, spool_segments;
     time_t oldest_pending; /* when it was captured, 0: none */
     uint64_t states[16]; /* by enum uid_state: how many messages */

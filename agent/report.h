@@ -11,6 +11,8 @@ struct report;
 struct report *report_open(const char *state_dir, char **why);
 void report_close(struct report *report);
 
+/* Figures and lines count a span in full when any of it was recorded since the time asked for. */
+
 /* One line of `ledger`: a span of UIDs with one state, or one message with one of its copies (a
  * message with three copies makes three lines, one without any makes one). */
 struct report_line {
@@ -38,6 +40,9 @@ void report_figures(struct report *report, const char *account, time_t since,
 /* Proves the chain and that the tables agree with it; calls finding for each fault; returns their
  * number. head: hex of the last hash (65 octets). */
 unsigned report_verify_chain(struct report *report, uint64_t *records, char head[65],
+                             void (*finding)(void *arg, const char *text), void *arg);
+/* Proves the checksum of every original that still has an undelivered copy; likewise. */
+unsigned report_verify_spool(struct report *report, uint64_t *originals,
                              void (*finding)(void *arg, const char *text), void *arg);
 
 #endif
