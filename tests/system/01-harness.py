@@ -6,9 +6,9 @@ import ssl
 import time
 import unittest
 
-from harness import case, mail
+from harness import case, mail, scripted
 from harness.certs import Authority
-from harness.imap import wait_for
+from harness.imap import Mailbox, wait_for
 
 NEEDED = {"IDLE", "NOTIFY", "MULTIAPPEND", "UIDPLUS", "CONDSTORE", "QRESYNC", "SPECIAL-USE",
           "LIST-STATUS", "LITERAL+", "ENABLE", "ID", "SASL-IR", "UNSELECT"}
@@ -149,6 +149,85 @@ class OrdinaryUser(unittest.TestCase):
             finally:
                 os._exit(status)
         self.assertEqual(os.waitpid(child, 0)[1], 0)
+
+
+class Scripted(unittest.TestCase):
+    """The scripted server is IMAP enough for imaplib, and its faults are faults."""
+
+    def setUp(self):
+        self.server = scripted.Server()
+        self.addCleanup(self.server.close)
+
+    def reader(self):
+        mailbox = Mailbox(self.server.port, "alice", "secret")
+        self.addCleanup(mailbox.imap.shutdown)
+        return mailbox
+
+    def test_append_and_fetch(self):
+        octets = mail.message(subject="scripted")
+        mailbox = self.reader()
+        uid = mailbox.append("INBOX", octets, "\\Seen", 1700000000)
+        found = mailbox.fetch("INBOX")
+        self.assertEqual([(one.uid, one.octets, one.flags) for one in found],
+                         [(uid, octets, {"\\Seen"})])
+        self.assertEqual(self.server.count("alice"), 1)
+        self.assertEqual(mailbox.folders()["Sent"], {"\\Sent"})
+
+    def test_header_and_search(self):
+        self.server.add("alice", mail.message(subject="one", fields=["X-Mark: 77"]))
+        self.server.add("alice", mail.message(subject="two"))
+        mailbox = self.reader()
+        self.assertEqual([one["Subject"] for one in mailbox.headers("INBOX")], ["one", "two"])
+        self.assertEqual(mailbox.imap.uid("SEARCH", "HEADER", "X-Mark", "77")[1], [b"1"])
+
+    def test_idle_tells_of_news(self):
+        mailbox = self.reader()
+        mailbox.imap.select("INBOX", readonly=True)
+        mailbox.imap.send(b"a1 IDLE\r\n")
+        self.assertTrue(mailbox.imap.readline().startswith(b"+"))
+        self.server.add("alice", mail.message())
+        self.assertEqual(mailbox.imap.readline(), b"* 1 EXISTS\r\n")
+        self.server.remove("alice", 1)
+        self.assertEqual(mailbox.imap.readline(), b"* 1 EXPUNGE\r\n")
+        mailbox.imap.send(b"DONE\r\n")
+        self.assertTrue(mailbox.imap.readline().startswith(b"a1 OK"))
+
+    def test_a_stored_append_may_lose_its_answer(self):
+        self.server.on["APPEND"] = scripted.once(scripted.append_then_cut(store=True))
+        with self.assertRaises((imaplib.IMAP4.abort, OSError)):
+            self.reader().append("INBOX", mail.message())
+        self.assertEqual(self.server.count("alice"), 1)
+        self.reader().append("INBOX", mail.message())
+        self.assertEqual(self.server.count("alice"), 2)
+
+    def test_a_fetch_may_come_without_its_body(self):
+        self.server.add("alice", mail.message())
+        self.server.on["UID FETCH"] = scripted.fetch_without_body()
+        self.assertEqual(self.reader().fetch("INBOX"), [])
+        self.server.on.clear()
+        self.assertEqual(len(self.reader().fetch("INBOX")), 1)
+
+    def test_tls_and_starttls(self):
+        directory = case.Config().dir
+        self.addCleanup(case.Config(directory).close)
+        authority = Authority(directory)
+        context = ssl.create_default_context(cafile=authority.cert)
+        for tls in (True, False):
+            server = scripted.Server(authority=authority, tls=tls)
+            self.addCleanup(server.close)
+            if tls:
+                imap = imaplib.IMAP4_SSL("localhost", server.port, ssl_context=context)
+            else:
+                imap = imaplib.IMAP4("localhost", server.port)
+                imap.starttls(context)
+            self.assertEqual(imap.login("alice", "secret")[0], "OK")
+            imap.logout()
+
+    def test_bearer_tokens(self):
+        imap = imaplib.IMAP4("127.0.0.1", self.server.port)
+        imap.authenticate("XOAUTH2", lambda _: b"user=alice\x01auth=Bearer secret\x01\x01")
+        imap.logout()
+        self.assertEqual(self.server.logins[0][1:], ("XOAUTH2", "alice", "secret"))
 
 
 class Writing(unittest.TestCase):
