@@ -1,0 +1,39 @@
+# Sourced by tests/run.sh and share/demo.sh: Debian's packages for what this project needs.
+# need_packages PACKAGE...: installs what is missing as root; else names it and fails.
+
+BUILD_PACKAGES="gcc cmake ninja-build pkg-config libevent-dev libssl-dev libetpan-dev
+libconfuse-dev libsqlite3-dev libpcre2-dev"
+SERVER_PACKAGES="dovecot-imapd dovecot-lmtpd dovecot-sieve openssl python3"
+TEST_PACKAGES="libcmocka-dev isync mandoc sqlite3"
+
+need_packages() {
+    command -v dpkg-query >/dev/null || return 0
+    missing=
+    for package in "$@"; do
+        case $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) in
+        "install ok installed") ;;
+        *) missing="$missing $package" ;;
+        esac
+    done
+    [ -z "$missing" ] && return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "Packages are missing. As root: apt-get install$missing" >&2
+        return 1
+    fi
+    echo "Installing$missing"
+    # A package may start a server at once: no service may start here.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && made_policy=yes
+    fi
+    if apt-get -qq update >/dev/null &&
+        DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 \
+            --no-install-recommends install -y $missing >/dev/null; then
+        result=0
+    else
+        echo "apt-get could not install:$missing" >&2
+        result=1
+    fi
+    [ "${made_policy-}" = yes ] && rm -f $policy
+    return $result
+}

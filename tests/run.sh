@@ -1,0 +1,18 @@
+#!/bin/sh
+# The one test command: installs what is missing (as root; else names it), builds with
+# AddressSanitizer and UndefinedBehaviorSanitizer, runs every test. Ends with ctest's status.
+# Arguments go to ctest: sh tests/run.sh -R unit
+set -eu
+cd "$(dirname "$0")/.."
+. tests/packages.sh
+need_packages $BUILD_PACKAGES $SERVER_PACKAGES $TEST_PACKAGES
+
+if [ ! -f build/sanitize/CMakeCache.txt ] && command -v ninja >/dev/null; then
+    cmake --preset sanitize -G Ninja
+else
+    cmake --preset sanitize
+fi
+cmake --build build/sanitize -j 2
+
+# Two at a time: the system tests wait more than they compute.
+exec ctest --test-dir build/sanitize --output-on-failure -j 2 "$@"
