@@ -173,6 +173,9 @@ static bool finish_address(struct candidate *candidate)
     size_t local = candidate->at - 1;
     if (local == 0 || local >= candidate->len)
         return false;
+    /* the beginning of an encoded word with a comma in it */
+    if (candidate->text[0] == '=' && candidate->text[1] == '?')
+        return false;
 
     /* Outlook writes 'bob@example.org' for an address that is its own display name. */
     if (candidate->text[0] == '\'' && candidate->text[candidate->len - 1] == '\'' && local > 1) {
