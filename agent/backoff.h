@@ -1,0 +1,19 @@
+/*
+ * How long to wait before the next try: doubling from first to last, plus or minus a quarter by
+ * chance, so that a thousand clients of a server that comes back do not come at once.
+ */
+#ifndef AGENT_BACKOFF_H
+#define AGENT_BACKOFF_H
+
+#include <sys/time.h>
+
+struct backoff {
+    unsigned first, last; /* seconds */
+    unsigned tries; /* since the last success */
+};
+
+/* The wait before the next try, and counts it. */
+struct timeval backoff_next(struct backoff *backoff);
+void backoff_succeeded(struct backoff *backoff);
+
+#endif

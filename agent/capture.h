@@ -1,0 +1,67 @@
+/*
+ * Works through the new messages of one folder, which is selected on one session.
+ *
+ * First the list: UID FETCH n:* (UID FLAGS INTERNALDATE), never SEARCH, which servers cap or get
+ * wrong. What lies between the listed UIDs has vanished. Then, by what the rules could want of this
+ * account and folder: nothing is fetched; or the headers, then the wanted messages; or all in one
+ * FETCH.
+ *
+ * The ledger is told in the order of UIDs, so that "seen through" is always true. A listed message
+ * that does not come is asked for once more by itself, then noted as unfetched; it stops nothing.
+ * While the spool has no room the session is paused.
+ *
+ * A capture belongs to a watch, which hands it what the session says. It never looks at the session
+ * when it is not running.
+ */
+#ifndef AGENT_CAPTURE_H
+#define AGENT_CAPTURE_H
+
+#include "agent/incoming.h"
+
+/* A folder as a watch knows it. */
+struct folder {
+    char *name; /* UTF-8, the server's separator */
+    enum folder_role role;
+    int64_t ledger_id; /* 0: not opened in the ledger since the session began */
+    uint32_t uidvalidity;
+    uint32_t seen_through;
+    uint64_t modseq;
+    time_t baseline_at;
+    bool by_date; /* messages older than baseline_at were there before us */
+    struct imap_uidset vanished; /* above seen_through, proven */
+    struct imap_uidset retry; /* unfetched before */
+    unsigned retries; /* rounds of retry since the session began */
+    bool dirty; /* may have news */
+    bool listed; /* of use to the watch: seen in the last listing */
+};
+
+struct capture;
+
+/* Nothing new is left. Not called when the session ends: what was not noted comes again. */
+typedef void capture_done(void *arg);
+
+struct capture *capture_new(struct parts *parts);
+void capture_free(struct capture *capture);
+
+/*
+ * account is looked up through the pointer at each decision, as a reload may change it. retry: ask
+ * for folder->retry too.
+ */
+void capture_start(struct capture *capture, struct imap_session *session,
+                   const struct account *const *account, struct folder *folder, bool retry,
+                   capture_done *done, void *arg);
+bool capture_runs(const struct capture *capture);
+/* The session has ended: forgets all that is not in the ledger; done is not called. */
+void capture_abandon(struct capture *capture);
+
+/* From the session's events while it runs. */
+void capture_untagged(struct capture *capture, const struct imap_untagged *untagged);
+bool capture_body_begin(struct capture *capture, const struct imap_body *body);
+void capture_body_data(struct capture *capture, const unsigned char *data, size_t len);
+void capture_body_end(struct capture *capture, bool complete);
+
+/* One for a process: who waits for room in the spool. */
+struct room *room_new(struct ledger *ledger);
+void room_free(struct room *room);
+
+#endif

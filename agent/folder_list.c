@@ -1,0 +1,158 @@
+#include "agent/folder_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/limit.h"
+#include "imapclient/special.h"
+#include "rules/memory.h"
+
+void folder_list_add(struct folder_list *list, const struct imap_list *listed)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->folders[i].name, listed->mailbox) == 0) {
+            list->folders[i].flags |= listed->flags;
+            return;
+        }
+    if (list->count == LIMIT_FOLDERS)
+        return;
+    if (list->count == list->room) {
+        list->room = list->room > 0 ? 2 * list->room : 16;
+        list->folders = xreallocarray(list->folders, list->room, sizeof(*list->folders));
+    }
+    list->folders[list->count++] = (struct listed_folder){
+        .name = xstrdup(listed->mailbox), .flags = listed->flags, .delimiter = listed->delimiter};
+}
+
+void folder_list_clear(struct folder_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->folders[i].name);
+    free(list->folders);
+    *list = (struct folder_list){0};
+}
+
+/* Marked by the server; or no folder is marked for this use, and the name is known. */
+static bool has_use(const struct folder_list *list, size_t i, unsigned flag, enum imap_special use)
+{
+    if ((list->folders[i].flags & flag) != 0)
+        return true;
+    for (size_t k = 0; k < list->count; k++)
+        if ((list->folders[k].flags & flag) != 0)
+            return false;
+    return imap_special_name(use, list->folders[i].name, list->folders[i].delimiter);
+}
+
+bool folder_list_is_sent(const struct folder_list *list, size_t i)
+{
+    return (list->folders[i].flags & IMAP_LIST_NOSELECT) == 0 &&
+           has_use(list, i, IMAP_LIST_SENT, IMAP_SPECIAL_SENT);
+}
+
+/* Whether "*" leaves it out. */
+static bool is_left_out(const struct folder_list *list, size_t i)
+{
+    return (list->folders[i].flags & (IMAP_LIST_ALL | IMAP_LIST_FLAGGED)) != 0 ||
+           has_use(list, i, IMAP_LIST_DRAFTS, IMAP_SPECIAL_DRAFTS) ||
+           has_use(list, i, IMAP_LIST_JUNK, IMAP_SPECIAL_JUNK) ||
+           has_use(list, i, IMAP_LIST_TRASH, IMAP_SPECIAL_TRASH);
+}
+
+static bool is_inbox(const char *name)
+{
+    return strcasecmp(name, "INBOX") == 0;
+}
+
+/* Whether the configuration's name, "/" for the separator, is this folder. */
+static bool is_named(const struct listed_folder *folder, const char *wanted)
+{
+    size_t i;
+
+    if (is_inbox(wanted))
+        return is_inbox(folder->name);
+    for (i = 0; wanted[i] != '\0' && folder->name[i] != '\0'; i++)
+        if (wanted[i] != folder->name[i] && !(wanted[i] == '/' && folder->name[i] == folder->delimiter))
+            return false;
+    return wanted[i] == folder->name[i];
+}
+
+static bool is_wanted_as(const struct folder_list *list, size_t i, const char *wanted)
+{
+    if (strcmp(wanted, "*") == 0)
+        return !is_left_out(list, i);
+    if (strcasecmp(wanted, "\\Sent") == 0)
+        return folder_list_is_sent(list, i);
+    return is_named(&list->folders[i], wanted);
+}
+
+static void choose(struct folder_choice *choice, const struct folder_list *list, size_t i)
+{
+    choice->folders[choice->count++] = (struct chosen_folder){
+        .name = xstrdup(list->folders[i].name),
+        .role = folder_list_is_sent(list, i) ? FOLDER_SENT : FOLDER_OTHER,
+    };
+}
+
+static int rank(const struct chosen_folder *folder)
+{
+    if (is_inbox(folder->name))
+        return 0;
+    return folder->role == FOLDER_SENT ? 1 : 2;
+}
+
+/* Stable for up to LIMIT_FOLDERS: three passes, no comparison sort. */
+static void order(struct folder_choice *choice)
+{
+    struct chosen_folder *sorted = xcalloc(choice->count, sizeof(*sorted));
+    size_t n = 0;
+
+    for (int pass = 0; pass < 3; pass++)
+        for (size_t i = 0; i < choice->count; i++)
+            if (rank(&choice->folders[i]) == pass)
+                sorted[n++] = choice->folders[i];
+    free(choice->folders);
+    choice->folders = sorted;
+}
+
+struct folder_choice *folder_list_choose(const struct folder_list *list, char *const *wanted)
+{
+    struct folder_choice *choice = xcalloc(1, sizeof(*choice));
+    bool *taken = xcalloc(list->count, sizeof(*taken));
+    size_t n_wanted = 0, n_missing = 0;
+
+    while (wanted[n_wanted] != NULL)
+        n_wanted++;
+    choice->folders = xcalloc(list->count, sizeof(*choice->folders));
+    choice->missing = xcalloc(n_wanted + 1, sizeof(char *));
+    for (size_t w = 0; w < n_wanted; w++) {
+        bool found = false;
+
+        for (size_t i = 0; i < list->count; i++) {
+            if ((list->folders[i].flags & IMAP_LIST_NOSELECT) != 0 ||
+                !is_wanted_as(list, i, wanted[w]))
+                continue;
+            found = true;
+            if (!taken[i])
+                choose(choice, list, i);
+            taken[i] = true;
+        }
+        if (!found)
+            choice->missing[n_missing++] = xstrdup(wanted[w]);
+    }
+    free(taken);
+    order(choice);
+    return choice;
+}
+
+void folder_choice_free(struct folder_choice *choice)
+{
+    if (choice == NULL)
+        return;
+    for (size_t i = 0; i < choice->count; i++)
+        free(choice->folders[i].name);
+    for (char **missing = choice->missing; *missing != NULL; missing++)
+        free(*missing);
+    free(choice->folders);
+    free(choice->missing);
+    free(choice);
+}

@@ -1,0 +1,24 @@
+/*
+ * The name of the folder that a copy goes to: DESIGN section 4, target.folder. strftime conversions
+ * of the original's INTERNALDATE in UTC, and %{user} %{direction} %{rule} %{domain}; "/" stands for
+ * the server's separator. What comes from names is cleaned: separators, wildcards and controls
+ * become "_", so that nothing in a message or a name can reach another folder.
+ */
+#ifndef AGENT_FOLDER_NAME_H
+#define AGENT_FOLDER_NAME_H
+
+#include <time.h>
+
+#define FOLDER_NAME_MAX 1000
+
+struct folder_words {
+    const char *user, *direction, *rule, *domain;
+};
+
+/* NULL: the pattern is well formed; else what is wrong with it (static text). */
+const char *folder_name_check(const char *pattern);
+/* A new string. separator 0: the server has no hierarchy, "/" becomes "_". */
+char *folder_name_make(const char *pattern, time_t internaldate, const struct folder_words *words,
+                       char separator);
+
+#endif

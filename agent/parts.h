@@ -1,0 +1,34 @@
+/*
+ * What all parts of the running agent share: the loop, the links, the ledger, and the configuration
+ * as it is now (a reload changes the pointer, between events; nobody keeps what it points into).
+ */
+#ifndef AGENT_PARTS_H
+#define AGENT_PARTS_H
+
+#include <event2/event.h>
+
+#include "agent/config.h"
+#include "agent/ledger.h"
+#include "agent/link.h"
+
+struct room; /* capture.c: captures that wait for room in the spool */
+
+struct parts {
+    struct event_base *base;
+    struct links *links;
+    struct ledger *ledger;
+    const struct config *config;
+    struct room *room;
+    /* A message was stored: its copies for this target wait in the ledger. */
+    void (*stored)(void *arg, const char *target);
+    /* An account has been listed and is watched, or has failed for now. */
+    void (*settled)(void *arg);
+    void *arg;
+    struct {
+        uint64_t seen, captured, duplicates, joined, own_copies, not_wanted, exempt, vanished,
+            unfetched, failed;
+        uint64_t delivered, refused, reconnects;
+    } count; /* since the start */
+};
+
+#endif

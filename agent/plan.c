@@ -1,0 +1,242 @@
+#include "agent/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/memory.h"
+
+static void put(FILE *out, const char *key, const char *value)
+{
+    if (value == NULL)
+        return;
+    fprintf(out, "%s ", key);
+    for (const unsigned char *s = (const unsigned char *)value; *s != '\0'; s++)
+        fputc(*s < 0x20 || *s == 0x7f ? ' ' : *s, out);
+    fputc('\n', out);
+}
+
+static char *write_plan(const struct plan *plan)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    if (out == NULL)
+        abort();
+    fprintf(out, "directions %u\nwarnings %u\n", plan->directions, plan->warnings);
+    put(out, plan->sender_claimed ? "claimed" : "mailbox", plan->sender);
+    for (size_t i = 0; i < plan->n_recipients; i++)
+        put(out, basis_text(plan->recipients[i].basis), plan->recipients[i].address);
+    for (size_t i = 0; i < plan->n_rules; i++)
+        put(out, "rule", plan->rules[i]);
+    put(out, "purpose", plan->purpose);
+    put(out, "approved-by", plan->approved_by);
+    put(out, "domain", plan->domain);
+    if (fclose(out) != 0)
+        abort();
+    return text;
+}
+
+static void add_rule(struct plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->n_rules; i++)
+        if (strcmp(plan->rules[i], name) == 0)
+            return;
+    plan->rules = xrealloc(plan->rules, (plan->n_rules + 1) * sizeof(*plan->rules));
+    plan->rules[plan->n_rules++] = xstrdup(name);
+}
+
+static void add_recipient(struct plan *plan, const char *address, enum basis basis)
+{
+    size_t n = plan->n_recipients;
+
+    if ((n & (n - 1)) == 0)
+        plan->recipients =
+            xrealloc(plan->recipients, (n == 0 ? 1 : 2 * n) * sizeof(*plan->recipients));
+    plan->recipients[n] = (struct recipient){.address = xstrdup(address), .basis = basis};
+    plan->n_recipients++;
+}
+
+static void join_text(char **into, const char *more)
+{
+    char *joined;
+
+    if (more == NULL)
+        return;
+    if (*into == NULL) {
+        *into = xstrdup(more);
+        return;
+    }
+    if (strstr(*into, more) != NULL)
+        return;
+    if (asprintf(&joined, "%s; %s", *into, more) < 0)
+        abort();
+    free(*into);
+    *into = joined;
+}
+
+char *plan_text(const struct decision *decision, const struct target_decision *target,
+                const struct owner *owner)
+{
+    const struct route *route = decision->route;
+    const char *domain = address_domain(owner->address);
+    struct plan plan = {
+        .directions = target->directions,
+        .warnings = route->warnings,
+        .sender = route->sender,
+        .sender_claimed = route->sender_claimed,
+        .recipients = route->recipients,
+        .n_recipients = route->n_recipients,
+        .domain = xstrdup(domain != NULL ? domain : ""),
+    };
+    char *text;
+
+    for (size_t i = 0; i < target->n_rules; i++) {
+        add_rule(&plan, target->rules[i]->name);
+        join_text(&plan.purpose, target->rules[i]->purpose);
+        join_text(&plan.approved_by, target->rules[i]->approved_by);
+    }
+    text = write_plan(&plan);
+    for (size_t i = 0; i < plan.n_rules; i++)
+        free(plan.rules[i]);
+    free(plan.rules);
+    free(plan.purpose);
+    free(plan.approved_by);
+    free(plan.domain);
+    return text;
+}
+
+static bool parse_recipient(struct plan *plan, const char *key, const char *value)
+{
+    for (enum basis basis = BASIS_OWNER; basis <= BASIS_ENVELOPE_TO; basis++)
+        if (strcmp(basis_text(basis), key) == 0) {
+            add_recipient(plan, value, basis);
+            return true;
+        }
+    return false;
+}
+
+static void replace(char **field, const char *value)
+{
+    free(*field);
+    *field = xstrdup(value);
+}
+
+static void parse_line(struct plan *plan, const char *key, const char *value)
+{
+    if (strcmp(key, "directions") == 0) {
+        plan->directions = (unsigned)strtoul(value, NULL, 10);
+    } else if (strcmp(key, "warnings") == 0) {
+        plan->warnings = (unsigned)strtoul(value, NULL, 10);
+    } else if (strcmp(key, "claimed") == 0 || strcmp(key, "mailbox") == 0) {
+        plan->sender_claimed = key[0] == 'c';
+        replace(&plan->sender, value);
+    } else if (strcmp(key, "rule") == 0) {
+        add_rule(plan, value);
+    } else if (strcmp(key, "purpose") == 0) {
+        replace(&plan->purpose, value);
+    } else if (strcmp(key, "approved-by") == 0) {
+        replace(&plan->approved_by, value);
+    } else if (strcmp(key, "domain") == 0) {
+        replace(&plan->domain, value);
+    } else {
+        parse_recipient(plan, key, value);
+    }
+}
+
+struct plan *plan_parse(const char *text)
+{
+    struct plan *plan = xcalloc(1, sizeof(*plan));
+    char *copy = xstrdup(text);
+    char *rest = NULL;
+
+    for (char *line = strtok_r(copy, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        char *space = strchr(line, ' ');
+        if (space == NULL)
+            continue;
+        *space = '\0';
+        parse_line(plan, line, space + 1);
+    }
+    free(copy);
+    if (plan->sender == NULL)
+        plan->sender = xstrdup("");
+    if (plan->domain == NULL)
+        plan->domain = xstrdup("");
+    return plan;
+}
+
+void plan_free(struct plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (size_t i = 0; i < plan->n_recipients; i++)
+        free(plan->recipients[i].address);
+    for (size_t i = 0; i < plan->n_rules; i++)
+        free(plan->rules[i]);
+    free(plan->recipients);
+    free(plan->rules);
+    free(plan->sender);
+    free(plan->purpose);
+    free(plan->approved_by);
+    free(plan->domain);
+    free(plan);
+}
+
+static int compare_recipients(const void *a, const void *b)
+{
+    const struct recipient *const *x = a, *const *y = b;
+
+    return strcasecmp((*x)->address, (*y)->address);
+}
+
+/* Adds the recipients of `more` that `plan` lacks, in their order; sorts pointers so that ten
+ * thousand on each side stay cheap. */
+static void join_recipients(struct plan *plan, const struct plan *more)
+{
+    size_t known = plan->n_recipients;
+    struct recipient **index = xcalloc(known + 1, sizeof(*index));
+    bool *missing = xcalloc(more->n_recipients + 1, sizeof(*missing));
+
+    for (size_t i = 0; i < known; i++)
+        index[i] = &plan->recipients[i];
+    qsort(index, known, sizeof(*index), compare_recipients);
+    for (size_t i = 0; i < more->n_recipients; i++) {
+        struct recipient *wanted = &more->recipients[i];
+        struct recipient **found = bsearch(&wanted, index, known, sizeof(*index), compare_recipients);
+        missing[i] = found == NULL;
+        if (found != NULL && (*found)->basis == BASIS_OWNER)
+            (*found)->basis = wanted->basis;
+    }
+    free(index);
+    for (size_t i = 0; i < more->n_recipients; i++)
+        if (missing[i])
+            add_recipient(plan, more->recipients[i].address, more->recipients[i].basis);
+    free(missing);
+}
+
+char *plan_join(const char *first, const char *second)
+{
+    struct plan *plan = plan_parse(first);
+    struct plan *more = plan_parse(second);
+    bool proven = !plan->sender_claimed || !more->sender_claimed;
+    char *text;
+
+    plan->directions |= more->directions;
+    plan->warnings |= more->warnings;
+    if (plan->sender_claimed && !more->sender_claimed) {
+        replace(&plan->sender, more->sender);
+        plan->sender_claimed = false;
+    }
+    if (proven)
+        plan->warnings &= ~(unsigned)WARNING_CLAIMED_INTERNAL;
+    join_recipients(plan, more);
+    for (size_t i = 0; i < more->n_rules; i++)
+        add_rule(plan, more->rules[i]);
+    join_text(&plan->purpose, more->purpose);
+    join_text(&plan->approved_by, more->approved_by);
+    text = write_plan(plan);
+    plan_free(plan);
+    plan_free(more);
+    return text;
+}

@@ -1,0 +1,39 @@
+/*
+ * The plan of a copy: what it will say of its message, decided when the message was captured, kept
+ * in the ledger as text until the copy is made, so that a crash, a reload or a deleted original
+ * changes nothing in it.
+ *
+ * As text: one "key value" a line; lists repeat their key. Unknown keys are skipped (older ledgers).
+ */
+#ifndef AGENT_PLAN_H
+#define AGENT_PLAN_H
+
+#include "rules/copy.h"
+#include "rules/decide.h"
+
+struct plan {
+    unsigned directions, warnings;
+    char *sender;
+    bool sender_claimed;
+    struct recipient *recipients;
+    size_t n_recipients;
+    char **rules;
+    size_t n_rules;
+    char *purpose, *approved_by; /* NULL: none; of several rules joined by "; " */
+    char *domain; /* of the owner's address, for folder names */
+};
+
+/* The plan's text for one target of a decision, a new string. owner as in message.h. */
+char *plan_text(const struct decision *decision, const struct target_decision *target,
+                const struct owner *owner);
+struct plan *plan_parse(const char *text);
+void plan_free(struct plan *plan);
+
+/*
+ * What two captures of one internal message say together: recipients of both (what a header says of
+ * one beats "owner"), rules of both, directions of both; a sender known by his mailbox beats a
+ * claimed one and takes the warning with him. A new string. Pure; any thread.
+ */
+char *plan_join(const char *first, const char *second);
+
+#endif
