@@ -1,0 +1,164 @@
+"""Which folders are watched, and what happens when mail or folders move."""
+
+import glob
+import os
+
+from harness import case, mail
+
+
+class AllFolders(case.Case):
+    """folders = {"*"}: all but Drafts, Junk and Trash."""
+
+    def setUp(self):
+        super().setUp()
+        self.config.change("account", "alice", folders=["*"])
+        self.config.rule("everything", incoming="all", outgoing="all")
+
+    def test_filed_by_sieve_is_seen_where_it_lies(self):
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("Lists")
+        self.dovecot.sieve("alice", 'require "fileinto";\nif header :contains "subject" "list" '
+                                    '{ fileinto "Lists"; }\n')
+        self.started()
+        self.deliver("alice", "to the list")
+        self.deliver("alice", "to the inbox")
+        copies = self.wait_copies(2)
+        self.assert_exactly_once(copies, ["to the list", "to the inbox"])
+        source = [one["X-Monitor-Source"] for one in copies if "list" in one["Subject"]][0]
+        self.assertRegex(source, 'folder="?Lists"?;')
+
+    def test_folder_that_is_created_later_is_found(self):
+        self.started()
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("New")
+            mailbox.append("New", mail.message(subject="first in it", received=True))
+        self.assert_exactly_once(self.wait_copies(1), ["first in it"])
+
+    def test_sieve_creates_the_folder_with_the_first_message_in_it(self):
+        self.dovecot.sieve("alice", 'require ["fileinto", "mailbox"];\n'
+                                    'fileinto :create "Deep/Down";\n')
+        self.started()
+        self.deliver("alice", "far down")
+        self.assert_exactly_once(self.wait_copies(1), ["far down"])
+
+    def test_moved_between_watched_folders_is_not_copied_again(self):
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("Archive")
+        self.started()
+        self.deliver("alice", "moved")
+        self.wait_copies(1)
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.move("INBOX", 1, "Archive")
+            mailbox.append("Archive", mail.message(subject="behind it", received=True))
+        self.assert_exactly_once(self.wait_copies(2), ["moved", "behind it"])
+
+    def test_renamed_folder_is_not_copied_again(self):
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("Before")
+        self.started()
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("Before", mail.message(subject="inside", received=True))
+            self.wait_copies(1)
+            mailbox.rename("Before", "After")
+            mailbox.append("After", mail.message(subject="behind it", received=True))
+        self.assert_exactly_once(self.wait_copies(2), ["inside", "behind it"])
+
+    def test_drafts_junk_and_trash_are_left_alone(self):
+        self.started()
+        with self.dovecot.mailbox("alice") as mailbox:
+            for folder in ("Drafts", "Junk", "Trash", "INBOX"):
+                mailbox.append(folder, mail.message(subject="in " + folder, received=True))
+        self.assert_exactly_once(self.wait_copies(1), ["in INBOX"])
+
+    def test_names_that_need_care(self):
+        names = ["With space", 'With "quotes"', "Entw&APw-rfe", "a\\b", "Per%cent"]
+        with self.dovecot.mailbox("alice") as mailbox:
+            for name in names:
+                mailbox.create(name)
+        self.started()
+        with self.dovecot.mailbox("alice") as mailbox:
+            for number, name in enumerate(names):
+                mailbox.append(name, mail.message(subject="number %d" % number, received=True))
+        self.assert_exactly_once(self.wait_copies(len(names)),
+                                 ["number %d" % n for n in range(len(names))])
+
+    def test_deleted_folder_disturbs_nobody(self):
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("Short")
+        agent = self.started()
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("Short", mail.message(subject="lived", received=True))
+            self.wait_copies(1)
+            mailbox.imap.delete("Short")
+        self.deliver("alice", "goes on")
+        self.assert_exactly_once(self.wait_copies(2), ["lived", "goes on"])
+        self.assertTrue(agent.alive())
+
+
+class Default(case.Case):
+    """INBOX and Sent, no other."""
+
+    def test_inbox_and_sent(self):
+        self.config.rule("everything", incoming="all", outgoing="all")
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("Other")
+        self.started()
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("Other", mail.message(subject="elsewhere", received=True))
+        self.save_sent("alice", "in Sent")
+        self.deliver("alice", "in INBOX")
+        self.assert_exactly_once(self.wait_copies(2), ["in Sent", "in INBOX"])
+
+    def test_folders_by_name(self):
+        self.config.change("account", "alice", folders=["Other"])
+        self.config.rule("everything", incoming="all")
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("Other")
+        self.started()
+        self.deliver("alice", "in INBOX")
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("Other", mail.message(subject="elsewhere", received=True))
+        self.assert_exactly_once(self.wait_copies(1), ["elsewhere"])
+
+
+class Gone(case.Case):
+    """What nobody could capture is counted, never claimed."""
+
+    def test_message_deleted_while_the_agent_was_down_is_told_as_vanished(self):
+        self.config.rule("everything", incoming="all")
+        agent = self.started()
+        agent.stop()
+        self.deliver("alice", "never seen")
+        self.deliver("alice", "stays")
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.delete("INBOX", 1)
+        agent.start()
+        self.assert_exactly_once(self.wait_copies(1), ["stays"])
+        agent.stop()
+        told = self.command("ledger")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("vanished", told.stdout)
+
+    def test_new_uidvalidity_loses_nothing_and_copies_nothing_twice(self):
+        self.config.rule("everything", incoming="all")
+        agent = self.started()
+        for n in range(3):
+            self.deliver("alice", "number %d" % n)
+        self.wait_copies(3)
+        agent.stop()
+        self.deliver("alice", "meanwhile")
+        # As after a restore: Dovecot numbers the folder anew.
+        self.dovecot.stop()
+        for path in glob.glob("%s/home/alice@example.org/Maildir/dovecot*" % self.dovecot.dir):
+            os.unlink(path)
+        self.dovecot.start()
+        mark = agent.mark()
+        agent.start()
+        self.deliver("alice", "afterwards")
+        self.assert_exactly_once(self.wait_copies(5), [
+            "number 0", "number 1", "number 2", "meanwhile", "afterwards"])
+        agent.wait_line("(?i)uidvalidity", since=mark)
+
+
+if __name__ == "__main__":
+    case.main()
