@@ -5,10 +5,10 @@
  * Feed the whole message (header section included) in pieces; multipart structure (RFC 2046) is
  * followed down to BODY_DEPTH_MAX, message/rfc822 parts are looked into. An attachment is a part
  * with Content-Disposition attachment, or with a file name (filename or name, RFC 2231 and RFC 2047
- * forms decoded), or a leaf that is neither text/* nor multipart/* (signatures
+ * forms decoded), or a leaf that is neither text/... nor multipart/... (signatures
  * application/pgp-signature, application/pkcs7-signature and application/x-pkcs7-signature apart);
  * a whole message that is one such leaf counts too. Text: the decoded octets (base64,
- * quoted-printable; charset to UTF-8) of text/* parts, the first BODY_TEXT_MAX in all; beyond that
+ * quoted-printable; charset to UTF-8) of text/... parts, the first BODY_TEXT_MAX in all; beyond that
  * facts.limited is set.
  */
 #ifndef RULES_BODY_H
