@@ -170,6 +170,10 @@ const char *imap_session_tls_version(const struct imap_session *session);
 /* Units that the grammar did not understand, and units in all. */
 void imap_session_counters(const struct imap_session *session, uint64_t *ignored, uint64_t *units);
 
+/* Seconds that a server asks us to stay away: "Suggested Backoff Time: N" (milliseconds, Exchange)
+ * in the text of a NO, BAD or BYE; 0: it did not. */
+unsigned imap_text_backoff(const struct imap_text *text);
+
 /* ---- commands ---- */
 
 /* What SELECT or EXAMINE told; 0 or false where it did not. */

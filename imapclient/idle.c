@@ -1,0 +1,86 @@
+/* IDLE, RFC 2177. */
+#include "imapclient/session_private.h"
+
+struct idle {
+    struct command command;
+    void (*on_idling)(void *arg);
+    bool idling; /* "+" has come */
+    bool stop;   /* DONE is wanted */
+    bool done_sent;
+};
+
+static void leave(struct imap_session *session, struct idle *idle)
+{
+    evbuffer_add(transport_output(session->transport), "DONE\r\n", 6);
+    session_trace(session, true, "DONE", 4);
+    idle->done_sent = true;
+    /* Commands may follow DONE at once. */
+    session->holder = NULL;
+    deadline_restart(session);
+    deadline_arm(session);
+}
+
+/* As the holder: somebody waits behind us, or we were told to stop. */
+static void idle_write(struct imap_session *session, struct command *command)
+{
+    struct idle *idle = (struct idle *)command;
+    if (idle->idling && (idle->stop || !TAILQ_EMPTY(&session->waiting))) {
+        leave(session, idle);
+    }
+}
+
+static void idle_plus(struct imap_session *session, struct command *command,
+                      const struct imap_text *text)
+{
+    (void)text; /* "+ idling", "+ entering idle mode", "+": all the same */
+    struct idle *idle = (struct idle *)command;
+    if (idle->idling) {
+        session->ignored++;
+        return;
+    }
+    idle->idling = true;
+    if (idle->on_idling != NULL) {
+        idle->on_idling(command->arg);
+    }
+}
+
+static void idle_prepare(struct imap_session *session, struct command *command)
+{
+    if (imap_session_has(session, "IDLE")) {
+        command->line = xstrdup("IDLE");
+    } else {
+        command->refused = "the server does not offer IDLE";
+    }
+}
+
+static const struct command_class idle_class = {
+    .prepare = idle_prepare, .write = idle_write, .plus = idle_plus};
+
+bool idle_is_quiet(const struct command *command)
+{
+    return command->class == &idle_class && ((const struct idle *)command)->idling;
+}
+
+void imap_idle(struct imap_session *session, void (*on_idling)(void *arg), imap_done *done,
+               void *arg)
+{
+    struct idle *idle = command_new(sizeof(*idle), &idle_class, done, arg);
+    idle->command.alone = true;
+    idle->on_idling = on_idling;
+    command_queue(session, &idle->command);
+}
+
+void imap_idle_stop(struct imap_session *session)
+{
+    struct command *command;
+    TAILQ_FOREACH(command, &session->waiting, link)
+    {
+        if (command->class == &idle_class) {
+            ((struct idle *)command)->stop = true;
+        }
+    }
+    if (session->holder != NULL && session->holder->class == &idle_class) {
+        ((struct idle *)session->holder)->stop = true;
+        session_kick(session);
+    }
+}

@@ -1,0 +1,374 @@
+#include "imapclient/session_private.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+
+#define REASON_MAX 500
+#define BACKOFF_MAX (24 * 3600)
+
+/* ---- its end ---- */
+
+static void destroy(struct imap_session *session)
+{
+    event_del(&session->kick);
+    event_del(&session->timer);
+    transport_free(session->transport);
+    command_forget_all(session);
+    framing_free(session->framing);
+    incoming_grammar_release();
+    signin_free(session->signin);
+    free(session->capabilities);
+    free(session->server_id);
+    free(session->selected);
+    free(session->failure_reason);
+    free(session);
+}
+
+void imap_session_free(struct imap_session *session)
+{
+    if (session == NULL || session->dead) {
+        return;
+    }
+    session->dead = true;
+    session->events = (struct imap_events){0};
+    if (session->in_feed) {
+        framing_stop(session->framing);
+    }
+    if (session->busy == 0) {
+        destroy(session);
+    }
+}
+
+void session_enter(struct imap_session *session)
+{
+    session->busy++;
+}
+
+void session_leave(struct imap_session *session)
+{
+    if (--session->busy == 0 && session->dead) {
+        destroy(session);
+    }
+}
+
+bool session_is_over(const struct imap_session *session)
+{
+    return session->ending || session->dead;
+}
+
+static void clean(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
+            *text = '?';
+        }
+    }
+}
+
+static void note_failure(struct imap_session *session, enum imap_failure_kind kind, char *reason)
+{
+    session->ending = true;
+    session->failure = kind;
+    session->failure_reason = reason;
+    if (strlen(reason) > REASON_MAX) {
+        reason[REASON_MAX] = '\0';
+    }
+    clean(reason);
+    if (session->in_feed) {
+        framing_stop(session->framing);
+    }
+    session_kick(session);
+}
+
+void session_fail(struct imap_session *session, enum imap_failure_kind kind, const char *format,
+                  ...)
+{
+    if (session_is_over(session)) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    char *reason = NULL;
+    int len = vasprintf(&reason, format, args);
+    va_end(args);
+    note_failure(session, kind, memory_or_abort(len < 0 ? NULL : reason));
+}
+
+unsigned imap_text_backoff(const struct imap_text *text)
+{
+    static const char key[] = "Suggested Backoff Time:";
+    const char *at = strcasestr(text->text, key);
+    if (at == NULL) {
+        return 0;
+    }
+    at += sizeof(key) - 1;
+    at += strspn(at, " ");
+    unsigned long long ms = isdigit((unsigned char)*at) ? strtoull(at, NULL, 10) : 0;
+    unsigned long long seconds = ms / 1000 + (ms % 1000 != 0 ? 1 : 0);
+    return (unsigned)(seconds < BACKOFF_MAX ? seconds : BACKOFF_MAX);
+}
+
+void session_fail_text(struct imap_session *session, enum imap_failure_kind kind, const char *what,
+                       const struct imap_text *text)
+{
+    unsigned backoff = imap_text_backoff(text);
+    session->backoff = backoff != 0 ? backoff : session->backoff;
+    switch (text->code) {
+    case IMAP_CODE_UNAVAILABLE:
+    case IMAP_CODE_INUSE:
+    case IMAP_CODE_LIMIT:
+        kind = IMAP_FAILURE_UNAVAILABLE;
+        break;
+    case IMAP_CODE_AUTHENTICATIONFAILED:
+    case IMAP_CODE_AUTHORIZATIONFAILED:
+    case IMAP_CODE_EXPIRED:
+        kind = IMAP_FAILURE_AUTH;
+        break;
+    default:
+        kind = backoff != 0 ? IMAP_FAILURE_UNAVAILABLE : kind;
+        break;
+    }
+    session_fail(session, kind, "%s: %s", what,
+                 text->text[0] != '\0' ? text->text : "the server gave no reason");
+}
+
+static void end_session(struct imap_session *session)
+{
+    transport_free(session->transport);
+    session->transport = NULL;
+    event_del(&session->timer);
+    if (session->in_body && session->body_wanted && session->events.on_body_end != NULL) {
+        session->events.on_body_end(session->arg, false);
+    }
+    session->in_body = false;
+    command_end_all(session, session->failure_reason);
+    session->closed = true;
+    if (session->events.on_closed == NULL) { /* freed meanwhile, or a careless owner */
+        return;
+    }
+    struct imap_failure failure = {
+        .kind = session->failure,
+        .phase = session->phase,
+        .reason = session->failure_reason,
+        .backoff = session->backoff,
+    };
+    session->events.on_closed(session->arg, &failure);
+}
+
+/* ---- from the event loop ---- */
+
+static void on_kick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct imap_session *session = arg;
+    session_enter(session);
+    if (session->ending) {
+        if (!session->closed && !session->dead) {
+            end_session(session);
+        }
+    } else if (session->phase == IMAP_PHASE_RESOLVE &&
+               transport_phase(session->transport) == IMAP_PHASE_RESOLVE) {
+        session->phase = IMAP_PHASE_CONNECT; /* the transport knows better until it is up */
+        transport_open(session->transport);
+    } else if (transport_input(session->transport) != NULL &&
+               session->phase >= IMAP_PHASE_GREETING) {
+        incoming_feed(session);
+        if (!session_is_over(session)) {
+            command_pump(session);
+        }
+    }
+    session_leave(session);
+}
+
+void session_kick(struct imap_session *session)
+{
+    event_active(&session->kick, EV_TIMEOUT, 1);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    deadline_check(arg);
+}
+
+static void on_up(void *arg)
+{
+    struct imap_session *session = arg;
+    session_enter(session);
+    transport_set_low_mark(session->transport, session->write_high / 2);
+    if (session->pauses > 0) {
+        transport_set_reading(session->transport, false);
+    }
+    signin_up(session);
+    command_pump(session);
+    session_leave(session);
+}
+
+static void on_readable(void *arg)
+{
+    struct imap_session *session = arg;
+    session_enter(session);
+    incoming_feed(session);
+    if (!session_is_over(session)) {
+        command_pump(session);
+    }
+    session_leave(session);
+}
+
+static void on_writable(void *arg)
+{
+    struct imap_session *session = arg;
+    session_enter(session);
+    if (!session_is_over(session)) {
+        command_pump(session);
+    }
+    session_leave(session);
+}
+
+static void on_down(void *arg, enum imap_failure_kind kind, const char *reason)
+{
+    struct imap_session *session = arg;
+    if (session->phase < IMAP_PHASE_GREETING) {
+        session->phase = transport_phase(session->transport);
+    }
+    if (kind == IMAP_FAILURE_CLOSED && session->logging_out) {
+        kind = IMAP_FAILURE_LOGOUT;
+    }
+    session_enter(session);
+    if (kind == IMAP_FAILURE_CLOSED && !session_is_over(session)) {
+        incoming_feed(session); /* a BYE may stand there, which says more */
+    }
+    session_fail(session, kind, "%s", reason);
+    session_leave(session);
+}
+
+/* ---- its beginning ---- */
+
+static unsigned or_default(unsigned value, unsigned fallback)
+{
+    return value != 0 ? value : fallback;
+}
+
+static void open_transport(struct imap_session *session, struct event_base *base,
+                           struct evdns_base *dns, const struct imap_options *options)
+{
+    static const struct transport_events events = {
+        .up = on_up, .readable = on_readable, .writable = on_writable, .down = on_down};
+    struct transport_options how = {
+        .host = options->host,
+        .port = options->port,
+        .tls_at_once = options->security == IMAP_SECURITY_TLS,
+        .loopback_only = options->security == IMAP_SECURITY_NONE,
+        .tls = options->tls,
+        .timeout = session->connect_timeout,
+    };
+    session->transport = transport_new(base, dns, &how, &events, session);
+}
+
+struct imap_session *imap_session_new(struct event_base *base, struct evdns_base *dns,
+                                      const struct imap_options *options,
+                                      const struct imap_events *events, void *arg)
+{
+    struct imap_session *session = xcalloc(1, sizeof(*session));
+    session->events = *events;
+    session->arg = arg;
+    session->connect_timeout = or_default(options->connect_timeout, 30);
+    session->reply_timeout = or_default(options->reply_timeout, 60);
+    session->command_timeout = or_default(options->command_timeout, 600);
+    session->write_high = options->write_high != 0 ? options->write_high : 256 * 1024;
+    session->hide_idle = options->hide_idle;
+    session->hide_notify = options->hide_notify;
+    session->capabilities = xstrdup("");
+    TAILQ_INIT(&session->waiting);
+    TAILQ_INIT(&session->sent);
+    event_assign(&session->kick, base, -1, 0, on_kick, session);
+    evtimer_assign(&session->timer, base, on_timer, session);
+    session->signin = signin_new(options);
+    session->framing = framing_new(incoming_sink(), session, 0);
+    incoming_grammar_acquire();
+    open_transport(session, base, dns, options);
+    deadline_connecting(session);
+    session_kick(session);
+    return session;
+}
+
+void session_ready(struct imap_session *session)
+{
+    signin_free(session->signin);
+    session->signin = NULL;
+    session->phase = IMAP_PHASE_READY;
+    evtimer_del(&session->timer);
+    if (session->events.on_ready != NULL) {
+        session->events.on_ready(session->arg);
+    }
+}
+
+/* ---- what its owner asks for ---- */
+
+static void logout_finish(struct imap_session *session, struct command *command,
+                          const struct imap_result *result)
+{
+    (void)command;
+    (void)result;
+    session_fail(session, IMAP_FAILURE_LOGOUT, "signed out");
+}
+
+static void logout_prepare(struct imap_session *session, struct command *command)
+{
+    session->logging_out = true;
+    command->line = xstrdup("LOGOUT");
+}
+
+void imap_session_logout(struct imap_session *session)
+{
+    static const struct command_class logout = {.prepare = logout_prepare, .finish = logout_finish};
+    if (session->phase != IMAP_PHASE_READY) {
+        session_fail(session, IMAP_FAILURE_LOGOUT, "signed out before the session was ready");
+        return;
+    }
+    struct command *command = command_new(sizeof(*command), &logout, NULL, NULL);
+    command->alone = true;
+    command_queue(session, command);
+}
+
+void imap_session_pause(struct imap_session *session)
+{
+    if (session->pauses++ > 0 || session->transport == NULL) {
+        return;
+    }
+    transport_set_reading(session->transport, false);
+    deadline_pause(session);
+    if (session->in_feed) {
+        framing_stop(session->framing);
+    }
+}
+
+void imap_session_resume(struct imap_session *session)
+{
+    if (session->pauses == 0 || --session->pauses > 0 || session->transport == NULL) {
+        return;
+    }
+    transport_set_reading(session->transport, true);
+    deadline_resume(session);
+    session_kick(session);
+}
+
+const char *imap_session_tls_version(const struct imap_session *session)
+{
+    return session->transport != NULL ? transport_tls_version(session->transport) : "";
+}
+
+void imap_session_counters(const struct imap_session *session, uint64_t *ignored, uint64_t *units)
+{
+    *ignored = session->ignored;
+    *units = session->units;
+}
+
+void session_trace(struct imap_session *session, bool sent, const char *line, size_t len)
+{
+    if (session->events.on_trace != NULL) {
+        session->events.on_trace(session->arg, sent, line, len);
+    }
+}

@@ -1,0 +1,105 @@
+/*
+ * What the files behind session.h share: the session itself.
+ *
+ * Every entry from the event loop is bracketed by session_enter() and session_leave(): a session
+ * freed inside a callback goes when the last of them is left. After any callback to the owner look
+ * at session_is_over() before touching more than the session itself.
+ */
+#ifndef IMAPCLIENT_SESSION_PRIVATE_H
+#define IMAPCLIENT_SESSION_PRIVATE_H
+
+#include <event2/event_struct.h>
+
+#include "imapclient/command.h"
+#include "imapclient/framing.h"
+#include "imapclient/grammar.h"
+#include "imapclient/memory.h"
+#include "imapclient/session.h"
+#include "imapclient/transport.h"
+
+#define SESSION_PIPELINE_MAX 64 /* commands under way at a time */
+
+struct signin;
+
+struct imap_session {
+    struct imap_events events;
+    void *arg;
+    struct transport *transport;
+    struct framing *framing;
+    struct signin *signin; /* NULL once the session is ready */
+    struct command_list waiting, sent;
+    struct command *holder; /* of sent; nothing is sent behind it */
+    struct event kick;      /* work to be done from the event loop, soon */
+    struct event timer;
+
+    char *capabilities;
+    char *server_id;
+    char *selected; /* mailbox opened for writing, NULL otherwise */
+    char *failure_reason;
+    uint64_t units, ignored;
+    uint64_t progress_at, started_at, paused_at, connect_until; /* milliseconds, deadline.c */
+    size_t write_high, unsent;
+    enum imap_phase phase;
+    enum imap_failure_kind failure;
+    unsigned backoff;
+    unsigned last_number;
+    unsigned reply_timeout, command_timeout, connect_timeout;
+    unsigned busy, pauses;
+    bool in_feed, in_body, body_wanted, body_streamed;
+    bool starttls_agreed, qresync, condstore, logging_out;
+    bool hide_idle, hide_notify;
+    bool ending; /* a failure is noted; the end comes with the next kick */
+    bool closed; /* on_closed was called */
+    bool dead;   /* freed by its owner */
+};
+
+/* session.c */
+void session_enter(struct imap_session *session);
+void session_leave(struct imap_session *session);
+bool session_is_over(const struct imap_session *session);
+void session_kick(struct imap_session *session);
+/* Notes why the session ends; the first failure counts. */
+__attribute__((format(printf, 3, 4))) void
+session_fail(struct imap_session *session, enum imap_failure_kind kind, const char *format, ...);
+/* As session_fail(), for a refusal in the server's words: kind and backoff are read from them. */
+void session_fail_text(struct imap_session *session, enum imap_failure_kind kind, const char *what,
+                       const struct imap_text *text);
+void session_ready(struct imap_session *session);
+void session_trace(struct imap_session *session, bool sent, const char *line, size_t len);
+
+/* incoming.c: from octets to the right listener */
+const struct framing_sink *incoming_sink(void);
+void incoming_feed(struct imap_session *session);
+struct grammar *incoming_grammar_acquire(void);
+void incoming_grammar_release(void);
+
+/* deadline.c */
+void deadline_connecting(struct imap_session *session);
+/* A command was sent, or became the first of those under way. */
+void deadline_restart(struct imap_session *session);
+void deadline_arm(struct imap_session *session);
+void deadline_progress(struct imap_session *session, bool of_literal);
+void deadline_pause(struct imap_session *session);
+void deadline_resume(struct imap_session *session);
+void deadline_check(struct imap_session *session);
+
+/* capability.c */
+void capability_set(struct imap_session *session, const char *atoms);
+void capability_set_words(struct imap_session *session, const char *const *words, size_t n);
+void capability_set_id(struct imap_session *session, const char *const *words, size_t n);
+
+/* signin.c */
+struct signin *signin_new(const struct imap_options *options);
+void signin_free(struct signin *signin);
+bool signin_wants_tls(const struct signin *signin);
+/* The transport is up, for the first time or after STARTTLS. */
+void signin_up(struct imap_session *session);
+void signin_greeting(struct imap_session *session, const struct imap_untagged *untagged);
+void signin_capability_told(struct imap_session *session);
+
+/* idle.c */
+bool idle_is_quiet(const struct command *command); /* nothing is expected of the server */
+/* append.c */
+bool append_is_stalled(const struct command *command); /* its source has nothing at hand */
+
+#endif

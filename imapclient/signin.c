@@ -1,0 +1,430 @@
+/*
+ * From the greeting to a session that may be used: CAPABILITY, STARTTLS, AUTHENTICATE or LOGIN, and
+ * after it ID and ENABLE. RFC 9051 section 6.2, RFC 4959, RFC 7628 section 3.2.
+ *
+ * next_step() looks at what is known and does what is due; every step ends there again.
+ */
+#include "imapclient/sasl.h"
+#include "imapclient/session_private.h"
+#include "imapclient/writer.h"
+
+#define LOGIN_PIECES 3
+#define CHALLENGES_MAX 3
+
+struct signin {
+    char *host, *login, *authorize_as, *secret;
+    enum imap_security security;
+    enum imap_method method;
+    uint16_t port;
+    bool enable;
+    bool secured, capability_told, signed_in, extras_sent;
+    unsigned extras; /* ID and ENABLE under way */
+};
+
+static void next_step(struct imap_session *session);
+
+static char *copy(const char *text)
+{
+    return text != NULL ? xstrdup(text) : NULL;
+}
+
+struct signin *signin_new(const struct imap_options *options)
+{
+    struct signin *signin = xcalloc(1, sizeof(*signin));
+    signin->host = copy(options->host);
+    signin->login = xstrdup(options->login != NULL ? options->login : "");
+    signin->authorize_as = copy(options->authorize_as);
+    signin->secret = xstrdup(options->secret != NULL ? options->secret : "");
+    signin->security = options->security;
+    signin->method = options->method;
+    signin->port = options->port;
+    signin->enable = options->enable_qresync;
+    signin->secured = options->security != IMAP_SECURITY_STARTTLS;
+    return signin;
+}
+
+void signin_free(struct signin *signin)
+{
+    if (signin == NULL) {
+        return;
+    }
+    sasl_wipe(signin->secret);
+    free(signin->host);
+    free(signin->login);
+    free(signin->authorize_as);
+    free(signin);
+}
+
+void signin_capability_told(struct imap_session *session)
+{
+    if (session->signin != NULL) {
+        session->signin->capability_told = true;
+    }
+}
+
+static struct command *setup_command(size_t size, const struct command_class *class, char *line)
+{
+    struct command *command = command_new(size, class, NULL, NULL);
+    command->line = line;
+    command->alone = true;
+    return command;
+}
+
+/* ---- CAPABILITY ---- */
+
+static void capability_finish(struct imap_session *session, struct command *command,
+                              const struct imap_result *result)
+{
+    (void)command;
+    if (session_is_over(session)) {
+        return;
+    }
+    if (result->kind != IMAP_RESULT_OK) {
+        session_fail_text(session, IMAP_FAILURE_PROTOCOL, "CAPABILITY was refused", result->text);
+        return;
+    }
+    session->signin->capability_told = true; /* a server that tells none has none */
+    next_step(session);
+}
+
+static void ask_capability(struct imap_session *session)
+{
+    static const struct command_class class = {.setup = true, .finish = capability_finish};
+    if (session->phase < IMAP_PHASE_CAPABILITY) {
+        session->phase = IMAP_PHASE_CAPABILITY;
+    }
+    command_queue(session, setup_command(sizeof(struct command), &class, xstrdup("CAPABILITY")));
+}
+
+/* ---- STARTTLS ---- */
+
+static void starttls_finish(struct imap_session *session, struct command *command,
+                            const struct imap_result *result)
+{
+    (void)command;
+    if (session_is_over(session)) {
+        return;
+    }
+    if (result->kind != IMAP_RESULT_OK) {
+        session_fail_text(session, IMAP_FAILURE_TLS, "STARTTLS was refused", result->text);
+        return;
+    }
+    session->starttls_agreed = true;
+    framing_stop(session->framing);
+}
+
+static void ask_starttls(struct imap_session *session)
+{
+    static const struct command_class class = {.setup = true, .finish = starttls_finish};
+    if (!imap_session_has(session, "STARTTLS")) {
+        session_fail(session, IMAP_FAILURE_TLS, "the server does not offer STARTTLS");
+        return;
+    }
+    command_queue(session, setup_command(sizeof(struct command), &class, xstrdup("STARTTLS")));
+}
+
+/* ---- AUTHENTICATE and LOGIN ---- */
+
+struct auth {
+    struct command command;
+    char *pieces[LOGIN_PIECES]; /* what is sent at each "+", secret */
+    unsigned next, challenges;
+    bool oauth;
+    const char *abort; /* what is sent when a challenge comes that we did not expect */
+    char *oauth_status;
+};
+
+static void auth_release(struct command *command)
+{
+    struct auth *auth = (struct auth *)command;
+    for (unsigned i = 0; i < LOGIN_PIECES; i++) {
+        sasl_wipe(auth->pieces[i]);
+    }
+    free(auth->oauth_status);
+}
+
+static void auth_plus(struct imap_session *session, struct command *command,
+                      const struct imap_text *text)
+{
+    struct auth *auth = (struct auth *)command;
+    if (++auth->challenges > CHALLENGES_MAX) {
+        session_fail(session, IMAP_FAILURE_PROTOCOL, "the server asks on and on at the sign-in");
+        return;
+    }
+    struct evbuffer *out = transport_output(session->transport);
+    if (auth->next < LOGIN_PIECES && auth->pieces[auth->next] != NULL) {
+        const char *piece = auth->pieces[auth->next++];
+        transport_write_secret(session->transport, piece, strlen(piece));
+        session_trace(session, true, "(secret)", strlen("(secret)"));
+    } else {
+        if (auth->oauth && auth->oauth_status == NULL) {
+            auth->oauth_status = sasl_oauth_status(text->text);
+        }
+        evbuffer_add(out, auth->abort, strlen(auth->abort));
+        session_trace(session, true, auth->abort, strlen(auth->abort));
+    }
+    evbuffer_add(out, "\r\n", 2);
+}
+
+static void auth_refused(struct imap_session *session, const struct auth *auth,
+                         const struct imap_result *result)
+{
+    char *what = xasprintf("the sign-in as %s was refused%s%s%s", session->signin->login,
+                           auth->oauth_status != NULL ? " (status " : "",
+                           auth->oauth_status != NULL ? auth->oauth_status : "",
+                           auth->oauth_status != NULL ? ")" : "");
+    /* BAD is not about the password: Exchange says "User is authenticated but not connected". */
+    enum imap_failure_kind kind =
+        result->kind == IMAP_RESULT_NO ? IMAP_FAILURE_AUTH : IMAP_FAILURE_PROTOCOL;
+    if (result->kind == IMAP_RESULT_BAD && strcasestr(result->reason, "not connected") != NULL) {
+        kind = IMAP_FAILURE_UNAVAILABLE;
+    }
+    if (result->text != NULL) {
+        session_fail_text(session, kind, what, result->text);
+    } else {
+        session_fail(session, IMAP_FAILURE_AUTH, "%s: %s", what, result->reason);
+    }
+    free(what);
+}
+
+static void auth_finish(struct imap_session *session, struct command *command,
+                        const struct imap_result *result)
+{
+    if (session_is_over(session)) {
+        return;
+    }
+    if (result->kind != IMAP_RESULT_OK) {
+        auth_refused(session, (struct auth *)command, result);
+        return;
+    }
+    session->signin->signed_in = true;
+    next_step(session);
+}
+
+static const struct command_class auth_class = {
+    .setup = true, .plus = auth_plus, .finish = auth_finish, .release = auth_release};
+
+static void queue_auth(struct imap_session *session, struct auth *auth)
+{
+    auth->command.secret = true;
+    session->phase = IMAP_PHASE_AUTH;
+    /* Other things are offered once we are known: what was told before does not count. */
+    session->signin->capability_told = false;
+    command_queue(session, &auth->command);
+}
+
+/* response is taken over and wiped. */
+static void authenticate(struct imap_session *session, const char *mechanism, char *response,
+                         const char *abort)
+{
+    struct auth *auth = (struct auth *)setup_command(sizeof(*auth), &auth_class, NULL);
+    auth->abort = abort;
+    auth->oauth = session->signin->method == IMAP_AUTH_TOKEN;
+    if (imap_session_has(session, "SASL-IR") &&
+        strlen(response) + strlen(mechanism) + 64 < WRITER_LINE_MAX) {
+        auth->command.line = xasprintf("AUTHENTICATE %s %s", mechanism, response);
+        sasl_wipe(response);
+    } else {
+        auth->command.line = xasprintf("AUTHENTICATE %s", mechanism);
+        auth->pieces[0] = response;
+    }
+    queue_auth(session, auth);
+}
+
+static void authenticate_token(struct imap_session *session)
+{
+    const struct signin *signin = session->signin;
+    const char *as = signin->authorize_as != NULL ? signin->authorize_as : signin->login;
+    if (imap_session_has(session, "AUTH=OAUTHBEARER")) {
+        /* RFC 7628 section 3.2.3: a refusal is acknowledged with a single ^A. */
+        authenticate(session, "OAUTHBEARER",
+                     sasl_oauthbearer(as, signin->host, signin->port, signin->secret), "AQ==");
+    } else if (imap_session_has(session, "AUTH=XOAUTH2")) {
+        authenticate(session, "XOAUTH2", sasl_xoauth2(as, signin->secret), "");
+    } else {
+        session_fail(session, IMAP_FAILURE_AUTH,
+                     "the server offers neither AUTH=OAUTHBEARER nor AUTH=XOAUTH2");
+    }
+}
+
+/* An argument of LOGIN: as it stands on the line, and what follows as a literal, or NULL. */
+static char *login_argument(const char *text, bool literal_plus, char **literal)
+{
+    *literal = NULL;
+    struct evbuffer *out = memory_or_abort(evbuffer_new());
+    if (!writer_astring(out, text)) {
+        *literal = xstrdup(text);
+        evbuffer_add_printf(out, literal_plus ? "{%zu+}" : "{%zu}", strlen(text));
+    }
+    size_t len = evbuffer_get_length(out);
+    char *argument = xcalloc(1, len + 1);
+    memcpy(argument, evbuffer_pullup(out, -1), len);
+    memset(evbuffer_pullup(out, -1), 0, len);
+    evbuffer_free(out);
+    return argument;
+}
+
+/* Adds to the line, and goes on with a new one where the server has to say "+" first. */
+static void login_add(struct auth *auth, unsigned *piece, const char *text)
+{
+    char **line = *piece == 0 ? &auth->command.line : &auth->pieces[*piece - 1];
+    char *longer = xasprintf("%s%s", *line != NULL ? *line : "", text);
+    sasl_wipe(*line);
+    *line = longer;
+}
+
+static void login_add_argument(struct imap_session *session, struct auth *auth, unsigned *piece,
+                               const char *text)
+{
+    bool plus = imap_session_has(session, "LITERAL+") ||
+                (imap_session_has(session, "LITERAL-") && strlen(text) <= 4096);
+    char *literal;
+    char *argument = login_argument(text, plus, &literal);
+    login_add(auth, piece, argument);
+    if (literal != NULL && plus) {
+        login_add(auth, piece, "\r\n");
+    } else if (literal != NULL) {
+        (*piece)++;
+    }
+    if (literal != NULL) {
+        login_add(auth, piece, literal);
+    }
+    sasl_wipe(argument);
+    sasl_wipe(literal);
+}
+
+static void login(struct imap_session *session)
+{
+    const struct signin *signin = session->signin;
+    if (!writer_sendable(signin->login) || !writer_sendable(signin->secret)) {
+        session_fail(session, IMAP_FAILURE_AUTH, "login or password cannot be sent with LOGIN");
+        return;
+    }
+    struct auth *auth = (struct auth *)setup_command(sizeof(*auth), &auth_class, xstrdup("LOGIN "));
+    unsigned piece = 0;
+    auth->abort = "";
+    login_add_argument(session, auth, &piece, signin->login);
+    login_add(auth, &piece, " ");
+    login_add_argument(session, auth, &piece, signin->secret);
+    queue_auth(session, auth);
+}
+
+static void authenticate_password(struct imap_session *session)
+{
+    const struct signin *signin = session->signin;
+    if (imap_session_has(session, "AUTH=PLAIN")) {
+        authenticate(session, "PLAIN",
+                     sasl_plain(signin->authorize_as, signin->login, signin->secret), "*");
+    } else if (signin->authorize_as != NULL) {
+        session_fail(session, IMAP_FAILURE_AUTH,
+                     "the server does not offer AUTH=PLAIN, without which nobody can sign in on "
+                     "behalf of another");
+    } else if (imap_session_has(session, "LOGINDISABLED")) {
+        session_fail(session, IMAP_FAILURE_AUTH,
+                     "the server offers neither AUTH=PLAIN nor LOGIN (LOGINDISABLED)");
+    } else {
+        login(session);
+    }
+}
+
+/* ---- ID and ENABLE ---- */
+
+static void extra_finish(struct imap_session *session, struct command *command,
+                         const struct imap_result *result)
+{
+    (void)command;
+    (void)result; /* a server may refuse either: then there is none */
+    if (!session_is_over(session)) {
+        session->signin->extras--;
+        next_step(session);
+    }
+}
+
+static void queue_extra(struct imap_session *session, const char *line)
+{
+    static const struct command_class class = {.setup = true, .finish = extra_finish};
+    struct command *command = command_new(sizeof(*command), &class, NULL, NULL);
+    command->line = xstrdup(line);
+    session->signin->extras++;
+    command_queue(session, command);
+}
+
+static void send_extras(struct imap_session *session)
+{
+    session->signin->extras_sent = true;
+    if (session->signin->enable && imap_session_has(session, "ENABLE")) {
+        if (imap_session_has(session, "QRESYNC")) {
+            queue_extra(session, "ENABLE QRESYNC");
+        } else if (imap_session_has(session, "CONDSTORE")) {
+            queue_extra(session, "ENABLE CONDSTORE");
+        }
+    }
+    /* 163.com and its sisters let nobody SELECT who has not said who they are. */
+    if (imap_session_has(session, "ID")) {
+        queue_extra(session, "ID (\"name\" \"mailvigil\" \"version\" \"" MAILVIGIL_VERSION "\")");
+    }
+}
+
+/* ---- the order of things ---- */
+
+static void next_step(struct imap_session *session)
+{
+    struct signin *signin = session->signin;
+    if (!signin->capability_told) {
+        ask_capability(session);
+    } else if (!signin->secured) {
+        ask_starttls(session);
+    } else if (!signin->signed_in) {
+        if (signin->method == IMAP_AUTH_TOKEN) {
+            authenticate_token(session);
+        } else {
+            authenticate_password(session);
+        }
+    } else if (!signin->extras_sent) {
+        send_extras(session);
+        if (signin->extras == 0) {
+            session_ready(session);
+        }
+    } else if (signin->extras == 0) {
+        session_ready(session);
+    }
+}
+
+void signin_up(struct imap_session *session)
+{
+    struct signin *signin = session->signin;
+    if (session->phase != IMAP_PHASE_TLS) { /* the first time: the server speaks first */
+        session->phase = IMAP_PHASE_GREETING;
+        return;
+    }
+    signin->secured = true;
+    signin->capability_told = false;
+    session->phase = IMAP_PHASE_CAPABILITY;
+    next_step(session);
+}
+
+void signin_greeting(struct imap_session *session, const struct imap_untagged *untagged)
+{
+    const struct imap_text *text = &untagged->text;
+    struct signin *signin = session->signin;
+    if (text->status == IMAP_BYE) {
+        session_fail_text(session, IMAP_FAILURE_UNAVAILABLE, "the server turned us away", text);
+        return;
+    }
+    if (text->status != IMAP_OK && text->status != IMAP_PREAUTH) {
+        session_fail_text(session, IMAP_FAILURE_PROTOCOL, "the server's greeting is a refusal",
+                          text);
+        return;
+    }
+    if (text->status == IMAP_PREAUTH && !signin->secured) {
+        session_fail(session, IMAP_FAILURE_PROTOCOL,
+                     "the server greets with PREAUTH, after which STARTTLS is impossible");
+        return;
+    }
+    signin->signed_in = text->status == IMAP_PREAUTH;
+    session->phase = IMAP_PHASE_CAPABILITY;
+    if (text->code == IMAP_CODE_CAPABILITY) {
+        capability_set(session, text->code_text);
+    }
+    next_step(session);
+}

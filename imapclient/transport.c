@@ -1,0 +1,475 @@
+#include "imapclient/transport.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/util.h>
+#include <linux/sockios.h>
+#include <openssl/err.h>
+
+#include "imapclient/memory.h"
+#include "imapclient/tls.h"
+
+#define KEEPALIVE_IDLE 90
+#define KEEPALIVE_INTERVAL 15
+#define KEEPALIVE_COUNT 4
+#define USER_TIMEOUT_MS (150 * 1000)
+#define WRITE_MAX (256 * 1024)
+#define ATTEMPT_MIN 3 /* seconds for one address at least */
+
+/* A running look-up. It outlives a transport that was freed meanwhile: evdns calls back even when
+ * the request was cancelled. */
+struct lookup {
+    struct transport *transport;
+    struct evdns_getaddrinfo_request *request;
+};
+
+struct transport {
+    struct event_base *base;
+    struct evdns_base *dns;
+    struct lookup *lookup;
+    struct evutil_addrinfo *addresses, *next;
+    struct event *attempt_timer;
+    struct bufferevent *bev;
+    SSL_CTX *tls;
+    SSL *ssl; /* owned by bev */
+    char *host;
+    char *reason; /* of the last attempt that failed */
+    const struct transport_events *events;
+    void *arg;
+    enum imap_phase phase;
+    unsigned timeout;
+    uint16_t port;
+    bool tls_at_once, loopback_only, down;
+};
+
+static void try_next(struct transport *transport);
+
+struct transport *transport_new(struct event_base *base, struct evdns_base *dns,
+                                const struct transport_options *options,
+                                const struct transport_events *events, void *arg)
+{
+    struct transport *transport = xcalloc(1, sizeof(*transport));
+    transport->base = base;
+    transport->dns = dns;
+    transport->host = xstrdup(options->host);
+    transport->port = options->port;
+    transport->tls = options->tls;
+    transport->tls_at_once = options->tls_at_once;
+    transport->loopback_only = options->loopback_only;
+    transport->timeout = options->timeout;
+    transport->events = events;
+    transport->arg = arg;
+    transport->phase = IMAP_PHASE_RESOLVE;
+    return transport;
+}
+
+static void drop_connection(struct transport *transport)
+{
+    if (transport->attempt_timer != NULL) {
+        event_free(transport->attempt_timer);
+        transport->attempt_timer = NULL;
+    }
+    if (transport->bev == NULL) {
+        return;
+    }
+    bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
+    if (transport->ssl != NULL && SSL_is_init_finished(transport->ssl)) {
+        ERR_clear_error();
+        SSL_shutdown(transport->ssl);
+        ERR_clear_error();
+    }
+    bufferevent_free(transport->bev);
+    transport->bev = NULL;
+    transport->ssl = NULL;
+}
+
+static void drop_addresses(struct transport *transport)
+{
+    if (transport->addresses != NULL) {
+        evutil_freeaddrinfo(transport->addresses);
+    }
+    transport->addresses = NULL;
+    transport->next = NULL;
+}
+
+void transport_free(struct transport *transport)
+{
+    if (transport == NULL) {
+        return;
+    }
+    if (transport->lookup != NULL) {
+        transport->lookup->transport = NULL;
+        evdns_getaddrinfo_cancel(transport->lookup->request);
+    }
+    drop_connection(transport);
+    drop_addresses(transport);
+    free(transport->host);
+    free(transport->reason);
+    free(transport);
+}
+
+static void go_down(struct transport *transport, enum imap_failure_kind kind, const char *reason)
+{
+    if (transport->down) {
+        return;
+    }
+    transport->down = true;
+    if (transport->bev != NULL) {
+        bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
+    }
+    transport->events->down(transport->arg, kind, reason);
+}
+
+static void set_reason(struct transport *transport, char *reason)
+{
+    free(transport->reason);
+    transport->reason = reason;
+}
+
+static void came_up(struct transport *transport)
+{
+    transport->phase = IMAP_PHASE_GREETING;
+    transport->events->up(transport->arg);
+}
+
+/* ---- TCP ---- */
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct in6_addr *in =
+            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        return IN6_IS_ADDR_LOOPBACK(in) || (IN6_IS_ADDR_V4MAPPED(in) && in->s6_addr[12] == 127);
+    }
+    return false;
+}
+
+static void set_tcp_option(int fd, int option, int value)
+{
+    /* Best effort: a kernel without one of them still carries the session. */
+    (void)setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value));
+}
+
+static int socket_for(const struct evutil_addrinfo *address)
+{
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    set_tcp_option(fd, TCP_NODELAY, 1);
+    set_tcp_option(fd, TCP_KEEPIDLE, KEEPALIVE_IDLE);
+    set_tcp_option(fd, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
+    set_tcp_option(fd, TCP_KEEPCNT, KEEPALIVE_COUNT);
+    set_tcp_option(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+    return fd;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    struct transport *transport = arg;
+    if (!transport->down) {
+        transport->events->readable(transport->arg);
+    }
+}
+
+static void on_write(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    struct transport *transport = arg;
+    if (!transport->down && transport->phase == IMAP_PHASE_GREETING) {
+        transport->events->writable(transport->arg);
+    }
+}
+
+static void on_connect_event(struct bufferevent *bev, short what, void *arg)
+{
+    (void)bev;
+    int error = EVUTIL_SOCKET_ERROR();
+    struct transport *transport = arg;
+    if (transport->down) {
+        return;
+    }
+    if ((what & BEV_EVENT_CONNECTED) == 0) {
+        bool unclear = error == 0 || error == EINPROGRESS || error == EAGAIN;
+        set_reason(transport, xstrdup(strerror(unclear ? ECONNREFUSED : error)));
+        drop_connection(transport);
+        try_next(transport);
+        return;
+    }
+    event_free(transport->attempt_timer);
+    transport->attempt_timer = NULL;
+    drop_addresses(transport);
+    if (transport->tls_at_once) {
+        transport_start_tls(transport);
+    } else {
+        came_up(transport);
+    }
+}
+
+static void on_open_event(struct bufferevent *bev, short what, void *arg)
+{
+    int error = EVUTIL_SOCKET_ERROR();
+    struct transport *transport = arg;
+    if (transport->down) {
+        return;
+    }
+    if ((what & BEV_EVENT_EOF) != 0) {
+        go_down(transport, IMAP_FAILURE_CLOSED, "the server closed the connection");
+        return;
+    }
+    unsigned long tls_error = transport->ssl != NULL ? bufferevent_get_openssl_error(bev) : 0;
+    const char *reason = tls_error != 0 ? ERR_reason_error_string(tls_error) : NULL;
+    go_down(transport, IMAP_FAILURE_CLOSED, reason != NULL ? reason : strerror(error));
+}
+
+static void on_plain_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct transport *transport = arg;
+    if (transport->phase == IMAP_PHASE_CONNECT) {
+        on_connect_event(bev, what, arg);
+    } else {
+        on_open_event(bev, what, arg);
+    }
+}
+
+static void on_attempt_timeout(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct transport *transport = arg;
+    set_reason(transport, xstrdup("no answer"));
+    drop_connection(transport);
+    try_next(transport);
+}
+
+static bool begin_attempt(struct transport *transport, const struct evutil_addrinfo *address,
+                          unsigned seconds)
+{
+    int fd = socket_for(address);
+    if (fd < 0) {
+        set_reason(transport, xstrdup(strerror(errno)));
+        return false;
+    }
+    transport->bev = memory_or_abort(bufferevent_socket_new(
+        transport->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS));
+    bufferevent_setcb(transport->bev, on_read, on_write, on_plain_event, transport);
+    bufferevent_set_max_single_read(transport->bev, TRANSPORT_READ_MAX);
+    bufferevent_set_max_single_write(transport->bev, WRITE_MAX);
+    bufferevent_enable(transport->bev, EV_READ | EV_WRITE);
+    struct timeval limit = {.tv_sec = seconds};
+    transport->attempt_timer =
+        memory_or_abort(evtimer_new(transport->base, on_attempt_timeout, transport));
+    evtimer_add(transport->attempt_timer, &limit);
+    if (bufferevent_socket_connect(transport->bev, address->ai_addr, (int)address->ai_addrlen) !=
+        0) {
+        set_reason(transport, xstrdup(strerror(errno)));
+        drop_connection(transport);
+        return false;
+    }
+    return true;
+}
+
+static unsigned share_of_time(const struct transport *transport)
+{
+    unsigned addresses = 0;
+    for (const struct evutil_addrinfo *a = transport->addresses; a != NULL; a = a->ai_next) {
+        addresses++;
+    }
+    unsigned share = transport->timeout / (addresses != 0 ? addresses : 1);
+    return share > ATTEMPT_MIN ? share : ATTEMPT_MIN;
+}
+
+static void try_next(struct transport *transport)
+{
+    while (transport->next != NULL) {
+        struct evutil_addrinfo *address = transport->next;
+        transport->next = address->ai_next;
+        if (transport->loopback_only && !is_loopback(address->ai_addr)) {
+            set_reason(transport, xstrdup("without TLS only loopback addresses are spoken to"));
+            continue;
+        }
+        if (begin_attempt(transport, address, share_of_time(transport))) {
+            return;
+        }
+    }
+    char *reason = xasprintf("cannot connect to %s port %u: %s", transport->host, transport->port,
+                             transport->reason != NULL ? transport->reason : "no address");
+    go_down(transport, IMAP_FAILURE_CONNECT, reason);
+    free(reason);
+}
+
+/* ---- names ---- */
+
+static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg)
+{
+    struct lookup *lookup = arg;
+    struct transport *transport = lookup->transport;
+    free(lookup);
+    if (transport == NULL) {
+        if (addresses != NULL) {
+            evutil_freeaddrinfo(addresses);
+        }
+        return;
+    }
+    transport->lookup = NULL;
+    if (result != 0 || addresses == NULL) {
+        char *reason = xasprintf("the name %s cannot be resolved: %s", transport->host,
+                                 result != 0 ? evutil_gai_strerror(result) : "no address");
+        go_down(transport, IMAP_FAILURE_RESOLVE, reason);
+        free(reason);
+        return;
+    }
+    transport->addresses = addresses;
+    transport->next = addresses;
+    transport->phase = IMAP_PHASE_CONNECT;
+    try_next(transport);
+}
+
+void transport_open(struct transport *transport)
+{
+    struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct evutil_addrinfo *addresses = NULL;
+    char service[8];
+    snprintf(service, sizeof(service), "%u", transport->port);
+    struct lookup *lookup = xcalloc(1, sizeof(*lookup));
+    lookup->transport = transport;
+    transport->lookup = lookup;
+
+    hints.ai_flags = EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV;
+    int numeric = evutil_getaddrinfo(transport->host, service, &hints, &addresses);
+    if (numeric == 0 || transport->dns == NULL) {
+        on_resolved(numeric, addresses, lookup);
+        return;
+    }
+    hints.ai_flags = EVUTIL_AI_ADDRCONFIG | EVUTIL_AI_NUMERICSERV;
+    struct evdns_getaddrinfo_request *request =
+        evdns_getaddrinfo(transport->dns, transport->host, service, &hints, on_resolved, lookup);
+    if (transport->lookup != NULL) { /* else it was answered at once */
+        transport->lookup->request = request;
+    }
+}
+
+/* ---- TLS ---- */
+
+static void on_tls_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct transport *transport = arg;
+    if (transport->down) {
+        return;
+    }
+    if (transport->phase != IMAP_PHASE_TLS) {
+        on_open_event(bev, what, arg);
+        return;
+    }
+    if ((what & BEV_EVENT_CONNECTED) != 0) {
+        came_up(transport);
+        return;
+    }
+    char *reason = tls_failure(transport->ssl, transport->host, bufferevent_get_openssl_error(bev));
+    go_down(transport, IMAP_FAILURE_TLS, reason);
+    free(reason);
+}
+
+void transport_start_tls(struct transport *transport)
+{
+    transport->phase = IMAP_PHASE_TLS;
+    SSL *ssl = transport->tls != NULL ? tls_client_new(transport->tls, transport->host) : NULL;
+    if (ssl == NULL) {
+        go_down(transport, IMAP_FAILURE_TLS, "the server's name cannot be verified");
+        return;
+    }
+    evutil_socket_t fd = bufferevent_getfd(transport->bev);
+    bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
+    bufferevent_setfd(transport->bev, -1);
+    bufferevent_free(transport->bev);
+    transport->bev = memory_or_abort(
+        bufferevent_openssl_socket_new(transport->base, fd, ssl, BUFFEREVENT_SSL_CONNECTING,
+                                       BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS));
+    transport->ssl = ssl;
+    bufferevent_openssl_set_allow_dirty_shutdown(transport->bev, 1);
+    bufferevent_setcb(transport->bev, on_read, on_write, on_tls_event, transport);
+    bufferevent_set_max_single_read(transport->bev, TRANSPORT_READ_MAX);
+    bufferevent_set_max_single_write(transport->bev, WRITE_MAX);
+    bufferevent_enable(transport->bev, EV_READ | EV_WRITE);
+}
+
+const char *transport_tls_version(const struct transport *transport)
+{
+    return transport->ssl != NULL ? SSL_get_version(transport->ssl) : "";
+}
+
+/* ---- the open connection ---- */
+
+enum imap_phase transport_phase(const struct transport *transport)
+{
+    return transport->phase;
+}
+
+struct evbuffer *transport_input(struct transport *transport)
+{
+    return transport->bev != NULL ? bufferevent_get_input(transport->bev) : NULL;
+}
+
+struct evbuffer *transport_output(struct transport *transport)
+{
+    return transport->bev != NULL ? bufferevent_get_output(transport->bev) : NULL;
+}
+
+static void wipe(const void *data, size_t len, void *arg)
+{
+    (void)data;
+    OPENSSL_cleanse(arg, len);
+    free(arg);
+}
+
+void transport_write_secret(struct transport *transport, const char *data, size_t len)
+{
+    char *copy = xmalloc(len);
+    memcpy(copy, data, len);
+    if (evbuffer_add_reference(transport_output(transport), copy, len, wipe, copy) != 0) {
+        wipe(copy, len, copy);
+    }
+}
+
+size_t transport_unsent(struct transport *transport)
+{
+    if (transport->bev == NULL) {
+        return 0;
+    }
+    int in_kernel = 0;
+    if (ioctl(bufferevent_getfd(transport->bev), SIOCOUTQ, &in_kernel) != 0) {
+        in_kernel = 0;
+    }
+    return evbuffer_get_length(transport_output(transport)) + (size_t)in_kernel;
+}
+
+void transport_set_low_mark(struct transport *transport, size_t low)
+{
+    bufferevent_setwatermark(transport->bev, EV_WRITE, low, 0);
+}
+
+void transport_set_reading(struct transport *transport, bool on)
+{
+    if (transport->bev == NULL || transport->down) {
+        return;
+    }
+    if (on) {
+        bufferevent_enable(transport->bev, EV_READ);
+    } else {
+        bufferevent_disable(transport->bev, EV_READ);
+    }
+}
