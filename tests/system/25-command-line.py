@@ -1,0 +1,187 @@
+"""What the administrator types, and what he is told."""
+
+import json
+import os
+
+from harness import case, mail
+
+USAGE, AGAIN, CONFIGURATION = 64, 75, 78
+
+
+class CommandLine(case.Case):
+    def setUp(self):
+        super().setUp()
+        self.config.account("bob", monitor=False, aliases=["b.builder@example.org"])
+        self.config.rule("incoming-attachments", incoming="selected", attachment=["any"])
+        self.config.rule("everything-sent", outgoing="all")
+
+
+class Usage(CommandLine):
+    def test_no_command_is_wrong_usage(self):
+        self.assertEqual(self.command().returncode, USAGE)
+
+    def test_unknown_command_is_named(self):
+        done = self.command("chekc")
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("chekc", done.stderr)
+
+    def test_missing_configuration_is_named(self):
+        done = case.run_command("/nonexistent/mailvigil.conf", "check")
+        self.assertEqual(done.returncode, CONFIGURATION)
+        self.assertIn("/nonexistent/mailvigil.conf", done.stderr)
+
+    def test_status_without_an_agent_says_so(self):
+        done = self.command("status")
+        self.assertEqual(done.returncode, AGAIN)
+        self.assertTrue(done.stderr.strip())
+
+
+class Check(CommandLine):
+    def test_good_configuration_is_shown(self):
+        done = self.command("check")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for word in ("office", "alice@example.org", "compliance", "incoming-attachments"):
+            self.assertIn(word, done.stdout)
+        self.assertNotIn("secret\n", done.stdout)
+
+    def test_the_shown_configuration_is_a_configuration(self):
+        shown = self.command("check").stdout
+        path = os.path.join(self.config.dir, "again.conf")
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+            out.write(shown)
+        done = case.run_command(path, "check")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_all_mistakes_are_shown_with_file_and_line(self):
+        self.config.raw = "no_such_key = 1\n"
+        self.config.change("account", "bob", server="nowhere")
+        self.config.change("rule", "everything-sent", targets=["nobody"])
+        done = self.command("check")
+        self.assertEqual(done.returncode, CONFIGURATION)
+        for pattern in (r"mailvigil\.conf:\d+: .*no_such_key", r"mailvigil\.conf:\d+: .*nowhere",
+                        r"10-test\.conf:\d+: .*nobody"):
+            self.assertRegex(done.stderr, pattern)
+
+    def test_connect_shows_what_the_server_offers(self):
+        done = self.command("check", "--connect")
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        for word in ("NOTIFY", "MULTIAPPEND", "UIDPLUS", "Sent"):
+            self.assertIn(word, done.stdout)
+
+    def test_connect_tells_of_the_wrong_password(self):
+        self.config.secret("account-bob.secret", "wrong")
+        done = self.command("check", "--connect")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout + done.stderr, "bob")
+        self.assertRegex((done.stdout + done.stderr).lower(), "auth|reject|password")
+
+    def test_ten_thousand_accounts_are_read_in_a_second(self):
+        path = os.path.join(self.config.dir, "users.csv")
+        secret = self.config.secret("all.secret", "secret")
+        with open(path, "w") as out:
+            out.write("address,login,monitor,aliases,password_file\n")
+            for n in range(10_000):
+                out.write("user%d@example.org,,yes,,%s\n" % (n, secret))
+        self.config.raw = 'accounts_file = "users.csv"\n'
+        self.config.change("server", "office", ca_file=self.dovecot.ca_file)
+        self.config.write()
+        began = os.times()
+        done = self.command("check")
+        used = os.times()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        seconds = (used.children_user - began.children_user
+                   + used.children_system - began.children_system)
+        # The sanitizers cost some times over; the figure without them is in the benchmarks.
+        self.assertLess(seconds, 5)
+
+
+class Users(CommandLine):
+    def test_who_is_monitored_and_who_is_not(self):
+        done = self.command("users")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for word in ("alice", "bob", "incoming-attachments", "everything-sent", "compliance"):
+            self.assertIn(word, done.stdout)
+
+    def test_as_json(self):
+        told = json.loads(self.command("users", "--json").stdout)
+        self.assertIn("alice", json.dumps(told))
+
+
+class Explain(CommandLine):
+    def test_message_from_a_file(self):
+        path = os.path.join(self.config.dir, "message.eml")
+        with open(path, "wb") as out:
+            out.write(mail.with_attachment("a.zip", subject="with one", received=True))
+        done = self.command("explain", "--account", "alice", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("incoming-attachments", done.stdout)
+        self.assertIn("{Mon-In} with one", done.stdout)
+        self.assertIn("compliance", done.stdout)
+
+    def test_message_from_standard_input_that_no_rule_wants(self):
+        done = self.command("explain", "--account", "alice",
+                            stdin=mail.message(subject="plain", received=True))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("attachment", done.stdout)
+        self.assertNotIn("{Mon-In}", done.stdout)
+
+    def test_folder_makes_it_sent(self):
+        done = self.command("explain", "--account", "alice", "--folder", "Sent", stdin=mail.message(
+            subject="the offer", sender="alice@example.org", to="partner@elsewhere.test"))
+        self.assertIn("{Mon-Out} the offer", done.stdout)
+
+    def test_message_from_the_server(self):
+        self.dovecot.deliver("alice", mail.with_attachment("a.zip", subject="on the server"))
+        done = self.command("explain", "--account", "alice", "--folder", "INBOX", "--uid", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("{Mon-In} on the server", done.stdout)
+
+    def test_explain_changes_nothing(self):
+        self.dovecot.deliver("alice", mail.with_attachment("a.zip"))
+        self.command("explain", "--account", "alice", "--folder", "INBOX", "--uid", "1")
+        with self.dovecot.mailbox("alice") as mailbox:
+            self.assertEqual([one - {"\\Recent"} for one in mailbox.flags("INBOX").values()],
+                             [set()])
+        self.assertEqual(self.copies(), [])
+
+
+class Running(CommandLine):
+    def test_status_of_a_running_agent(self):
+        agent = self.started()
+        self.save_sent("alice")
+        self.wait_copies(1)
+        told = agent.status()
+        self.assertEqual({one["name"] for one in told["accounts"]}, {"alice", "bob"})
+        self.assertEqual([one["name"] for one in told["targets"]], ["compliance"])
+        done = self.command("status")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for word in ("alice", "compliance"):
+            self.assertIn(word, done.stdout)
+
+    def test_ledger_tells_what_became_of_every_message(self):
+        self.config.section("rule", "privileged", exempt=True, addresses=["doctor@elsewhere.test"])
+        agent = self.started()
+        self.deliver("alice", "no attachment")
+        self.deliver("alice", "private", sender="doctor@elsewhere.test")
+        self.dovecot.deliver("alice", mail.with_attachment("a.zip", subject="wanted"))
+        self.wait_copies(1)
+        agent.stop()
+        done = self.command("ledger")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for word in ("not wanted", "exempt", "delivered"):
+            self.assertIn(word, done.stdout)
+        only_bob = self.command("ledger", "--account", "bob")
+        self.assertNotIn("delivered ", only_bob.stdout.split("\n", 1)[0])
+        json.loads(self.command("ledger", "--json").stdout)
+
+    def test_log_holds_no_content_and_no_secret(self):
+        agent = self.started()
+        self.save_sent("alice", "a very private subject", body="a very private body\r\n")
+        self.wait_copies(1)
+        agent.stop()
+        for word in ("very private", "secret\n", "=secret"):
+            self.assertNotIn(word, agent.log())
+
+
+if __name__ == "__main__":
+    case.main()
