@@ -8,8 +8,9 @@
 
 /* Each charset that a text switches to costs a converter: a text may do so this often. */
 #define SWITCHES_MAX 200
-/* RFC 2047 section 2: an encoded word has at most 75 octets; "=?utf-8?B?" and "?=" take 12. */
-#define WORD_OCTETS ((75 - 12) / 4 * 3)
+/* RFC 2047 section 2 allows words of 75 octets on lines of 76; these leave room for a field's name
+ * before the first: 44 octets of text, and 12 of "=?utf-8?B?" and "?=". */
+#define WORD_OCTETS 33
 
 struct encoded_word {
     const char *charset;
@@ -188,6 +189,9 @@ void encoded_word_write(struct buffer *out, const char *text)
     charset_reader_feed(raw, text, strlen(text), &utf8);
     charset_reader_flush(raw, &utf8);
     charset_reader_free(raw);
+    for (size_t i = 0; i < utf8.len; i++)
+        if (utf8.data[i] == '\n' || utf8.data[i] == '\t')
+            utf8.data[i] = ' ';
     for (size_t done = 0; done < utf8.len;) {
         size_t n = utf8_cut(utf8.data + done, utf8.len - done, WORD_OCTETS);
         buffer_text(out, done > 0 ? " =?utf-8?B?" : "=?utf-8?B?");

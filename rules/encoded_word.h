@@ -17,7 +17,7 @@
 char *encoded_word_decode(const char *text, size_t len, size_t max);
 
 /*
- * Adds text (UTF-8; other 8-bit is read as Latin-1) as encoded words of at most 75 octets, each
+ * Adds text (UTF-8; other 8-bit is read as Latin-1) as encoded words of at most 56 octets, each
  * with whole characters, separated by a space. Blanks at both ends stay within the words.
  */
 void encoded_word_write(struct buffer *out, const char *text);

@@ -33,8 +33,7 @@ long header_scan_feed(struct header_scan *scan, const char *data, size_t len)
     return scan->state == ENDED ? (long)i : -1;
 }
 
-/* The header section without its empty line. */
-static size_t section_len(const char *text, size_t len)
+size_t header_section_len(const char *text, size_t len)
 {
     struct header_scan scan = {0};
     long all = header_scan_feed(&scan, text, len);
@@ -89,6 +88,16 @@ static struct header_field make_field(const char *start, const char *end)
     return field;
 }
 
+bool header_next(const char **at, const char *end, struct header_field *field)
+{
+    if (*at >= end)
+        return false;
+    const char *next = field_end(*at, end);
+    *field = make_field(*at, next);
+    *at = next;
+    return true;
+}
+
 static void add_field(struct header *header, size_t *room, struct header_field field)
 {
     if (header->count == *room) {
@@ -102,7 +111,7 @@ struct header *header_parse(const char *text, size_t len)
 {
     struct header *header = xcalloc(1, sizeof *header);
     header->text = text;
-    header->len = section_len(text, len);
+    header->len = header_section_len(text, len);
 
     size_t room = 0;
     const char *end = text + header->len;
@@ -115,9 +124,9 @@ struct header *header_parse(const char *text, size_t len)
             header->truncated = true;
             break;
         }
-        const char *next = field_end(start, end);
-        add_field(header, &room, make_field(start, next));
-        start = next;
+        struct header_field field;
+        header_next(&start, end, &field);
+        add_field(header, &room, field);
     }
     return header;
 }

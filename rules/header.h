@@ -41,14 +41,21 @@ struct header {
 struct header *header_parse(const char *text, size_t len);
 void header_free(struct header *header);
 
-/* The n-th (from 0) field of that name, compared without case; NULL if there is none. */
+/* The octets of the header section at text, without the empty line that ends it. */
+size_t header_section_len(const char *text, size_t len);
+/* The field that starts at *at, and *at moves behind it; false: *at is end, of the header section
+ * without its empty line. For one walk through all of a header: no list, no bounds. */
+bool header_next(const char **at, const char *end, struct header_field *field);
+
+/* The n-th (from 0) field of that name, compared without case; NULL if there is none. To go
+ * through all of them walk fields with header_field_is(): a loop over n is quadratic. */
 const struct header_field *header_find(const struct header *header, const char *name, size_t n);
 bool header_field_is(const struct header_field *field, const char *name);
 /* The value unfolded (RFC 5322 section 2.2.3), outer white space removed, NUL and other controls
  * replaced by a space; a new string of at most `max` octets. */
 char *header_value(const struct header_field *field, size_t max);
 /* The same, RFC 2047 encoded words decoded to UTF-8; invalid UTF-8 replaced. For matching and
- * showing, never for copying. */
+ * showing, never for copying. Raw 8-bit text that is not UTF-8 is read as Windows-1252. */
 char *header_value_decoded(const struct header_field *field, size_t max);
 
 /*

@@ -1,0 +1,159 @@
+#include "rules/copy.h"
+
+#include <strings.h>
+
+#include "rules/copy_fields.h"
+
+#define NAME_SHOWN_MAX 76
+#define MESSAGE_ID_MAX 900
+
+struct rewriting {
+    const struct rule_set *set;
+    const struct copy_plan *plan;
+    struct buffer fields; /* the original's, rewritten */
+    struct copy_removed removed;
+    char *original_message_id;
+    bool has_message_id, has_subject;
+};
+
+static bool already_named(const struct copy_removed *removed, const char *name, size_t len)
+{
+    for (size_t i = 0; i < removed->count; i++)
+        if (strlen(removed->names[i]) == len && strncasecmp(removed->names[i], name, len) == 0)
+            return true;
+    return false;
+}
+
+static void note_removed(struct copy_removed *removed, const struct header_field *field)
+{
+    size_t len = field->name_len < NAME_SHOWN_MAX ? field->name_len : NAME_SHOWN_MAX;
+    if (already_named(removed, field->start, len))
+        return;
+    if (removed->count == COPY_REMOVED_MAX)
+        removed->more++;
+    else
+        removed->names[removed->count++] = xmemdup0(field->start, len);
+}
+
+/* The first is replaced in its place, others go: the copy has an id of its own, and only one. */
+static void rewrite_message_id(struct rewriting *rewriting, const struct header_field *field)
+{
+    if (rewriting->has_message_id) {
+        note_removed(&rewriting->removed, field);
+        return;
+    }
+    rewriting->has_message_id = true;
+    rewriting->original_message_id = header_value(field, MESSAGE_ID_MAX);
+    buffer_text(&rewriting->fields, "Message-ID: ");
+    copy_message_id(&rewriting->fields, rewriting->plan);
+    buffer_text(&rewriting->fields, "\r\n");
+}
+
+static void rewrite_field(struct rewriting *rewriting, const struct header_field *field)
+{
+    if (field->name_len > 0 && copy_removes(rewriting->set, field->start, field->name_len)) {
+        note_removed(&rewriting->removed, field);
+    } else if (header_field_is(field, "Message-ID")) {
+        rewrite_message_id(rewriting, field);
+    } else if (header_field_is(field, "Subject") && !rewriting->has_subject) {
+        rewriting->has_subject = true;
+        copy_subject(&rewriting->fields, rewriting->set, rewriting->plan, field);
+    } else {
+        buffer_add(&rewriting->fields, field->start, field->len);
+    }
+}
+
+/*
+ * The caller gave only the beginning of a header that is too large, and the octets that follow will
+ * complete the last line: if that may be a field which must not stand in the copy, it gets another
+ * name, for it cannot be removed.
+ */
+static void rewrite_cut_field(struct rewriting *rewriting, const struct header_field *field)
+{
+    bool harmful = field->name_len == 0 || header_field_is(field, "Message-ID") ||
+                   copy_removes(rewriting->set, field->start, field->name_len);
+    if (harmful)
+        buffer_text(&rewriting->fields, "X-Monitor-Cut-");
+    buffer_add(&rewriting->fields, field->start, field->len);
+}
+
+static void rewrite_all(struct rewriting *rewriting, const char *text, size_t len, bool cut)
+{
+    const char *at = text, *end = text + len;
+    struct header_field field;
+    /* A folded line without a field before it would become a part of our own last field. */
+    if (len > 0 && (*text == ' ' || *text == '\t'))
+        buffer_text(&rewriting->fields, "X-Monitor-Unnamed:");
+    while (header_next(&at, end, &field)) {
+        if (cut && at == end)
+            rewrite_cut_field(rewriting, &field);
+        else
+            rewrite_field(rewriting, &field);
+    }
+}
+
+static void end_line(struct buffer *text)
+{
+    if (text->len > 0 && text->data[text->len - 1] != '\n')
+        buffer_text(text, "\r\n");
+}
+
+static void rewriting_clear(struct rewriting *rewriting)
+{
+    for (size_t i = 0; i < rewriting->removed.count; i++)
+        free(rewriting->removed.names[i]);
+    free(rewriting->original_message_id);
+    buffer_free(&rewriting->fields);
+}
+
+static void make_rewritten(const struct rule_set *set, const struct copy_plan *plan,
+                           const char *header_text, size_t header_len, uint64_t original_size,
+                           struct copy_view *view)
+{
+    size_t section = header_section_len(header_text, header_len);
+    bool ended = section < header_len;
+    bool cut = !ended && header_len < original_size;
+    struct rewriting rewriting = {.set = set, .plan = plan};
+    rewrite_all(&rewriting, header_text, section, cut);
+
+    struct buffer prefix = {0};
+    copy_monitor_fields(&prefix, plan, rewriting.original_message_id, &rewriting.removed);
+    if (!rewriting.has_message_id) {
+        buffer_text(&prefix, "Message-ID: ");
+        copy_message_id(&prefix, plan);
+        buffer_text(&prefix, "\r\n");
+    }
+    if (!rewriting.has_subject)
+        copy_subject(&prefix, set, plan, NULL);
+    if (rewriting.fields.len > 0)
+        buffer_add(&prefix, rewriting.fields.data, rewriting.fields.len);
+    if (!cut) {
+        end_line(&prefix);
+        buffer_add(&prefix, ended ? header_text + section : "\r\n",
+                   ended ? header_len - section : 2);
+    }
+    rewriting_clear(&rewriting);
+
+    view->prefix_len = prefix.len;
+    view->prefix = buffer_take(&prefix);
+    view->suffix = xstrdup("");
+    view->from = header_len;
+    view->to = original_size > header_len ? original_size : header_len;
+}
+
+void copy_make(const struct rule_set *set, const struct copy_plan *plan, const char *header_text,
+               size_t header_len, uint64_t original_size, struct copy_view *view)
+{
+    *view = (struct copy_view){0};
+    if (plan->form == COPY_REWRITTEN)
+        make_rewritten(set, plan, header_text, header_len, original_size, view);
+    else
+        copy_report(set, plan, header_text, header_len, original_size, view);
+}
+
+void copy_view_clear(struct copy_view *view)
+{
+    free(view->prefix);
+    free(view->suffix);
+    *view = (struct copy_view){0};
+}
