@@ -1,0 +1,277 @@
+/*
+ * LIST, LSUB, STATUS and NAMESPACE. Names of mailboxes and what libetpan does not know are read
+ * here; attributes and numbers go to libetpan, behind the same kind of shield as FETCH.
+ */
+#include "imapclient/grammar_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "imapclient/etpan.h"
+#include "imapclient/writer.h"
+
+/* In place of a name, which libetpan need not see. */
+#define NAME_FOR_ETPAN "x"
+
+/* A name in UTF-8, or as it came where it does not decode. NULL: it could not be sent back. */
+static const char *mailbox_name(struct grammar *grammar, struct span wire)
+{
+    for (size_t i = 0; i < wire.len; i++)
+        if (wire.at[i] == '\0' || wire.at[i] == '\r' || wire.at[i] == '\n')
+            return NULL;
+    if (memchr(wire.at, '&', wire.len) == NULL)
+        return wire.at;
+    char *decoded = writer_mailbox_decode(wire.at);
+    if (decoded == NULL)
+        return wire.at;
+    const char *name = arena_copy(&grammar->arena, decoded, strlen(decoded));
+    free(decoded);
+    return name;
+}
+
+static bool read_mailbox(struct grammar *grammar, struct scan *scan, const char **name)
+{
+    struct span wire;
+    scan_spaces(scan);
+    if (!scan_astring(scan, &grammar->arena, &wire))
+        return false;
+    *name = mailbox_name(grammar, wire);
+    return *name != NULL;
+}
+
+/* NIL, or a string of one character. */
+static bool read_delimiter(struct grammar *grammar, struct scan *scan, char *delimiter)
+{
+    struct span text;
+    scan_spaces(scan);
+    if (!scan_astring(scan, &grammar->arena, &text))
+        return false;
+    if (span_is(text, "NIL") || text.len == 0)
+        *delimiter = '\0';
+    else if (text.len == 1 && text.at[0] > ' ' && text.at[0] < '\x7f')
+        *delimiter = text.at[0];
+    else
+        return false;
+    return true;
+}
+
+/* ---- LIST ---- */
+
+/* "(" *("\" atom) ")" into libetpan's line; what is no attribute stays out of it. */
+static bool add_attributes(struct etpan *etpan, struct scan *scan)
+{
+    struct span word;
+    scan_spaces(scan);
+    if (!scan_char(scan, '('))
+        return false;
+    for (size_t n = 0; !scan_char(scan, ')'); n++) {
+        if (scan_spaces(scan))
+            continue;
+        if (!scan_word(scan, &word))
+            return false;
+        bool attribute =
+            word.at[0] == '\\' && span_is_atom((struct span){word.at + 1, word.len - 1});
+        if (!attribute || n > GRAMMAR_FLAGS_MAX)
+            continue;
+        etpan_add(etpan, word.at, word.len);
+        etpan_add(etpan, " ", 1);
+    }
+    return true;
+}
+
+static unsigned attribute_flag(const struct mailimap_mbx_list_oflag *attribute)
+{
+    static const struct {
+        const char *name;
+        unsigned flag;
+    } table[] = {
+        {"NonExistent", IMAP_LIST_NOSELECT},
+        {"All", IMAP_LIST_ALL},
+        {"Archive", IMAP_LIST_ARCHIVE},
+        {"Drafts", IMAP_LIST_DRAFTS},
+        {"Flagged", IMAP_LIST_FLAGGED},
+        {"Junk", IMAP_LIST_JUNK},
+        {"Sent", IMAP_LIST_SENT},
+        {"Trash", IMAP_LIST_TRASH},
+        {"HasChildren", IMAP_LIST_HASCHILDREN},
+    };
+    if (attribute->of_type == MAILIMAP_MBX_LIST_OFLAG_NOINFERIORS)
+        return IMAP_LIST_NOINFERIORS;
+    struct span name = {attribute->of_flag_ext, strlen(attribute->of_flag_ext)};
+    if (span_is(name, "Noselect"))
+        return IMAP_LIST_NOSELECT;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (span_is(name, table[i].name))
+            return table[i].flag;
+    return 0;
+}
+
+static unsigned attribute_flags(const struct mailimap_mbx_list_flags *attributes)
+{
+    unsigned flags = 0;
+    if (attributes == NULL)
+        return 0;
+    if (attributes->mbf_type == MAILIMAP_MBX_LIST_FLAGS_SFLAG &&
+        attributes->mbf_sflag == MAILIMAP_MBX_LIST_SFLAG_NOSELECT)
+        flags |= IMAP_LIST_NOSELECT;
+    for (clistiter *at = clist_begin(attributes->mbf_oflags); at != NULL; at = clist_next(at))
+        flags |= attribute_flag(clist_content(at));
+    return flags;
+}
+
+bool grammar_list(struct grammar *grammar, struct scan *scan)
+{
+    struct imap_list *list = &grammar->response.untagged.list;
+    struct etpan *etpan = grammar->etpan;
+    etpan_begin(etpan, "* LIST (");
+    if (!add_attributes(etpan, scan) || !read_delimiter(grammar, scan, &list->delimiter) ||
+        !read_mailbox(grammar, scan, &list->mailbox))
+        return false;
+    /* Extended data, RFC 5258 section 6, may follow: ("CHILDINFO" ("SUBSCRIBED")). */
+    etpan_add(etpan, ") NIL " NAME_FOR_ETPAN, strlen(") NIL " NAME_FOR_ETPAN));
+    const struct mailimap_response_info *info = etpan_parse(etpan);
+    if (info == NULL || clist_isempty(info->rsp_mailbox_list))
+        return false;
+    const struct mailimap_mailbox_list *parsed = clist_content(clist_begin(info->rsp_mailbox_list));
+    list->flags = attribute_flags(parsed->mb_flag);
+    return true;
+}
+
+/* ---- STATUS ---- */
+
+static bool add_number(struct etpan *etpan, struct span name, struct span value, uint64_t max)
+{
+    struct scan scan = {value.at, value.at + value.len};
+    uint64_t number;
+    if (!scan_number(&scan, max, &number) || scan.at != scan.end)
+        return false;
+    etpan_add(etpan, name.at, name.len);
+    etpan_add(etpan, " ", 1);
+    etpan_add(etpan, value.at, value.len);
+    etpan_add(etpan, " ", 1);
+    return true;
+}
+
+static void take_mailbox_id(struct grammar *grammar, struct span value)
+{
+    struct imap_mailbox_status *status = &grammar->response.untagged.mailbox_status;
+    if (value.len < 3 || value.at[0] != '(' || value.len > 2 + 255)
+        return;
+    status->has |= IMAP_STATUS_MAILBOXID;
+    status->mailbox_id = span_clean((struct span){value.at + 1, value.len - 2}, &grammar->arena);
+}
+
+static const struct {
+    const char *name;
+    unsigned item;
+    uint64_t max;
+} status_items[] = {
+    {"MESSAGES", IMAP_STATUS_MESSAGES, UINT32_MAX},
+    {"UIDNEXT", IMAP_STATUS_UIDNEXT, UINT32_MAX},
+    {"UIDVALIDITY", IMAP_STATUS_UIDVALIDITY, UINT32_MAX},
+    {"UNSEEN", IMAP_STATUS_UNSEEN, UINT32_MAX},
+    {"HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ, INT64_MAX},
+};
+
+/* Into libetpan's line what it knows, each item once; others are passed over. */
+static void take_status_item(struct grammar *grammar, struct span name, struct span value)
+{
+    unsigned *has = &grammar->response.untagged.mailbox_status.has;
+    if (span_is(name, "MAILBOXID"))
+        take_mailbox_id(grammar, value);
+    for (size_t i = 0; i < sizeof status_items / sizeof *status_items; i++) {
+        if (!span_is(name, status_items[i].name) || (*has & status_items[i].item) != 0)
+            continue;
+        if (add_number(grammar->etpan, name, value, status_items[i].max))
+            *has |= status_items[i].item;
+    }
+}
+
+/* "(" [item SP value ...] ")"; NetEase sends an empty list, Exchange a space before the ")". */
+static bool read_status_items(struct grammar *grammar, struct scan *scan)
+{
+    struct span name, value;
+    scan_spaces(scan);
+    if (!scan_char(scan, '('))
+        return false;
+    for (;;) {
+        scan_spaces(scan);
+        if (scan_char(scan, ')'))
+            return scan_is_done(scan);
+        if (!scan_word(scan, &name) || !scan_spaces(scan) || !scan_value(scan, &value))
+            return false;
+        take_status_item(grammar, name, value);
+    }
+}
+
+static void tell_status_item(struct imap_mailbox_status *status,
+                             const struct mailimap_status_info *item)
+{
+    switch (item->st_att) {
+    case MAILIMAP_STATUS_ATT_MESSAGES:
+        status->messages = item->st_value;
+        break;
+    case MAILIMAP_STATUS_ATT_UIDNEXT:
+        status->uidnext = item->st_value;
+        break;
+    case MAILIMAP_STATUS_ATT_UIDVALIDITY:
+        status->uidvalidity = item->st_value;
+        break;
+    case MAILIMAP_STATUS_ATT_UNSEEN:
+        status->unseen = item->st_value;
+        break;
+    case MAILIMAP_STATUS_ATT_EXTENSION:
+        if (item->st_ext_data->ext_extension->ext_id == MAILIMAP_EXTENSION_CONDSTORE) {
+            const struct mailimap_condstore_status_info *modseq = item->st_ext_data->ext_data;
+            status->highestmodseq = modseq->cs_highestmodseq_value;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+bool grammar_mailbox_status(struct grammar *grammar, struct scan *scan)
+{
+    struct imap_mailbox_status *status = &grammar->response.untagged.mailbox_status;
+    struct etpan *etpan = grammar->etpan;
+    etpan_begin(etpan, "* STATUS " NAME_FOR_ETPAN " (");
+    if (!read_mailbox(grammar, scan, &status->mailbox) || !read_status_items(grammar, scan))
+        return false;
+    if ((status->has & ~(unsigned)IMAP_STATUS_MAILBOXID) == 0)
+        return true;
+    etpan_add(etpan, ")", 1);
+    const struct mailimap_response_info *info = etpan_parse(etpan);
+    if (info == NULL || info->rsp_status == NULL)
+        return false;
+    clist *items = info->rsp_status->st_info_list;
+    for (clistiter *at = clist_begin(items); at != NULL; at = clist_next(at))
+        tell_status_item(status, clist_content(at));
+    return true;
+}
+
+/* ---- NAMESPACE, RFC 2342 ---- */
+
+/* Only the first personal one matters; libetpan reads one octet before an empty prefix. */
+bool grammar_namespace(struct grammar *grammar, struct scan *scan)
+{
+    struct imap_untagged *untagged = &grammar->response.untagged;
+    struct span personal, prefix;
+    untagged->prefix = "";
+    scan_spaces(scan);
+    if (!scan_value(scan, &personal))
+        return false;
+    if (span_is(personal, "NIL"))
+        return true;
+    struct scan inside = {personal.at, personal.at + personal.len};
+    if (!scan_char(&inside, '('))
+        return false;
+    scan_spaces(&inside);
+    if (!scan_char(&inside, '('))
+        return false;
+    scan_spaces(&inside);
+    if (!scan_string(&inside, &grammar->arena, &prefix))
+        return false;
+    untagged->prefix = mailbox_name(grammar, prefix);
+    return untagged->prefix != NULL && read_delimiter(grammar, &inside, &untagged->delimiter);
+}

@@ -1,0 +1,44 @@
+/*
+ * The parts of the grammar among themselves; for users there is grammar.h.
+ *
+ * Each reads what its scan holds into the response of the grammar, all strings in its arena.
+ * false: not understood; the caller then makes it IMAP_UNTAGGED_OTHER.
+ */
+#ifndef IMAPCLIENT_GRAMMAR_PARTS_H
+#define IMAPCLIENT_GRAMMAR_PARTS_H
+
+#include "imapclient/arena.h"
+#include "imapclient/grammar.h"
+#include "imapclient/scan.h"
+
+#define GRAMMAR_FLAGS_MAX 4096 /* flags of one message or mailbox that are told; others are not */
+
+struct etpan;
+
+struct grammar {
+    struct arena arena;
+    struct etpan *etpan;
+    struct imap_response response;
+    struct imap_inline_body inline_body;
+};
+
+/* Words that are collected one by one; the array lives in the arena. */
+struct words {
+    const char **words;
+    size_t count, room;
+};
+void words_add(struct words *words, struct arena *arena, const char *word);
+
+/* grammar_text.c: "OK [CODE arguments] text", without what stands before it. */
+bool grammar_status_word(struct scan *scan, enum imap_status *status);
+void grammar_text(struct grammar *grammar, struct scan *scan, struct imap_text *text);
+
+/* grammar_fetch.c: what follows "* 12 FETCH". */
+bool grammar_fetch(struct grammar *grammar, struct scan *scan, bool body_streamed);
+
+/* grammar_mailbox.c: what follows the name of the response. */
+bool grammar_list(struct grammar *grammar, struct scan *scan);
+bool grammar_mailbox_status(struct grammar *grammar, struct scan *scan);
+bool grammar_namespace(struct grammar *grammar, struct scan *scan);
+
+#endif
