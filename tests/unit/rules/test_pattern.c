@@ -1,0 +1,246 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/memory.h"
+#include "rules/pattern.h"
+
+static struct patterns *compile(const char *text)
+{
+    struct patterns *patterns = patterns_new();
+    char *mistake = patterns_add(patterns, text);
+    if (mistake != NULL)
+        fail_msg("%s: %s", text, mistake);
+    return patterns;
+}
+
+static bool matches(const char *pattern, const char *text)
+{
+    struct patterns *patterns = compile(pattern);
+    struct pattern_search search = {0};
+    bool hit = patterns_match(patterns, PATTERN_ANY_KIND, text, strlen(text), &search);
+    patterns_free(patterns);
+    return hit;
+}
+
+struct example {
+    const char *pattern, *text;
+    bool matches;
+};
+
+static const struct example globs[] = {
+    {"abc", "abc", true},
+    {"abc", "ABC", true},
+    {"abc", "xabc", false},
+    {"abc", "abcx", false},
+    {"abc", "abc\n", false},
+    {"", "", true},
+    {"", "x", false},
+    {"*", "", true},
+    {"*", "any\nthing", true},
+    {"***", "x", true},
+    {"*@partner.test", "Bob@Partner.Test", true},
+    {"*@partner.test", "bob@partner.test.evil", false},
+    {"*@partner.test", "bob@xpartner.test", false},
+    {"*@partner.test", "bob@partnerxtest", false},
+    {"a*", "abc", true},
+    {"a*", "ba", false},
+    {"a*c", "abc", true},
+    {"a*c", "ac", true},
+    {"a*c", "a", false},
+    {"aa*aa", "aaa", false},
+    {"aa*aa", "aaaa", true},
+    {"*aab*", "aaab", true},
+    {"*ab*ab*", "abab", true},
+    {"*ab*ab*", "aab", false},
+    {"*ab*ba", "abba", true},
+    {"*ab*ba", "aba", false},
+    {"a*b*c", "axbxbxc", true},
+    {"a*b*c", "a c b", false},
+    {"*b*bc", "bbbbc", true},
+    {"?", "x", true},
+    {"?", "", false},
+    {"?", "\xC3\xB6", true},
+    {"??", "\xC3\xB6", false},
+    {"a?c*", "abcd", true},
+    {"*?", "", false},
+    {"*?", "x", true},
+    {"\xC3\x9C"
+     "bung*",
+     "\xC3\xBC"
+     "BUNG 1",
+     true},
+    {"[list] *", "[list] news", true},
+    {"[list] *", "l news", false},
+    {"a.c", "abc", false},
+    {"a+(b)|{2}^$\\", "a+(b)|{2}^$\\", true},
+    {"b*@example.org", "b\xF6se@example.org", true}, /* Latin-1: no UTF-8 */
+};
+
+static const struct example regexes[] = {
+    {"/b/", "abc", true},
+    {"/B/", "abc", false},
+    {"/B/i", "abc", true},
+    {"/^abc$/", "abc", true},
+    {"/^b/", "a\nb", false},
+    {"/^b/m", "a\nb", true},
+    {"/a.b/", "a\nb", false},
+    {"/a.b/s", "a\nb", true},
+    {"/A.B/is", "a\nb", true},
+    {"/^\\w+$/", "\xC3\xB6", false},
+    {"/^\\w+$/u", "\xC3\xB6", true},
+    {"/\xC3\x96/i", "\xC3\xB6", true},
+    {"/a\\/b/", "a/b", true},
+    {"/a/b/", "xa/by", true},
+    {"/secret/", "\xFF\xFE secret", true}, /* no UTF-8 */
+    {"/^.$/", "\xFF", true},
+};
+
+static void check(const struct example *examples, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (matches(examples[i].pattern, examples[i].text) != examples[i].matches)
+            fail_msg("pattern %s, text \"%s\": expected %s", examples[i].pattern, examples[i].text,
+                     examples[i].matches ? "a match" : "none");
+}
+
+static void test_globs(void **state)
+{
+    (void)state;
+    check(globs, sizeof globs / sizeof *globs);
+}
+
+static void test_regexes(void **state)
+{
+    (void)state;
+    check(regexes, sizeof regexes / sizeof *regexes);
+}
+
+static void test_mistakes(void **state)
+{
+    static const char *const texts[] = {
+        "/",        "//",   "/abc",  "/abc/x", "/abc/i ", "/(/",
+        "/a{2,1}/", "/[/i", "/\\C/", "a\xFF",  "/\xFF/",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct patterns *patterns = patterns_new();
+        char *mistake = patterns_add(patterns, texts[i]);
+        if (mistake == NULL)
+            fail_msg("%s was taken", texts[i]);
+        free(mistake);
+        patterns_free(patterns);
+    }
+}
+
+static void test_hit_tells_which_pattern(void **state)
+{
+    (void)state;
+    struct patterns *patterns = patterns_new();
+    assert_null(patterns_add(patterns, "no*"));
+    assert_null(patterns_add(patterns, "/yes/"));
+    struct pattern_search search = {0};
+    assert_true(patterns_match(patterns, PATTERN_ANY_KIND, "yes", 3, &search));
+    assert_int_equal(search.hit, 1);
+    patterns_free(patterns);
+}
+
+static void test_kinds_are_kept_apart(void **state)
+{
+    (void)state;
+    struct patterns *patterns = compile("abc");
+    struct pattern_search search = {0};
+    assert_false(patterns_match(patterns, PATTERN_REGEX, "abc", 3, &search));
+    assert_true(patterns_match(patterns, PATTERN_GLOB, "abc", 3, &search));
+    patterns_free(patterns);
+}
+
+static void test_nul_is_an_octet(void **state)
+{
+    (void)state;
+    struct patterns *patterns = compile("a*c");
+    struct pattern_search search = {0};
+    assert_true(patterns_match(patterns, PATTERN_ANY_KIND, "a\0c", 3, &search));
+    patterns_free(patterns);
+}
+
+/* Regexes on which backtracking explodes, at one starting place or over many. */
+static void test_limits(void **state)
+{
+    static const char *const texts[] = {"/(a+)+[yz]/",        "/a.*[yz]/s",
+                                        "/a[^y]*[yz]/",       "/(?:a|e)*[yz]/",
+                                        "/(a|a)*+[yz]/",      "/^(a?){60}a{60}[yz]$/",
+                                        "/(.*)(.*)(.*)[yz]/s"};
+    (void)state;
+    size_t len = 1024 * 1024;
+    char *text = xmalloc(len);
+    memset(text, 'a', len);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct patterns *patterns = compile(texts[i]);
+        struct pattern_search search = {0};
+        assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
+        if (search.work > PATTERN_WORK_MAX + len)
+            fail_msg("%s: %llu steps", texts[i], (unsigned long long)search.work);
+        if (i < 4 && search.limited == 0)
+            fail_msg("%s: the limit was not reported", texts[i]);
+        patterns_free(patterns);
+    }
+    free(text);
+}
+
+static void test_work_is_counted_over_all_texts(void **state)
+{
+    (void)state;
+    struct patterns *patterns = compile("/(a+)+[yz]/");
+    struct pattern_search search = {.work = PATTERN_WORK_MAX};
+    assert_false(patterns_match(patterns, PATTERN_ANY_KIND, "aaay", 4, &search));
+    assert_int_equal(search.limited, 1);
+    patterns_free(patterns);
+}
+
+/* A sender cannot write a text that a glob gives up on. */
+static void test_globs_have_no_limit(void **state)
+{
+    static const char *const patterns_texts[] = {"*a*a*a*a*a*a*a*ab", "a*a*a*a*a*a*b*a", "*b*b",
+                                                 "a*ab*", "*aaaaaaaaaaaaaaaaaaaab*aab"};
+    (void)state;
+    size_t len = 1024 * 1024;
+    char *text = xmalloc(len);
+    memset(text, 'a', len);
+    for (size_t i = 0; i < sizeof patterns_texts / sizeof *patterns_texts; i++) {
+        struct patterns *patterns = compile(patterns_texts[i]);
+        struct pattern_search search = {0};
+        assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
+        assert_int_equal(search.limited, 0);
+        patterns_free(patterns);
+    }
+    text[len - 1] = 'b';
+    assert_true(matches("a*b", "aab"));
+    struct patterns *patterns = compile(patterns_texts[0]);
+    struct pattern_search search = {0};
+    assert_true(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
+    patterns_free(patterns);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_globs),
+        cmocka_unit_test(test_regexes),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_hit_tells_which_pattern),
+        cmocka_unit_test(test_kinds_are_kept_apart),
+        cmocka_unit_test(test_nul_is_an_octet),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_work_is_counted_over_all_texts),
+        cmocka_unit_test(test_globs_have_no_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
