@@ -1,0 +1,199 @@
+#include "rules/zone.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rules/memory.h"
+#include "rules/zone_rule.h"
+
+#define HEADER_LEN 44
+#define TIME_BOUND ((int64_t)1 << 50)
+
+struct change {
+    int64_t time;
+    int offset;
+};
+
+struct zone {
+    int first_offset; /* before the first change */
+    struct change *changes;
+    size_t count;
+    bool has_rule;
+    struct zone_rule rule; /* behind the last change */
+};
+
+/* The counts of a header, RFC 8536 section 3.1, in the order of the file. */
+struct counts {
+    uint32_t is_ut, is_std, leap, time, type, character;
+};
+
+static uint32_t read_32(const unsigned char *data)
+{
+    return (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 | data[3];
+}
+
+static int64_t read_64(const unsigned char *data)
+{
+    return (int64_t)((uint64_t)read_32(data) << 32 | read_32(data + 4));
+}
+
+/* The length of the block behind a header, or 0 if there is no header with a sane one. */
+static size_t read_counts(const unsigned char *data, size_t len, size_t time_size,
+                          struct counts *counts)
+{
+    if (len < HEADER_LEN || memcmp(data, "TZif", 4) != 0 || data[4] < '2')
+        return 0;
+    uint32_t *const fields[] = {&counts->is_ut, &counts->is_std, &counts->leap,
+                                &counts->time,  &counts->type,   &counts->character};
+    for (size_t i = 0; i < 6; i++) {
+        *fields[i] = read_32(data + 20 + 4 * i);
+        if (*fields[i] > ZONE_FILE_MAX)
+            return 0;
+    }
+    size_t block = counts->time * (time_size + 1) + counts->type * (size_t)6 + counts->character +
+                   counts->leap * (time_size + 4) + counts->is_std + counts->is_ut;
+    return counts->type > 0 && block <= len - HEADER_LEN ? block : 0;
+}
+
+static bool read_changes(struct zone *zone, const unsigned char *block, const struct counts *counts)
+{
+    const unsigned char *types = block + counts->time * (size_t)8;
+    const unsigned char *infos = types + counts->time;
+    zone->first_offset = (int32_t)read_32(infos);
+    zone->changes = xcalloc(counts->time, sizeof *zone->changes);
+    zone->count = counts->time;
+    for (size_t i = 0; i < zone->count; i++) {
+        if (types[i] >= counts->type)
+            return false;
+        zone->changes[i].time = read_64(block + i * 8);
+        zone->changes[i].offset = (int32_t)read_32(infos + types[i] * (size_t)6);
+        if (i > 0 && zone->changes[i].time <= zone->changes[i - 1].time)
+            return false;
+    }
+    return true;
+}
+
+/* RFC 8536 section 3.3: a line feed, the rule, a line feed. An empty rule is none. */
+static bool read_footer(struct zone *zone, const unsigned char *footer, size_t len)
+{
+    if (len < 2 || footer[0] != '\n')
+        return false;
+    const unsigned char *end = memchr(footer + 1, '\n', len - 1);
+    if (end == NULL)
+        return false;
+    size_t text_len = (size_t)(end - footer) - 1;
+    zone->has_rule = text_len > 0;
+    return !zone->has_rule || zone_rule_parse((const char *)footer + 1, text_len, &zone->rule);
+}
+
+static bool offsets_are_sane(const struct zone *zone)
+{
+    const int most = 26 * 3600; /* RFC 8536 section 3.2 */
+    if (zone->first_offset > most || zone->first_offset < -most)
+        return false;
+    for (size_t i = 0; i < zone->count; i++)
+        if (zone->changes[i].offset > most || zone->changes[i].offset < -most)
+            return false;
+    return true;
+}
+
+struct zone *zone_parse(const unsigned char *data, size_t len)
+{
+    struct counts counts;
+    size_t old = read_counts(data, len, 4, &counts);
+    if (old == 0)
+        return NULL;
+    data += HEADER_LEN + old;
+    len -= HEADER_LEN + old;
+    size_t block = read_counts(data, len, 8, &counts);
+    if (block == 0 || counts.leap > 0)
+        return NULL;
+    data += HEADER_LEN;
+    len -= HEADER_LEN;
+
+    struct zone *zone = xcalloc(1, sizeof *zone);
+    if (read_changes(zone, data, &counts) && read_footer(zone, data + block, len - block) &&
+        offsets_are_sane(zone))
+        return zone;
+    zone_free(zone);
+    return NULL;
+}
+
+void zone_free(struct zone *zone)
+{
+    if (zone == NULL)
+        return;
+    free(zone->changes);
+    free(zone);
+}
+
+/* Nothing that leaves the directory. */
+static bool name_is_sane(const char *name)
+{
+    if (*name == '\0' || *name == '/' || *name == '.' || strlen(name) > ZONE_NAME_MAX)
+        return false;
+    size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_+-/");
+    return name[plain] == '\0';
+}
+
+/* Octets read, or -1 with errno. */
+static ssize_t read_file(const char *path, unsigned char *data, size_t room)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (file < 0)
+        return -1;
+    size_t len = 0;
+    ssize_t got;
+    do {
+        got = read(file, data + len, room - len);
+        len += got > 0 ? (size_t)got : 0;
+    } while (len < room && (got > 0 || (got < 0 && errno == EINTR)));
+    int error = errno;
+    close(file);
+    errno = error;
+    return got < 0 ? -1 : (ssize_t)len;
+}
+
+struct zone *zone_load(const char *name, char **mistake_r)
+{
+    if (strcmp(name, "UTC") == 0)
+        return xcalloc(1, sizeof(struct zone));
+    if (!name_is_sane(name)) {
+        *mistake_r = xasprintf("\"%.80s\" is no time zone, like Europe/Berlin or UTC", name);
+        return NULL;
+    }
+    char path[sizeof ZONE_DIRECTORY + 1 + ZONE_NAME_MAX];
+    snprintf(path, sizeof path, "%s/%s", ZONE_DIRECTORY, name);
+    unsigned char *data = xmalloc(ZONE_FILE_MAX);
+    ssize_t len = read_file(path, data, ZONE_FILE_MAX);
+    struct zone *zone = len > 0 ? zone_parse(data, (size_t)len) : NULL;
+    if (zone == NULL && len < 0)
+        *mistake_r = xasprintf("there is no time zone \"%s\": %s: %s", name, path, strerror(errno));
+    else if (zone == NULL)
+        *mistake_r = xasprintf("%s is no time zone file that can be used here", path);
+    free(data);
+    return zone;
+}
+
+int zone_offset(const struct zone *zone, int64_t time)
+{
+    if (time > TIME_BOUND)
+        time = TIME_BOUND;
+    if (time < -TIME_BOUND)
+        time = -TIME_BOUND;
+    size_t low = 0, high = zone->count; /* changes up to low are not behind the time */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (zone->changes[middle].time <= time)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == zone->count && zone->has_rule)
+        return zone_rule_offset(&zone->rule, time);
+    return low > 0 ? zone->changes[low - 1].offset : zone->first_offset;
+}
