@@ -1,0 +1,211 @@
+#include "rules/rule.h"
+
+#include <ctype.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "rules/hours.h"
+#include "rules/memory.h"
+#include "rules/pattern.h"
+
+struct rule_set *rule_set_new(void)
+{
+    return xcalloc(1, sizeof(struct rule_set));
+}
+
+struct rule *rule_set_add(struct rule_set *set)
+{
+    if (set->count == set->room) {
+        set->room = set->room == 0 ? 8 : set->room * 2;
+        set->rules = xreallocarray(set->rules, set->room, sizeof *set->rules);
+    }
+    struct rule *rule = &set->rules[set->count++];
+    *rule = (struct rule){.sample = 100};
+    return rule;
+}
+
+/* The keys that hold patterns. */
+struct pattern_key {
+    const char *key;
+    char **texts;
+    struct patterns **patterns;
+};
+
+#define PATTERN_KEYS 9
+
+static void pattern_keys(struct rule *rule, struct pattern_key keys[PATTERN_KEYS])
+{
+    const struct pattern_key all[PATTERN_KEYS] = {
+        {"addresses", rule->addresses, &rule->addresses_patterns},
+        {"users", rule->users, &rule->users_patterns},
+        {"not_users", rule->not_users, &rule->not_users_patterns},
+        {"from", rule->from, &rule->from_patterns},
+        {"to", rule->to, &rule->to_patterns},
+        {"subject", rule->subject, &rule->subject_patterns},
+        {"header", rule->header, &rule->header_patterns},
+        {"body", rule->body, &rule->body_patterns},
+        {"attachment", rule->attachment, &rule->attachment_patterns},
+    };
+    memcpy(keys, all, sizeof all);
+}
+
+static void free_list(char **list)
+{
+    for (char **text = list; text != NULL && *text != NULL; text++)
+        free(*text);
+    free(list);
+}
+
+static void clear_rule(struct rule *rule)
+{
+    struct pattern_key keys[PATTERN_KEYS];
+    pattern_keys(rule, keys);
+    for (size_t i = 0; i < PATTERN_KEYS; i++) {
+        free_list(keys[i].texts);
+        patterns_free(*keys[i].patterns);
+    }
+    free_list(rule->targets);
+    hours_free(rule->hours);
+    free(rule->name);
+    free(rule->file);
+    free(rule->hours_text);
+    free(rule->purpose);
+    free(rule->approved_by);
+}
+
+void rule_set_free(struct rule_set *set)
+{
+    if (set == NULL)
+        return;
+    for (size_t i = 0; i < set->count; i++)
+        clear_rule(&set->rules[i]);
+    free(set->rules);
+    free_list(set->domains);
+    free_list(set->removed_fields);
+    for (size_t i = 0; i < 3; i++)
+        free(set->subject_prefix[i]);
+    OPENSSL_cleanse(set->key, sizeof set->key);
+    free(set);
+}
+
+/* Where mistakes go. */
+struct complaints {
+    rules_complain *complain;
+    void *arg;
+    const struct rule *rule;
+    int count;
+};
+
+static void complain(struct complaints *complaints, const char *key, const char *what)
+{
+    complaints->count++;
+    if (complaints->complain != NULL)
+        complaints->complain(complaints->arg, complaints->rule, key, what);
+}
+
+/* The pattern in "X-Class: secret", or NULL if no field name stands before it. */
+static const char *header_pattern(const char *text)
+{
+    const char *c = text;
+    while (*c > ' ' && *c <= '~' && *c != ':')
+        c++;
+    size_t name_len = (size_t)(c - text);
+    c += strspn(c, " \t");
+    if (name_len == 0 || *c != ':')
+        return NULL;
+    c++;
+    return c + strspn(c, " \t");
+}
+
+static void compile_text(struct patterns *patterns, const struct pattern_key *key, const char *text,
+                         struct complaints *complaints)
+{
+    const char *pattern = strcmp(key->key, "header") == 0 ? header_pattern(text) : text;
+    char *mistake = pattern != NULL
+                        ? patterns_add(patterns, pattern)
+                        : xstrdup("is no field name, colon and pattern, like \"X-Class: secret\"");
+    if (mistake == NULL)
+        return;
+    char *what = xasprintf("\"%s\" %s", text, mistake);
+    complain(complaints, key->key, what);
+    free(what);
+    free(mistake);
+}
+
+static void compile_key(const struct pattern_key *key, struct complaints *complaints)
+{
+    if (key->texts == NULL || *key->patterns != NULL)
+        return;
+    if (key->texts[0] == NULL)
+        complain(complaints, key->key, "is an empty list, which nothing matches");
+    *key->patterns = patterns_new();
+    for (char **text = key->texts; *text != NULL; text++)
+        compile_text(*key->patterns, key, *text, complaints);
+}
+
+static void compile_hours(struct rule *rule, struct complaints *complaints)
+{
+    if (rule->hours_text == NULL || rule->hours != NULL)
+        return;
+    char *mistake = NULL;
+    rule->hours = hours_parse(rule->hours_text, &mistake);
+    if (rule->hours == NULL)
+        complain(complaints, "hours", mistake);
+    free(mistake);
+}
+
+static bool has_condition(const struct rule *rule)
+{
+    return rule->addresses != NULL || rule->users != NULL || rule->not_users != NULL ||
+           rule->from != NULL || rule->to != NULL || rule->subject != NULL ||
+           rule->header != NULL || rule->body != NULL || rule->attachment != NULL ||
+           rule->hours_text != NULL || rule->has_min_size || rule->has_max_size ||
+           rule->has_since || rule->has_until;
+}
+
+/* What is well formed and still makes no sense. */
+static void check_sense(const struct rule *rule, struct complaints *complaints)
+{
+    if (!(rule->sample >= 0 && rule->sample <= 100))
+        complain(complaints, "sample", "is no percentage from 0 to 100");
+    if (rule->has_min_size && rule->has_max_size && rule->min_size > rule->max_size)
+        complain(complaints, "min_size", "is above max_size: no message is of that size");
+    if (rule->has_since && rule->has_until && rule->since >= rule->until)
+        complain(complaints, "since", "is not before the end of until: no message is of that time");
+    if (!rule->exempt && rule->addresses != NULL)
+        complain(complaints, "addresses",
+                 "belongs to a rule with exempt = true; others have users, from and to");
+    if (rule->exempt && !has_condition(rule))
+        complain(complaints, "exempt", "without addresses would exempt every message");
+}
+
+static void prepare_rule(struct rule *rule, struct complaints *complaints)
+{
+    complaints->rule = rule;
+    struct pattern_key keys[PATTERN_KEYS];
+    pattern_keys(rule, keys);
+    for (size_t i = 0; i < PATTERN_KEYS; i++)
+        compile_key(&keys[i], complaints);
+    compile_hours(rule, complaints);
+    check_sense(rule, complaints);
+}
+
+static void lower_domains(struct rule_set *set)
+{
+    for (char **domain = set->domains; domain != NULL && *domain != NULL; domain++)
+        for (char *c = *domain; *c != '\0'; c++)
+            *c = (char)tolower((unsigned char)*c);
+}
+
+int rules_prepare(struct rule_set *set, rules_complain *complain_to, void *arg)
+{
+    static const char *const prefixes[] = {"{Mon-In} ", "{Mon-Out} ", "{Mon-Int} "};
+    struct complaints complaints = {.complain = complain_to, .arg = arg};
+    for (size_t i = 0; i < 3; i++)
+        if (set->subject_prefix[i] == NULL)
+            set->subject_prefix[i] = xstrdup(prefixes[i]);
+    lower_domains(set);
+    for (size_t i = 0; i < set->count; i++)
+        prepare_rule(&set->rules[i], &complaints);
+    return complaints.count;
+}
