@@ -1,0 +1,239 @@
+#include <string.h>
+#include <strings.h>
+
+#include "rules/body.h"
+#include "rules/memory.h"
+#include "rules/message.h"
+
+unsigned route_possible(enum folder_role role)
+{
+    unsigned sent = DIRECTION_OUTGOING | DIRECTION_INTERNAL;
+    return role == FOLDER_SENT ? sent : sent | DIRECTION_INCOMING;
+}
+
+static bool is_inside(const struct rule_set *set, const char *address)
+{
+    const char *domain = address_domain(address);
+    for (char **ours = set->domains; domain != NULL && ours != NULL && *ours != NULL; ours++)
+        if (strcasecmp(domain, *ours) == 0)
+            return true;
+    return false;
+}
+
+/* The owner's address as he is configured, or NULL if it is none of his. */
+static const char *owners_own(const struct owner *owner, const char *address)
+{
+    if (address_same(owner->address, address))
+        return owner->address;
+    for (const char *const *alias = owner->aliases; alias != NULL && *alias != NULL; alias++)
+        if (address_same(*alias, address))
+            return *alias;
+    return NULL;
+}
+
+static void parse_field(const struct header_field *field, struct address_list *list)
+{
+    char *value = header_value(field, HEADER_MAX);
+    address_list_parse(list, value, strlen(value));
+    free(value);
+}
+
+/* Returns how many fields of that name there are. */
+static size_t gather(const struct header *header, const char *name, struct address_list *list)
+{
+    size_t fields = 0;
+    for (size_t i = 0; i < header->count; i++) {
+        if (!header_field_is(&header->fields[i], name))
+            continue;
+        parse_field(&header->fields[i], list);
+        fields++;
+    }
+    return fields;
+}
+
+static size_t count_own(const struct owner *owner, const struct address_list *list)
+{
+    size_t own = 0;
+    for (size_t i = 0; i < list->count; i++)
+        own += owners_own(owner, list->addresses[i]) != NULL;
+    return own;
+}
+
+/*
+ * In Sent, or filed elsewhere by the owner: then no server has stamped it, and all its authors are
+ * he. A header that was cut may have lost its Received.
+ */
+static bool was_sent(const struct message *message, const struct address_list *authors)
+{
+    if (message->role == FOLDER_SENT)
+        return true;
+    return !message->header->truncated && header_find(message->header, "Received", 0) == NULL &&
+           authors->count > 0 && count_own(message->owner, authors) == authors->count;
+}
+
+static void add_recipient(struct route *route, const char *address, enum basis basis)
+{
+    if ((route->n_recipients & (route->n_recipients - 1)) == 0) { /* none, or a power of two */
+        size_t room = route->n_recipients == 0 ? 1 : route->n_recipients * 2;
+        route->recipients = xreallocarray(route->recipients, room, sizeof *route->recipients);
+    }
+    route->recipients[route->n_recipients++] =
+        (struct recipient){.address = xstrdup(address), .basis = basis};
+}
+
+static void sent_recipients(const struct rule_set *set, const struct header *header,
+                            struct route *route)
+{
+    static const struct {
+        const char *name;
+        enum basis basis;
+    } fields[] = {{"To", BASIS_TO}, {"Cc", BASIS_CC}, {"Bcc", BASIS_BCC}};
+    struct address_list list = {0};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        size_t known = list.count;
+        gather(header, fields[i].name, &list);
+        for (; known < list.count; known++) {
+            add_recipient(route, list.addresses[known], fields[i].basis);
+            route->directions |=
+                is_inside(set, list.addresses[known]) ? DIRECTION_INTERNAL : DIRECTION_OUTGOING;
+        }
+    }
+    if (list.count >= ADDRESS_LIST_MAX && list.skipped > 0) {
+        route->warnings |= WARNING_TOO_MANY_RECIPIENTS;
+        route->directions |= DIRECTION_OUTGOING; /* nobody knows that the rest is inside */
+    }
+    if (route->n_recipients == 0)
+        route->directions = DIRECTION_OUTGOING;
+    address_list_clear(&list);
+}
+
+static void route_sent(const struct rule_set *set, const struct message *message,
+                       const struct address_list *authors, struct route *route)
+{
+    route->sent = true;
+    route->sender = xstrdup(message->owner->address);
+    if (authors->count > 0 && count_own(message->owner, authors) == 0)
+        route->warnings |= WARNING_FROM_MISMATCH;
+    sent_recipients(set, message->header, route);
+}
+
+/* The first of the owner's addresses in the field, or NULL. */
+static const char *names_owner(const struct header_field *field, const struct owner *owner)
+{
+    struct address_list list = {0};
+    const char *own = NULL;
+    parse_field(field, &list);
+    for (size_t i = 0; i < list.count && own == NULL; i++)
+        own = owners_own(owner, list.addresses[i]);
+    address_list_clear(&list);
+    return own;
+}
+
+struct basis_field {
+    const char *name;
+    enum basis basis;
+};
+
+/* Only what stands above the first Received was written by the server that delivered. */
+static const char *find_delivered(const struct message *message, enum basis *basis)
+{
+    static const struct basis_field fields[] = {{"Delivered-To", BASIS_DELIVERED_TO},
+                                                {"X-Original-To", BASIS_X_ORIGINAL_TO},
+                                                {"Envelope-To", BASIS_ENVELOPE_TO}};
+    const struct header_field *received = header_find(message->header, "Received", 0);
+    if (received == NULL)
+        return NULL;
+    for (const struct header_field *field = message->header->fields; field < received; field++)
+        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+            const char *own =
+                header_field_is(field, fields[i].name) ? names_owner(field, message->owner) : NULL;
+            *basis = fields[i].basis;
+            if (own != NULL)
+                return own;
+        }
+    return NULL;
+}
+
+static const char *find_addressed(const struct message *message, enum basis *basis)
+{
+    static const struct basis_field fields[] = {{"To", BASIS_TO}, {"Cc", BASIS_CC}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        *basis = fields[i].basis;
+        for (size_t n = 0; n < message->header->count; n++) {
+            const struct header_field *field = &message->header->fields[n];
+            const char *own =
+                header_field_is(field, fields[i].name) ? names_owner(field, message->owner) : NULL;
+            if (own != NULL)
+                return own;
+        }
+    }
+    return NULL;
+}
+
+static void received_recipient(const struct message *message, struct route *route)
+{
+    enum basis basis;
+    const char *own = find_delivered(message, &basis);
+    if (own == NULL)
+        own = find_addressed(message, &basis);
+    if (own == NULL || own == message->owner->address)
+        add_recipient(route, message->owner->address, BASIS_OWNER);
+    else
+        add_recipient(route, own, basis);
+}
+
+static void route_received(const struct rule_set *set, const struct message *message,
+                           const struct address_list *authors, struct route *route)
+{
+    route->sender = xstrdup(authors->count > 0 ? authors->addresses[0] : "");
+    route->sender_claimed = true;
+    /* Of several authors each counts, or one in front could hide the others. */
+    for (size_t i = 0; i < authors->count; i++)
+        route->directions |=
+            is_inside(set, authors->addresses[i]) ? DIRECTION_INTERNAL : DIRECTION_INCOMING;
+    if (route->directions == 0)
+        route->directions = DIRECTION_INCOMING;
+    if ((route->directions & DIRECTION_INTERNAL) != 0)
+        route->warnings |= WARNING_CLAIMED_INTERNAL;
+    received_recipient(message, route);
+}
+
+static unsigned other_warnings(const struct message *message, const struct address_list *authors,
+                               size_t from_fields)
+{
+    unsigned warnings = 0;
+    if (authors->count == 0)
+        warnings |= WARNING_NO_FROM;
+    if (from_fields > 1 || authors->count > 1)
+        warnings |= WARNING_SEVERAL_FROM;
+    if (message->header->truncated)
+        warnings |= WARNING_HEADER_TRUNCATED;
+    if (message->body != NULL && message->body->tnef)
+        warnings |= WARNING_TNEF;
+    return warnings;
+}
+
+struct route *route_find(const struct rule_set *set, const struct message *message)
+{
+    struct route *route = xcalloc(1, sizeof *route);
+    struct address_list authors = {0};
+    size_t from_fields = gather(message->header, "From", &authors);
+    route->warnings = other_warnings(message, &authors, from_fields);
+    if (was_sent(message, &authors))
+        route_sent(set, message, &authors, route);
+    else
+        route_received(set, message, &authors, route);
+    address_list_clear(&authors);
+    return route;
+}
+
+void route_free(struct route *route)
+{
+    if (route == NULL)
+        return;
+    for (size_t i = 0; i < route->n_recipients; i++)
+        free(route->recipients[i].address);
+    free(route->recipients);
+    free(route->sender);
+    free(route);
+}
