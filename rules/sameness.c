@@ -1,0 +1,119 @@
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "rules/decide.h"
+#include "rules/field_digest.h"
+#include "rules/memory.h"
+
+/*
+ * Line ends go into the digest as LF, and only when something follows them: those at the end of
+ * the body never do. A CR is a line end only before an LF.
+ */
+struct sameness {
+    EVP_MD_CTX *body;
+    uint64_t line_ends;   /* seen, not yet in the digest */
+    bool carriage_return; /* the last octet, not yet known what it is */
+};
+
+static void add(EVP_MD_CTX *digest, const void *data, size_t len)
+{
+    if (EVP_DigestUpdate(digest, data, len) != 1)
+        memory_exhausted();
+}
+
+static EVP_MD_CTX *digest_new(void)
+{
+    EVP_MD_CTX *digest = memory_check(EVP_MD_CTX_new());
+    if (EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1)
+        memory_exhausted();
+    return digest;
+}
+
+static void digest_end(EVP_MD_CTX *digest, unsigned char result[32])
+{
+    if (EVP_DigestFinal_ex(digest, result, NULL) != 1)
+        memory_exhausted();
+}
+
+struct sameness *sameness_new(void)
+{
+    struct sameness *sameness = xcalloc(1, sizeof *sameness);
+    sameness->body = digest_new();
+    return sameness;
+}
+
+static void flush_line_ends(struct sameness *sameness)
+{
+    static const char feeds[64] =
+        "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+        "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
+    while (sameness->line_ends > 0) {
+        uint64_t count = sameness->line_ends < sizeof feeds ? sameness->line_ends : sizeof feeds;
+        add(sameness->body, feeds, (size_t)count);
+        sameness->line_ends -= count;
+    }
+}
+
+static void add_text(struct sameness *sameness, const char *text, size_t len)
+{
+    if (len == 0)
+        return;
+    flush_line_ends(sameness);
+    add(sameness->body, text, len);
+}
+
+/* The CR held back was an octet like any other. */
+static void flush_carriage_return(struct sameness *sameness)
+{
+    if (sameness->carriage_return)
+        add_text(sameness, "\r", 1);
+    sameness->carriage_return = false;
+}
+
+/* Text without a line feed; a CR at its end is held back. */
+static void add_line(struct sameness *sameness, const char *line, size_t len)
+{
+    if (len == 0)
+        return;
+    flush_carriage_return(sameness);
+    sameness->carriage_return = line[len - 1] == '\r';
+    add_text(sameness, line, sameness->carriage_return ? len - 1 : len);
+}
+
+void sameness_body(struct sameness *sameness, const void *data, size_t len)
+{
+    if (len == 0)
+        return;
+    const char *text = data, *end = text + len;
+    while (text < end) {
+        const char *feed = memchr(text, '\n', (size_t)(end - text));
+        add_line(sameness, text, (size_t)((feed != NULL ? feed : end) - text));
+        if (feed == NULL)
+            return;
+        sameness->carriage_return = false;
+        sameness->line_ends++;
+        text = feed + 1;
+    }
+}
+
+void sameness_end(struct sameness *sameness, const struct header *header, unsigned char digest[32])
+{
+    static const char *const names[] = {"From", "To", "Cc", "Subject", "Date", "Message-ID", NULL};
+    unsigned char parts[64];
+    flush_carriage_return(sameness);
+    field_digest(header, names, parts);
+    digest_end(sameness->body, parts + 32);
+    EVP_MD_CTX *both = digest_new();
+    add(both, parts, sizeof parts);
+    digest_end(both, digest);
+    EVP_MD_CTX_free(both);
+    sameness_free(sameness);
+}
+
+void sameness_free(struct sameness *sameness)
+{
+    if (sameness == NULL)
+        return;
+    EVP_MD_CTX_free(sameness->body);
+    free(sameness);
+}
