@@ -1,0 +1,42 @@
+/*
+ * What several rules ask of the same header, read from it once a message and only when first asked:
+ * the addresses in a group of fields, and their decoded texts.
+ */
+#ifndef RULES_FACTS_H
+#define RULES_FACTS_H
+
+#include "rules/address.h"
+#include "rules/header.h"
+
+/* Octets of one field's text that patterns see. */
+#define FACTS_TEXT_MAX (1024 * 1024)
+
+enum facts_group {
+    FACTS_FROM,    /* From, Sender */
+    FACTS_TO,      /* To, Cc, Bcc */
+    FACTS_EXEMPT,  /* those, and every other field that names a sender or a recipient */
+    FACTS_SUBJECT, /* texts only */
+    FACTS_GROUPS
+};
+
+struct field_facts {
+    bool gathered;
+    struct address_list addresses;
+    char **texts; /* one for each field, decoded to UTF-8 */
+    size_t count, room;
+};
+
+struct facts {
+    const struct header *header;
+    struct field_facts groups[FACTS_GROUPS];
+    bool has_sample_digest;
+    unsigned char sample_digest[32];
+};
+
+/* Start with {.header = header}. */
+const struct field_facts *facts_get(struct facts *facts, enum facts_group group);
+/* sample.h's digest of the header. */
+const unsigned char *facts_sample_digest(struct facts *facts);
+void facts_clear(struct facts *facts);
+
+#endif

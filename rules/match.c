@@ -1,0 +1,109 @@
+#include "rules/match.h"
+
+#include <string.h>
+
+#include "rules/calendar.h"
+#include "rules/charset.h"
+
+#define QUOTE_MAX 60
+#define SHOWN_MAX 5
+
+const struct match *const match_table[] = {
+    &match_direction, &match_users, &match_not_users, &match_min_size, &match_max_size,
+    &match_since,     &match_until, &match_hours,     &match_sample,   &match_exempt,
+    &match_from,      &match_to,    &match_subject,   &match_header,   &match_attachment,
+    &match_body,      NULL,
+};
+
+void match_say(struct buffer *buffer, const char *text)
+{
+    if (buffer != NULL)
+        buffer_text(buffer, text);
+}
+
+/* C0, C1, and the marks U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069. */
+static bool is_unshowable(const char *character, size_t len)
+{
+    const unsigned char *c = (const unsigned char *)character;
+    if (len == 1)
+        return c[0] < ' ' || c[0] == 0x7f;
+    if (len == 2)
+        return c[0] == 0xC2 && c[1] < 0xA0;
+    if (len != 3 || c[0] != 0xE2)
+        return false;
+    if (c[1] == 0x80)
+        return c[2] == 0x8E || c[2] == 0x8F || (c[2] >= 0xA8 && c[2] <= 0xAE);
+    return c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9;
+}
+
+void match_quote(struct buffer *buffer, const char *text)
+{
+    if (buffer == NULL)
+        return;
+    size_t len = strlen(text), shown = 0;
+    buffer_char(buffer, '"');
+    while (shown < len && shown < QUOTE_MAX) {
+        size_t octets = utf8_length(text + shown, len - shown);
+        if (octets == 0 || is_unshowable(text + shown, octets))
+            buffer_char(buffer, '?');
+        else
+            buffer_add(buffer, text + shown, octets);
+        shown += octets > 0 ? octets : 1;
+    }
+    buffer_text(buffer, shown < len ? "...\"" : "\"");
+}
+
+void match_number(struct buffer *buffer, uint64_t number)
+{
+    if (buffer == NULL)
+        return;
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            buffer_char(buffer, ',');
+        buffer_char(buffer, digits[i]);
+    }
+}
+
+static void list(struct buffer *buffer, char *const *texts, size_t count, const char *last)
+{
+    size_t shown = count > SHOWN_MAX + 1 ? SHOWN_MAX : count;
+    for (size_t i = 0; i < shown; i++) {
+        if (i > 0)
+            buffer_text(buffer, i + 1 == count ? last : ", ");
+        match_quote(buffer, texts[i]);
+    }
+    if (shown < count)
+        buffer_printf(buffer, "%s%zu more", last, count - shown);
+}
+
+void match_texts(struct buffer *buffer, char *const *texts, size_t count)
+{
+    if (buffer != NULL)
+        list(buffer, texts, count, " and ");
+}
+
+void match_patterns(struct buffer *buffer, char *const *texts)
+{
+    size_t count = 0;
+    while (texts[count] != NULL)
+        count++;
+    if (buffer != NULL)
+        list(buffer, texts, count, " or ");
+}
+
+void match_limited(struct buffer *buffer, const struct pattern_search *search)
+{
+    if (buffer != NULL && search->limited > 0)
+        buffer_text(buffer, " (a /regex/ was given up at the limit of its work, which counts as no "
+                            "match)");
+}
+
+void match_time(struct buffer *buffer, time_t time)
+{
+    struct calendar clock = calendar_split(time);
+    if (buffer != NULL)
+        buffer_printf(buffer, "%04lld-%02d-%02d %02d:%02d UTC", (long long)clock.year, clock.month,
+                      clock.day, clock.hour, clock.minute);
+}

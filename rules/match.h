@@ -1,0 +1,69 @@
+/*
+ * The conditions of a rule. Each is one file with one struct match (two where a range has two
+ * keys); to add one, write its file and enter it in the table of match.c.
+ *
+ * match() answers for one message; the answer is VERDICT_NEEDS_BODY only where the body decides and
+ * is not known. Where `found` is not NULL it gets what the message has, "the message has 9,999
+ * octets"; describe() tells what the rule asks, "at least 10,000". With "the rule wants" between
+ * them they are the reason that `explain` prints. The answer is the same with and without `found`.
+ *
+ * What a message brought is shown through match_quote() only.
+ */
+#ifndef RULES_MATCH_H
+#define RULES_MATCH_H
+
+#include "rules/buffer.h"
+#include "rules/decide.h"
+#include "rules/facts.h"
+#include "rules/pattern.h"
+
+struct match_input {
+    const struct rule_set *set;
+    const struct message *message;
+    /* Not set for a condition of MATCH_OWNER. */
+    const struct route *route;
+    struct facts *facts;
+};
+
+/* What must be known for an answer. */
+enum match_needs { MATCH_OWNER, MATCH_MESSAGE, MATCH_BODY };
+
+struct match {
+    const char *name; /* the key in the configuration */
+    enum match_needs needs;
+    bool (*asked)(const struct rule *rule);
+    enum verdict (*match)(const struct match_input *in, const struct rule *rule,
+                          struct buffer *found);
+    void (*describe)(const struct rule *rule, struct buffer *wanted);
+};
+
+/* Ends with NULL; what is cheap to answer first, what needs the body last. */
+extern const struct match *const match_table[];
+
+extern const struct match match_direction, match_users, match_not_users, match_min_size,
+    match_max_size, match_since, match_until, match_hours, match_exempt, match_from, match_to,
+    match_subject, match_header, match_sample, match_attachment, match_body;
+
+/* The directions in which the rule's selectors take messages of that owner. */
+unsigned match_direction_taken(const struct rule *rule, const struct owner *owner);
+/* Whether the rule's `addresses` name the owner: then all that is his is meant. */
+bool match_exempt_owner(const struct rule *rule, const struct owner *owner);
+
+/* For describing; each does nothing where the buffer is NULL. */
+
+/* In quotation marks: at most 60 octets, controls and marks that turn the direction of writing
+ * replaced. */
+void match_quote(struct buffer *buffer, const char *text);
+/* 12,345 */
+void match_number(struct buffer *buffer, uint64_t number);
+/* "a", "b" or "c": patterns as written. */
+void match_patterns(struct buffer *buffer, char *const *texts);
+/* "a", "b" and 7 more */
+void match_texts(struct buffer *buffer, char *const *texts, size_t count);
+/* Says so when matches hit a limit. */
+void match_limited(struct buffer *buffer, const struct pattern_search *search);
+/* 2026-01-03 14:03 UTC */
+void match_time(struct buffer *buffer, time_t time);
+void match_say(struct buffer *buffer, const char *text);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * attachment: "any", a glob for the name, or for the type if it has a "/", or a /regex/ for the
+ * name.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "rules/body.h"
+#include "rules/match.h"
+
+static bool asked(const struct rule *rule)
+{
+    return rule->attachment_patterns != NULL;
+}
+
+static bool matches(const struct rule *rule, size_t number, const struct attachment *attachment,
+                    struct pattern_search *search)
+{
+    const char *wanted = rule->attachment[number];
+    if (strcmp(wanted, "any") == 0)
+        return true;
+    bool by_type = *wanted != '/' && strchr(wanted, '/') != NULL;
+    const char *text = by_type ? attachment->type : attachment->name;
+    return patterns_match_one(rule->attachment_patterns, number, text, strlen(text), search);
+}
+
+static const struct attachment *find(const struct rule *rule, const struct body_facts *body,
+                                     struct pattern_search *search)
+{
+    for (size_t i = 0; i < body->count; i++)
+        for (size_t number = 0; rule->attachment[number] != NULL; number++)
+            if (matches(rule, number, &body->attachments[i], search))
+                return &body->attachments[i];
+    return NULL;
+}
+
+static void say_attachments(struct buffer *found, const struct body_facts *body,
+                            const struct attachment *hit)
+{
+    const struct attachment *shown = hit != NULL ? hit : body->attachments;
+    if (body->count == 0) {
+        match_say(found, "the message has no attachment");
+    } else {
+        match_say(found, "the message has the attachment ");
+        match_quote(found, shown->name);
+        match_say(found, " of type ");
+        match_quote(found, shown->type);
+        if (body->count > 1) {
+            match_say(found, " among ");
+            match_number(found, body->count);
+        }
+    }
+    if (body->limited)
+        match_say(found, ", as far as it could be read");
+}
+
+static bool is_type(const char *value, const char *type)
+{
+    size_t len = strlen(type);
+    return strncasecmp(value, type, len) == 0 && strchr("; ", value[len]) != NULL;
+}
+
+/*
+ * Whether the header alone shows that the message is one text without a name. Anything out of the
+ * ordinary says no: then the body is read.
+ */
+static bool is_plain_text(const struct header *header)
+{
+    if (header->truncated || header_find(header, "Content-Disposition", 0) != NULL)
+        return false;
+    const struct header_field *type = header_find(header, "Content-Type", 0);
+    if (type == NULL || header_find(header, "Content-Type", 1) != NULL)
+        return false;
+    char *value = header_value(type, HEADER_MAX);
+    bool plain = (is_type(value, "text/plain") || is_type(value, "text/html")) &&
+                 strcasestr(value, "name") == NULL && strpbrk(value, "()\\") == NULL;
+    free(value);
+    return plain;
+}
+
+static enum verdict match(const struct match_input *in, const struct rule *rule,
+                          struct buffer *found)
+{
+    const struct body_facts *body = in->message->body;
+    if (body == NULL && is_plain_text(in->message->header)) {
+        match_say(found, "the message is one text without attachments");
+        return VERDICT_NO;
+    }
+    if (body == NULL) {
+        match_say(found, "the body has not been read");
+        return VERDICT_NEEDS_BODY;
+    }
+    struct pattern_search search = {0};
+    const struct attachment *hit = find(rule, body, &search);
+    if (found != NULL)
+        say_attachments(found, body, hit);
+    match_limited(found, &search);
+    return hit != NULL ? VERDICT_YES : VERDICT_NO;
+}
+
+static void describe(const struct rule *rule, struct buffer *wanted)
+{
+    match_patterns(wanted, rule->attachment);
+}
+
+const struct match match_attachment = {"attachment", MATCH_BODY, asked, match, describe};

@@ -1,0 +1,67 @@
+/*
+ * addresses of an exempt rule: the owner, whoever sent the message or claims to, and whoever the
+ * header names as a recipient.
+ */
+#include <string.h>
+
+#include "rules/match.h"
+
+static bool asked(const struct rule *rule)
+{
+    return rule->addresses_patterns != NULL;
+}
+
+static bool matches(const struct rule *rule, const char *address, struct pattern_search *search)
+{
+    return patterns_match(rule->addresses_patterns, PATTERN_ANY_KIND, address, strlen(address),
+                          search);
+}
+
+static const char *find_owner(const struct rule *rule, const struct owner *owner,
+                              struct pattern_search *search)
+{
+    if (matches(rule, owner->address, search))
+        return owner->address;
+    for (const char *const *alias = owner->aliases; alias != NULL && *alias != NULL; alias++)
+        if (matches(rule, *alias, search))
+            return *alias;
+    return NULL;
+}
+
+bool match_exempt_owner(const struct rule *rule, const struct owner *owner)
+{
+    struct pattern_search search = {0};
+    return asked(rule) && find_owner(rule, owner, &search) != NULL;
+}
+
+static const char *find_in_header(const struct rule *rule, const struct field_facts *fields,
+                                  struct pattern_search *search)
+{
+    for (size_t i = 0; i < fields->addresses.count; i++)
+        if (matches(rule, fields->addresses.addresses[i], search))
+            return fields->addresses.addresses[i];
+    return NULL;
+}
+
+/* The route's sender and recipients are the owner's or the header's. */
+static enum verdict match(const struct match_input *in, const struct rule *rule,
+                          struct buffer *found)
+{
+    struct pattern_search search = {0};
+    const char *hit = find_owner(rule, in->message->owner, &search);
+    if (hit == NULL)
+        hit = find_in_header(rule, facts_get(in->facts, FACTS_EXEMPT), &search);
+    match_say(found,
+              hit != NULL ? "the message has to do with " : "nobody of the message is named");
+    if (hit != NULL)
+        match_quote(found, hit);
+    match_limited(found, &search);
+    return hit != NULL ? VERDICT_YES : VERDICT_NO;
+}
+
+static void describe(const struct rule *rule, struct buffer *wanted)
+{
+    match_patterns(wanted, rule->addresses);
+}
+
+const struct match match_exempt = {"addresses", MATCH_MESSAGE, asked, match, describe};

@@ -1,0 +1,62 @@
+/* header: "X-Class: secret", the decoded value of any field of that name. */
+#include <string.h>
+#include <strings.h>
+
+#include "rules/match.h"
+
+static bool asked(const struct rule *rule)
+{
+    return rule->header_patterns != NULL;
+}
+
+/* Whether the field has the name that the rule writes before its colon. */
+static bool is_named(const struct header_field *field, const char *wanted)
+{
+    size_t len = strcspn(wanted, ": \t");
+    return field->name_len == len && strncasecmp(field->start, wanted, len) == 0;
+}
+
+static bool match_field(const struct rule *rule, size_t number, const struct header_field *field,
+                        struct pattern_search *search, struct buffer *found)
+{
+    char *value = header_value_decoded(field, FACTS_TEXT_MAX);
+    bool hit = patterns_match_one(rule->header_patterns, number, value, strlen(value), search);
+    if (hit && found != NULL) {
+        buffer_printf(found, "the field %.*s is ", (int)strcspn(rule->header[number], ": \t"),
+                      rule->header[number]);
+        match_quote(found, value);
+    }
+    free(value);
+    return hit;
+}
+
+static bool find(const struct rule *rule, const struct header *header,
+                 struct pattern_search *search, struct buffer *found)
+{
+    for (size_t i = 0; i < header->count; i++) {
+        const struct header_field *field = &header->fields[i];
+        for (size_t number = 0; rule->header[number] != NULL; number++)
+            if (is_named(field, rule->header[number]) &&
+                match_field(rule, number, field, search, found))
+                return true;
+    }
+    return false;
+}
+
+static enum verdict match(const struct match_input *in, const struct rule *rule,
+                          struct buffer *found)
+{
+    struct pattern_search search = {0};
+    bool hit = find(rule, in->message->header, &search, found);
+    if (!hit)
+        match_say(found, "the message has no such field");
+    match_limited(found, &search);
+    return hit ? VERDICT_YES : VERDICT_NO;
+}
+
+static void describe(const struct rule *rule, struct buffer *wanted)
+{
+    match_patterns(wanted, rule->header);
+}
+
+const struct match match_header = {"header", MATCH_MESSAGE, asked, match, describe};

@@ -1,0 +1,24 @@
+/* sample: a part of the messages, chosen by a keyed hash (decide.h). */
+#include "rules/match.h"
+#include "rules/sample.h"
+
+static bool asked(const struct rule *rule)
+{
+    return !(rule->sample >= 100);
+}
+
+static enum verdict match(const struct match_input *in, const struct rule *rule,
+                          struct buffer *found)
+{
+    bool taken = sample_takes_digest(in->set->key, rule, facts_sample_digest(in->facts));
+    match_say(found, taken ? "the message falls into the sample"
+                           : "the message falls outside of the sample");
+    return taken ? VERDICT_YES : VERDICT_NO;
+}
+
+static void describe(const struct rule *rule, struct buffer *wanted)
+{
+    buffer_printf(wanted, "%g %% of all", rule->sample);
+}
+
+const struct match match_sample = {"sample", MATCH_MESSAGE, asked, match, describe};

@@ -1,0 +1,45 @@
+/* subject: its decoded text; a missing one counts as empty. */
+#include <string.h>
+
+#include "rules/match.h"
+
+static bool asked(const struct rule *rule)
+{
+    return rule->subject_patterns != NULL;
+}
+
+static const char *find(const struct patterns *patterns, const struct field_facts *subjects,
+                        struct pattern_search *search)
+{
+    if (subjects->count == 0)
+        return patterns_match(patterns, PATTERN_ANY_KIND, "", 0, search) ? "" : NULL;
+    for (size_t i = 0; i < subjects->count; i++) {
+        const char *text = subjects->texts[i];
+        if (patterns_match(patterns, PATTERN_ANY_KIND, text, strlen(text), search))
+            return text;
+    }
+    return NULL;
+}
+
+static enum verdict match(const struct match_input *in, const struct rule *rule,
+                          struct buffer *found)
+{
+    const struct field_facts *subjects = facts_get(in->facts, FACTS_SUBJECT);
+    struct pattern_search search = {0};
+    const char *hit = find(rule->subject_patterns, subjects, &search);
+    if (subjects->count == 0) {
+        match_say(found, "the message has no subject");
+    } else {
+        match_say(found, "the subject is ");
+        match_quote(found, hit != NULL ? hit : subjects->texts[0]);
+    }
+    match_limited(found, &search);
+    return hit != NULL ? VERDICT_YES : VERDICT_NO;
+}
+
+static void describe(const struct rule *rule, struct buffer *wanted)
+{
+    match_patterns(wanted, rule->subject);
+}
+
+const struct match match_subject = {"subject", MATCH_MESSAGE, asked, match, describe};

@@ -1,0 +1,65 @@
+/* users, not_users: the owner, by the name of his account, his address or an alias. */
+#include <string.h>
+
+#include "rules/match.h"
+
+static bool names_owner(const struct patterns *patterns, const struct owner *owner,
+                        struct pattern_search *search)
+{
+    if (patterns_match(patterns, PATTERN_ANY_KIND, owner->account, strlen(owner->account), search))
+        return true;
+    if (patterns_match(patterns, PATTERN_ANY_KIND, owner->address, strlen(owner->address), search))
+        return true;
+    for (const char *const *alias = owner->aliases; alias != NULL && *alias != NULL; alias++)
+        if (patterns_match(patterns, PATTERN_ANY_KIND, *alias, strlen(*alias), search))
+            return true;
+    return false;
+}
+
+static bool find(const struct match_input *in, const struct patterns *patterns,
+                 struct buffer *found)
+{
+    struct pattern_search search = {0};
+    bool named = names_owner(patterns, in->message->owner, &search);
+    match_say(found, "the owner is ");
+    match_quote(found, in->message->owner->account);
+    match_limited(found, &search);
+    return named;
+}
+
+static bool users_asked(const struct rule *rule)
+{
+    return rule->users_patterns != NULL;
+}
+
+static enum verdict users_match(const struct match_input *in, const struct rule *rule,
+                                struct buffer *found)
+{
+    return find(in, rule->users_patterns, found) ? VERDICT_YES : VERDICT_NO;
+}
+
+static void users_describe(const struct rule *rule, struct buffer *wanted)
+{
+    match_patterns(wanted, rule->users);
+}
+
+static bool not_users_asked(const struct rule *rule)
+{
+    return rule->not_users_patterns != NULL;
+}
+
+static enum verdict not_users_match(const struct match_input *in, const struct rule *rule,
+                                    struct buffer *found)
+{
+    return find(in, rule->not_users_patterns, found) ? VERDICT_NO : VERDICT_YES;
+}
+
+static void not_users_describe(const struct rule *rule, struct buffer *wanted)
+{
+    match_say(wanted, "anybody but ");
+    match_patterns(wanted, rule->not_users);
+}
+
+const struct match match_users = {"users", MATCH_OWNER, users_asked, users_match, users_describe};
+const struct match match_not_users = {"not_users", MATCH_OWNER, not_users_asked, not_users_match,
+                                      not_users_describe};

@@ -1,0 +1,69 @@
+/* Rules and messages for tests, made in a line. */
+#ifndef TESTS_RULE_MAKER_H
+#define TESTS_RULE_MAKER_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/decide.h"
+#include "rules/memory.h"
+
+#define INTERNALDATE 1767225600 /* Thu 2026-01-01 00:00:00 UTC */
+
+/* A NULL-terminated list of copies: LIST("a", "b"). */
+#define LIST(...) make_list((const char *const[]){__VA_ARGS__, NULL})
+
+static inline char **make_list(const char *const *texts)
+{
+    size_t count = 0;
+    while (texts[count] != NULL)
+        count++;
+    char **list = xcalloc(count + 1, sizeof *list);
+    for (size_t i = 0; i < count; i++)
+        list[i] = xstrdup(texts[i]);
+    return list;
+}
+
+static inline struct rule_set *make_set(void)
+{
+    struct rule_set *set = rule_set_new();
+    set->domains = LIST("example.org", "example.net");
+    memset(set->key, 7, sizeof set->key);
+    return set;
+}
+
+/* A rule that wants everything for the target "t". */
+static inline struct rule *make_rule(struct rule_set *set, const char *name)
+{
+    struct rule *rule = rule_set_add(set);
+    rule->name = xstrdup(name);
+    rule->incoming = rule->outgoing = rule->internal = SELECT_ALL;
+    rule->targets = LIST("t");
+    return rule;
+}
+
+static const char *const alice_aliases[] = {"a.liddell@example.org", "wonder@example.net", NULL};
+static const struct owner alice = {
+    .account = "alice", .address = "alice@example.org", .aliases = alice_aliases, .monitor = true};
+
+/* The header is parsed from the text, which must outlive it; header_free((void *)message.header) */
+static inline struct message make_message(const char *header_text, enum folder_role role)
+{
+    return (struct message){
+        .owner = &alice,
+        .role = role,
+        .folder = role == FOLDER_SENT ? "Sent" : "INBOX",
+        .uidvalidity = 1,
+        .uid = 1,
+        .size = 10000,
+        .internaldate = INTERNALDATE,
+        .header = header_parse(header_text, strlen(header_text)),
+    };
+}
+
+static inline void free_message(struct message *message)
+{
+    header_free((struct header *)message->header);
+}
+
+#endif
