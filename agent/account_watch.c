@@ -1,0 +1,261 @@
+#include "agent/account_watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/limit.h"
+#include "agent/log.h"
+#include "agent/reach.h"
+#include "rules/memory.h"
+
+struct account_watch {
+    struct parts *parts;
+    const struct account *account;
+    struct watch *main;
+    struct watch *others[LIMIT_IDLE_SESSIONS];
+    size_t n_others;
+    size_t others_max; /* less when the server lets no more in */
+    struct event *refusal; /* an extra session was refused: done outside of its callback */
+    struct folder_choice *choice;
+    bool known; /* to the ledger: baselined before */
+    bool asked; /* the ledger */
+    bool settled;
+    struct account_opening *opening;
+};
+
+/* A question to the ledger that may outlive who asked. */
+struct account_opening {
+    struct account_watch *watch;
+};
+
+static void on_waiting(void *arg);
+static void settle(struct account_watch *watch);
+
+static void on_other_down(void *arg, bool refused)
+{
+    struct account_watch *watch = arg;
+
+    settle(watch);
+    if (refused)
+        event_active(watch->refusal, EV_TIMEOUT, 0);
+}
+
+static void on_other_listing(void *arg, const struct folder_list *list)
+{
+    (void)arg;
+    (void)list;
+}
+
+static const struct watch_events other_events = {
+    .listing = on_other_listing,
+    .waiting = on_waiting,
+    .down = on_other_down,
+};
+
+/* How many folders get a session of their own beside the main one. */
+static size_t others_wanted(const struct account_watch *watch)
+{
+    size_t n = watch->choice->count > 0 ? watch->choice->count - 1 : 0;
+
+    if (watch_mode(watch->main) != WATCH_MODE_IDLE)
+        return 0;
+    return n < watch->others_max ? n : watch->others_max;
+}
+
+/* Folder 0 and all beyond the other watches' belong to the main watch. */
+static void share_out(struct account_watch *watch)
+{
+    const struct folder_choice *choice = watch->choice;
+    size_t wanted = others_wanted(watch);
+    struct chosen_folder *for_main = xcalloc(choice->count, sizeof(*for_main));
+    size_t n = 0;
+
+    for (size_t i = 0; i < choice->count; i++)
+        if (i == 0 || i > wanted)
+            for_main[n++] = choice->folders[i];
+    while (watch->n_others > wanted)
+        watch_free(watch->others[--watch->n_others]);
+    while (watch->n_others < wanted) {
+        watch->others[watch->n_others] =
+            watch_new(watch->parts, &watch->account, false, &other_events, watch);
+        watch->n_others++;
+    }
+    for (size_t i = 0; i < watch->n_others; i++)
+        watch_set_folders(watch->others[i], &choice->folders[i + 1], 1, !watch->known);
+    watch_set_folders(watch->main, for_main, n, !watch->known);
+    free(for_main);
+}
+
+static void on_refusal(evutil_socket_t fd, short what, void *arg)
+{
+    struct account_watch *watch = arg;
+
+    (void)fd;
+    (void)what;
+    if (watch->n_others == 0)
+        return;
+    log_event(LOG_LEVEL_WARNING, "sessions-limited", "account", watch->account->name, "sessions",
+              log_number((long long)watch->n_others), "action", "the other folders are polled",
+              (char *)NULL);
+    watch->others_max = watch->n_others - 1;
+    share_out(watch);
+}
+
+static void on_account_opened(void *arg, bool known, time_t baseline_at)
+{
+    struct account_opening *opening = arg;
+    struct account_watch *watch = opening->watch;
+
+    (void)baseline_at;
+    free(opening);
+    if (watch == NULL)
+        return;
+    watch->opening = NULL;
+    watch->known = known;
+    watch->asked = true;
+    share_out(watch);
+}
+
+static void log_missing(const struct account_watch *watch)
+{
+    for (char **missing = watch->choice->missing; *missing != NULL; missing++)
+        log_event(LOG_LEVEL_WARNING, "folder-missing", "account", watch->account->name, "folder",
+                  *missing, (char *)NULL);
+}
+
+static bool same_missing(const struct folder_choice *a, const struct folder_choice *b)
+{
+    size_t i;
+
+    if (a == NULL)
+        return false;
+    for (i = 0; a->missing[i] != NULL && b->missing[i] != NULL; i++)
+        if (strcmp(a->missing[i], b->missing[i]) != 0)
+            return false;
+    return a->missing[i] == b->missing[i];
+}
+
+static void on_listing(void *arg, const struct folder_list *list)
+{
+    struct account_watch *watch = arg;
+    struct folder_choice *before = watch->choice;
+
+    watch->choice = folder_list_choose(list, watch->account->folders);
+    if (!same_missing(before, watch->choice))
+        log_missing(watch);
+    folder_choice_free(before);
+    if (watch->asked) {
+        share_out(watch);
+        return;
+    }
+    if (watch->opening != NULL)
+        return;
+    watch->opening = xcalloc(1, sizeof(*watch->opening));
+    watch->opening->watch = watch;
+    ledger_account_open(watch->parts->ledger, watch->account->name, on_account_opened,
+                        watch->opening);
+}
+
+static void settle(struct account_watch *watch)
+{
+    if (watch->settled)
+        return;
+    watch->settled = true;
+    watch->parts->settled(watch->parts->arg);
+}
+
+static bool all_opened(const struct account_watch *watch)
+{
+    for (size_t w = 0; w < account_watch_count(watch); w++) {
+        const struct watch *one = account_watch_nth(watch, w);
+
+        for (size_t i = 0; i < watch_folder_count(one); i++)
+            if (watch_folder(one, i)->ledger_id == 0)
+                return false;
+    }
+    return true;
+}
+
+static void on_waiting(void *arg)
+{
+    struct account_watch *watch = arg;
+
+    if (!watch->asked || !all_opened(watch))
+        return;
+    if (!watch->known) {
+        watch->known = true;
+        ledger_account_baselined(watch->parts->ledger, watch->account->name);
+    }
+    settle(watch);
+}
+
+static void on_main_down(void *arg, bool refused)
+{
+    (void)refused;
+    settle(arg);
+}
+
+struct account_watch *account_watch_new(struct parts *parts, const struct account *account)
+{
+    static const struct watch_events events = {
+        .listing = on_listing,
+        .waiting = on_waiting,
+        .down = on_main_down,
+    };
+    struct account_watch *watch = xcalloc(1, sizeof(*watch));
+
+    watch->parts = parts;
+    watch->account = account;
+    watch->others_max = LIMIT_IDLE_SESSIONS - 1;
+    watch->refusal = evtimer_new(parts->base, on_refusal, watch);
+    watch->main = watch_new(parts, &watch->account, true, &events, watch);
+    return watch;
+}
+
+void account_watch_free(struct account_watch *watch)
+{
+    if (watch == NULL)
+        return;
+    if (watch->opening != NULL)
+        watch->opening->watch = NULL;
+    while (watch->n_others > 0)
+        watch_free(watch->others[--watch->n_others]);
+    watch_free(watch->main);
+    event_free(watch->refusal);
+    folder_choice_free(watch->choice);
+    free(watch);
+}
+
+const struct account *account_watch_account(const struct account_watch *watch)
+{
+    return watch->account;
+}
+
+bool account_watch_update(struct account_watch *watch, const struct account *account)
+{
+    const struct account *old = watch->account;
+
+    if (!same_reach(old->server, old->login, &old->secret, account->server, account->login,
+                    &account->secret))
+        return false;
+    watch->account = account;
+    watch_wake(watch->main);
+    return true;
+}
+
+size_t account_watch_count(const struct account_watch *watch)
+{
+    return 1 + watch->n_others;
+}
+
+const struct watch *account_watch_nth(const struct account_watch *watch, size_t i)
+{
+    return i == 0 ? watch->main : watch->others[i - 1];
+}
+
+char *const *account_watch_missing(const struct account_watch *watch)
+{
+    static char *const none[] = {NULL};
+
+    return watch->choice != NULL ? watch->choice->missing : none;
+}

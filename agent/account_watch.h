@@ -1,0 +1,31 @@
+/*
+ * One account that is watched: its main watch, and as many more as waiting for its folders takes.
+ *
+ * With NOTIFY one session watches all. With IDLE each of the first LIMIT_IDLE_SESSIONS folders has a
+ * session of its own (INBOX, then Sent, then the others); what is left is polled by the main watch,
+ * and so are all when the server lets no more sessions in.
+ */
+#ifndef AGENT_ACCOUNT_WATCH_H
+#define AGENT_ACCOUNT_WATCH_H
+
+#include "agent/watch.h"
+
+struct account_watch;
+
+struct account_watch *account_watch_new(struct parts *parts, const struct account *account);
+void account_watch_free(struct account_watch *watch);
+const struct account *account_watch_account(const struct account_watch *watch);
+
+/*
+ * After a reload: true: the account is reached and watched as before, the new configuration is
+ * taken over and nothing is interrupted. false: it is not; free this and make a new one.
+ */
+bool account_watch_update(struct account_watch *watch, const struct account *account);
+
+/* Watches, the main one first. */
+size_t account_watch_count(const struct account_watch *watch);
+const struct watch *account_watch_nth(const struct account_watch *watch, size_t i);
+/* What the configuration names and the server does not have; NULL-terminated. */
+char *const *account_watch_missing(const struct account_watch *watch);
+
+#endif

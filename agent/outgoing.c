@@ -1,0 +1,341 @@
+#include "agent/outgoing.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/fault.h"
+#include "agent/limit.h"
+#include "rules/memory.h"
+
+struct outgoing {
+    struct parts *parts;
+    const struct ledger_copy *copy;
+    enum copy_form form;
+    outgoing_ready *ready;
+    void *arg;
+    struct copy_view view;
+    unsigned char body_sha256[32];
+    EVP_MD_CTX *digest; /* while the octets of a large original are read for it */
+
+    struct imap_session *session;
+    char *whole; /* the original where it is small, else its header */
+    size_t held; /* octets of whole */
+    uint64_t read_to; /* octets of the original read so far */
+    struct evbuffer *piece; /* large: read and not yet sent */
+    bool reading, damaged;
+    uint64_t sent; /* of the copy */
+    struct reading *request;
+};
+
+/* A read that may outlive who asked. */
+struct reading {
+    struct outgoing *outgoing;
+    void (*then)(struct outgoing *outgoing, const void *data, size_t len, const char *why);
+};
+
+static void on_read(void *arg, const void *data, size_t len, const char *why)
+{
+    struct reading *reading = arg;
+    struct outgoing *outgoing = reading->outgoing;
+
+    if (outgoing != NULL) {
+        outgoing->request = NULL;
+        reading->then(outgoing, data, len, why);
+    }
+    free(reading);
+}
+
+static void read_spool(struct outgoing *outgoing, uint64_t from, size_t len,
+                       void (*then)(struct outgoing *, const void *, size_t, const char *))
+{
+    struct reading *reading = xcalloc(1, sizeof(*reading));
+
+    reading->outgoing = outgoing;
+    reading->then = then;
+    outgoing->request = reading;
+    spool_read(outgoing->parts->ledger, outgoing->copy->spool_segment,
+               outgoing->copy->spool_offset + from, len, on_read, reading);
+}
+
+static bool is_small(const struct outgoing *outgoing)
+{
+    return outgoing->copy->size <= LIMIT_WHOLE_READ;
+}
+
+/* ---- making the copy ---- */
+
+/* Where the copy's own header section ends in the prefix; what follows is body. */
+static size_t own_header(const struct copy_view *view)
+{
+    struct header_scan scan = {0};
+    long end = header_scan_feed(&scan, view->prefix, view->prefix_len);
+
+    return end < 0 ? view->prefix_len : (size_t)end;
+}
+
+static void digest_begin(struct outgoing *outgoing)
+{
+    size_t header = own_header(&outgoing->view);
+
+    outgoing->digest = EVP_MD_CTX_new();
+    if (outgoing->digest == NULL || EVP_DigestInit_ex(outgoing->digest, EVP_sha256(), NULL) != 1)
+        memory_exhausted();
+    EVP_DigestUpdate(outgoing->digest, outgoing->view.prefix + header,
+                     outgoing->view.prefix_len - header);
+}
+
+static void digest_end(struct outgoing *outgoing)
+{
+    EVP_DigestUpdate(outgoing->digest, outgoing->view.suffix, outgoing->view.suffix_len);
+    EVP_DigestFinal_ex(outgoing->digest, outgoing->body_sha256, NULL);
+    EVP_MD_CTX_free(outgoing->digest);
+    outgoing->digest = NULL;
+    outgoing->ready(outgoing->arg, outgoing, NULL);
+}
+
+static void digest_next(struct outgoing *outgoing);
+
+static void on_digest_piece(struct outgoing *outgoing, const void *data, size_t len,
+                            const char *why)
+{
+    if (data == NULL) {
+        outgoing->ready(outgoing->arg, outgoing, why);
+        return;
+    }
+    EVP_DigestUpdate(outgoing->digest, data, len);
+    outgoing->read_to += len;
+    digest_next(outgoing);
+}
+
+static void digest_next(struct outgoing *outgoing)
+{
+    uint64_t left = outgoing->view.to - outgoing->read_to;
+
+    if (left == 0)
+        digest_end(outgoing);
+    else
+        read_spool(outgoing, outgoing->read_to,
+                   left < LIMIT_READ_PIECE ? (size_t)left : LIMIT_READ_PIECE, on_digest_piece);
+}
+
+/* The digest of the copy's body. That of a rewritten one is the original's, known already. */
+static void find_digest(struct outgoing *outgoing)
+{
+    if (outgoing->form == COPY_REWRITTEN) {
+        memcpy(outgoing->body_sha256, outgoing->copy->body_sha256, sizeof(outgoing->body_sha256));
+        outgoing->ready(outgoing->arg, outgoing, NULL);
+        return;
+    }
+    digest_begin(outgoing);
+    if (is_small(outgoing)) {
+        EVP_DigestUpdate(outgoing->digest, outgoing->whole + outgoing->view.from,
+                         (size_t)(outgoing->view.to - outgoing->view.from));
+        digest_end(outgoing);
+        return;
+    }
+    outgoing->read_to = outgoing->view.from;
+    digest_next(outgoing);
+}
+
+static void make_view(struct outgoing *outgoing, const char *header_text, size_t header_len)
+{
+    const struct ledger_copy *copy = outgoing->copy;
+    struct plan *said = plan_parse(copy->plan);
+    struct copy_plan plan = {
+        .form = outgoing->form,
+        .directions = said->directions,
+        .sender = said->sender,
+        .sender_claimed = said->sender_claimed,
+        .recipients = said->recipients,
+        .n_recipients = said->n_recipients,
+        .rules = (const char *const *)said->rules,
+        .n_rules = said->n_rules,
+        .account = copy->account,
+        .folder = copy->folder,
+        .uidvalidity = copy->uidvalidity,
+        .uid = copy->uid,
+        .monitor_id = copy->monitor_id,
+        .sha256 = copy->sha256,
+        .captured = copy->captured,
+        .internaldate = copy->internaldate,
+        .warnings = said->warnings,
+        .instance = outgoing->parts->config->instance,
+        .purpose = said->purpose,
+    };
+
+    copy_make(outgoing->parts->config->rules, &plan, header_text, header_len, copy->size,
+              &outgoing->view);
+    plan_free(said);
+}
+
+static void read_original(struct outgoing *outgoing);
+
+static void on_original(struct outgoing *outgoing, const void *data, size_t len, const char *why)
+{
+    size_t header = outgoing->copy->header_len;
+
+    if (data == NULL) {
+        outgoing->ready(outgoing->arg, outgoing, why);
+        return;
+    }
+    memcpy(outgoing->whole + outgoing->read_to, data, len);
+    outgoing->read_to += len;
+    if (outgoing->read_to < outgoing->held) {
+        read_original(outgoing);
+        return;
+    }
+    make_view(outgoing, outgoing->whole, header < outgoing->held ? header : outgoing->held);
+    find_digest(outgoing);
+}
+
+static void read_original(struct outgoing *outgoing)
+{
+    size_t left = outgoing->held - (size_t)outgoing->read_to;
+
+    read_spool(outgoing, outgoing->read_to, left < LIMIT_WHOLE_READ ? left : LIMIT_WHOLE_READ,
+               on_original);
+}
+
+/* ---- giving it to APPEND ---- */
+
+static void on_piece(struct outgoing *outgoing, const void *data, size_t len, const char *why)
+{
+    (void)why;
+    outgoing->reading = false;
+    outgoing->damaged = data == NULL;
+    if (data != NULL) {
+        evbuffer_add(outgoing->piece, data, len);
+        outgoing->read_to += len;
+    }
+    imap_append_ready(outgoing->session);
+}
+
+static void read_ahead(struct outgoing *outgoing)
+{
+    uint64_t left = outgoing->view.to - outgoing->read_to;
+
+    if (outgoing->reading || left == 0 || evbuffer_get_length(outgoing->piece) > LIMIT_READ_PIECE)
+        return;
+    outgoing->reading = true;
+    read_spool(outgoing, outgoing->read_to,
+               left < LIMIT_READ_PIECE ? (size_t)left : LIMIT_READ_PIECE, on_piece);
+}
+
+static ssize_t give(struct evbuffer *out, const char *data, size_t len, size_t want)
+{
+    if (len > want)
+        len = want;
+    evbuffer_add(out, data, len);
+    return (ssize_t)len;
+}
+
+static ssize_t give_original(struct outgoing *outgoing, struct evbuffer *out, size_t want)
+{
+    uint64_t at = outgoing->view.from + (outgoing->sent - outgoing->view.prefix_len);
+    uint64_t left = outgoing->view.to - at;
+    size_t held;
+
+    if (is_small(outgoing))
+        return give(out, outgoing->whole + at, (size_t)left, want);
+    if (outgoing->damaged)
+        return -1;
+    held = evbuffer_get_length(outgoing->piece);
+    if (held > want)
+        held = want;
+    if (held > 0)
+        evbuffer_remove_buffer(outgoing->piece, out, held);
+    read_ahead(outgoing);
+    return (ssize_t)held;
+}
+
+static ssize_t give_next(void *arg, struct evbuffer *out, size_t want)
+{
+    struct outgoing *outgoing = arg;
+    const struct copy_view *view = &outgoing->view;
+    uint64_t original_end = view->prefix_len + (view->to - view->from);
+    ssize_t given;
+
+    if (outgoing->sent == 0)
+        fault_point(FAULT_APPEND_BEGUN);
+    if (outgoing->sent < view->prefix_len)
+        given = give(out, view->prefix + outgoing->sent, view->prefix_len - (size_t)outgoing->sent,
+                     want);
+    else if (outgoing->sent < original_end)
+        given = give_original(outgoing, out, want);
+    else
+        given = give(out, view->suffix + (outgoing->sent - original_end),
+                     view->suffix_len - (size_t)(outgoing->sent - original_end), want);
+    if (given > 0)
+        outgoing->sent += (uint64_t)given;
+    return given;
+}
+
+void outgoing_message(struct outgoing *outgoing, struct imap_session *session,
+                      struct imap_append_message *message)
+{
+    outgoing->session = session;
+    outgoing->sent = 0;
+    outgoing->read_to = outgoing->view.from;
+    if (outgoing->piece == NULL)
+        outgoing->piece = evbuffer_new();
+    *message = (struct imap_append_message){
+        .has_date = true,
+        .date = outgoing->copy->internaldate,
+        .date_zone = outgoing->copy->internaldate_zone,
+        .size = outgoing_size(outgoing),
+        .read = give_next,
+        .arg = outgoing,
+    };
+}
+
+/* ---- life ---- */
+
+struct outgoing *outgoing_new(struct parts *parts, const struct ledger_copy *copy,
+                              enum copy_form form, outgoing_ready *ready, void *arg)
+{
+    struct outgoing *outgoing = xcalloc(1, sizeof(*outgoing));
+    size_t header = copy->header_len < HEADER_MAX ? copy->header_len : HEADER_MAX;
+
+    outgoing->parts = parts;
+    outgoing->copy = copy;
+    /* What the rewriting could not see whole is sent as it is. */
+    outgoing->form = copy->header_len > HEADER_MAX && form == COPY_REWRITTEN ? COPY_ATTACHED : form;
+    outgoing->ready = ready;
+    outgoing->arg = arg;
+    outgoing->held = is_small(outgoing) ? (size_t)copy->size : header;
+    outgoing->whole = xmalloc(outgoing->held);
+    read_original(outgoing);
+    return outgoing;
+}
+
+void outgoing_free(struct outgoing *outgoing)
+{
+    if (outgoing == NULL)
+        return;
+    if (outgoing->request != NULL)
+        outgoing->request->outgoing = NULL;
+    if (outgoing->piece != NULL)
+        evbuffer_free(outgoing->piece);
+    EVP_MD_CTX_free(outgoing->digest);
+    copy_view_clear(&outgoing->view);
+    free(outgoing->whole);
+    free(outgoing);
+}
+
+const struct ledger_copy *outgoing_copy(const struct outgoing *outgoing)
+{
+    return outgoing->copy;
+}
+
+uint64_t outgoing_size(const struct outgoing *outgoing)
+{
+    const struct copy_view *view = &outgoing->view;
+
+    return view->prefix_len + (view->to - view->from) + view->suffix_len;
+}
+
+const unsigned char *outgoing_body_sha256(const struct outgoing *outgoing)
+{
+    return outgoing->body_sha256;
+}

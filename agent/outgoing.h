@@ -1,0 +1,30 @@
+/*
+ * One copy on its way out: made from the original in the spool and its plan, then given to APPEND
+ * piece by piece. Originals up to LIMIT_WHOLE_READ are read at once; of larger ones the header, then
+ * pieces while the server takes them.
+ */
+#ifndef AGENT_OUTGOING_H
+#define AGENT_OUTGOING_H
+
+#include "agent/parts.h"
+#include "agent/plan.h"
+#include "imapclient/session.h"
+
+struct outgoing;
+
+/* why NULL: ready. Else the original cannot be read, why says how. */
+typedef void outgoing_ready(void *arg, struct outgoing *outgoing, const char *why);
+
+/* copy is borrowed and must outlive the outgoing. */
+struct outgoing *outgoing_new(struct parts *parts, const struct ledger_copy *copy,
+                              enum copy_form form, outgoing_ready *ready, void *arg);
+void outgoing_free(struct outgoing *outgoing);
+
+const struct ledger_copy *outgoing_copy(const struct outgoing *outgoing);
+uint64_t outgoing_size(const struct outgoing *outgoing);
+const unsigned char *outgoing_body_sha256(const struct outgoing *outgoing);
+/* Fills in size, date and source; session is told when a piece has been read. */
+void outgoing_message(struct outgoing *outgoing, struct imap_session *session,
+                      struct imap_append_message *message);
+
+#endif

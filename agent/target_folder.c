@@ -1,0 +1,207 @@
+#include "agent/target_folder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/memory.h"
+
+struct target_folder {
+    struct imap_session *session;
+    target_folder_done *done;
+    void *arg;
+    char separator;
+    char *prefix; /* of the personal namespace, "" if none */
+    char *name; /* being selected, or selected */
+    bool selected, create, missing;
+    uint32_t uidvalidity, uidnext;
+    bool any_keyword;
+    char *permanent_flags;
+};
+
+struct target_folder *target_folder_new(struct imap_session *session)
+{
+    struct target_folder *folder = xcalloc(1, sizeof(*folder));
+
+    folder->session = session;
+    folder->prefix = xstrdup("");
+    folder->permanent_flags = xstrdup("");
+    return folder;
+}
+
+void target_folder_free(struct target_folder *folder)
+{
+    if (folder == NULL)
+        return;
+    free(folder->prefix);
+    free(folder->name);
+    free(folder->permanent_flags);
+    free(folder);
+}
+
+static void finish(struct target_folder *folder, const char *why)
+{
+    target_folder_done *done = folder->done;
+
+    folder->done = NULL;
+    if (done != NULL)
+        done(folder->arg, why);
+}
+
+static bool ended(const struct imap_result *result)
+{
+    return result->kind == IMAP_RESULT_LOST || result->kind == IMAP_RESULT_UNSENT;
+}
+
+/* ---- separator and prefix ---- */
+
+void target_folder_untagged(struct target_folder *folder, const struct imap_untagged *untagged)
+{
+    if (untagged->kind == IMAP_UNTAGGED_NAMESPACE && untagged->prefix != NULL) {
+        free(folder->prefix);
+        folder->prefix = xstrdup(untagged->prefix);
+        folder->separator = untagged->delimiter;
+    } else if (untagged->kind == IMAP_UNTAGGED_LIST && folder->separator == 0) {
+        folder->separator = untagged->list.delimiter;
+    }
+}
+
+static void on_learnt(void *arg, const struct imap_result *result)
+{
+    if (!ended(result))
+        finish(arg, NULL);
+}
+
+void target_folder_learn(struct target_folder *folder, target_folder_done *done, void *arg)
+{
+    folder->done = done;
+    folder->arg = arg;
+    if (imap_session_has(folder->session, "NAMESPACE"))
+        imap_namespace(folder->session, on_learnt, folder);
+    else
+        imap_list(folder->session, "INBOX", 0, on_learnt, folder);
+}
+
+char target_folder_separator(const struct target_folder *folder)
+{
+    return folder->separator;
+}
+
+/* ---- select, create ---- */
+
+static void select_it(struct target_folder *folder);
+
+static void on_created(void *arg, const struct imap_result *result)
+{
+    struct target_folder *folder = arg;
+
+    if (ended(result))
+        return;
+    folder->create = false;
+    if (result->kind != IMAP_RESULT_OK) {
+        finish(folder, result->reason);
+        return;
+    }
+    imap_subscribe(folder->session, folder->name, NULL, NULL);
+    select_it(folder);
+}
+
+static void on_selected(void *arg, const struct imap_result *result,
+                        const struct imap_mailbox *mailbox)
+{
+    struct target_folder *folder = arg;
+
+    if (ended(result))
+        return;
+    if (result->kind == IMAP_RESULT_OK) {
+        folder->selected = true;
+        folder->uidvalidity = mailbox->uidvalidity;
+        folder->uidnext = mailbox->uidnext;
+        folder->any_keyword = mailbox->keywords;
+        free(folder->permanent_flags);
+        folder->permanent_flags = xstrdup(mailbox->permanent_flags);
+        finish(folder, NULL);
+        return;
+    }
+    /* Many servers refuse a missing folder without a code: CREATE tells whether that was it. */
+    folder->missing = result->kind == IMAP_RESULT_NO;
+    if (folder->missing && folder->create)
+        imap_create(folder->session, folder->name, on_created, folder);
+    else
+        finish(folder, result->reason);
+}
+
+static void select_it(struct target_folder *folder)
+{
+    imap_select(folder->session, folder->name, on_selected, folder);
+}
+
+/* The server's name: INBOX and what already has the prefix stay. */
+static char *full_name(const struct target_folder *folder, const char *name)
+{
+    size_t len = strlen(folder->prefix);
+
+    if (strncasecmp(name, "INBOX", 5) == 0 &&
+        (name[5] == '\0' || name[5] == folder->separator))
+        return xstrdup(name);
+    if (strncmp(name, folder->prefix, len) == 0)
+        return xstrdup(name);
+    return xasprintf("%s%s", folder->prefix, name);
+}
+
+void target_folder_select(struct target_folder *folder, const char *name, bool create,
+                          target_folder_done *done, void *arg)
+{
+    char *full = full_name(folder, name);
+
+    folder->done = done;
+    folder->arg = arg;
+    folder->create = create;
+    folder->missing = false;
+    if (folder->selected && strcmp(folder->name, full) == 0) {
+        free(full);
+        finish(folder, NULL);
+        return;
+    }
+    free(folder->name);
+    folder->name = full;
+    folder->selected = false;
+    select_it(folder);
+}
+
+bool target_folder_is_missing(const struct target_folder *folder)
+{
+    return folder->missing;
+}
+
+const char *target_folder_name(const struct target_folder *folder)
+{
+    return folder->name;
+}
+
+uint32_t target_folder_uidvalidity(const struct target_folder *folder)
+{
+    return folder->uidvalidity;
+}
+
+uint32_t target_folder_uidnext(const struct target_folder *folder)
+{
+    return folder->uidnext;
+}
+
+bool target_folder_keyword(const struct target_folder *folder, const char *keyword)
+{
+    const char *found = strcasestr(folder->permanent_flags, keyword);
+
+    return folder->any_keyword || found != NULL;
+}
+
+void target_folder_advance(struct target_folder *folder, uint32_t uid)
+{
+    if (folder->selected && uid < UINT32_MAX && uid >= folder->uidnext)
+        folder->uidnext = uid + 1;
+}
+
+void target_folder_forget(struct target_folder *folder)
+{
+    folder->selected = false;
+}
