@@ -154,8 +154,9 @@ class Line:
 class Agent:
     """One running `mailvigil run`."""
 
-    def __init__(self, config, environment=None, limit_seconds=60):
+    def __init__(self, config, environment=None, limit_seconds=60, log_file=None):
         self.config = config
+        self.log_file = log_file  # standard error goes there and is not read
         self.environment = dict(os.environ, **(environment or {}))
         self.environment.pop("MAILVIGIL", None)
         # A dead agent's leaks are no news: what it holds at kill -9 is not lost, it is not freed.
@@ -180,10 +181,13 @@ class Agent:
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             (program(), "-c", self.config.path, "run"), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=open(self.log_file, "ab") if self.log_file else subprocess.PIPE,
             env=dict(self.environment, NOTIFY_SOCKET=path, **(environment or {})))
-        self.reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
-        self.reader.start()
+        if not self.log_file:
+            self.reader = threading.Thread(target=self._read, args=(self.process.stderr,),
+                                           daemon=True)
+            self.reader.start()
         if ready:
             self.wait_ready()
         return self
@@ -218,7 +222,8 @@ class Agent:
     def wait(self, timeout=60):
         """Exit status; negative is a signal."""
         status = self.process.wait(timeout)
-        self.reader.join(10)
+        if self.reader:
+            self.reader.join(10)
         self.notify.close()
         return status
 
@@ -256,6 +261,9 @@ class Agent:
     # ---- what it says ----
 
     def log(self):
+        if self.log_file:
+            with open(self.log_file, errors="replace") as log:
+                return log.read()
         with self.news:
             return "\n".join(line.text for line in self.lines)
 
