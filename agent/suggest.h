@@ -1,0 +1,22 @@
+/*
+ * "Did you mean": which of the known names is most like a mistyped one. Likeness is the number of
+ * letters changed, left out, added or swapped with their neighbour, compared without case; up to a
+ * third of the word's letters (at least one) may differ.
+ */
+#ifndef AGENT_SUGGEST_H
+#define AGENT_SUGGEST_H
+
+#include <stddef.h>
+
+#define SUGGEST_MAX 64 /* longer names are not looked at */
+
+struct suggestion {
+    const char *word; /* borrowed, like all that is offered */
+    const char *best; /* NULL: nothing is like it */
+    size_t distance;
+};
+
+void suggest_begin(struct suggestion *suggestion, const char *word);
+void suggest_offer(struct suggestion *suggestion, const char *known);
+
+#endif
