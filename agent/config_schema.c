@@ -1,0 +1,121 @@
+#include "agent/config_schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/memory.h"
+
+static int note_value(cfg_t *cfg, cfg_opt_t *option, const char *text, void *result)
+{
+    size_t size = strlen(text) + 1;
+    struct config_value *value = xmalloc(sizeof(*value) + size);
+
+    (void)option;
+    value->line = cfg->line;
+    memcpy(value->text, text, size);
+    *(void **)result = value;
+    return 0;
+}
+
+#define VALUE(name) CFG_PTR_CB(name, NULL, CFGF_NODEFAULT, note_value, free)
+#define LIST(name) CFG_PTR_LIST_CB(name, NULL, CFGF_NODEFAULT, note_value, free)
+#define NAMED(name, options) CFG_SEC(name, options, CFGF_MULTI | CFGF_TITLE)
+/* MULTI, so that libconfuse makes none where none is written. */
+#define UNNAMED(name, options) CFG_SEC(name, options, CFGF_MULTI)
+
+#define LIST_OPTIONS                                                                               \
+    {                                                                                              \
+        LIST("targets"), CFG_END()                                                                 \
+    }
+
+#define RULE_OPTIONS                                                                               \
+    {                                                                                              \
+        VALUE("incoming"), VALUE("outgoing"), VALUE("internal"), VALUE("exempt"),                  \
+            LIST("addresses"), LIST("targets"), VALUE("sample"), VALUE("min_size"),                \
+            VALUE("max_size"), LIST("users"), LIST("not_users"), LIST("from"), LIST("to"),         \
+            LIST("subject"), LIST("header"), LIST("body"), LIST("attachment"), VALUE("since"),     \
+            VALUE("until"), VALUE("hours"), VALUE("purpose"), VALUE("approved_by"), CFG_END()      \
+    }
+
+cfg_t *config_schema_rules(void)
+{
+    cfg_opt_t list[] = LIST_OPTIONS;
+    cfg_opt_t rule[] = RULE_OPTIONS;
+    cfg_opt_t options[] = {NAMED("list", list), NAMED("rule", rule), CFG_END()};
+
+    return memory_check(cfg_init(options, CFGF_NONE));
+}
+
+cfg_t *config_schema_main(void)
+{
+    cfg_opt_t server[] = {VALUE("imap"),         VALUE("smtp"),
+                          VALUE("pop3"),         VALUE("ca_file"),
+                          VALUE("master_user"),  VALUE("master_password_file"),
+                          VALUE("max_sessions"), CFG_END()};
+    cfg_opt_t account[] = {VALUE("server"),
+                           VALUE("address"),
+                           LIST("aliases"),
+                           VALUE("login"),
+                           VALUE("password_file"),
+                           VALUE("password_command"),
+                           VALUE("oauth_token_command"),
+                           VALUE("monitor"),
+                           LIST("folders"),
+                           CFG_END()};
+    cfg_opt_t target[] = {VALUE("server"),
+                          VALUE("login"),
+                          VALUE("password_file"),
+                          VALUE("password_command"),
+                          VALUE("oauth_token_command"),
+                          VALUE("folder"),
+                          VALUE("form"),
+                          CFG_END()};
+    cfg_opt_t list[] = LIST_OPTIONS;
+    cfg_opt_t rule[] = RULE_OPTIONS;
+    cfg_opt_t texts[] = {VALUE("subject_incoming"), VALUE("subject_outgoing"),
+                         VALUE("subject_internal"), CFG_END()};
+    cfg_opt_t status[] = {VALUE("listen"), CFG_END()};
+    cfg_opt_t probe[] = {VALUE("type"),
+                         VALUE("server"),
+                         VALUE("account"),
+                         VALUE("every"),
+                         VALUE("timeout"),
+                         VALUE("warn"),
+                         VALUE("crit"),
+                         VALUE("cert_warn"),
+                         VALUE("cert_crit"),
+                         VALUE("from"),
+                         VALUE("password_file"),
+                         VALUE("to"),
+                         VALUE("return_account"),
+                         VALUE("return_folder"),
+                         VALUE("lost"),
+                         VALUE("secret_file"),
+                         CFG_END()};
+    cfg_opt_t reflector[] = {VALUE("account"), VALUE("server"), VALUE("secret_file"),
+                             VALUE("reply_to"), CFG_END()};
+    cfg_opt_t alert[] = {VALUE("command"), CFG_END()};
+    cfg_opt_t options[] = {VALUE("instance"),
+                           LIST("domains"),
+                           VALUE("state_dir"),
+                           VALUE("rules_dir"),
+                           VALUE("accounts_file"),
+                           VALUE("internal_wait"),
+                           VALUE("idle_renew"),
+                           VALUE("poll_interval"),
+                           VALUE("safety_poll"),
+                           LIST("removed_fields"),
+                           NAMED("server", server),
+                           NAMED("account", account),
+                           NAMED("target", target),
+                           NAMED("list", list),
+                           NAMED("rule", rule),
+                           UNNAMED("texts", texts),
+                           UNNAMED("status", status),
+                           NAMED("probe", probe),
+                           NAMED("reflector", reflector),
+                           NAMED("alert", alert),
+                           CFG_END()};
+
+    return memory_check(cfg_init(options, CFGF_NONE));
+}

@@ -1,0 +1,19 @@
+/*
+ * Every key of every configuration file, as tables for libconfuse. Values are read as text, each
+ * kept with its line; what they mean is decided by the config_*.c of their section.
+ */
+#ifndef AGENT_CONFIG_SCHEMA_H
+#define AGENT_CONFIG_SCHEMA_H
+
+#include <confuse.h>
+
+struct config_value {
+    int line;
+    char text[];
+};
+
+/* New libconfuse contexts, for the main file and for files of rules_dir; cfg_free(). */
+cfg_t *config_schema_main(void);
+cfg_t *config_schema_rules(void);
+
+#endif
