@@ -15,6 +15,7 @@
 
 #define SECRET_MAX 65536
 #define SECRET_COMMAND_TIMEOUT 30
+#define SECRET_CREDENTIAL "credential:"
 
 struct secret_request;
 /* Exactly one of secret and why is not NULL; both are borrowed and secret is wiped afterwards.

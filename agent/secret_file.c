@@ -1,0 +1,112 @@
+#include "agent/secret_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/secret.h"
+#include "rules/memory.h"
+
+const char *secret_first_line(char *text, size_t len, const char **why)
+{
+    char *end = memchr(text, '\n', len);
+    size_t line = end != NULL ? (size_t)(end - text) : len;
+
+    if (end != NULL && line > 0 && text[line - 1] == '\r')
+        line--;
+    if (memchr(text, '\0', line) != NULL)
+        *why = "holds a NUL octet in its first line";
+    else if (line > SECRET_MAX)
+        *why = "is too long for a secret";
+    else if (line == 0)
+        *why = "is empty in its first line";
+    else
+        *why = NULL;
+    text[line] = '\0';
+    return *why == NULL ? text : NULL;
+}
+
+/* systemd puts credentials where only the service can read them, with modes of its own. */
+static char *credential_path(const char *path, char **why)
+{
+    const char *name = path + strlen(SECRET_CREDENTIAL);
+    const char *directory = getenv("CREDENTIALS_DIRECTORY");
+
+    if (*name == '\0' || strchr(name, '/') != NULL)
+        *why = xasprintf("%s: a credential's name has no slash and is not empty", path);
+    else if (directory == NULL || *directory != '/')
+        *why = xasprintf("%s: systemd gave no credentials: CREDENTIALS_DIRECTORY is not set", path);
+    else
+        return xasprintf("%s/%s", directory, name);
+    return NULL;
+}
+
+static char *check_open(int fd, const char *path, bool credential)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return xasprintf("%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return xasprintf("%s is not a regular file", path);
+    if (credential)
+        return NULL;
+    if ((st.st_mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) != 0)
+        return xasprintf("%s can be read or written by others (mode %04o): chmod 600 it", path,
+                         (unsigned)(st.st_mode & 07777));
+    if (st.st_uid != 0 && st.st_uid != geteuid())
+        return xasprintf("%s is owned by user id %u; expected root or the user who runs mailvigil",
+                         path, (unsigned)st.st_uid);
+    return NULL;
+}
+
+static char *read_open(int fd, const char *path, char **secret)
+{
+    char *text = xcalloc(1, SECRET_MAX + 3); /* CR LF, NUL */
+    const char *fault;
+    size_t len = 0;
+    ssize_t got;
+
+    while (len < SECRET_MAX + 2) {
+        got = read(fd, text + len, SECRET_MAX + 2 - len);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        len += (size_t)got;
+    }
+    if (secret_first_line(text, len, &fault) != NULL) {
+        *secret = text;
+        return NULL;
+    }
+    OPENSSL_cleanse(text, SECRET_MAX + 3);
+    free(text);
+    return xasprintf("%s %s", path, fault);
+}
+
+char *secret_file_read(const char *path, char **secret)
+{
+    bool credential = strncmp(path, SECRET_CREDENTIAL, strlen(SECRET_CREDENTIAL)) == 0;
+    char *why = NULL;
+    char *real = credential ? credential_path(path, &why) : xstrdup(path);
+
+    if (secret != NULL)
+        *secret = NULL;
+    if (real == NULL)
+        return why;
+    int fd = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        why = xasprintf("%s: %s", path, strerror(errno));
+    } else {
+        why = check_open(fd, path, credential);
+        if (why == NULL && secret != NULL)
+            why = read_open(fd, path, secret);
+        close(fd);
+    }
+    free(real);
+    return why;
+}
