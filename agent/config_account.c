@@ -1,0 +1,218 @@
+#include <string.h>
+#include <strings.h>
+
+#include "agent/config_loader.h"
+#include "agent/config_names.h"
+#include "rules/memory.h"
+
+static void check_address(const struct config_section *section, const char *key,
+                          const struct config_value *value)
+{
+    config_expect(section, key, value, names_address(value->text));
+}
+
+static void load_address(const struct config_section *section, struct account *account)
+{
+    const struct config_value *value = config_value(section, "address");
+
+    if (config_missing(section, "address"))
+        config_section_problem(section, NULL, "address is missing");
+    if (value == NULL)
+        return;
+    check_address(section, "address", value);
+    account->address = xstrdup(value->text);
+    names_lower_domain(account->address);
+}
+
+static void load_aliases(const struct config_section *section, struct account *account)
+{
+    account->aliases = config_strings(section, "aliases");
+    for (size_t i = 0; account->aliases[i] != NULL; i++) {
+        check_address(section, "aliases", config_value_n(section, "aliases", i));
+        names_lower_domain(account->aliases[i]);
+    }
+}
+
+/* "\Sent" follows SPECIAL-USE; other uses are known only to be left out. */
+const char *config_folder_fault(const char *folder)
+{
+    if (*folder == '\0')
+        return "is empty";
+    if (*folder == '\\' && strcasecmp(folder, "\\Sent") != 0)
+        return "is no special use that can be watched; expected \"\\\\Sent\", \"*\" or a name";
+    if (*folder != '\\' && strcmp(folder, "*") != 0 && strpbrk(folder, "*%") != NULL)
+        return "holds a wildcard; expected a whole name, or \"*\" for all";
+    return NULL;
+}
+
+static void load_folders(const struct config_section *section, struct account *account)
+{
+    const struct config_value *first = config_value(section, "folders");
+
+    account->folders = config_strings(section, "folders");
+    for (size_t i = 0; account->folders[i] != NULL; i++) {
+        const char *fault = config_folder_fault(account->folders[i]);
+        if (fault != NULL)
+            config_section_problem(section, config_value_n(section, "folders", i),
+                                   "folders: \"%.64s\" %s", account->folders[i], fault);
+        if (*account->folders[i] == '\\')
+            memcpy(account->folders[i], "\\Sent", strnlen(account->folders[i], 5));
+    }
+    if (first != NULL)
+        return;
+    config_strings_free(account->folders);
+    account->folders = config_default_folders();
+}
+
+char **config_default_folders(void)
+{
+    char **folders = NULL;
+    size_t count = 0;
+
+    config_strings_add(&folders, &count, xstrdup("INBOX"));
+    config_strings_add(&folders, &count, xstrdup("\\Sent"));
+    return folders;
+}
+
+static void load_account(struct config_loader *loader, const struct config_section *section)
+{
+    struct account *account = xcalloc(1, sizeof(*account));
+
+    config_check_name(section);
+    account->name = xstrdup(section->name);
+    account->file = xstrdup(section->source->path);
+    account->line = section->line;
+    account->server = config_section_server(loader, section);
+    load_address(section, account);
+    load_aliases(section, account);
+    account->login = config_string(section, "login");
+    if (account->login == NULL && account->address != NULL)
+        account->login = xstrdup(account->address);
+    config_bool(section, "monitor", &account->monitor);
+    load_folders(section, account);
+    config_section_secret(section, account->server, &account->secret);
+    config_take_account(loader, account);
+}
+
+void config_load_accounts(struct config_loader *loader, const struct config_source *source)
+{
+    size_t count;
+    struct config_section *sections = config_sections(source, "account", loader->problems, &count);
+
+    for (size_t i = 0; i < count; i++)
+        load_account(loader, &sections[i]);
+    free(sections);
+}
+
+/* ---- among each other ---- */
+
+static char *place_of(const struct account *here, const struct account *other)
+{
+    if (strcmp(here->file, other->file) == 0)
+        return xasprintf("on line %d", other->line);
+    return xasprintf("in %s, line %d", other->file, other->line);
+}
+
+/* format: what, the other account's name, where it stands. */
+static void clash(struct config_loader *loader, const struct account *account,
+                  const struct account *other, const char *format, const char *what)
+{
+    char *place = place_of(account, other);
+    char *text = xasprintf(format, what, other->name, place);
+
+    config_problem(loader->problems, account->file, account->line, "account \"%.64s\": %s",
+                   account->name, text);
+    free(text);
+    free(place);
+}
+
+/* An alias has one owner. An address has one on each server: a person may have several mailboxes.
+ */
+static void take_address(struct config_loader *loader, const struct account *account,
+                         const char *address, bool alias)
+{
+    char *key = xstrdup(address);
+
+    names_lower(key);
+    const struct account *other = name_index_get(loader->addresses, key);
+    if (other == account)
+        clash(loader, account, account, "%s stands twice among the addresses of \"%s\", %s",
+              address);
+    else if (other != NULL && (alias || other->server == account->server ||
+                               strcasecmp(other->address, address) != 0))
+        clash(loader, account, other, "%s belongs to account \"%s\" already, %s", address);
+    name_index_add(loader->addresses, key, account);
+    free(key);
+}
+
+static bool is_inside(const struct config *config, const char *address)
+{
+    const char *at = strrchr(address, '@');
+
+    for (char **domain = config->rules->domains; at != NULL && *domain != NULL; domain++) {
+        if (strcmp(*domain, at + 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void take_addresses(struct config_loader *loader, const struct account *account)
+{
+    if (account->address == NULL)
+        return;
+    take_address(loader, account, account->address, false);
+    for (size_t i = 0; account->aliases[i] != NULL; i++)
+        take_address(loader, account, account->aliases[i], true);
+    if (*loader->config->rules->domains != NULL && !is_inside(loader->config, account->address))
+        config_warning(loader->problems, account->file, account->line,
+                       "account \"%.64s\": the domain of %s is not in domains: its owner's mail "
+                       "will look like that of an outsider",
+                       account->name, account->address);
+}
+
+static void take_login(struct config_loader *loader, const struct account *account)
+{
+    if (account->server == NULL || account->login == NULL)
+        return;
+    char *key = xasprintf("%s\n%s", account->server->name, account->login);
+    if (!name_index_add(loader->logins, key, account)) {
+        const struct account *other = name_index_get(loader->logins, key);
+        config_warning(loader->problems, account->file, account->line,
+                       "account \"%.64s\": login \"%.64s\" is that of account \"%.64s\" too: its "
+                       "messages will be taken twice",
+                       account->name, account->login, other->name);
+    }
+    free(key);
+}
+
+void config_take_account(struct config_loader *loader, struct account *account)
+{
+    struct config *config = loader->config;
+    size_t count = config->n_accounts;
+
+    if ((count & (count + 1)) == 0)
+        config->accounts =
+            xreallocarray(config->accounts, count * 2 + 1, sizeof(*config->accounts));
+    config->accounts[config->n_accounts++] = account;
+    if (!name_index_add(loader->accounts, account->name, account)) {
+        clash(loader, account, name_index_get(loader->accounts, account->name),
+              "%s\"%s\" is defined already, %s", "");
+        return;
+    }
+    take_addresses(loader, account);
+    take_login(loader, account);
+}
+
+void config_account_free(struct account *account)
+{
+    if (account == NULL)
+        return;
+    config_strings_free(account->aliases);
+    config_strings_free(account->folders);
+    config_secret_clear(&account->secret);
+    free(account->name);
+    free(account->file);
+    free(account->address);
+    free(account->login);
+    free(account);
+}
