@@ -154,8 +154,10 @@ class Line:
 class Agent:
     """One running `mailvigil run`."""
 
-    def __init__(self, config, environment=None, limit_seconds=60, log_file=None):
+    def __init__(self, config, environment=None, limit_seconds=60, log_file=None,
+                 own_session=False):
         self.config = config
+        self.own_session = own_session  # it outlives the terminal
         self.log_file = log_file  # standard error goes there and is not read
         self.environment = dict(os.environ, **(environment or {}))
         self.environment.pop("MAILVIGIL", None)
@@ -181,7 +183,7 @@ class Agent:
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             (program(), "-c", self.config.path, "run"), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, start_new_session=self.own_session,
             stderr=open(self.log_file, "ab") if self.log_file else subprocess.PIPE,
             env=dict(self.environment, NOTIFY_SOCKET=path, **(environment or {})))
         if not self.log_file:

@@ -167,7 +167,8 @@ class Dovecot:
     special_use=False leaves the folders without their \\Sent ... marks. sent_name: name of Sent."""
 
     def __init__(self, domain="example.org", users=USERS, hide=(), special_use=True,
-                 sent_name="Sent", separator="/", prefix="", cert=None, authority=None, extra=""):
+                 sent_name="Sent", separator="/", prefix="", cert=None, authority=None, extra="",
+                 own_session=False):
         self.dir = places.temporary("mvd")
         self.domain = domain
         self.hide, self.special_use, self.sent_name = hide, special_use, sent_name
@@ -177,6 +178,7 @@ class Dovecot:
         self.cert, self.key = cert or self.authority.certificate("localhost")
         self.imap_port, self.imaps_port, self.lmtp_port = places.free_ports(3)
         self.identities = _identities()
+        self.own_session = own_session  # it outlives the terminal
         self.process = None
         self.passwords = {}
         for directory in ("home", "tmp", "state"):
@@ -230,7 +232,8 @@ class Dovecot:
         self.process = subprocess.Popen(("dovecot", "-F", "-c", self.conf),
                                         stdin=subprocess.DEVNULL,
                                         stdout=open(self.dir + "/stdout", "ab"),
-                                        stderr=subprocess.STDOUT)
+                                        stderr=subprocess.STDOUT,
+                                        start_new_session=self.own_session)
         until = time.monotonic() + 20
         for port in (self.imap_port, self.imaps_port, self.lmtp_port):
             while not self._listening(port):
