@@ -1,0 +1,19 @@
+/*
+ * The text of one part: transfer encoding (RFC 2045 section 6) and charset taken off, as a stream.
+ * Inside of body.h.
+ */
+#ifndef RULES_BODY_DECODE_H
+#define RULES_BODY_DECODE_H
+
+#include "rules/buffer.h"
+
+struct body_decoder;
+
+/* encoding: lower case; charset: may be NULL. */
+struct body_decoder *body_decoder_new(const char *encoding, const char *charset);
+void body_decoder_feed(struct body_decoder *decoder, const char *data, size_t len,
+                       struct buffer *out);
+/* What is held back goes to out; frees. */
+void body_decoder_end(struct body_decoder *decoder, struct buffer *out);
+
+#endif
