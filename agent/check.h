@@ -1,0 +1,13 @@
+/*
+ * `mailvigil check` without --connect: all problems to err, then, if none of them is an error, the
+ * effective configuration to out. Reads files only; signs in nowhere.
+ */
+#ifndef AGENT_CHECK_H
+#define AGENT_CHECK_H
+
+#include <stdio.h>
+
+/* The exit status: 0, or 78 (configuration). */
+int check_configuration(const char *path, FILE *out, FILE *err);
+
+#endif
