@@ -1,0 +1,27 @@
+/*
+ * Whom the rules reach, as far as can be told without a message.
+ */
+#ifndef AGENT_COVERAGE_H
+#define AGENT_COVERAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/config.h"
+
+/* Whether the rule may take a message of that owner in that direction, no exempt rule being in the
+ * way of all of them. */
+bool coverage_takes(const struct config *config, const struct rule *rule,
+                    const struct account *account, unsigned direction);
+/* NULL: the account is monitored in some direction; else why not (static text). */
+const char *coverage_reason(const struct config *config, const struct account *account);
+
+/* The i-th thing that a rule may ask of a message besides owner and direction: its key if the rule
+ * asks it, else "". NULL behind the last. */
+const char *coverage_condition(const struct rule *rule, size_t i);
+/* "sample 5 %, min_size, attachment"; "" if it asks nothing; a new string. */
+char *coverage_conditions(const struct rule *rule);
+/* "a, b"; a new string. */
+char *coverage_join(char *const *texts);
+
+#endif

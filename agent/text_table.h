@@ -1,0 +1,25 @@
+/*
+ * A table for people: columns as wide as their widest cell, two spaces between them, nothing at the
+ * ends of lines. Cells are copied; control characters in them are shown as "?".
+ */
+#ifndef AGENT_TEXT_TABLE_H
+#define AGENT_TEXT_TABLE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#define TEXT_TABLE_COLUMNS 8
+
+struct text_table {
+    size_t columns;
+    char **cells; /* row by row */
+    size_t count, room;
+};
+
+void text_table_begin(struct text_table *table, size_t columns);
+/* The next cell, from left to right, row by row. */
+void text_table_cell(struct text_table *table, const char *text);
+void text_table_print(const struct text_table *table, const char *indent, FILE *out);
+void text_table_clear(struct text_table *table);
+
+#endif

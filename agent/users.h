@@ -1,0 +1,26 @@
+/*
+ * `mailvigil users`: who is monitored, in which directions, by which rules, to which targets; and
+ * who is not, with the reason; and who is exempt. At a glance, or as JSON:
+ *
+ *   {"instance": "...", "accounts": [{"account", "address", "aliases": [], "server", "selected",
+ *     "monitored", "reason": why not, or null, "takes": [{"direction", "rule", "targets": [],
+ *     "sample": percent as text, "conditions": []}]}], "exempt": [{"rule", "addresses": [],
+ *     "conditions": [], "purpose", "approved_by"}]}
+ *
+ * What a rule asks of a message besides its owner and direction is named, for it may take less than
+ * all.
+ */
+#ifndef AGENT_USERS_H
+#define AGENT_USERS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "agent/config.h"
+
+void users_print(const struct config *config, FILE *out);
+void users_print_json(const struct config *config, FILE *out);
+/* Loads the configuration and prints; problems to err. The exit status: 0 or 78. */
+int users_command(const char *config_path, bool json, FILE *out, FILE *err);
+
+#endif
