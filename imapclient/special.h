@@ -11,7 +11,11 @@
 
 enum imap_special { IMAP_SPECIAL_SENT, IMAP_SPECIAL_DRAFTS, IMAP_SPECIAL_JUNK, IMAP_SPECIAL_TRASH };
 
-/* Whether the mailbox's last part is a known name for that use. UTF-8. */
+/*
+ * Whether the mailbox's last part is a known name for that use, and the mailbox lies at top level
+ * or below INBOX, Mail, [Gmail] or [Google Mail]: "Projects/Sent" is none. Where the personal
+ * namespace has another prefix, the caller leaves it out. UTF-8.
+ */
 bool imap_special_name(enum imap_special use, const char *mailbox, char delimiter);
 
 #endif
