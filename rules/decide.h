@@ -11,7 +11,8 @@
 
 enum verdict { VERDICT_NO, VERDICT_YES, VERDICT_NEEDS_BODY };
 
-/* One condition's answer, for explain: "min_size", YES, "12,345 octets, at least 10,000 asked". */
+/* One condition's answer, for explain: "min_size", YES, "the message has 12,345 octets, the rule
+ * wants at least 10,000". No controls, whatever the message holds. */
 struct reason {
     const char *condition; /* static */
     enum verdict verdict;
@@ -44,7 +45,7 @@ struct decision {
     struct route *route;
 };
 
-/* explain: gather reasons (slower). */
+/* explain: gather reasons (slower). Adds to the route's warnings what concerns the body's rules. */
 struct decision *decide(const struct rule_set *set, const struct message *message, bool explain);
 void decision_free(struct decision *decision);
 
@@ -52,7 +53,8 @@ void decision_free(struct decision *decision);
  * What can be said before anything of a message is fetched: for this owner and folder role, could
  * any rule want a message (NO: not even its header is needed), or does every message find a rule
  * that asks nothing of header or body (YES: fetch all at once), or is the header needed
- * (NEEDS_BODY here means: needs the header).
+ * (NEEDS_BODY here means: needs the header). NO also where an exempt rule takes out all that is
+ * this owner's.
  */
 enum verdict decide_before_fetch(const struct rule_set *set, const struct owner *owner,
                                  enum folder_role role);
@@ -70,8 +72,8 @@ bool sample_takes(const unsigned char key[32], const struct rule *rule, const st
 
 /*
  * Sameness of internal messages: SHA-256 over the identifying fields (From, To, Cc, Subject, Date,
- * Message-ID, each unfolded) and the digest of the body without its trailing empty lines. Never the
- * Message-ID alone.
+ * Message-ID, each unfolded) and the digest of the body without its trailing line ends and empty
+ * lines. Line ends CRLF and LF are the same. Never the Message-ID alone.
  */
 struct sameness; /* body digest in the making */
 struct sameness *sameness_new(void);

@@ -70,11 +70,14 @@ struct recipient {
  * Who sent it to whom, which way: DESIGN "Direction".
  * - In a Sent folder, or elsewhere without Received and From one of the owner's: sent by the owner.
  *   Sender: the owner's address, basis mailbox. Recipients: To, Cc, Bcc (Resent-* are not looked
- *   at). Any outside domains: outgoing; any inside: internal; none at all: outgoing.
+ *   at). Any outside domains: outgoing; any inside: internal; none at all: outgoing; so many that
+ *   some were not read: outgoing too. Elsewhere, all authors must be the owner's, and a truncated
+ *   header proves no missing Received.
  * - Else received: the recipient is the owner. The address is the alias by which the topmost
  *   Delivered-To, X-Original-To or Envelope-To (only above the first Received field), then To, then
- *   Cc, names him, with that basis; his main address, basis owner, in all other cases. Sender: From
- *   (claimed): inside: internal; outside or none: incoming.
+ *   Cc, names him, with that basis; his main address, basis owner, in all other cases, also where
+ *   it is what names him: no field need prove it. Sender: the first author in From (claimed).
+ *   Any author inside: internal; any outside, or none: incoming.
  */
 struct route {
     bool sent; /* by the owner */

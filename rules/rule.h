@@ -27,7 +27,8 @@ struct rule {
     int line;
     enum selector incoming, outgoing, internal;
     bool exempt;
-    char **addresses; /* exempt: addresses or globs; matched against sender, recipients, owner */
+    /* Exempt: its selectors count only if one is not none; its other conditions must hold. */
+    char **addresses; /* exempt only: patterns for owner, sender (claimed too) and recipients */
     char **targets; /* names of targets, lists already resolved, each once */
     double sample; /* percent, 0 to 100 */
     bool has_min_size, has_max_size;

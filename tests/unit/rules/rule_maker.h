@@ -46,7 +46,7 @@ static const char *const alice_aliases[] = {"a.liddell@example.org", "wonder@exa
 static const struct owner alice = {
     .account = "alice", .address = "alice@example.org", .aliases = alice_aliases, .monitor = true};
 
-/* The header is parsed from the text, which must outlive it; header_free((void *)message.header) */
+/* The text must outlive the message; free_message() frees the parsed header. */
 static inline struct message make_message(const char *header_text, enum folder_role role)
 {
     return (struct message){
@@ -65,5 +65,35 @@ static inline void free_message(struct message *message)
 {
     header_free((struct header *)message->header);
 }
+
+static inline void prepare(struct rule_set *set)
+{
+    if (rules_prepare(set, NULL, NULL) != 0)
+        fail_msg("the rules are not good");
+}
+
+/* decide() both ways, which must agree, with and without reasons. */
+static inline struct decision *decide_both(const struct rule_set *set,
+                                           const struct message *message)
+{
+    struct decision *plain = decide(set, message, false);
+    struct decision *explained = decide(set, message, true);
+    assert_int_equal(plain->verdict, explained->verdict);
+    assert_int_equal(plain->exempt, explained->exempt);
+    assert_int_equal(plain->n_targets, explained->n_targets);
+    for (size_t i = 0; i < plain->n_rules; i++) {
+        assert_int_equal(plain->rules[i].verdict, explained->rules[i].verdict);
+        assert_int_equal(plain->rules[i].n_reasons, 0);
+    }
+    decision_free(plain);
+    return explained;
+}
+
+#define RECEIVED "Received: from a by b; Thu, 1 Jan 2026 00:00:00 +0000\r\n"
+#define INCOMING                                                                                   \
+    RECEIVED "From: Bob Builder <bob@partner.test>\r\nSender: Office <office@x.test>\r\n"          \
+             "To: alice@example.org\r\nCc: Carol <carol@example.org>\r\n"                          \
+             "Subject: =?utf-8?q?Re=3A_Invoice_f=C3=BCr_Mai?=\r\nX-Class: secret\r\n"              \
+             "X-Class: =?utf-8?q?=C3=9Cberall?=\r\n"
 
 #endif

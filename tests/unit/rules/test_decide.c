@@ -1,0 +1,438 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "rules/body.h"
+#include "rules/buffer.h"
+#include "rules/rule_maker.h"
+
+static const struct body_facts no_attachment = {.text = (char[]){"Dear Alice"}, .text_len = 10};
+
+#define YES VERDICT_YES
+#define NO VERDICT_NO
+#define BODY VERDICT_NEEDS_BODY
+
+static const struct owner unmonitored = {.account = "dave", .address = "dave@example.org"};
+
+/* ---- Directions ---- */
+
+#define SENT_TO_BOTH "From: alice@example.org\r\nTo: b@example.org, c@x.test\r\n"
+
+static void test_directions_that_a_rule_takes(void **state)
+{
+    static const struct {
+        enum selector outgoing, internal;
+        unsigned directions;
+    } cases[] = {
+        {SELECT_ALL, SELECT_ALL, DIRECTION_OUTGOING | DIRECTION_INTERNAL},
+        {SELECT_ALL, SELECT_NONE, DIRECTION_OUTGOING},
+        {SELECT_NONE, SELECT_ALL, DIRECTION_INTERNAL},
+        {SELECT_NONE, SELECT_NONE, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rule_set *set = make_set();
+        struct rule *rule = make_rule(set, "rule");
+        rule->outgoing = cases[i].outgoing;
+        rule->internal = cases[i].internal;
+        prepare(set);
+        struct message message = make_message(SENT_TO_BOTH, FOLDER_SENT);
+        struct decision *decision = decide_both(set, &message);
+        assert_int_equal(decision->verdict, cases[i].directions != 0 ? YES : NO);
+        assert_int_equal(decision->rules[0].directions, cases[i].directions);
+        if (decision->n_targets > 0)
+            assert_int_equal(decision->targets[0].directions, cases[i].directions);
+        decision_free(decision);
+        free_message(&message);
+        rule_set_free(set);
+    }
+}
+
+/* ---- Targets ---- */
+
+static void test_one_target_many_rules(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    struct rule *rule = make_rule(set, "out");
+    rule->internal = SELECT_NONE;
+    rule = make_rule(set, "never");
+    rule->subject = LIST("never");
+    rule = make_rule(set, "in");
+    rule->outgoing = SELECT_NONE;
+    free(rule->targets[0]);
+    free(rule->targets);
+    rule->targets = LIST("second", "t", "second");
+    prepare(set);
+    struct message message = make_message(SENT_TO_BOTH, FOLDER_SENT);
+    struct decision *decision = decide_both(set, &message);
+
+    assert_int_equal(decision->n_targets, 2);
+    const struct target_decision *first = &decision->targets[0];
+    assert_string_equal(first->target, "t");
+    assert_int_equal(first->directions, DIRECTION_OUTGOING | DIRECTION_INTERNAL);
+    assert_int_equal(first->n_rules, 2);
+    assert_string_equal(first->rules[0]->name, "out");
+    assert_string_equal(first->rules[1]->name, "in");
+    const struct target_decision *second = &decision->targets[1];
+    assert_string_equal(second->target, "second");
+    assert_int_equal(second->directions, DIRECTION_INTERNAL);
+    assert_int_equal(second->n_rules, 1);
+    assert_string_equal(second->rules[0]->name, "in");
+
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_certain_targets_while_the_body_is_needed(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_rule(set, "certain");
+    make_rule(set, "undecided")->body = LIST("/x/");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->verdict, BODY);
+    assert_int_equal(decision->n_targets, 1);
+    assert_int_equal(decision->targets[0].n_rules, 1);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_no_rules(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->verdict, NO);
+    assert_string_equal(decision->route->sender, "bob@partner.test");
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+/* ---- Exempt ---- */
+
+static struct rule *make_exempt(struct rule_set *set, const char *address)
+{
+    struct rule *rule = rule_set_add(set);
+    rule->name = xstrdup("exempt");
+    rule->exempt = true;
+    rule->addresses = LIST(address);
+    return rule;
+}
+
+struct exempt_case {
+    const char *address, *header;
+    enum folder_role role;
+    bool exempt;
+};
+
+static const struct exempt_case exempt_cases[] = {
+    {"bob@partner.test", INCOMING, FOLDER_OTHER, true},
+    {"*@partner.test", INCOMING, FOLDER_OTHER, true},
+    {"office@x.test", INCOMING, FOLDER_OTHER, true},
+    {"carol@example.org", INCOMING, FOLDER_OTHER, true},
+    {"alice@example.org", INCOMING, FOLDER_OTHER, true},
+    {"wonder@example.net", INCOMING, FOLDER_OTHER, true}, /* an alias of the owner's */
+    {"doctor@example.org", INCOMING, FOLDER_OTHER, false},
+    {"builder", INCOMING, FOLDER_OTHER, false},
+    {"doctor@x.test", "Delivered-To: doctor@x.test\r\n" INCOMING, FOLDER_OTHER, true},
+    {"doctor@x.test", INCOMING "X-Original-To: doctor@x.test\r\n", FOLDER_OTHER, true},
+    {"doctor@x.test", INCOMING "Envelope-To: doctor@x.test\r\n", FOLDER_OTHER, true},
+    {"doctor@x.test", INCOMING "Resent-To: doctor@x.test\r\n", FOLDER_OTHER, true},
+    {"doctor@x.test", INCOMING "X-Note: doctor@x.test\r\n", FOLDER_OTHER, false},
+    {"doctor@x.test", SENT_TO_BOTH "Bcc: Dr <Doctor@X.test>\r\n", FOLDER_SENT, true},
+    {"doctor@x.test", SENT_TO_BOTH "Cc: a: doctor@x.test;\r\n", FOLDER_SENT, true},
+};
+
+static void test_exempt_addresses(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof exempt_cases / sizeof *exempt_cases; i++) {
+        const struct exempt_case *one = &exempt_cases[i];
+        struct rule_set *set = make_set();
+        make_rule(set, "all");
+        make_exempt(set, one->address); /* its place does not matter */
+        prepare(set);
+        struct message message = make_message(one->header, one->role);
+        struct decision *decision = decide_both(set, &message);
+        if (decision->exempt != one->exempt)
+            fail_msg("case %zu, %s: exempt %d", i, one->address, decision->exempt);
+        assert_int_equal(decision->verdict, one->exempt ? NO : YES);
+        assert_int_equal(decision->n_targets, one->exempt ? 0 : 1);
+        assert_ptr_equal(decision->exempt_by, one->exempt ? &set->rules[1] : NULL);
+        decision_free(decision);
+        free_message(&message);
+        rule_set_free(set);
+    }
+}
+
+static void test_exempt_with_further_conditions(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_exempt(set, "alice@example.org")->subject = LIST("private*");
+    make_rule(set, "all");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->verdict, YES);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_exempt_in_one_direction_only(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_exempt(set, "alice@example.org")->outgoing = SELECT_ALL;
+    make_rule(set, "all");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    struct decision *decision = decide_both(set, &message);
+    assert_false(decision->exempt);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+/* Nothing is certain while an exempt rule may still match. */
+static void test_exempt_that_needs_the_body(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_exempt(set, "alice@example.org")->body = LIST("/dear/i");
+    make_rule(set, "all");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->verdict, BODY);
+    assert_int_equal(decision->n_targets, 0);
+    decision_free(decision);
+    message.body = &no_attachment;
+    decision = decide_both(set, &message);
+    assert_true(decision->exempt);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_body_warnings(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_rule(set, "rule")->body = LIST("/x/");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    struct body_facts body = {.limited = true, .tnef = true};
+    message.body = &body;
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->route->warnings, WARNING_BODY_LIMITED | WARNING_TNEF);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+/* ---- Before anything is fetched ---- */
+
+static void change_nothing(struct rule_set *set)
+{
+    (void)set;
+}
+
+static void no_rules(struct rule_set *set)
+{
+    set->count = 0;
+}
+
+static void incoming_only(struct rule_set *set)
+{
+    set->rules[0].outgoing = set->rules[0].internal = SELECT_NONE;
+}
+
+static void all_that_is_sent(struct rule_set *set)
+{
+    set->rules[0].incoming = SELECT_NONE;
+}
+
+static void only_selected(struct rule_set *set)
+{
+    set->rules[0].incoming = set->rules[0].outgoing = set->rules[0].internal = SELECT_SELECTED;
+}
+
+static void asks_subject(struct rule_set *set)
+{
+    set->rules[0].subject = LIST("*");
+}
+
+static void asks_size(struct rule_set *set)
+{
+    set->rules[0].has_min_size = true;
+}
+
+static void asks_sample(struct rule_set *set)
+{
+    set->rules[0].sample = 50;
+}
+
+static void sample_of_none(struct rule_set *set)
+{
+    set->rules[0].sample = 0;
+}
+
+static void for_alice(struct rule_set *set)
+{
+    set->rules[0].users = LIST("alice");
+}
+
+static void not_for_alice(struct rule_set *set)
+{
+    set->rules[0].not_users = LIST("alice");
+    set->rules[0].subject = LIST("*");
+}
+
+static void one_asks_one_does_not(struct rule_set *set)
+{
+    asks_subject(set);
+    make_rule(set, "second");
+}
+
+static void exempt_may_match(struct rule_set *set)
+{
+    make_exempt(set, "doctor@example.org");
+}
+
+static void exempt_is_alice(struct rule_set *set)
+{
+    make_exempt(set, "a.liddell@*");
+}
+
+static void exempt_is_alice_at_times(struct rule_set *set)
+{
+    make_exempt(set, "alice@example.org")->hours_text = xstrdup("Mon");
+}
+
+static void exempt_for_others(struct rule_set *set)
+{
+    make_exempt(set, "doctor@example.org")->users = LIST("dave");
+}
+
+static const struct {
+    const char *name;
+    void (*change)(struct rule_set *set);
+    enum verdict alice_inbox, alice_sent, dave_inbox;
+} before[] = {
+    {"a rule for all", change_nothing, YES, YES, YES},
+    {"no rules", no_rules, NO, NO, NO},
+    {"incoming only", incoming_only, BODY, NO, BODY},
+    {"all that is sent", all_that_is_sent, BODY, YES, BODY},
+    {"only selected", only_selected, YES, YES, NO},
+    {"asks for the subject", asks_subject, BODY, BODY, BODY},
+    {"asks for the size", asks_size, BODY, BODY, BODY},
+    {"asks for a sample", asks_sample, BODY, BODY, BODY},
+    {"a sample of none", sample_of_none, NO, NO, NO},
+    {"for alice", for_alice, YES, YES, NO},
+    {"not for alice", not_for_alice, NO, NO, BODY},
+    {"one asks, one does not", one_asks_one_does_not, YES, YES, YES},
+    {"an exempt rule may match", exempt_may_match, BODY, BODY, BODY},
+    {"an exempt rule names the owner", exempt_is_alice, NO, NO, BODY},
+    {"an exempt rule names the owner at times", exempt_is_alice_at_times, BODY, BODY, BODY},
+    {"an exempt rule for other owners", exempt_for_others, YES, YES, BODY},
+};
+
+static void test_before_fetch(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        struct rule_set *set = make_set();
+        make_rule(set, "rule");
+        before[i].change(set);
+        size_t count = set->count;
+        prepare(set);
+        if (decide_before_fetch(set, &alice, FOLDER_OTHER) != before[i].alice_inbox)
+            fail_msg("%s: alice's INBOX", before[i].name);
+        if (decide_before_fetch(set, &alice, FOLDER_SENT) != before[i].alice_sent)
+            fail_msg("%s: alice's Sent", before[i].name);
+        if (decide_before_fetch(set, &unmonitored, FOLDER_OTHER) != before[i].dave_inbox)
+            fail_msg("%s: dave's INBOX", before[i].name);
+        set->count = count > 0 ? count : 1; /* the rule that was hidden is freed too */
+        rule_set_free(set);
+    }
+}
+
+static void test_rule_covers(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    struct rule *rule = make_rule(set, "rule");
+    rule->incoming = SELECT_NONE;
+    rule->outgoing = SELECT_SELECTED;
+    rule->not_users = LIST("carol");
+    rule->subject = LIST("*");
+    prepare(set);
+    static const struct owner carol = {
+        .account = "carol", .address = "carol@example.org", .monitor = true};
+    rule = &set->rules[0];
+    assert_false(rule_covers(rule, &alice, DIRECTION_INCOMING));
+    assert_true(rule_covers(rule, &alice, DIRECTION_OUTGOING));
+    assert_true(rule_covers(rule, &alice, DIRECTION_INTERNAL));
+    assert_false(rule_covers(rule, &unmonitored, DIRECTION_OUTGOING));
+    assert_true(rule_covers(rule, &unmonitored, DIRECTION_INTERNAL));
+    assert_false(rule_covers(rule, &carol, DIRECTION_OUTGOING));
+    rule->sample = 0;
+    assert_false(rule_covers(rule, &alice, DIRECTION_OUTGOING));
+    rule->sample = 1;
+    rule->exempt = true;
+    assert_false(rule_covers(rule, &alice, DIRECTION_OUTGOING));
+    rule_set_free(set);
+}
+
+/* ---- Cost ---- */
+
+static void test_a_large_header(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    buffer_text(&text, RECEIVED "From: a@x.test\r\n");
+    for (int i = 0; i < 90000; i++)
+        buffer_text(&text, "X-Class: aaaaaaaaaaaaaaaaaaaaaaa\r\n");
+    struct rule_set *set = make_set();
+    make_rule(set, "rule")->header = LIST("X-Class: /(a+)+[yz]/", "X-Class: *b");
+    prepare(set);
+    struct message message = make_message(text.data, FOLDER_OTHER);
+    struct decision *decision = decide(set, &message, true);
+    assert_int_equal(decision->verdict, NO);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+    buffer_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_directions_that_a_rule_takes),
+        cmocka_unit_test(test_one_target_many_rules),
+        cmocka_unit_test(test_certain_targets_while_the_body_is_needed),
+        cmocka_unit_test(test_no_rules),
+        cmocka_unit_test(test_exempt_addresses),
+        cmocka_unit_test(test_exempt_with_further_conditions),
+        cmocka_unit_test(test_exempt_in_one_direction_only),
+        cmocka_unit_test(test_exempt_that_needs_the_body),
+        cmocka_unit_test(test_body_warnings),
+        cmocka_unit_test(test_before_fetch),
+        cmocka_unit_test(test_rule_covers),
+        cmocka_unit_test(test_a_large_header),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

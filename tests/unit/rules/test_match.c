@@ -1,0 +1,452 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "rules/body.h"
+#include "rules/buffer.h"
+#include "rules/rule_maker.h"
+
+static struct attachment zip = {.type = (char[]){"application/x-zip"},
+                                .name = (char[]){"Photos.ZIP"}};
+static struct attachment nameless = {.type = (char[]){"image/png"}, .name = (char[]){""}};
+static const struct body_facts no_attachment = {.text = (char[]){"Dear Alice"}, .text_len = 10};
+static const struct body_facts with_zip = {
+    .attachments = &zip, .count = 1, .text = (char[]){"Dear Alice"}, .text_len = 10};
+static const struct body_facts with_image = {
+    .attachments = &nameless, .count = 1, .text = (char[]){""}, .text_len = 0};
+
+#define YES VERDICT_YES
+#define NO VERDICT_NO
+#define BODY VERDICT_NEEDS_BODY
+
+/* ---- One condition each, on the message INCOMING ---- */
+
+struct condition {
+    size_t key;
+    const char *values[3];
+    enum verdict verdict;
+    const struct body_facts *body;
+};
+
+#define KEY(name) offsetof(struct rule, name)
+
+static const struct condition conditions[] = {
+    {KEY(users), {"alice"}, YES, NULL},
+    {KEY(users), {"bob", "ALICE"}, YES, NULL},
+    {KEY(users), {"al*"}, YES, NULL},
+    {KEY(users), {"alice@example.org"}, YES, NULL},
+    {KEY(users), {"wonder@example.net"}, YES, NULL},
+    {KEY(users), {"*@example.org"}, YES, NULL},
+    {KEY(users), {"bob"}, NO, NULL},
+    {KEY(users), {"alic"}, NO, NULL},
+    {KEY(not_users), {"bob"}, YES, NULL},
+    {KEY(not_users), {"bob", "alice"}, NO, NULL},
+    {KEY(not_users), {"*@example.net"}, NO, NULL},
+    {KEY(from), {"bob@partner.test"}, YES, NULL},
+    {KEY(from), {"*@PARTNER.test"}, YES, NULL},
+    {KEY(from), {"x", "*@x.test"}, YES, NULL}, /* Sender */
+    {KEY(from), {"*Builder*"}, NO, NULL},      /* a glob sees addresses only */
+    {KEY(from), {"/bob builder/i"}, YES, NULL},
+    {KEY(from), {"/^bob@partner\\.test$/"}, YES, NULL},
+    {KEY(from), {"partner.test"}, NO, NULL},
+    {KEY(from), {"alice@example.org"}, NO, NULL},
+    {KEY(to), {"alice@*"}, YES, NULL},
+    {KEY(to), {"carol@example.org"}, YES, NULL},
+    {KEY(to), {"/carol </i"}, YES, NULL},
+    {KEY(to), {"bob@partner.test"}, NO, NULL},
+    {KEY(subject), {"re: invoice f\xC3\x9Cr mai"}, YES, NULL},
+    {KEY(subject), {"*invoice*"}, YES, NULL},
+    {KEY(subject), {"invoice"}, NO, NULL},
+    {KEY(subject), {"/\\binvoice\\b/i"}, YES, NULL},
+    {KEY(subject), {"*utf-8*"}, NO, NULL},
+    {KEY(header), {"X-Class: secret"}, YES, NULL},
+    {KEY(header), {"x-class:SECRET"}, YES, NULL},
+    {KEY(header), {"X-Class: \xC3\xBC*"}, YES, NULL}, /* the second field, decoded */
+    {KEY(header), {"X-Class: sec"}, NO, NULL},
+    {KEY(header), {"X-Class: /^sec/"}, YES, NULL},
+    {KEY(header), {"X-Clas: *"}, NO, NULL},
+    {KEY(header), {"X-Other: *", "Cc: *carol*"}, YES, NULL},
+    {KEY(body), {"*alice*"}, BODY, NULL},
+    {KEY(body), {"*alice*"}, YES, &no_attachment},
+    {KEY(body), {"alice"}, NO, &no_attachment},
+    {KEY(body), {"/alice/i"}, YES, &no_attachment},
+    {KEY(body), {"/alice/"}, NO, &no_attachment},
+    {KEY(attachment), {"any"}, BODY, NULL},
+    {KEY(attachment), {"any"}, NO, &no_attachment},
+    {KEY(attachment), {"any"}, YES, &with_zip},
+    {KEY(attachment), {"any"}, YES, &with_image},
+    {KEY(attachment), {"*.zip"}, YES, &with_zip},
+    {KEY(attachment), {"*.zip"}, NO, &with_image},
+    {KEY(attachment), {"application/x-*"}, YES, &with_zip},
+    {KEY(attachment), {"application/x-*"}, NO, &with_image},
+    {KEY(attachment), {"*.pdf", "image/*"}, YES, &with_image},
+    {KEY(attachment), {"/\\.zip$/i"}, YES, &with_zip},
+    {KEY(attachment), {"/x-zip/"}, NO, &with_zip}, /* a /regex/ is for the name */
+};
+
+static void check_condition(const struct condition *condition)
+{
+    struct rule_set *set = make_set();
+    struct rule *rule = make_rule(set, "rule");
+    *(char ***)((char *)rule + condition->key) = make_list(condition->values);
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    message.body = condition->body;
+    struct decision *decision = decide_both(set, &message);
+    const struct reason *reason = &decision->rules[0].reasons[1]; /* behind the direction */
+    if (decision->verdict != condition->verdict)
+        fail_msg("\"%s\": not so: %s: %s", condition->values[0], reason->condition, reason->text);
+    assert_int_equal(reason->verdict, condition->verdict);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_conditions(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
+        check_condition(&conditions[i]);
+}
+
+/* The verdict of a single rule, changed by a function, for a message of INCOMING. */
+static enum verdict verdict_with(void (*change)(struct rule *rule, struct message *message))
+{
+    struct rule_set *set = make_set();
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    change(make_rule(set, "rule"), &message);
+    prepare(set);
+    struct decision *decision = decide_both(set, &message);
+    enum verdict verdict = decision->verdict;
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+    return verdict;
+}
+
+static void just_large_enough(struct rule *rule, struct message *message)
+{
+    rule->has_min_size = true;
+    rule->min_size = message->size = 10000;
+}
+
+static void just_too_small(struct rule *rule, struct message *message)
+{
+    rule->has_min_size = true;
+    rule->min_size = 10000;
+    message->size = 9999;
+}
+
+static void just_small_enough(struct rule *rule, struct message *message)
+{
+    rule->has_max_size = true;
+    rule->max_size = message->size = 10000;
+}
+
+static void just_too_large(struct rule *rule, struct message *message)
+{
+    rule->has_max_size = true;
+    rule->max_size = 10000;
+    message->size = 10001;
+}
+
+static void on_the_first_second(struct rule *rule, struct message *message)
+{
+    rule->has_since = true;
+    rule->since = message->internaldate;
+}
+
+static void before_the_first_second(struct rule *rule, struct message *message)
+{
+    rule->has_since = true;
+    rule->since = message->internaldate + 1;
+}
+
+static void on_the_last_second(struct rule *rule, struct message *message)
+{
+    rule->has_until = true;
+    rule->until = message->internaldate + 1;
+}
+
+static void behind_the_last_second(struct rule *rule, struct message *message)
+{
+    rule->has_until = true;
+    rule->until = message->internaldate;
+}
+
+/* INTERNALDATE is a Thursday, 01:00 in Berlin. */
+static void within_hours(struct rule *rule, struct message *message)
+{
+    (void)message;
+    rule->hours_text = xstrdup("Thu 00:30-01:30 Europe/Berlin");
+}
+
+static void outside_of_hours(struct rule *rule, struct message *message)
+{
+    (void)message;
+    rule->hours_text = xstrdup("Thu 00:30-01:30 Europe/London");
+}
+
+static void no_sample(struct rule *rule, struct message *message)
+{
+    (void)message;
+    rule->sample = 0;
+}
+
+static void no_target(struct rule *rule, struct message *message)
+{
+    (void)message;
+    free(rule->targets[0]);
+    rule->targets[0] = NULL;
+}
+
+static void no_direction(struct rule *rule, struct message *message)
+{
+    (void)message;
+    rule->incoming = rule->outgoing = rule->internal = SELECT_NONE;
+}
+
+static void another_direction(struct rule *rule, struct message *message)
+{
+    (void)message;
+    rule->incoming = SELECT_NONE;
+}
+
+static void selected(struct rule *rule, struct message *message)
+{
+    (void)message;
+    rule->incoming = SELECT_SELECTED;
+}
+
+static const struct owner unmonitored = {.account = "dave", .address = "dave@example.org"};
+
+static void not_selected(struct rule *rule, struct message *message)
+{
+    rule->incoming = SELECT_SELECTED;
+    message->owner = &unmonitored;
+}
+
+static void all_although_not_selected(struct rule *rule, struct message *message)
+{
+    (void)rule;
+    message->owner = &unmonitored;
+}
+
+/* What the header settles needs no body. */
+static void body_asked_but_too_small(struct rule *rule, struct message *message)
+{
+    rule->body = LIST("/x/");
+    rule->attachment = LIST("any");
+    just_too_small(rule, message);
+}
+
+static void body_asked_and_wrong_subject(struct rule *rule, struct message *message)
+{
+    (void)message;
+    rule->attachment = LIST("any");
+    rule->subject = LIST("never");
+}
+
+static void body_asked_and_no_sample(struct rule *rule, struct message *message)
+{
+    (void)message;
+    rule->attachment = LIST("any");
+    rule->sample = 0;
+}
+
+static void all_hold_but_body(struct rule *rule, struct message *message)
+{
+    rule->attachment = LIST("any");
+    rule->subject = LIST("*invoice*");
+    just_large_enough(rule, message);
+}
+
+static void one_key_does_not_hold(struct rule *rule, struct message *message)
+{
+    (void)message;
+    rule->from = LIST("*@partner.test");
+    rule->to = LIST("nobody@x.test");
+}
+
+static void test_verdicts(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*change)(struct rule *rule, struct message *message);
+        enum verdict verdict;
+    } cases[] = {
+        {"just large enough", just_large_enough, YES},
+        {"just too small", just_too_small, NO},
+        {"just small enough", just_small_enough, YES},
+        {"just too large", just_too_large, NO},
+        {"on the first second", on_the_first_second, YES},
+        {"before the first second", before_the_first_second, NO},
+        {"on the last second", on_the_last_second, YES},
+        {"behind the last second", behind_the_last_second, NO},
+        {"within hours", within_hours, YES},
+        {"outside of hours", outside_of_hours, NO},
+        {"no sample", no_sample, NO},
+        {"no target", no_target, NO},
+        {"no direction", no_direction, NO},
+        {"another direction", another_direction, NO},
+        {"selected", selected, YES},
+        {"not selected", not_selected, NO},
+        {"all although not selected", all_although_not_selected, YES},
+        {"body asked but too small", body_asked_but_too_small, NO},
+        {"body asked and wrong subject", body_asked_and_wrong_subject, NO},
+        {"body asked and no sample", body_asked_and_no_sample, NO},
+        {"all hold but body", all_hold_but_body, BODY},
+        {"one key does not hold", one_key_does_not_hold, NO},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (verdict_with(cases[i].change) != cases[i].verdict)
+            fail_msg("%s: another verdict", cases[i].name);
+}
+
+/* ---- The header alone can show that there is no attachment ---- */
+
+static void test_attachments_that_the_header_excludes(void **state)
+{
+    static const struct {
+        const char *header;
+        enum verdict verdict;
+    } cases[] = {
+        {"Content-Type: text/plain\r\n", NO},
+        {"Content-Type: TEXT/PLAIN; charset=utf-8\r\n", NO},
+        {"Content-Type: text/html;charset=utf-8\r\n", NO},
+        {"Content-Type: text/plain; name=a.txt\r\n", BODY},
+        {"Content-Type: text/plain; NAME*0=a.txt\r\n", BODY},
+        {"Content-Type: text/plain\r\nContent-Disposition: attachment\r\n", BODY},
+        {"Content-Type: text/plain\r\nContent-Type: multipart/mixed\r\n", BODY},
+        {"Content-Type: text/plainer\r\n", BODY},
+        {"Content-Type: text/htmlx\r\n", BODY},
+        {"Content-Type: (c) text/plain\r\n", BODY},
+        {"Content-Type: multipart/mixed; boundary=x\r\n", BODY},
+        {"Content-Type: application/pdf\r\n", BODY},
+        {"", BODY},
+    };
+    (void)state;
+    struct rule_set *set = make_set();
+    make_rule(set, "rule")->attachment = LIST("any");
+    prepare(set);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct message message = make_message(cases[i].header, FOLDER_OTHER);
+        struct decision *decision = decide_both(set, &message);
+        if (decision->verdict != cases[i].verdict)
+            fail_msg("%s: another verdict", cases[i].header);
+        decision_free(decision);
+        free_message(&message);
+    }
+    rule_set_free(set);
+}
+
+/* ---- Reasons ---- */
+
+static const char *reason_of(const struct decision *decision, const char *condition)
+{
+    for (size_t i = 0; i < decision->rules[0].n_reasons; i++)
+        if (strcmp(decision->rules[0].reasons[i].condition, condition) == 0)
+            return decision->rules[0].reasons[i].text;
+    return "";
+}
+
+static void test_reasons_in_words(void **state)
+{
+    static const struct {
+        const char *condition, *text;
+    } expected[] = {
+        {"direction", "the message is incoming and its owner is selected, the rule wants incoming "
+                      "of all owners, outgoing of all owners, internal of all owners"},
+        {"min_size", "the message has 9,999 octets, the rule wants at least 10,000"},
+        {"max_size", "the message has 9,999 octets, the rule wants at most 1,234,567"},
+        {"users", "the owner is \"alice\", the rule wants \"bob\" or \"carol\""},
+        {"from", "the message is from \"bob@partner.test\" and \"office@x.test\", the rule wants "
+                 "\"eve@*\""},
+        {"subject", "the subject is \"Re: Invoice f\xC3\xBCr Mai\", the rule wants \"*invoice*\""},
+        {"since", "the message came on 2026-01-01 00:00 UTC, the rule wants 2026-01-01 00:00 UTC "
+                  "or later"},
+        {"hours", "the message came on Thu 2026-01-01 01:00 Europe/Berlin, the rule wants "
+                  "Mon-Fri 08:00-18:00 Europe/Berlin"},
+        {"sample", "the message falls outside of the sample, the rule wants 0 % of all"},
+        {"header", "the field X-Class is \"secret\", the rule wants \"X-Class: s*\""},
+        {"attachment", "the body has not been read, the rule wants \"any\""},
+    };
+    (void)state;
+    struct rule_set *set = make_set();
+    struct rule *rule = make_rule(set, "rule");
+    rule->has_min_size = rule->has_max_size = rule->has_since = true;
+    rule->min_size = 10000;
+    rule->max_size = 1234567;
+    rule->since = INTERNALDATE;
+    rule->users = LIST("bob", "carol");
+    rule->from = LIST("eve@*");
+    rule->subject = LIST("*invoice*");
+    rule->header = LIST("X-Class: s*");
+    rule->attachment = LIST("any");
+    rule->hours_text = xstrdup("Mon-Fri 08:00-18:00 Europe/Berlin");
+    rule->sample = 0;
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    message.size = 9999;
+    struct decision *decision = decide_both(set, &message);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_string_equal(reason_of(decision, expected[i].condition), expected[i].text);
+    assert_int_equal(decision->rules[0].n_reasons, sizeof expected / sizeof *expected);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+/* A reason is printed on a terminal: nothing that steers it, and not without end. */
+static void test_reasons_are_clean(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_rule(set, "rule")->subject = LIST("never");
+    prepare(set);
+    struct message message = make_message(
+        "Subject: a\x1b[31m =?utf-8?q?=1B=C2=9B=E2=80=AE=0A?= "
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n",
+        FOLDER_OTHER);
+    struct decision *decision = decide_both(set, &message);
+    const char *text = reason_of(decision, "subject");
+    for (const char *c = text; *c != '\0'; c++)
+        assert_true((unsigned char)*c >= ' ' && (unsigned char)*c < 0x7f);
+    assert_true(strlen(text) < 120);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_a_limit_is_reported(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_rule(set, "rule")->subject = LIST("/^(a+)+[yz]/");
+    prepare(set);
+    char text[] = "Subject: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
+    struct message message = make_message(text, FOLDER_OTHER);
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->verdict, NO);
+    assert_non_null(strstr(reason_of(decision, "subject"), "given up at the limit of its work"));
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_attachments_that_the_header_excludes),
+        cmocka_unit_test(test_reasons_in_words),
+        cmocka_unit_test(test_reasons_are_clean),
+        cmocka_unit_test(test_a_limit_is_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
