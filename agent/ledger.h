@@ -35,7 +35,7 @@ struct ledger_options {
     const char *state_dir;
     const char *instance;
     const char *rules_digest; /* hex SHA-256 of what the rules say */
-    uint64_t segment_max; /* octets of one spool segment; 0: 64 MiB */
+    uint64_t segment_max;     /* octets of one spool segment; 0: 64 MiB */
     uint64_t buffer_high; /* octets on their way to the disk before ledger_is_full(); 0: 8 MiB */
 };
 
@@ -68,16 +68,16 @@ const char *ledger_is_stuck(const struct ledger *ledger, time_t *since);
 
 struct ledger_folder {
     int64_t id;
-    bool first_sight; /* of this account's folder of that name, with any UIDVALIDITY */
+    bool first_sight;      /* of this account's folder of that name, with any UIDVALIDITY */
     bool validity_changed; /* seen before under another UIDVALIDITY: resolve by content */
     /* Both stay told at later openings (after a crash) until every UID that was there at the first
      * has a state. */
     uint32_t previous_validity;
     uint32_t look_through; /* with first_sight or validity_changed: the last UID at that time */
     uint32_t seen_through; /* every UID up to it has a state */
-    uint64_t modseq; /* as last noted, 0: none */
-    time_t baseline_at; /* when the account was first seen; what is older came before us */
-    uint32_t *retry; /* UIDs in state unfetched, ascending; borrowed for the call */
+    uint64_t modseq;       /* as last noted, 0: none */
+    time_t baseline_at;    /* when the account was first seen; what is older came before us */
+    uint32_t *retry;       /* UIDs in state unfetched, ascending; borrowed for the call */
     size_t n_retry;
 };
 typedef void ledger_folder_done(void *arg, const struct ledger_folder *folder);
@@ -103,14 +103,14 @@ enum uid_state {
     UID_BEFORE_BASELINE,
     UID_NOT_WANTED,
     UID_EXEMPT,
-    UID_OWN_COPY, /* a copy of ours, proven */
-    UID_DRAFT, /* \Draft: not mail (yet) */
-    UID_CAPTURED, /* has a message row; delivered when all its copies are */
-    UID_DUPLICATE, /* has a message row that names the other */
-    UID_VANISHED, /* proven by EXPUNGE or VANISHED */
+    UID_OWN_COPY,          /* a copy of ours, proven */
+    UID_DRAFT,             /* \Draft: not mail (yet) */
+    UID_CAPTURED,          /* has a message row; delivered when all its copies are */
+    UID_DUPLICATE,         /* has a message row that names the other */
+    UID_VANISHED,          /* proven by EXPUNGE or VANISHED */
     UID_VANISHED_INFERRED, /* a gap in the UIDs below what is there */
-    UID_UNFETCHED, /* announced, but its server does not give it (yet): tried again */
-    UID_FAILED, /* given up, with reason */
+    UID_UNFETCHED,         /* announced, but its server does not give it (yet): tried again */
+    UID_FAILED,            /* given up, with reason */
 };
 const char *uid_state_text(enum uid_state state); /* "not wanted" ... as DESIGN has them */
 
@@ -143,7 +143,7 @@ void ledger_on_room(struct ledger *ledger, void (*on_room)(void *arg), void *arg
 struct ledger_new_copy {
     const char *target;
     const char *monitor_id;
-    const char *plan; /* plan.h: what the copy will say; opaque here */
+    const char *plan;  /* plan.h: what the copy will say; opaque here */
     time_t hold_until; /* wait so long for counterparts of an internal message; 0: at once */
 };
 
@@ -152,10 +152,10 @@ struct ledger_capture {
     uint32_t uid;
     time_t internaldate;
     int internaldate_zone;
-    uint32_t header_len; /* octets of the header section with its empty line */
-    unsigned char sha256[32]; /* of the original */
+    uint32_t header_len;           /* octets of the header section with its empty line */
+    unsigned char sha256[32];      /* of the original */
     unsigned char body_sha256[32]; /* of its octets behind the header */
-    bool has_sameness; /* internal: join with its counterparts */
+    bool has_sameness;             /* internal: join with its counterparts */
     unsigned char sameness[32];
     const char *monitor_id; /* that the message carries, or NULL */
     const struct ledger_new_copy *copies;
@@ -163,7 +163,7 @@ struct ledger_capture {
 };
 
 enum capture_outcome {
-    CAPTURE_STORED, /* at least one copy is pending because of it */
+    CAPTURE_STORED,    /* at least one copy is pending because of it */
     CAPTURE_DUPLICATE, /* same octets in the same account: moved or copied between folders */
     CAPTURE_JOINED, /* internal counterpart: all its copies exist already (plans were joined, or it
                        came too late and is recorded as duplicate) */
@@ -191,6 +191,7 @@ struct ledger_copy {
     uint64_t size; /* of the original */
     uint32_t header_len;
     unsigned char sha256[32];
+    unsigned char body_sha256[32]; /* of the original's octets behind its header */
     uint64_t spool_segment, spool_offset;
     unsigned attempts;
     /* only for copies with an intent */
@@ -241,14 +242,14 @@ void spool_read(struct ledger *ledger, uint64_t segment, uint64_t offset, size_t
 /* ---- figures ---- */
 
 struct ledger_figures {
-    uint64_t pending; /* copies neither delivered nor given up; of them: */
-    uint64_t intents; /* with an intent */
-    uint64_t held; /* waiting for counterparts, or for their next attempt */
+    uint64_t pending;       /* copies neither delivered nor given up; of them: */
+    uint64_t intents;       /* with an intent */
+    uint64_t held;          /* waiting for counterparts, or for their next attempt */
     uint64_t failed_copies; /* given up; their originals are kept */
     uint64_t spool_bytes, spool_segments;
     time_t oldest_pending; /* when it was captured, 0: none */
-    uint64_t states[16]; /* by enum uid_state: how many messages */
-    uint64_t delivered; /* copies */
+    uint64_t states[16];   /* by enum uid_state: how many messages */
+    uint64_t delivered;    /* copies */
 };
 struct ledger_target_figures {
     const char *target;

@@ -1,0 +1,462 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/ledger_inside.h"
+#include "rules/memory.h"
+
+struct capture_job {
+    struct ledger_job job;
+    struct ledger_capture capture; /* owns its strings and copies */
+    struct spool_entry *entry;
+    uint64_t handed; /* octets to the thread */
+    ledger_plan_join *join;
+    void (*done)(void *arg, enum capture_outcome outcome);
+    void *arg;
+    enum capture_outcome outcome;
+};
+
+/* What the ledger knows of the message that is captured. */
+struct finding {
+    int64_t account;
+    int64_t twin; /* a message of the account with the same octets, or 0 */
+    int64_t root; /* the message that a duplicate names: never a duplicate itself; or 0 */
+    const struct ledger_new_copy **missing; /* copies to make */
+    size_t n_missing;
+    bool joined;              /* a plan of a held copy was */
+    uint64_t segment, offset; /* of the octets, if they are kept */
+};
+
+static int64_t one_number(struct ledger *ledger, sqlite3_stmt *query)
+{
+    if (!ledger_row(ledger, query))
+        return 0;
+    int64_t number = column_number(query, 0);
+    sqlite3_reset(query);
+    return number;
+}
+
+/* ---- octets ---- */
+
+void segment_live(struct ledger *ledger, uint64_t segment, int64_t more, uint64_t size)
+{
+    sqlite3_stmt *query = ledger_query(ledger, "INSERT INTO segment VALUES(?1, ?2, ?3)"
+                                               " ON CONFLICT(id) DO UPDATE SET"
+                                               " live = live + excluded.live,"
+                                               " size = max(size, excluded.size)");
+    bind_number(query, 1, (int64_t)segment);
+    bind_number(query, 2, (int64_t)size);
+    bind_number(query, 3, more);
+    ledger_run(ledger, query);
+}
+
+static bool keep_big(struct ledger *ledger, const struct capture_job *job, struct finding *finding)
+{
+    struct spool_entry *entry = job->entry;
+    if (entry->len > 0 && !spool_big_write(&ledger->spool, &entry->big, entry->data, entry->len,
+                                           entry->size - entry->len))
+        return false;
+    if (!spool_big_finish(&ledger->spool, &entry->big, entry->size, job->capture.sha256))
+        return false;
+    finding->segment = entry->big.file.segment;
+    finding->offset = SPOOL_HEADER;
+    return true;
+}
+
+static void keep_octets(struct ledger *ledger, const struct capture_job *job,
+                        struct finding *finding, size_t n_copies)
+{
+    const struct spool_entry *entry = job->entry;
+    bool kept = entry->is_big ? keep_big(ledger, job, finding)
+                              : spool_put(&ledger->spool, entry->data, entry->len,
+                                          job->capture.sha256, &finding->segment, &finding->offset);
+    if (kept)
+        segment_live(ledger, finding->segment, (int64_t)n_copies, finding->offset + entry->size);
+    else
+        ledger_fail(ledger, "%s", ledger->spool.why);
+}
+
+static void drop_octets(struct ledger *ledger, const struct capture_job *job)
+{
+    if (job->entry->is_big)
+        spool_big_discard(&ledger->spool, &job->entry->big);
+}
+
+/* ---- what exists ---- */
+
+/* A copy of ours: its id was verified by the caller, its body is the one that was sent under it. */
+static bool is_own_copy(struct ledger *ledger, const struct ledger_capture *capture)
+{
+    if (capture->monitor_id == NULL)
+        return false;
+    sqlite3_stmt *query =
+        ledger_query(ledger, "SELECT id FROM copy WHERE monitor_id = ?1 AND body_sha256 = ?2"
+                             " AND state IN (1, 2) LIMIT 1");
+    bind_text(query, 1, capture->monitor_id);
+    bind_digest(query, 2, capture->body_sha256);
+    return one_number(ledger, query) != 0;
+}
+
+static void find_twin(struct ledger *ledger, const struct ledger_capture *capture,
+                      struct finding *finding)
+{
+    sqlite3_stmt *query = ledger_query(ledger, "SELECT account FROM folder WHERE id = ?1");
+    bind_number(query, 1, capture->folder);
+    finding->account = one_number(ledger, query);
+    query = ledger_query(ledger, "SELECT id, coalesce(duplicate_of, id) FROM message"
+                                 " WHERE account = ?1 AND sha256 = ?2 ORDER BY id LIMIT 1");
+    bind_number(query, 1, finding->account);
+    bind_digest(query, 2, capture->sha256);
+    if (!ledger_row(ledger, query))
+        return;
+    finding->twin = column_number(query, 0);
+    finding->root = column_number(query, 1);
+    sqlite3_reset(query);
+}
+
+static bool twin_has_copy(struct ledger *ledger, const struct ledger_capture *capture,
+                          const struct finding *finding, const char *target)
+{
+    if (finding->twin == 0)
+        return false;
+    sqlite3_stmt *query = ledger_query(
+        ledger, "SELECT copy.id FROM message JOIN copy ON copy.message = message.id"
+                " WHERE message.account = ?1 AND message.sha256 = ?2 AND copy.target = ?3 LIMIT 1");
+    bind_number(query, 1, finding->account);
+    bind_digest(query, 2, capture->sha256);
+    bind_text(query, 3, target);
+    if (one_number(ledger, query) != 0)
+        return true;
+    query = ledger_query(ledger, "SELECT id FROM copy WHERE message = ?1 AND target = ?2 LIMIT 1");
+    bind_number(query, 1, finding->root);
+    bind_text(query, 2, target);
+    return one_number(ledger, query) != 0;
+}
+
+static void join_plan(struct ledger *ledger, const struct capture_job *job, int64_t copy,
+                      const char *held, const char *plan)
+{
+    if (job->join == NULL)
+        return;
+    char *joined = job->join(held, plan);
+    sqlite3_stmt *query = ledger_query(ledger, "UPDATE copy SET plan = ?2 WHERE id = ?1");
+    bind_number(query, 1, copy);
+    bind_text(query, 2, joined);
+    ledger_run(ledger, query);
+    free(joined);
+}
+
+/* The copy that a counterpart of an internal message has at the target: joined while it is held. */
+static bool counterpart_has_copy(struct ledger *ledger, const struct capture_job *job,
+                                 struct finding *finding, const struct ledger_new_copy *copy)
+{
+    if (!job->capture.has_sameness)
+        return false;
+    sqlite3_stmt *query =
+        ledger_query(ledger, "SELECT id, message, state, hold_until, plan FROM copy"
+                             " WHERE sameness = ?1 AND target = ?2 AND sameness IS NOT NULL"
+                             " ORDER BY id LIMIT 1");
+    bind_digest(query, 1, job->capture.sameness);
+    bind_text(query, 2, copy->target);
+    if (!ledger_row(ledger, query))
+        return false;
+    int64_t id = column_number(query, 0);
+    if (finding->root == 0)
+        finding->root = column_number(query, 1);
+    bool held = column_number(query, 2) == COPY_PENDING && column_number(query, 3) > ledger->now;
+    char *plan = held ? xstrdup(column_text(query, 4)) : NULL;
+    sqlite3_reset(query);
+    if (held) {
+        join_plan(ledger, job, id, plan, copy->plan);
+        finding->joined = true;
+    }
+    free(plan);
+    return true;
+}
+
+static bool id_has_copy(struct ledger *ledger, const struct ledger_new_copy *copy)
+{
+    sqlite3_stmt *query =
+        ledger_query(ledger, "SELECT id FROM copy WHERE monitor_id = ?1 AND target = ?2");
+    bind_text(query, 1, copy->monitor_id);
+    bind_text(query, 2, copy->target);
+    return one_number(ledger, query) != 0;
+}
+
+static void find_missing(struct ledger *ledger, const struct capture_job *job,
+                         struct finding *finding)
+{
+    const struct ledger_capture *capture = &job->capture;
+    finding->missing = xmalloc(capture->n_copies * sizeof(struct ledger_new_copy *));
+    for (size_t i = 0; i < capture->n_copies; i++) {
+        const struct ledger_new_copy *copy = &capture->copies[i];
+        if (twin_has_copy(ledger, capture, finding, copy->target) ||
+            counterpart_has_copy(ledger, job, finding, copy) || id_has_copy(ledger, copy))
+            continue;
+        finding->missing[finding->n_missing++] = copy;
+    }
+}
+
+/* ---- rows ---- */
+
+static void message_bind(sqlite3_stmt *query, const struct capture_job *job,
+                         const struct finding *finding)
+{
+    const struct ledger_capture *capture = &job->capture;
+    bind_number(query, 1, finding->account);
+    bind_number(query, 2, capture->folder);
+    bind_number(query, 3, capture->uid);
+    bind_number(query, 4, (int64_t)job->entry->size);
+    bind_digest(query, 5, capture->sha256);
+    bind_digest(query, 6, capture->body_sha256);
+    if (capture->has_sameness)
+        bind_digest(query, 7, capture->sameness);
+    bind_number(query, 8, capture->internaldate);
+    bind_number(query, 9, capture->internaldate_zone);
+    bind_number(query, 10, capture->header_len);
+    bind_number(query, 12, (int64_t)finding->segment);
+    bind_number(query, 13, (int64_t)finding->offset);
+    if (finding->root != 0)
+        bind_number(query, 15, finding->root);
+}
+
+static int64_t message_insert(struct ledger *ledger, const struct capture_job *job,
+                              const struct finding *finding, enum uid_state state, const char *note)
+{
+    sqlite3_stmt *query =
+        ledger_query(ledger, "INSERT INTO message VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+                             " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
+    message_bind(query, job, finding);
+    bind_number(query, 11, ledger->now);
+    bind_number(query, 14, state);
+    bind_text(query, 16, note);
+    bind_number(query, 17, (int64_t)ledger->chain.seq + 1);
+    ledger_run(ledger, query);
+    ledger_tally_state(ledger, state, 1);
+    return sqlite3_last_insert_rowid(ledger->db);
+}
+
+static void copy_insert(struct ledger *ledger, const struct ledger_capture *capture,
+                        int64_t message, const struct ledger_new_copy *copy)
+{
+    sqlite3_stmt *query = ledger_query(
+        ledger, "INSERT INTO copy(message, target, monitor_id, plan, sameness, state, hold_until,"
+                " due) VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, ?6)");
+    bind_number(query, 1, message);
+    bind_text(query, 2, copy->target);
+    bind_text(query, 3, copy->monitor_id);
+    bind_text(query, 4, copy->plan);
+    if (capture->has_sameness)
+        bind_digest(query, 5, capture->sameness);
+    bind_number(query, 6, copy->hold_until);
+    ledger_run(ledger, query);
+}
+
+static void message_record(struct ledger *ledger, const struct capture_job *job,
+                           const struct finding *finding, int64_t message, const char *kind)
+{
+    const struct ledger_capture *capture = &job->capture;
+    chain_begin(ledger);
+    chain_number(ledger, "message", (uint64_t)message);
+    chain_folder(ledger, capture->folder);
+    chain_number(ledger, "uid", capture->uid);
+    chain_number(ledger, "size", job->entry->size);
+    chain_digest(ledger, "sha256", capture->sha256);
+    if (finding->root != 0)
+        chain_number(ledger, "of", (uint64_t)finding->root);
+    for (size_t i = 0; i < finding->n_missing; i++) {
+        chain_text(ledger, "target", finding->missing[i]->target);
+        chain_text(ledger, "id", finding->missing[i]->monitor_id);
+    }
+    chain_end(ledger, kind);
+}
+
+/* ---- the ways that a capture can go ---- */
+
+static void take_own_copy(struct ledger *ledger, struct capture_job *job)
+{
+    const struct ledger_capture *capture = &job->capture;
+    job->outcome = CAPTURE_OWN_COPY;
+    span_note(ledger, capture->folder, capture->uid, capture->uid, UID_OWN_COPY, "");
+    chain_begin(ledger);
+    chain_folder(ledger, capture->folder);
+    chain_number(ledger, "uid", capture->uid);
+    chain_text(ledger, "id", capture->monitor_id);
+    chain_end(ledger, "own-copy");
+    drop_octets(ledger, job);
+}
+
+static void take_message(struct ledger *ledger, struct capture_job *job)
+{
+    const struct ledger_capture *capture = &job->capture;
+    struct finding finding = {0};
+    find_twin(ledger, capture, &finding);
+    find_missing(ledger, job, &finding);
+    bool stored = finding.n_missing > 0 || finding.root == 0;
+    if (finding.n_missing > 0)
+        keep_octets(ledger, job, &finding, finding.n_missing);
+    else
+        drop_octets(ledger, job);
+    const char *kind = "captured", *note = "";
+    job->outcome = CAPTURE_STORED;
+    if (!stored) {
+        job->outcome = finding.twin != 0 ? CAPTURE_DUPLICATE : CAPTURE_JOINED;
+        kind = finding.joined ? "joined" : "duplicate";
+        if (finding.twin == 0)
+            note = finding.joined ? "joined" : "came after its counterpart was sent";
+    }
+    int64_t message =
+        message_insert(ledger, job, &finding, stored ? UID_CAPTURED : UID_DUPLICATE, note);
+    for (size_t i = 0; i < finding.n_missing; i++)
+        copy_insert(ledger, capture, message, finding.missing[i]);
+    message_record(ledger, job, &finding, message, kind);
+    free(finding.missing);
+}
+
+/* It has a row already. If its octets were lost they are back now. */
+static void take_again(struct ledger *ledger, struct capture_job *job, int64_t message, bool lost)
+{
+    job->outcome = CAPTURE_DUPLICATE;
+    struct finding finding = {0};
+    sqlite3_stmt *query = ledger_query(
+        ledger, "SELECT count(*) FROM copy WHERE message = ?1 AND state = 3 AND reason = ?2");
+    bind_number(query, 1, message);
+    bind_text(query, 2, REASON_ORIGINAL_LOST);
+    int64_t n = lost ? one_number(ledger, query) : 0;
+    if (n <= 0) {
+        drop_octets(ledger, job);
+        return;
+    }
+    job->outcome = CAPTURE_STORED;
+    keep_octets(ledger, job, &finding, (size_t)n);
+    query = ledger_query(ledger, "UPDATE message SET segment = ?2, offset = ?3 WHERE id = ?1");
+    bind_number(query, 1, message);
+    bind_number(query, 2, (int64_t)finding.segment);
+    bind_number(query, 3, (int64_t)finding.offset);
+    ledger_run(ledger, query);
+    query = ledger_query(ledger, "UPDATE copy SET state = 0, due = 0, reason = ''"
+                                 " WHERE message = ?1 AND state = 3 AND reason = ?2");
+    bind_number(query, 1, message);
+    bind_text(query, 2, REASON_ORIGINAL_LOST);
+    ledger_run(ledger, query);
+    chain_begin(ledger);
+    chain_number(ledger, "message", (uint64_t)message);
+    chain_end(ledger, "mended");
+}
+
+/* The row of that UID; *lost: its octets are not there any more, and are the same. 0: none. */
+static int64_t row_of_uid(struct ledger *ledger, const struct ledger_capture *capture, bool *lost)
+{
+    sqlite3_stmt *query = ledger_query(ledger, "SELECT id, segment = 0 AND sha256 = ?3 FROM message"
+                                               " WHERE folder = ?1 AND uid = ?2");
+    bind_number(query, 1, capture->folder);
+    bind_number(query, 2, capture->uid);
+    bind_digest(query, 3, capture->sha256);
+    if (!ledger_row(ledger, query))
+        return 0;
+    int64_t message = column_number(query, 0);
+    *lost = column_number(query, 1) != 0;
+    sqlite3_reset(query);
+    return message;
+}
+
+static void take_lost(struct ledger *ledger, struct capture_job *job)
+{
+    const struct ledger_capture *capture = &job->capture;
+    job->outcome = CAPTURE_LOST;
+    span_note(ledger, capture->folder, capture->uid, capture->uid, UID_UNFETCHED,
+              "the disk failed while it was stored");
+    drop_octets(ledger, job);
+}
+
+static void capture_run(struct ledger *ledger, struct ledger_job *base)
+{
+    struct capture_job *job = (struct capture_job *)base;
+    const struct ledger_capture *capture = &job->capture;
+    uint32_t seen_through;
+    bool lost = false;
+    ledger->batch.captured = true;
+    if (!folder_seen_through(ledger, capture->folder, &seen_through))
+        return;
+    if (job->entry->big.spoiled) {
+        take_lost(ledger, job);
+        return;
+    }
+    if (capture->uid <= seen_through)
+        unfetched_clear(ledger, capture->folder, capture->uid, capture->uid);
+    int64_t known = 0;
+    if (capture->uid <= seen_through)
+        known = row_of_uid(ledger, capture, &lost);
+    if (known != 0) {
+        take_again(ledger, job, known, lost);
+        return;
+    }
+    if (is_own_copy(ledger, capture)) {
+        take_own_copy(ledger, job);
+        return;
+    }
+    if (capture->uid <= seen_through)
+        span_take_out(ledger, capture->folder, capture->uid);
+    take_message(ledger, job);
+    folder_advance(ledger, capture->folder, capture->uid);
+}
+
+/* ---- ledger_capture() ---- */
+
+static void capture_tell(struct ledger_job *base)
+{
+    struct capture_job *job = (struct capture_job *)base;
+    if (job->done != NULL)
+        job->done(job->arg, job->outcome);
+}
+
+static void capture_release(struct ledger_job *base)
+{
+    struct capture_job *job = (struct capture_job *)base;
+    struct ledger *ledger = base->ledger;
+    uint64_t handed = job->handed;
+    for (size_t i = 0; i < job->capture.n_copies; i++) {
+        const struct ledger_new_copy *copy = &job->capture.copies[i];
+        free((char *)(uintptr_t)copy->target);
+        free((char *)(uintptr_t)copy->monitor_id);
+        free((char *)(uintptr_t)copy->plan);
+    }
+    free((struct ledger_new_copy *)(uintptr_t)job->capture.copies);
+    free((char *)(uintptr_t)job->capture.monitor_id);
+    spool_big_close(&ledger->spool, &job->entry->big, true);
+    spool_entry_free(job->entry);
+    free(job);
+    ledger_in_flight_less(ledger, handed);
+}
+
+static struct ledger_new_copy *copy_copies(const struct ledger_new_copy *copies, size_t n)
+{
+    struct ledger_new_copy *mine = xcalloc(n, sizeof *mine);
+    for (size_t i = 0; i < n; i++) {
+        mine[i].target = xstrdup(copies[i].target);
+        mine[i].monitor_id = xstrdup(copies[i].monitor_id);
+        mine[i].plan = xstrdup(copies[i].plan == NULL ? "" : copies[i].plan);
+        mine[i].hold_until = copies[i].hold_until;
+    }
+    return mine;
+}
+
+void ledger_capture(struct ledger *ledger, const struct ledger_capture *capture,
+                    struct spool_entry *entry,
+                    void (*done)(void *arg, enum capture_outcome outcome), void *arg)
+{
+    struct capture_job *job = xcalloc(1, sizeof *job);
+    job->job.run = capture_run;
+    job->job.tell = capture_tell;
+    job->job.release = capture_release;
+    job->capture = *capture;
+    job->capture.monitor_id = capture->monitor_id == NULL ? NULL : xstrdup(capture->monitor_id);
+    job->capture.copies = copy_copies(capture->copies, capture->n_copies);
+    job->entry = entry;
+    job->handed = entry->len;
+    job->join = ledger->plan_join;
+    job->done = done;
+    job->arg = arg;
+    ledger->gathering -= entry->len;
+    ledger_in_flight_more(ledger, job->handed);
+    ledger_submit(ledger, &job->job);
+}

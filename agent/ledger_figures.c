@@ -1,0 +1,206 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/ledger_inside.h"
+#include "rules/memory.h"
+
+/*
+ * How many messages are in each state and how many copies were delivered is kept in table tally and
+ * in memory: counting a ledger of millions at every look of a monitoring system would be felt.
+ */
+
+static struct target_tally *target_tally(struct ledger *ledger, const char *target)
+{
+    for (size_t i = 0; i < ledger->n_targets; i++)
+        if (strcmp(ledger->targets[i].target, target) == 0)
+            return &ledger->targets[i];
+    ledger->targets =
+        xreallocarray(ledger->targets, ledger->n_targets + 1, sizeof *ledger->targets);
+    struct target_tally *tally = &ledger->targets[ledger->n_targets++];
+    *tally = (struct target_tally){.target = xstrdup(target)};
+    return tally;
+}
+
+void ledger_tally_load(struct ledger *ledger)
+{
+    memset(ledger->states, 0, sizeof ledger->states);
+    memset(ledger->states_changed, 0, sizeof ledger->states_changed);
+    for (size_t i = 0; i < ledger->n_targets; i++) {
+        ledger->targets[i].delivered = 0;
+        ledger->targets[i].changed = false;
+    }
+    sqlite3_stmt *query = ledger_query(ledger, "SELECT key, n FROM tally");
+    while (ledger_row(ledger, query)) {
+        const char *key = column_text(query, 0);
+        unsigned state;
+        if (strncmp(key, "delivered ", 10) == 0)
+            target_tally(ledger, key + 10)->delivered = column_number(query, 1);
+        else if (sscanf(key, "state %u", &state) == 1 && state < N_UID_STATES)
+            ledger->states[state] = column_number(query, 1);
+    }
+}
+
+static void save(struct ledger *ledger, const char *kind, const char *name, int64_t n)
+{
+    sqlite3_stmt *query = ledger_query(ledger, "INSERT OR REPLACE INTO tally VALUES(?1 || ?2, ?3)");
+    bind_text(query, 1, kind);
+    bind_text(query, 2, name);
+    bind_number(query, 3, n);
+    ledger_run(ledger, query);
+}
+
+void ledger_tally_save(struct ledger *ledger)
+{
+    for (unsigned i = 0; i < N_UID_STATES; i++) {
+        if (!ledger->states_changed[i])
+            continue;
+        char number[12];
+        snprintf(number, sizeof number, "%u", i);
+        save(ledger, "state ", number, ledger->states[i]);
+        ledger->states_changed[i] = false;
+    }
+    for (size_t i = 0; i < ledger->n_targets; i++) {
+        if (!ledger->targets[i].changed)
+            continue;
+        save(ledger, "delivered ", ledger->targets[i].target, ledger->targets[i].delivered);
+        ledger->targets[i].changed = false;
+    }
+}
+
+void ledger_tally_state(struct ledger *ledger, enum uid_state state, int64_t more)
+{
+    if (more == 0 || (unsigned)state >= N_UID_STATES)
+        return;
+    ledger->states[state] += more;
+    ledger->states_changed[state] = true;
+}
+
+void ledger_tally_delivered(struct ledger *ledger, const char *target)
+{
+    struct target_tally *tally = target_tally(ledger, target);
+    tally->delivered++;
+    tally->changed = true;
+}
+
+/* ---- ledger_figures() ---- */
+
+struct figures_job {
+    struct ledger_job job;
+    ledger_figures_done *done;
+    void *arg;
+    struct ledger_figures figures;
+    struct ledger_target_figures *targets;
+    size_t n_targets;
+};
+
+static void targets_clear(struct figures_job *job)
+{
+    for (size_t i = 0; i < job->n_targets; i++)
+        free((char *)(uintptr_t)job->targets[i].target);
+    free(job->targets);
+    job->targets = NULL;
+    job->n_targets = 0;
+}
+
+static struct ledger_target_figures *target_figures(struct figures_job *job, const char *target)
+{
+    for (size_t i = 0; i < job->n_targets; i++)
+        if (strcmp(job->targets[i].target, target) == 0)
+            return &job->targets[i];
+    job->targets = xreallocarray(job->targets, job->n_targets + 1, sizeof *job->targets);
+    struct ledger_target_figures *figures = &job->targets[job->n_targets++];
+    *figures = (struct ledger_target_figures){.target = xstrdup(target)};
+    return figures;
+}
+
+static time_t captured_at(struct ledger *ledger, int64_t message)
+{
+    sqlite3_stmt *query = ledger_query(ledger, "SELECT captured_at FROM message WHERE id = ?1");
+    bind_number(query, 1, message);
+    time_t at = 0;
+    if (ledger_row(ledger, query)) {
+        at = (time_t)column_number(query, 0);
+        sqlite3_reset(query);
+    }
+    return at;
+}
+
+static void count_open(struct figures_job *job, enum copy_state state, const char *target,
+                       uint64_t n, uint64_t held, time_t oldest)
+{
+    struct ledger_figures *figures = &job->figures;
+    struct ledger_target_figures *its = target_figures(job, target);
+    if (state == COPY_FAILED) {
+        figures->failed_copies += n;
+        its->failed += n;
+        return;
+    }
+    figures->pending += n;
+    its->pending += n;
+    figures->held += held;
+    if (state == COPY_SENDING)
+        figures->intents += n;
+    if (figures->oldest_pending == 0 || oldest < figures->oldest_pending)
+        figures->oldest_pending = oldest;
+    if (its->oldest_pending == 0 || oldest < its->oldest_pending)
+        its->oldest_pending = oldest;
+}
+
+static void count_copies(struct ledger *ledger, struct figures_job *job)
+{
+    sqlite3_stmt *query = ledger_query(
+        ledger, "SELECT target, state, count(*), sum(state = 0 AND due > ?1), min(message)"
+                " FROM copy WHERE state <> 2 GROUP BY target, state");
+    bind_number(query, 1, ledger->now);
+    while (ledger_row(ledger, query))
+        count_open(job, (enum copy_state)column_number(query, 1), column_text(query, 0),
+                   (uint64_t)column_number(query, 2), (uint64_t)column_number(query, 3),
+                   captured_at(ledger, column_number(query, 4)));
+    for (size_t i = 0; i < ledger->n_targets; i++) {
+        uint64_t delivered = (uint64_t)ledger->targets[i].delivered;
+        target_figures(job, ledger->targets[i].target)->delivered = delivered;
+        job->figures.delivered += delivered;
+    }
+}
+
+static void figures_run(struct ledger *ledger, struct ledger_job *base)
+{
+    struct figures_job *job = (struct figures_job *)base;
+    targets_clear(job);
+    memset(&job->figures, 0, sizeof job->figures);
+    for (size_t i = 0; i < N_UID_STATES; i++)
+        job->figures.states[i] = (uint64_t)ledger->states[i];
+    count_copies(ledger, job);
+    sqlite3_stmt *query = ledger_query(ledger, "SELECT count(*), total(size) FROM segment");
+    if (ledger_row(ledger, query)) {
+        job->figures.spool_segments = (uint64_t)column_number(query, 0);
+        job->figures.spool_bytes = (uint64_t)column_number(query, 1);
+        sqlite3_reset(query);
+    }
+}
+
+static void figures_tell(struct ledger_job *base)
+{
+    struct figures_job *job = (struct figures_job *)base;
+    job->done(job->arg, &job->figures, job->targets, job->n_targets);
+}
+
+static void figures_release(struct ledger_job *base)
+{
+    struct figures_job *job = (struct figures_job *)base;
+    targets_clear(job);
+    free(job);
+}
+
+void ledger_figures(struct ledger *ledger, ledger_figures_done *done, void *arg)
+{
+    struct figures_job *job = xcalloc(1, sizeof *job);
+    job->job.run = figures_run;
+    job->job.tell = figures_tell;
+    job->job.release = figures_release;
+    job->done = done;
+    job->arg = arg;
+    ledger_submit(ledger, &job->job);
+}

@@ -1,0 +1,157 @@
+#include <stdint.h>
+#include <string.h>
+
+#include "agent/ledger_inside.h"
+
+/*
+ * Times are seconds since 1970. span and unfetched hold the UIDs without a message row.
+ * folder.origin: 0 baseline, 1 came later than its account, 2 changed UIDVALIDITY.
+ * message.segment 0: its octets are not kept (a duplicate) or are lost (note says so).
+ * copy.due: not before; 0: at once. segment.live: copies in it that are not delivered.
+ */
+static const char schema[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE account(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " first_seen INTEGER NOT NULL, baselined INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE folder(id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES account,"
+    " name TEXT NOT NULL, uidvalidity INTEGER NOT NULL, origin INTEGER NOT NULL,"
+    " previous_validity INTEGER NOT NULL, look_through INTEGER NOT NULL,"
+    " seen_through INTEGER NOT NULL, modseq INTEGER NOT NULL DEFAULT 0,"
+    " opened_at INTEGER NOT NULL, UNIQUE(account, name, uidvalidity));"
+    "CREATE TABLE span(folder INTEGER NOT NULL REFERENCES folder, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, state INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,"
+    " at_last INTEGER NOT NULL, PRIMARY KEY(folder, first)) WITHOUT ROWID;"
+    "CREATE TABLE unfetched(folder INTEGER NOT NULL REFERENCES folder, uid INTEGER NOT NULL,"
+    " reason TEXT NOT NULL, attempts INTEGER NOT NULL, first_seen INTEGER NOT NULL,"
+    " last_seen INTEGER NOT NULL, PRIMARY KEY(folder, uid)) WITHOUT ROWID;"
+    "CREATE TABLE summary(folder INTEGER PRIMARY KEY REFERENCES folder, hour INTEGER NOT NULL,"
+    " messages INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);"
+    "CREATE TABLE message(id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES account,"
+    " folder INTEGER NOT NULL REFERENCES folder, uid INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " sha256 BLOB NOT NULL, body_sha256 BLOB NOT NULL, sameness BLOB,"
+    " internaldate INTEGER NOT NULL, zone INTEGER NOT NULL, header_len INTEGER NOT NULL,"
+    " captured_at INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, duplicate_of INTEGER REFERENCES message, note TEXT NOT NULL,"
+    " chain INTEGER NOT NULL);"
+    "CREATE UNIQUE INDEX message_uid ON message(folder, uid);"
+    "CREATE INDEX message_content ON message(account, sha256);"
+    "CREATE TABLE copy(id INTEGER PRIMARY KEY, message INTEGER NOT NULL REFERENCES message,"
+    " target TEXT NOT NULL, monitor_id TEXT NOT NULL, plan TEXT NOT NULL, sameness BLOB,"
+    " state INTEGER NOT NULL, hold_until INTEGER NOT NULL, due INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL DEFAULT 0, target_folder TEXT NOT NULL DEFAULT '',"
+    " target_uidvalidity INTEGER NOT NULL DEFAULT 0, target_uidnext INTEGER NOT NULL DEFAULT 0,"
+    " target_uid INTEGER NOT NULL DEFAULT 0, body_sha256 BLOB, reason TEXT NOT NULL DEFAULT '',"
+    " delivered_at INTEGER NOT NULL DEFAULT 0, chain INTEGER NOT NULL DEFAULT 0);"
+    "CREATE UNIQUE INDEX copy_id ON copy(monitor_id, target);"
+    "CREATE INDEX copy_message ON copy(message);"
+    "CREATE INDEX copy_open ON copy(target, state, due, message) WHERE state <> 2;"
+    "CREATE INDEX copy_same ON copy(sameness, target) WHERE sameness IS NOT NULL;"
+    "CREATE TABLE segment(id INTEGER PRIMARY KEY, size INTEGER NOT NULL, live INTEGER NOT NULL);"
+    "CREATE TABLE chain(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " body TEXT NOT NULL, hash BLOB NOT NULL);"
+    "CREATE TABLE tally(key TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;";
+
+bool ledger_schema_create(struct ledger *ledger)
+{
+    return ledger_execute(ledger, schema);
+}
+
+static void fail_database(struct ledger *ledger)
+{
+    int system = sqlite3_system_errno(ledger->db);
+    int code = sqlite3_extended_errcode(ledger->db);
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB ||
+        (code & 0xff) == SQLITE_ERROR)
+        ledger->damaged = true;
+    if ((code & 0xff) == SQLITE_IOERR && system != 0)
+        ledger_fail(ledger, "ledger.db: %s (%s)", sqlite3_errmsg(ledger->db), strerror(system));
+    else
+        ledger_fail(ledger, "ledger.db: %s", sqlite3_errmsg(ledger->db));
+}
+
+bool ledger_execute(struct ledger *ledger, const char *sql)
+{
+    if (ledger->failed)
+        return false;
+    if (sqlite3_exec(ledger->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_database(ledger);
+    return !ledger->failed;
+}
+
+static struct statement *slot(struct ledger *ledger, const char *sql)
+{
+    size_t place = (size_t)((uintptr_t)sql * 0x9e3779b97f4a7c15u >> 32) % STATEMENTS;
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        struct statement *statement = &ledger->statements[(place + i) % STATEMENTS];
+        if (statement->sql == NULL || statement->sql == sql)
+            return statement;
+    }
+    return NULL;
+}
+
+sqlite3_stmt *ledger_query(struct ledger *ledger, const char *sql)
+{
+    if (ledger->failed)
+        return NULL;
+    struct statement *statement = slot(ledger, sql);
+    if (statement == NULL) {
+        ledger_fail(ledger, "ledger.db: more statements than expected");
+        return NULL;
+    }
+    if (statement->sql == NULL) {
+        if (sqlite3_prepare_v3(ledger->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement->prepared,
+                               NULL) != SQLITE_OK) {
+            fail_database(ledger);
+            return NULL;
+        }
+        statement->sql = sql;
+        return statement->prepared;
+    }
+    sqlite3_reset(statement->prepared);
+    sqlite3_clear_bindings(statement->prepared);
+    return statement->prepared;
+}
+
+bool ledger_row(struct ledger *ledger, sqlite3_stmt *query)
+{
+    if (ledger->failed || query == NULL)
+        return false;
+    int result = sqlite3_step(query);
+    if (result == SQLITE_ROW)
+        return true;
+    if (result != SQLITE_DONE)
+        fail_database(ledger);
+    sqlite3_reset(query);
+    return false;
+}
+
+int ledger_run(struct ledger *ledger, sqlite3_stmt *query)
+{
+    while (ledger_row(ledger, query))
+        ;
+    return ledger->failed ? 0 : sqlite3_changes(ledger->db);
+}
+
+void ledger_statements_free(struct ledger *ledger)
+{
+    for (size_t i = 0; i < STATEMENTS; i++)
+        sqlite3_finalize(ledger->statements[i].prepared);
+    memset(ledger->statements, 0, sizeof ledger->statements);
+}
+
+const char *column_text(sqlite3_stmt *query, int column)
+{
+    const unsigned char *text = sqlite3_column_text(query, column);
+    return text == NULL ? "" : (const char *)text;
+}
+
+bool column_digest(sqlite3_stmt *query, int column, unsigned char digest[DIGEST])
+{
+    const void *blob = sqlite3_column_blob(query, column);
+    if (blob == NULL || sqlite3_column_bytes(query, column) != DIGEST) {
+        memset(digest, 0, DIGEST);
+        return false;
+    }
+    memcpy(digest, blob, DIGEST);
+    return true;
+}
