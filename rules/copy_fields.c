@@ -7,8 +7,9 @@
 
 #define LINE_GOOD 78
 #define WORD_MAX 900
-#define PARAMETER_MAX 800 /* octets of an account or folder as written; the ledger has all of it   \
-                           */
+#define PARAMETER_MAX                                                                              \
+    800 /* octets of an account or folder as written; the ledger has all of it                     \
+         */
 #define INSTANCE_MAX 200
 
 void field_begin(struct field_writer *writer, struct buffer *out, const char *name)
@@ -252,7 +253,7 @@ static void removed_field(struct buffer *out, const struct copy_removed *removed
     struct field_writer writer;
     field_begin(&writer, out, "X-Monitor-Removed");
     for (size_t i = 0; i < removed->count; i++)
-        field_text(&writer, removed->names[i], i + 1 < removed->count);
+        field_text(&writer, removed->names[i], i + 1 < removed->count || removed->more > 0);
     if (removed->more > 0) {
         char *more = xasprintf("and %zu more", removed->more);
         field_text(&writer, more, false);

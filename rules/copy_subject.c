@@ -101,7 +101,7 @@ static void prefix_before(struct buffer *out, const char *configured, const char
         drop_blanks_at_end(prefix);
 
     size_t line = blanks + strlen(prefix) + first_line_len(old + blanks, len - blanks);
-    if (nothing_on_line || blanks == 0)
+    if (blanks == 0)
         buffer_char(out, ' ');
     else
         buffer_add(out, old, blanks);
