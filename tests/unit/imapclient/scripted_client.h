@@ -1,0 +1,65 @@
+/*
+ * A session's owner that writes down all that it is told, one line each, and a test's stage: loop,
+ * server, session.
+ *
+ *   ready                       closed KIND PHASE: reason
+ *   exists 3, expunge 2, fetch 1 uid 7, vanished 4:5, status NAME, list NAME, search 1,2, text OK
+ * ... begin 1 uid 7 [HEADER] 42   end 1       (what a body holds is in client->body) NAME: OK text
+ * a command's result: OK NO BAD LOST UNSENT INVALID
+ */
+#ifndef SCRIPTED_CLIENT_H
+#define SCRIPTED_CLIENT_H
+
+#include "imapclient/scripted_server.h"
+#include "imapclient/session.h"
+
+struct client_text {
+    char *data;
+    size_t len;
+};
+
+struct client {
+    struct event_base *base;
+    struct scripted_server *server;
+    struct imap_session *session;
+    struct imap_options options;
+    struct client_text log, trace;
+    struct evbuffer *body;
+    void (*on_ready)(struct client *client);
+    void (*on_untagged)(struct client *client, const struct imap_untagged *untagged);
+    void (*on_data)(struct client *client);
+    const char *awaited;
+    bool refuse_bodies, free_when_closed;
+    uint64_t body_size;
+};
+
+/* options.host is 127.0.0.1, without TLS; a test changes what it wants before client_start(). */
+void client_init(struct client *client);
+void client_serve(struct client *client, const char *const *script);
+void client_serve_tls(struct client *client, const char *const *script, SSL_CTX *tls, bool at_once);
+void client_start(struct client *client);
+/* Runs the loop until the log holds the text; fails the test after ten seconds. */
+void client_await(struct client *client, const char *text);
+/* Runs the loop for a moment, to see that nothing more happens. */
+void client_settle(struct client *client, unsigned milliseconds);
+const char *client_log(const struct client *client);
+const char *client_trace(const struct client *client);
+bool client_logged(const struct client *client, const char *text);
+/* Everything goes; the script must have been played to its end. */
+void client_finish(struct client *client);
+/* Everything goes, whatever is left of the script. */
+void client_abandon(struct client *client);
+
+/* Results into the log: arg must be a struct named_result that lives on. */
+struct named_result {
+    struct client *client;
+    const char *name;
+};
+void client_done(void *arg, const struct imap_result *result);
+void client_selected(void *arg, const struct imap_result *result,
+                     const struct imap_mailbox *mailbox);
+void client_idling(void *arg);
+/* A named_result that is freed with the client's stage. */
+void *client_named(struct client *client, const char *name);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * A server that says what a test wants, on the test's own event loop: one connection, one script.
+ *
+ * A script is an array of steps, ended by NULL:
+ *   "S text"   send the line           "R text"   send as is, no line end
+ *   "C text"   expect a command: the text after its tag, "*" and "?" as in fnmatch
+ *   "D text"   expect a line without a tag (DONE, a SASL response)
+ *   "L n"      take n octets, whatever they are
+ *   "T text"   answer the oldest command that has no answer yet
+ *   "TLS"      handshake, in the clear before        "CLOSE"    close the connection
+ *   "FLOOD text"  send the line without end          "BIG n"    send n octets of 'x'
+ *   "HOLD"     do nothing more until scripted_server_go()
+ * Consecutive sends leave in one segment.
+ */
+#ifndef SCRIPTED_SERVER_H
+#define SCRIPTED_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <openssl/ssl.h>
+
+struct scripted_server;
+
+/* tls may be NULL. With tls_at_once the script begins behind the handshake. */
+struct scripted_server *scripted_server_new(struct event_base *base, const char *const *script,
+                                            SSL_CTX *tls, bool tls_at_once);
+void scripted_server_free(struct scripted_server *server);
+uint16_t scripted_server_port(const struct scripted_server *server);
+void scripted_server_go(struct scripted_server *server);
+/* What went otherwise than scripted, or NULL; "" while steps are left. */
+const char *scripted_server_complaint(const struct scripted_server *server);
+/* What "L" steps took, all of it. */
+struct evbuffer *scripted_server_taken(struct scripted_server *server);
+
+/* ---- certificates made on the spot ---- */
+
+struct scripted_ca;
+/* A CA of its own; file holds its certificate, for imap_tls_context_new(). */
+struct scripted_ca *scripted_ca_new(void);
+void scripted_ca_free(struct scripted_ca *ca);
+const char *scripted_ca_file(const struct scripted_ca *ca);
+/* A server's context with a certificate for name ("DNS:localhost", "IP:127.0.0.1"), valid from
+ * begin to end, seconds from now. */
+SSL_CTX *scripted_ca_server(struct scripted_ca *ca, const char *name, long begin, long end);
+
+#endif
