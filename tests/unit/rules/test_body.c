@@ -1,0 +1,422 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "rules/body.h"
+#include "rules/charset.h"
+#include "rules/samples.h"
+
+static struct body_facts *scan_pieces(const char *text, size_t len, size_t piece)
+{
+    struct body_scan *scan = body_scan_new(true);
+    for (size_t done = 0; done < len; done += piece)
+        body_scan_feed(scan, text + done, len - done < piece ? len - done : piece);
+    return body_scan_end(scan);
+}
+
+static struct body_facts *scan(const char *text)
+{
+    return scan_pieces(text, strlen(text), SIZE_MAX / 2);
+}
+
+/* "type=name type=name limited tnef" */
+static char *describe(const struct body_facts *facts)
+{
+    struct buffer out = {0};
+    buffer_text(&out, "");
+    for (size_t i = 0; i < facts->count; i++)
+        buffer_printf(&out, "%s%s=%s", i > 0 ? " " : "", facts->attachments[i].type,
+                      facts->attachments[i].name);
+    if (facts->limited)
+        buffer_text(&out, " limited");
+    if (facts->tnef)
+        buffer_text(&out, " tnef");
+    return buffer_take(&out);
+}
+
+static void test_attachments_of_samples(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *want, *text;
+    } cases[] = {
+        {"plain.eml", "", "the minutes are on the share"},
+        {"attachment-pdf.eml", "application/pdf=offer.pdf",
+         "Gr\xc3\xbc\xc3\x9f"
+         "e, the offer"},
+        {"attachment-rfc2231-name.eml",
+         "application/zip=Pr\xc3\xbc"
+         "fbericht 2026.zip",
+         "See attachment."},
+        {"attachment-encoded-word-name.eml",
+         "application/octet-stream=\xc3\x9c"
+         "bersicht.xls",
+         "hello"},
+        {"html-inline-image.eml",
+         "image/png=", "100\xe2\x82\xac, ein langer Satz, der mit einem weichen Umbruch endet."},
+        {"smime-signed.eml", "", "I hereby confirm the order \xe2\x80\x93 signed."},
+        {"smime-opaque.eml", "application/pkcs7-mime=smime.p7m", ""},
+        {"smime-encrypted.eml", "application/pkcs7-mime=smime.p7m", ""},
+        {"pgp-mime-signed.eml", "", "100 \xe2\x82\xac for the trip."},
+        {"pgp-mime-encrypted.eml", "application/pgp-encrypted= application/octet-stream=msg.asc",
+         ""},
+        {"broken-mime-no-closing.eml", "application/msword=letter of january.doc",
+         "text of the inner part"},
+        {"broken-mime-no-boundary.eml", "", "--something\nContent-Type: text/plain\n\nhello"},
+        {"subject-8bit-latin1.eml", "",
+         "Sch\xc3\xb6ne Gr\xc3\xbc\xc3\x9f"
+         "e"},
+        {"subject-iso-2022-jp.eml", "",
+         "\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf"},
+        {"nested-rfc822.eml", "application/vnd.ms-excel=inner.xls", "inner text"},
+        {"tnef.eml", "application/ms-tnef=winmail.dat tnef", "See budget."},
+        {"calendar.eml", "", "BEGIN:VCALENDAR"},
+        {"digest.eml", "application/x-tar=src.tar", "first"},
+        {"no-header.eml", "", "Subject: this is body"},
+        {"header-only.eml", "", ""},
+        {"header-cut.eml", "", ""},
+        {"bare-lf.eml", "", "body line\nlast line"},
+        {"junk-in-header.eml", "", "body withodd octets"},
+        {"sent-with-bcc.eml", "",
+         "Sch\xc3\xb6ne Gr\xc3\xbc\xc3\x9f"
+         "e"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer text = sample_read(cases[i].name);
+        struct body_facts *facts = scan_pieces(text.data, text.len, text.len);
+        char *got = describe(facts);
+        print_message("%s\n", cases[i].name);
+        assert_string_equal(got, cases[i].want);
+        if (strstr(facts->text, cases[i].text) == NULL)
+            fail_msg("no \"%s\" in \"%s\"", cases[i].text, facts->text);
+        assert_int_equal(strlen(facts->text), facts->text_len);
+        free(got);
+        body_facts_free(facts);
+        buffer_free(&text);
+    }
+}
+
+static void test_what_is_an_attachment(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header, *want; /* of a part between boundaries, and what is told of it */
+    } cases[] = {
+        {"Content-Type: text/plain", ""},
+        {"Content-Type: TEXT/Plain; NAME=Notes.TXT", "text/plain=Notes.TXT"},
+        {"Content-Type: text/csv\r\nContent-Disposition: ATTACHMENT", "text/csv="},
+        {"Content-Disposition: attachment ; filename = \"a;b\\\"c.txt\"", "text/plain=a;b\"c.txt"},
+        {"Content-Disposition: inline; filename=x.png\r\nContent-Type: image/png",
+         "image/png=x.png"},
+        {"Content-Type: image/png; name=y.png\r\nContent-Disposition: inline; filename=x.png",
+         "image/png=x.png"},
+        {"Content-Type: application/x-y", "application/x-y="},
+        {"Content-Type : application/x-y", "application/x-y="},
+        {"Content-Type: application (comment (nested)) / x-y ; (c) name=z", "application/x-y=z"},
+        {"Content-Type: application", ""},
+        {"Content-Type:", ""},
+        {"content-type:\r\n\tapplication/\r\n x-y;\r\n name=\r\n \"n\r\n m\"",
+         "application/x-y=n m"},
+        {"Content-Type: application/pgp-signature", ""},
+        {"Content-Type: application/pgp-signature; name=signature.asc", ""},
+        {"Content-Type: application/pkcs7-signature\r\nContent-Disposition: attachment; "
+         "filename=smime.p7s",
+         ""},
+        {"Content-Type: application/pkcs7-signature; name=secret.zip",
+         "application/pkcs7-signature=secret.zip"},
+        {"Content-Type: text/plain; name*=iso-8859-1'de'%FC.txt", "text/plain=\xc3\xbc.txt"},
+        {"Content-Type: text/plain; name*0=a; name*1=b; name*3=d", "text/plain=ab"},
+        {"Content-Type: text/plain; name=plain; name*=utf-8''ext", "text/plain=ext"},
+        {"Content-Type: text/plain; name*=%zz%4", "text/plain=%zz%4"},
+        {"Content-Type: text/plain; name=\"never closed", "text/plain=never closed"},
+        {"Content-Type: text/plain; name=two words.txt ; x=y", "text/plain=two words.txt"},
+        {"Content-Type: text/plain; x; ; name=z", "text/plain=z"},
+        {"Content-Type: text/plain\r\nContent-Type: application/x-second", ""},
+        {"Content-Type: text/plain; name=winmail.dat", "text/plain=winmail.dat tnef"},
+        {"Content-Type: message/delivery-status", "message/delivery-status="},
+        {"Content-Type: message/rfc822\r\nContent-Disposition: attachment; filename=m.eml",
+         "message/rfc822=m.eml"},
+        {"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64",
+         "message/rfc822= limited"},
+    };
+    int wrong = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = xasprintf("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n%s\r\n\r\n"
+                               "content\r\n--b--\r\n",
+                               cases[i].header);
+        struct body_facts *facts = scan(text);
+        char *got = describe(facts);
+        if (strcmp(got, cases[i].want) != 0) {
+            print_error("%s\n  got \"%s\", want \"%s\"\n", cases[i].header, got, cases[i].want);
+            wrong++;
+        }
+        free(got);
+        free(text);
+        body_facts_free(facts);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void test_boundaries(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text, *want;
+    } cases[] = {
+        {"quoted, with blanks behind the delimiter",
+         "Content-Type: multipart/mixed; boundary=\"b b\"\n\n--b b \t\nContent-Type: a/b\n\n--b "
+         "b--",
+         "a/b="},
+        {"one begins with the other",
+         "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; "
+         "boundary=bb\n\n--bb\nContent-Type: a/b\n\n--bb--\n--b\nContent-Type: c/d\n\n--b--\n",
+         "a/b= c/d="},
+        {"behind the last delimiter nothing counts",
+         "Content-Type: multipart/mixed; boundary=b\n\n--b--\n--b\nContent-Type: a/b\n\n", ""},
+        {"an outer delimiter ends inner parts",
+         "Content-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: multipart/mixed; "
+         "boundary=i\n\n--i\n\nx\n--o\nContent-Type: a/b\n\n--i\nContent-Type: c/d\n\n",
+         "a/b="},
+        {"a part that ends in its header",
+         "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: a/b\n--b--\n", "a/b="},
+        {"the whole message is one leaf", "Content-Type: application/pdf\n\n%PDF",
+         "application/pdf="},
+        {"the message ends in its header", "Content-Type: application/pdf", "application/pdf="},
+        {"continued in sections",
+         "Content-Type: multipart/mixed; boundary*0=b; boundary*1=c\n\n--bc\nContent-Type: a/b\n\n",
+         "a/b="},
+        {"not at the start of a line",
+         "Content-Type: multipart/mixed; boundary=b\n\n --b\nContent-Type: a/b\n\n", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct body_facts *facts = scan(cases[i].text);
+        char *got = describe(facts);
+        print_message("%s\n", cases[i].name);
+        assert_string_equal(got, cases[i].want);
+        free(got);
+        body_facts_free(facts);
+    }
+}
+
+static void test_text_is_decoded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"\r\nplain\r\n", "plain\n"},
+        {"Content-Transfer-Encoding: BASE64\r\n\r\naGVs\r\nbG8=\r\n", "hello"},
+        {"Content-Transfer-Encoding: base64 (why)\r\n\r\naGVsbG8=IHdvcmxk", "hello world"},
+        {"Content-Transfer-Encoding: quoted-printable\r\n\r\na=3Db=\r\nc=20=\n d= \t\r\ne=zz=3",
+         "a=bc  de=zz=3"},
+        {"Content-Type: text/html; charset=\"ISO-8859-1\"\r\n\r\n<b>\xfc</b>", "<b>\xc3\xbc</b>"},
+        {"Content-Type: text/plain; charset=utf-8 (x)\r\n\r\n\xfc\xc3\xbc", "\xef\xbf\xbd\xc3\xbc"},
+        {"Content-Type: text/plain; charset=utf-16le\r\nContent-Transfer-Encoding: "
+         "base64\r\n\r\naABpAA==",
+         "hi"},
+        {"Content-Type: text/plain; charset=nonsense\r\n\r\n\xc3\xbc\xfc", "\xc3\xbc\xc3\xbc"},
+        {"Content-Type: application/x-y\r\n\r\nno text", ""},
+        {"Content-Type: multipart/mixed; "
+         "boundary=b\r\n\r\npreamble\r\n--b\r\n\r\none\r\n--b\r\n\r\n"
+         "two\r\n--b--\r\nepilogue",
+         "one\n\ntwo\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct body_facts *facts = scan(cases[i].text);
+        assert_string_equal(facts->text, cases[i].want);
+        body_facts_free(facts);
+    }
+}
+
+static void test_no_text_where_none_is_wanted(void **state)
+{
+    (void)state;
+    struct body_scan *scan = body_scan_new(false);
+    body_scan_feed(scan, "\r\nplain\r\n", 9);
+    struct body_facts *facts = body_scan_end(scan);
+    assert_string_equal(facts->text, "");
+    assert_false(facts->limited);
+    body_facts_free(facts);
+}
+
+static void assert_same(const struct body_facts *a, const struct body_facts *b)
+{
+    char *one = describe(a), *other = describe(b);
+    assert_string_equal(one, other);
+    assert_int_equal(a->text_len, b->text_len);
+    assert_memory_equal(a->text, b->text, a->text_len);
+    free(one);
+    free(other);
+}
+
+static void check_splits(const char *name, const struct buffer *text)
+{
+    print_message("%s\n", name);
+    struct body_facts *whole = scan_pieces(text->data, text->len, text->len);
+    for (size_t cut = 0; cut <= text->len; cut++) {
+        struct body_scan *scan = body_scan_new(true);
+        body_scan_feed(scan, text->data, cut);
+        body_scan_feed(scan, text->data + cut, text->len - cut);
+        struct body_facts *facts = body_scan_end(scan);
+        assert_same(facts, whole);
+        body_facts_free(facts);
+    }
+    static const size_t pieces[] = {1, 2, 3, 5, 7, 11, 13, 64, 100, 1000, 4095, 4096, 4097};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        struct body_facts *facts = scan_pieces(text->data, text->len, pieces[i]);
+        assert_same(facts, whole);
+        body_facts_free(facts);
+    }
+    body_facts_free(whole);
+}
+
+static void test_pieces_make_no_difference(void **state)
+{
+    (void)state;
+    samples_each(check_splits);
+}
+
+/* A small generator, so that a failure comes again. */
+static size_t next_random(uint64_t *random, size_t below)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    return (size_t)(*random >> 33) % below;
+}
+
+static void test_random_pieces_of_a_large_message(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    uint64_t random = 1;
+    buffer_text(&text, "Content-Type: multipart/mixed; boundary=b\r\n");
+    for (int part = 0; part < 20; part++) {
+        buffer_printf(&text,
+                      "\r\n--b\r\nContent-Type: text/plain; charset=%s; name=%d\r\n"
+                      "Content-Transfer-Encoding: %s\r\n\r\n",
+                      part % 2 ? "iso-2022-jp" : "utf-8", part,
+                      part % 3 ? "quoted-printable" : "base64");
+        for (size_t i = next_random(&random, 40000); i > 0; i--)
+            buffer_char(&text, (char)next_random(&random, 256));
+    }
+    struct body_facts *whole = scan_pieces(text.data, text.len, text.len);
+    assert_int_equal(whole->count, 20);
+    for (int round = 0; round < 20; round++) {
+        struct body_scan *scan = body_scan_new(true);
+        for (size_t done = 0; done < text.len;) {
+            size_t piece = 1 + next_random(&random, 9000);
+            piece = piece < text.len - done ? piece : text.len - done;
+            body_scan_feed(scan, text.data + done, piece);
+            done += piece;
+        }
+        struct body_facts *facts = body_scan_end(scan);
+        assert_same(facts, whole);
+        body_facts_free(facts);
+    }
+    body_facts_free(whole);
+    buffer_free(&text);
+}
+
+static void test_depth_is_bounded(void **state)
+{
+    (void)state;
+    for (int messages = 0; messages < 2; messages++) {
+        struct buffer text = {0};
+        for (int i = 100; i < 10100; i++) {
+            if (messages)
+                buffer_text(&text, "Content-Type: message/rfc822\r\n\r\n");
+            else
+                buffer_printf(&text, "Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n",
+                              i, i);
+        }
+        struct body_facts *facts = scan_pieces(text.data, text.len, 1000);
+        assert_true(facts->limited);
+        body_facts_free(facts);
+        buffer_free(&text);
+    }
+}
+
+static void test_attachments_are_bounded(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    buffer_text(&text, "Content-Type: multipart/mixed; boundary=b\n\n");
+    for (int i = 0; i < 50000; i++)
+        buffer_text(&text, "--b\nContent-Type: a/b\n\n");
+    struct body_facts *facts = scan_pieces(text.data, text.len, text.len);
+    assert_int_equal(facts->count, BODY_ATTACHMENTS_MAX);
+    assert_true(facts->limited);
+    body_facts_free(facts);
+    buffer_free(&text);
+}
+
+static void test_text_is_bounded(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    buffer_text(&text, "Content-Type: text/plain; charset=utf-8\n\n");
+    for (size_t i = 0; i < BODY_TEXT_MAX; i++)
+        buffer_text(&text, "\xc3\xbc");
+    struct body_facts *facts = scan_pieces(text.data, text.len, 10000);
+    assert_true(facts->limited);
+    assert_int_equal(facts->text_len, BODY_TEXT_MAX);
+    assert_true(utf8_length(facts->text + facts->text_len - 2, 2) == 2);
+    body_facts_free(facts);
+    facts = scan_pieces(text.data, 1000, 1000);
+    assert_false(facts->limited);
+    body_facts_free(facts);
+    buffer_free(&text);
+}
+
+static void test_long_lines_and_fields(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    buffer_text(&text, "Content-Type: multipart/mixed; boundary=b\n");
+    for (int i = 0; i < 1024 * 1024; i++)
+        buffer_char(&text, 'X');
+    buffer_text(&text, ": y\nContent-Disposition: attachment; x=");
+    for (int i = 0; i < 1024 * 1024; i++)
+        buffer_char(&text, '"');
+    buffer_text(&text, "\n\nx");
+    for (int i = 0; i < 1024 * 1024; i++)
+        buffer_text(&text, "--b");
+    buffer_text(&text, "\n--b\nContent-Type: a/b\n\n");
+    struct body_facts *facts = scan_pieces(text.data, text.len, 777);
+    char *got = describe(facts);
+    assert_string_equal(got, "multipart/mixed= a/b= limited");
+    free(got);
+    body_facts_free(facts);
+    buffer_free(&text);
+}
+
+static void test_a_scan_can_be_given_up(void **state)
+{
+    (void)state;
+    struct body_scan *scan = body_scan_new(true);
+    body_scan_feed(scan, "Content-Type: text/plain\r\n\r\nabc", 31);
+    body_scan_free(scan);
+    body_scan_free(NULL);
+    body_facts_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_attachments_of_samples),
+        cmocka_unit_test(test_what_is_an_attachment),
+        cmocka_unit_test(test_boundaries),
+        cmocka_unit_test(test_text_is_decoded),
+        cmocka_unit_test(test_no_text_where_none_is_wanted),
+        cmocka_unit_test(test_pieces_make_no_difference),
+        cmocka_unit_test(test_random_pieces_of_a_large_message),
+        cmocka_unit_test(test_depth_is_bounded),
+        cmocka_unit_test(test_attachments_are_bounded),
+        cmocka_unit_test(test_text_is_bounded),
+        cmocka_unit_test(test_long_lines_and_fields),
+        cmocka_unit_test(test_a_scan_can_be_given_up),
+    };
+    return cmocka_run_group_tests_name("body", tests, NULL, NULL);
+}
