@@ -126,11 +126,23 @@ static size_t word_len(const char *p)
     return len;
 }
 
+/* A line with several such characters is one mistake. */
+static bool is_told(const struct lexer *lexer)
+{
+    for (size_t i = lexer->count; i-- > 0 && lexer->tokens[i].line == lexer->line;) {
+        if (lexer->tokens[i].broken)
+            return true;
+    }
+    return false;
+}
+
 static void unexpected(struct lexer *lexer)
 {
     unsigned char c = (unsigned char)*lexer->at;
 
-    if (c < ' ')
+    if (is_told(lexer))
+        ;
+    else if (c < ' ')
         config_problem(lexer->problems, lexer->file, lexer->line,
                        "a control character (0x%02x) stands outside of quotes", c);
     else
@@ -167,7 +179,9 @@ static void next(struct lexer *lexer)
     }
     /* libconfuse would put the environment's variable here. */
     bool broken = memchr(lexer->at, '$', len) != NULL;
-    if (broken)
+    if (broken && lexer->at[len] == '{')
+        len += strcspn(lexer->at + len, " \t\r\n");
+    if (broken && !is_told(lexer))
         config_problem(lexer->problems, lexer->file, lexer->line,
                        "unexpected \"$\": values with such characters stand in quotes");
     push(lexer, TOKEN_WORD, len)->broken = broken;
