@@ -113,7 +113,7 @@ static bool stream_piece(struct imap_session *session, struct append *append)
 {
     struct evbuffer *out = transport_output(session->transport);
     size_t queued = evbuffer_get_length(out);
-    if (queued >= session->write_high) {
+    if (append->stalled || queued >= session->write_high) {
         return false;
     }
     size_t want = session->write_high - queued;
@@ -251,5 +251,8 @@ void imap_append(struct imap_session *session, const char *mailbox,
 
 void imap_append_ready(struct imap_session *session)
 {
+    if (session->holder != NULL && append_is_stalled(session->holder)) {
+        ((struct append *)session->holder)->stalled = false;
+    }
     session_kick(session);
 }

@@ -43,14 +43,14 @@ static X509 *certificate_new(const char *name, EVP_PKEY *key, long serial, long 
 struct scripted_ca *scripted_ca_new(void)
 {
     struct scripted_ca *ca = xcalloc(1, sizeof(*ca));
+    snprintf(ca->file, sizeof(ca->file), "/tmp/scripted-ca-XXXXXX");
+    FILE *file = fdopen(mkstemp(ca->file), "w");
     ca->key = EVP_EC_gen("P-256");
-    ca->certificate = certificate_new("scripted CA", ca->key, 1, -30 * DAY, 30 * DAY);
+    ca->certificate = certificate_new(ca->file, ca->key, 1, -30 * DAY, 30 * DAY);
     X509_set_issuer_name(ca->certificate, X509_get_subject_name(ca->certificate));
     add_extension(ca->certificate, ca->certificate, NID_basic_constraints, "critical,CA:TRUE");
     X509_sign(ca->certificate, ca->key, EVP_sha256());
     ca->serial = 1;
-    snprintf(ca->file, sizeof(ca->file), "/tmp/scripted-ca-XXXXXX");
-    FILE *file = fdopen(mkstemp(ca->file), "w");
     PEM_write_X509(memory_or_abort(file), ca->certificate);
     fclose(file);
     return ca;

@@ -264,6 +264,10 @@ static bool do_step(struct scripted_server *server, const char *step)
         server->released = false;
         return go;
     }
+    if (strcmp(step, "DEAF") == 0) {
+        bufferevent_disable(server->bev, EV_READ);
+        return true;
+    }
     if (strncmp(step, "FLOOD ", 6) == 0) {
         flood(server, text);
         return false;

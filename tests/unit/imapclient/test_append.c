@@ -1,0 +1,281 @@
+/* APPEND against a scripted server: which literals, when refused, what a source may do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "imapclient/scripted_client.h"
+
+#define BEGIN(capabilities) "S * PREAUTH [CAPABILITY IMAP4rev1 " capabilities "] hello"
+
+/* A source that gives 'a' as often as its message is long. */
+struct source {
+    uint64_t given;
+    uint64_t stall_at; /* gives nothing there, once */
+    uint64_t fail_at;
+    size_t too_much;
+};
+
+static struct source sources[3];
+static struct imap_append_message messages[3];
+
+static ssize_t give(void *arg, struct evbuffer *out, size_t want)
+{
+    struct source *source = arg;
+    static const char block[70000] = {0};
+    if (source->fail_at != 0 && source->given >= source->fail_at) {
+        return -1;
+    }
+    if (source->stall_at != 0 && source->given >= source->stall_at) {
+        source->stall_at = 0;
+        return 0;
+    }
+    size_t now = want < 10000 ? want : 10000;
+    evbuffer_add(out, block, now + source->too_much);
+    source->given += now;
+    return (ssize_t)now;
+}
+
+static void prepare(uint64_t first, uint64_t second)
+{
+    memset(sources, 0, sizeof(sources));
+    memset(messages, 0, sizeof(messages));
+    for (size_t i = 0; i < 2; i++) {
+        messages[i].read = give;
+        messages[i].arg = &sources[i];
+    }
+    messages[0].size = first;
+    messages[0].flags = "\\Seen $MDNSent";
+    messages[0].has_date = true;
+    messages[0].date = 1700000000;
+    messages[0].date_zone = 60;
+    messages[1].size = second;
+}
+
+static void append_one(struct client *client)
+{
+    imap_append(client->session, "Mon", messages, 1, client_done, client_named(client, "append"));
+}
+
+static void append_two(struct client *client)
+{
+    imap_append(client->session, "Mon", messages, 2, client_done, client_named(client, "append"));
+}
+
+static void append_one_and_noop(struct client *client)
+{
+    append_one(client);
+    imap_noop(client->session, client_done, client_named(client, "noop"));
+}
+
+#define ARGUMENTS "APPEND Mon (\\\\Seen $MDNSent) \"14-Nov-2023 23:13:20 +0100\" "
+
+struct append_case {
+    const char *title;
+    uint64_t first, second; /* sizes; second 0: one message */
+    const char *script[16];
+    const char *expect;
+};
+
+static const struct append_case cases[] = {
+    {"LITERAL+ for a small message",
+     99999,
+     0,
+     {BEGIN("LITERAL+"), "C " ARGUMENTS "{99999+}", "L 99999", "D ",
+      "T OK [APPENDUID 7 42] appended"},
+     "append: OK appended"},
+    {"a synchronising literal for a big message",
+     100000,
+     0,
+     {BEGIN("LITERAL+"), "C " ARGUMENTS "{100000}", "S + go", "L 100000", "D ", "T OK appended"},
+     "append: OK appended"},
+    {"LITERAL- up to 4096",
+     4096,
+     0,
+     {BEGIN("LITERAL-"), "C " ARGUMENTS "{4096+}", "L 4096", "D ", "T OK appended"},
+     "append: OK appended"},
+    {"LITERAL- above 4096",
+     4097,
+     0,
+     {BEGIN("LITERAL-"), "C " ARGUMENTS "{4097}", "S + go", "L 4097", "D ", "T OK appended"},
+     "append: OK appended"},
+    {"neither offered",
+     3,
+     0,
+     {BEGIN(""), "C " ARGUMENTS "{3}", "S +", "L 3", "D ", "T OK appended"},
+     "append: OK appended"},
+    {"an empty message",
+     0,
+     0,
+     {BEGIN("LITERAL+"), "C " ARGUMENTS "{0+}", "D ", "T NO why?"},
+     "append: NO why?"},
+    {"MULTIAPPEND, at once",
+     3,
+     4,
+     {BEGIN("LITERAL+ MULTIAPPEND"), "C " ARGUMENTS "{3+}", "L 3", "D  {4+}", "L 4", "D ",
+      "T OK [APPENDUID 7 42:43] appended"},
+     "append: OK appended"},
+    {"MULTIAPPEND, asked for each",
+     3,
+     4,
+     {BEGIN("MULTIAPPEND"), "C " ARGUMENTS "{3}", "S + go", "L 3", "D  {4}", "S + go", "L 4", "D ",
+      "T OK appended"},
+     "append: OK appended"},
+    {"MULTIAPPEND, the second refused before it was sent",
+     3,
+     4,
+     {BEGIN("MULTIAPPEND"), "C " ARGUMENTS "{3}", "S + go", "L 3", "D  {4}", "T NO [TOOBIG] no"},
+     "append: NO no"},
+    {"MULTIAPPEND not offered", 3, 4, {BEGIN("")}, "append: INVALID the server does not offer"},
+    {"refused before the literal",
+     5000000000,
+     0,
+     {BEGIN("LITERAL+"), "C " ARGUMENTS "{5000000000}", "T NO [OVERQUOTA] full"},
+     "append: NO full"},
+    {"answered before the literal was complete: it is completed",
+     90000,
+     0,
+     {BEGIN("LITERAL+"), "C " ARGUMENTS "{90000+}", "T NO [TRYCREATE] none", "L 90000", "D "},
+     "append: NO none"},
+    {"lost in the middle",
+     50000000,
+     0,
+     {BEGIN(""), "C " ARGUMENTS "{50000000}", "S + go", "L 1000000", "CLOSE"},
+     "append: LOST"},
+};
+
+static void test_append(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        print_message("  %s\n", cases[i].title);
+        struct client client;
+        client_init(&client);
+        prepare(cases[i].first, cases[i].second);
+        client.on_ready = cases[i].second != 0 ? append_two : append_one;
+        client_serve(&client, cases[i].script);
+        client_start(&client);
+        client_await(&client, cases[i].expect);
+        client_settle(&client, 5);
+        client_finish(&client);
+    }
+}
+
+static void test_session_usable_after_refusal(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN(""), "C APPEND *", "T NO [TOOBIG] no",
+                                         "C NOOP",  "T OK done",  NULL};
+    struct client client;
+    client_init(&client);
+    prepare(1000000, 0);
+    client.on_ready = append_one_and_noop;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "noop: OK done");
+    assert_int_equal(sources[0].given, 0);
+    client_finish(&client);
+}
+
+static void test_pipelined_behind_small_append(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("LITERAL+"), "C APPEND *", "L 30000",   "D ",
+                                         "C NOOP",          "T OK 1",     "T OK done", NULL};
+    struct client client;
+    client_init(&client);
+    prepare(30000, 0);
+    client.on_ready = append_one_and_noop;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "noop: OK done");
+    client_finish(&client);
+}
+
+static void test_source_failure_ends_session(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("LITERAL+"), "C APPEND *", NULL};
+    struct client client;
+    client_init(&client);
+    prepare(90000, 0);
+    sources[0].fail_at = 20000;
+    client.on_ready = append_one_and_noop;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "closed CLOSED ready");
+    assert_true(client_logged(&client, "append: INVALID the source of the message failed\n"
+                                       "noop: UNSENT"));
+    client_abandon(&client);
+}
+
+static void test_source_that_gives_too_much(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("LITERAL+"), "C APPEND *", NULL};
+    struct client client;
+    client_init(&client);
+    prepare(10, 0);
+    sources[0].too_much = 1;
+    client.on_ready = append_one;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "append: INVALID the source of the message failed");
+    client_abandon(&client);
+}
+
+static void test_source_that_stalls(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("LITERAL+"), "C APPEND *", "L 90000", "D ",
+                                         "T OK appended",   NULL};
+    struct client client;
+    client_init(&client);
+    prepare(90000, 0);
+    sources[0].stall_at = 30000;
+    client.options.reply_timeout = 1;
+    client.on_ready = append_one;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    client_settle(&client, 2300); /* the server is not to blame */
+    assert_int_equal(sources[0].given, 30000);
+    imap_append_ready(client.session);
+    client_await(&client, "append: OK appended");
+    client_finish(&client);
+}
+
+static void test_server_that_stops_reading(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN(""), "C APPEND *", "S + go", "DEAF", NULL};
+    struct client client;
+    client_init(&client);
+    prepare(600000000, 0);
+    client.options.reply_timeout = 1;
+    client.on_ready = append_one;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "closed TIMEOUT ready: no reply to a command within 1 seconds");
+    assert_in_range(sources[0].given, 1, 50000000); /* and never the whole in memory */
+    client_finish(&client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_append),
+        cmocka_unit_test(test_session_usable_after_refusal),
+        cmocka_unit_test(test_pipelined_behind_small_append),
+        cmocka_unit_test(test_source_failure_ends_session),
+        cmocka_unit_test(test_source_that_gives_too_much),
+        cmocka_unit_test(test_source_that_stalls),
+        cmocka_unit_test(test_server_that_stops_reading),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
