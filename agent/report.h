@@ -20,16 +20,16 @@ struct report_line {
     uint32_t uidvalidity, first_uid, last_uid;
     time_t at; /* recorded */
     enum uid_state state;
-    const char *reason; /* "" if none */
-    const char *sha256; /* hex, "" for spans */
-    const char *target; /* "" if it has no copy */
+    const char *reason;     /* "" if none */
+    const char *sha256;     /* hex, "" for spans */
+    const char *target;     /* "" if it has no copy */
     const char *copy_state; /* "", pending, held, sending, delivered, failed */
     const char *target_folder;
     uint32_t target_uidvalidity, target_uid;
     time_t delivered_at;
     const char *monitor_id;
     const char *duplicate_of; /* "alice Sent 1700000001 42", "" if not */
-    const char *plan; /* "" if none */
+    const char *plan;         /* "" if none */
 };
 /* account NULL: all. since 0: all. Ordered by account, folder, uidvalidity, uid. */
 void report_lines(struct report *report, const char *account, time_t since,

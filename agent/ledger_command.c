@@ -1,0 +1,239 @@
+#include "agent/ledger_command.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "agent/config_units.h"
+#include "agent/json.h"
+#include "agent/report.h"
+
+#define N_STATES 16
+#define WIDTH_MAX 60 /* a wider name breaks the alignment of its own line only */
+
+struct printing {
+    FILE *out;
+    struct json json;
+    int account, folder, uids, state; /* widths */
+};
+
+/* ---- lines for people ---- */
+
+static void grow(int *width, size_t len)
+{
+    if (len <= WIDTH_MAX && (int)len > *width)
+        *width = (int)len;
+}
+
+static void uids_text(const struct report_line *line, char text[64])
+{
+    if (line->first_uid == line->last_uid)
+        snprintf(text, 64, "%" PRIu32 "/%" PRIu32, line->uidvalidity, line->first_uid);
+    else
+        snprintf(text, 64, "%" PRIu32 "/%" PRIu32 ":%" PRIu32, line->uidvalidity, line->first_uid,
+                 line->last_uid);
+}
+
+static void measure(void *arg, const struct report_line *line)
+{
+    struct printing *printing = arg;
+    char uids[64];
+    uids_text(line, uids);
+    grow(&printing->account, strlen(line->account));
+    grow(&printing->folder, strlen(line->folder));
+    grow(&printing->uids, strlen(uids));
+    grow(&printing->state, strlen(uid_state_text(line->state)));
+}
+
+/* Names and reasons come from servers: no control characters reach a terminal. */
+static void put(FILE *out, const char *text, int width)
+{
+    int n = 0;
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++, n++)
+        fputc(*p < ' ' || *p == 0x7f ? '?' : *p, out);
+    fprintf(out, "%*s", width > n ? width - n : 0, "");
+}
+
+static void put_named(FILE *out, const char *name, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    fprintf(out, "  %s", name);
+    put(out, text, 0);
+}
+
+static void print_line(void *arg, const struct report_line *line)
+{
+    const struct printing *printing = arg;
+    FILE *out = printing->out;
+    char uids[64], at[32];
+    struct tm utc;
+    uids_text(line, uids);
+    strftime(at, sizeof at, "%Y-%m-%d %H:%M:%S", gmtime_r(&line->at, &utc));
+    fprintf(out, "%s  ", at);
+    put(out, line->account, printing->account + 2);
+    put(out, line->folder, printing->folder + 2);
+    put(out, uids, printing->uids + 2);
+    put(out, uid_state_text(line->state),
+        line->target[0] == '\0' && line->reason[0] == '\0' && line->duplicate_of[0] == '\0'
+            ? 0
+            : printing->state);
+    if (line->target[0] != '\0') {
+        put_named(out, "", line->copy_state);
+        put_named(out, "target=", line->target);
+        put_named(out, "folder=", line->target_folder);
+        if (line->target_uid != 0)
+            fprintf(out, " %" PRIu32 "/%" PRIu32, line->target_uidvalidity, line->target_uid);
+    }
+    put_named(out, "of ", line->duplicate_of);
+    put_named(out, "reason: ", line->reason);
+    fputc('\n', out);
+}
+
+/* ---- the summary ---- */
+
+static bool is_complete(const struct ledger_figures *figures)
+{
+    return figures->pending == 0 && figures->failed_copies == 0 &&
+           figures->states[UID_UNFETCHED] == 0 && figures->states[UID_FAILED] == 0;
+}
+
+static void print_if(FILE *out, uint64_t n, const char *one, const char *many)
+{
+    if (n > 0)
+        fprintf(out, "  %" PRIu64 " %s\n", n, n == 1 ? one : many);
+}
+
+static void print_summary(FILE *out, const struct ledger_figures *figures)
+{
+    fputs("\nMessages\n", out);
+    for (unsigned i = 0; i < N_STATES; i++)
+        if (figures->states[i] > 0)
+            fprintf(out, "  %-20s %12" PRIu64 "\n", uid_state_text((enum uid_state)i),
+                    figures->states[i]);
+    fputs("Copies\n", out);
+    fprintf(out, "  %-20s %12" PRIu64 "\n", "delivered", figures->delivered);
+    fprintf(out, "  %-20s %12" PRIu64 "\n", "pending", figures->pending);
+    fprintf(out, "  %-20s %12" PRIu64 "\n\n", "failed", figures->failed_copies);
+    if (is_complete(figures)) {
+        fputs("Everything that was wanted is delivered.\n", out);
+    } else {
+        fputs("Not everything that was wanted is delivered:\n", out);
+        print_if(out, figures->pending, "copy is on its way", "copies are on their way");
+        print_if(out, figures->failed_copies, "copy was given up; its original is kept",
+                 "copies were given up; their originals are kept");
+        print_if(out, figures->states[UID_UNFETCHED],
+                 "message could not be fetched yet and is tried again",
+                 "messages could not be fetched yet and are tried again");
+        print_if(out, figures->states[UID_FAILED], "message could not be captured",
+                 "messages could not be captured");
+    }
+    uint64_t vanished = figures->states[UID_VANISHED] + figures->states[UID_VANISHED_INFERRED];
+    if (vanished > 0)
+        fprintf(out, "%" PRIu64 " vanished before it could be known whether a rule wanted %s.\n",
+                vanished, vanished == 1 ? "it" : "them");
+}
+
+static void print_text(struct report *report, const char *account, time_t since, FILE *out)
+{
+    struct printing printing = {.out = out};
+    struct ledger_figures figures;
+    report_lines(report, account, since, measure, &printing);
+    report_lines(report, account, since, print_line, &printing);
+    report_figures(report, account, since, &figures);
+    print_summary(out, &figures);
+}
+
+/* ---- JSON ---- */
+
+static void json_line(void *arg, const struct report_line *line)
+{
+    struct json *json = &((struct printing *)arg)->json;
+    json_object(json, NULL);
+    json_string(json, "account", line->account);
+    json_string(json, "folder", line->folder);
+    json_number(json, "uidvalidity", line->uidvalidity);
+    json_number(json, "first_uid", line->first_uid);
+    json_number(json, "last_uid", line->last_uid);
+    json_time(json, "at", line->at);
+    json_string(json, "state", uid_state_text(line->state));
+    json_string(json, "reason", line->reason);
+    json_string(json, "sha256", line->sha256);
+    json_string(json, "target", line->target);
+    json_string(json, "copy_state", line->copy_state);
+    json_string(json, "target_folder", line->target_folder);
+    json_number(json, "target_uidvalidity", line->target_uidvalidity);
+    json_number(json, "target_uid", line->target_uid);
+    json_time(json, "delivered_at", line->delivered_at);
+    json_string(json, "monitor_id", line->monitor_id);
+    json_string(json, "duplicate_of", line->duplicate_of);
+    json_object_end(json);
+}
+
+static void print_json(struct report *report, const char *account, time_t since, FILE *out)
+{
+    struct printing printing = {.out = out};
+    struct json *json = &printing.json;
+    struct ledger_figures figures;
+    json_begin(json, out);
+    json_object(json, NULL);
+    json_array(json, "lines");
+    report_lines(report, account, since, json_line, &printing);
+    json_array_end(json);
+    report_figures(report, account, since, &figures);
+    json_object(json, "messages");
+    for (unsigned i = 0; i < N_STATES; i++)
+        if (figures.states[i] > 0)
+            json_number(json, uid_state_text((enum uid_state)i), (int64_t)figures.states[i]);
+    json_object_end(json);
+    json_object(json, "copies");
+    json_number(json, "delivered", (int64_t)figures.delivered);
+    json_number(json, "pending", (int64_t)figures.pending);
+    json_number(json, "failed", (int64_t)figures.failed_copies);
+    json_object_end(json);
+    json_bool(json, "complete", is_complete(&figures));
+    json_object_end(json);
+    fputc('\n', out);
+}
+
+/* ---- the command ---- */
+
+static bool read_since(const char *text, time_t *since)
+{
+    unsigned seconds;
+    *since = 0;
+    if (text == NULL || units_date(text, since) == NULL)
+        return true;
+    if (units_duration(text, &seconds) != NULL)
+        return false;
+    time_t now = time(NULL);
+    *since = now > (time_t)seconds ? now - (time_t)seconds : 0;
+    return true;
+}
+
+int ledger_command(const char *state_dir, const char *account, const char *since_text, bool json,
+                   FILE *out)
+{
+    time_t since;
+    char *why;
+    if (!read_since(since_text, &since)) {
+        fprintf(stderr,
+                "mailvigil: --since %s: expected a date such as 2026-01-31 or a duration such as"
+                " 7d\n",
+                since_text);
+        return EX_USAGE;
+    }
+    struct report *report = report_open(state_dir, &why);
+    if (report == NULL) {
+        fprintf(stderr, "mailvigil: %s\n", why);
+        free(why);
+        return EX_TEMPFAIL;
+    }
+    if (json)
+        print_json(report, account, since, out);
+    else
+        print_text(report, account, since, out);
+    report_close(report);
+    return 0;
+}

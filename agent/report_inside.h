@@ -1,0 +1,18 @@
+/* What report.c and report_verify.c share. */
+#ifndef AGENT_REPORT_INSIDE_H
+#define AGENT_REPORT_INSIDE_H
+
+#include <sqlite3.h>
+
+#include "agent/report.h"
+
+struct report {
+    sqlite3 *db;
+    int spool_fd; /* -1: there is none */
+};
+
+/* NULL when the database cannot be read: every use bears it and finds no row. */
+sqlite3_stmt *report_query(const struct report *report, const char *sql);
+const char *report_text(sqlite3_stmt *query, int column); /* "" for NULL */
+
+#endif
