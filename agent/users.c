@@ -134,7 +134,7 @@ static void print_exempt(const struct config *config, FILE *out)
         free(conditions);
         count++;
     }
-    fprintf(out, "\nExempt, never copied: %s\n", count > 0 ? "" : "nobody");
+    fprintf(out, "\nExempt, never copied:%s\n", count > 0 ? "" : " nobody");
     if (count > 0)
         text_table_print(&table, "  ", out);
     text_table_clear(&table);
