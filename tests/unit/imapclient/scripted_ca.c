@@ -69,17 +69,38 @@ const char *scripted_ca_file(const struct scripted_ca *ca)
     return ca->file;
 }
 
-SSL_CTX *scripted_ca_server(struct scripted_ca *ca, const char *name, long begin, long end)
+static X509 *issue(struct scripted_ca *ca, EVP_PKEY *key, const char *name, long begin, long end)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate = certificate_new("scripted server", key, ++ca->serial, begin, end);
     X509_set_issuer_name(certificate, X509_get_subject_name(ca->certificate));
     add_extension(certificate, ca->certificate, NID_subject_alt_name, name);
     X509_sign(certificate, ca->key, EVP_sha256());
+    return certificate;
+}
+
+SSL_CTX *scripted_ca_server(struct scripted_ca *ca, const char *name, long begin, long end)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = issue(ca, key, name, begin, end);
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     SSL_CTX_use_certificate(context, certificate);
     SSL_CTX_use_PrivateKey(context, key);
     X509_free(certificate);
     EVP_PKEY_free(key);
     return memory_or_abort(context);
+}
+
+void scripted_ca_server_files(struct scripted_ca *ca, const char *name, const char *certificate,
+                              const char *key)
+{
+    EVP_PKEY *pair = EVP_EC_gen("P-256");
+    X509 *issued = issue(ca, pair, name, -DAY, 30 * DAY);
+    FILE *file = memory_or_abort(fopen(certificate, "w"));
+    PEM_write_X509(file, issued);
+    fclose(file);
+    file = memory_or_abort(fopen(key, "w"));
+    PEM_write_PrivateKey(file, pair, NULL, NULL, 0, NULL, NULL);
+    fclose(file);
+    X509_free(issued);
+    EVP_PKEY_free(pair);
 }

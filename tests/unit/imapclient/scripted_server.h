@@ -47,5 +47,8 @@ const char *scripted_ca_file(const struct scripted_ca *ca);
 /* A server's context with a certificate for name ("DNS:localhost", "IP:127.0.0.1"), valid from
  * begin to end, seconds from now. */
 SSL_CTX *scripted_ca_server(struct scripted_ca *ca, const char *name, long begin, long end);
+/* The same as two files, valid today. */
+void scripted_ca_server_files(struct scripted_ca *ca, const char *name, const char *certificate,
+                              const char *key);
 
 #endif
