@@ -301,8 +301,11 @@ static void read_header_chunk(struct body_scan *scan, const char *chunk, size_t 
     }
     if (starts && chunk[0] != ' ' && chunk[0] != '\t') {
         scan->field = find_field(chunk, len);
-        if (scan->field != NO_FIELD && scan->has_field[scan->field])
+        if (scan->field != NO_FIELD && scan->has_field[scan->field]) {
+            scan->facts->limited |=
+                scan->field == CONTENT_TYPE; /* readers differ on which counts */
             scan->field = NO_FIELD;
+        }
         if (scan->field != NO_FIELD)
             scan->has_field[scan->field] = true;
     }

@@ -7,9 +7,12 @@
  * with Content-Disposition attachment, or with a file name (filename or name, RFC 2231 and RFC 2047
  * forms decoded), or a leaf that is neither text/... nor multipart/... (signatures
  * application/pgp-signature, application/pkcs7-signature and application/x-pkcs7-signature apart);
- * a whole message that is one such leaf counts too. Text: the decoded octets (base64,
+ * a whole message that is one such leaf counts too. A signature with a file name of another kind
+ * (secret.zip) is an attachment. Of repeated fields the first counts; a repeated Content-Type sets
+ * facts.limited, for readers of mail differ there. A message/rfc822 part that is base64 or
+ * quoted-printable is not looked into (facts.limited). Text: the decoded octets (base64,
  * quoted-printable; charset to UTF-8) of text/... parts, the first BODY_TEXT_MAX in all; beyond that
- * facts.limited is set.
+ * facts.limited is set, as it is for more than 10,000 parts or 1,000 parts with text.
  */
 #ifndef RULES_BODY_H
 #define RULES_BODY_H

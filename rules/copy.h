@@ -13,7 +13,11 @@
  * receipt or report are removed. Message-ID becomes our own; fields X-Monitor-* that the original
  * carried are removed and named in X-Monitor-Removed. Everything else stays byte for byte, broken
  * lines too. A message that ends inside its header gets the missing line end and empty line.
- * Lines that we write are CRLF, folded below 78 octets where they can be and always below 998.
+ * Lines that we write are CRLF, folded below 78 octets where they can be and always below 998. They
+ * are 7-bit: copy_fields.h says how other text stands in them (RFC 2047, RFC 2231).
+ * Of several Message-ID fields the first is replaced in its place, the others removed. Where the
+ * original begins with a folded line, "X-Monitor-Unnamed:" stands before it, so that it does not
+ * become a part of our own last field.
  *
  * Ownership: the view owns prefix and suffix; copy_view_clear() frees them.
  */
@@ -58,6 +62,9 @@ struct copy_view {
 /*
  * header_text: the original's header section with its empty line, as cut by header_scan (all of the
  * original where it has no empty line); original_size: of the whole original.
+ * A header that is too large to hold may be cut anywhere: header_text without an empty line but
+ * shorter than original_size is taken so. Then what follows it is part of the range as it is, and a
+ * last field that would have been removed or replaced is renamed to X-Monitor-Cut-....
  */
 void copy_make(const struct rule_set *set, const struct copy_plan *plan, const char *header_text,
                size_t header_len, uint64_t original_size, struct copy_view *view);

@@ -134,7 +134,7 @@ static void test_what_is_an_attachment(void **state)
         {"Content-Type: text/plain; name=\"never closed", "text/plain=never closed"},
         {"Content-Type: text/plain; name=two words.txt ; x=y", "text/plain=two words.txt"},
         {"Content-Type: text/plain; x; ; name=z", "text/plain=z"},
-        {"Content-Type: text/plain\r\nContent-Type: application/x-second", ""},
+        {"Content-Type: text/plain\r\nContent-Type: application/x-second", " limited"},
         {"Content-Type: text/plain; name=winmail.dat", "text/plain=winmail.dat tnef"},
         {"Content-Type: message/delivery-status", "message/delivery-status="},
         {"Content-Type: message/rfc822\r\nContent-Disposition: attachment; filename=m.eml",
