@@ -125,7 +125,8 @@ static void sort_items(struct capture *capture)
 {
     size_t kept = 0;
 
-    qsort(capture->items, capture->count, sizeof(*capture->items), compare_items);
+    if (capture->count > 1)
+        qsort(capture->items, capture->count, sizeof(*capture->items), compare_items);
     for (size_t i = 0; i < capture->count; i++)
         if (kept == 0 || capture->items[kept - 1].uid != capture->items[i].uid)
             capture->items[kept++] = capture->items[i];

@@ -245,6 +245,11 @@ const char *incoming_header(const struct incoming *incoming, size_t *len)
     return incoming->header_text != NULL ? incoming->header_text : "";
 }
 
+const unsigned char *incoming_sha256(const struct incoming *incoming)
+{
+    return incoming->sha256;
+}
+
 /* ---- handing over ---- */
 
 struct handed_over {

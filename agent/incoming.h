@@ -47,5 +47,6 @@ enum verdict header_decide(struct parts *parts, const struct incoming_facts *fac
 /* For `explain`: the decision with its reasons. The caller frees it. */
 struct decision *incoming_explain(struct incoming *incoming, const struct incoming_facts *facts);
 const char *incoming_header(const struct incoming *incoming, size_t *len);
+const unsigned char *incoming_sha256(const struct incoming *incoming);
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "agent/limit.h"
+#include "agent/log.h"
 #include "agent/secret.h"
 #include "rules/memory.h"
 
@@ -214,6 +215,20 @@ static void on_body_end(void *arg, bool complete)
     link->events.on_body_end(link->arg, complete);
 }
 
+/* A line of the protocol, for `run --debug`: as session.h says, without contents and secrets. */
+static void on_trace(void *arg, bool sent, const char *line, size_t len)
+{
+    struct link *link = arg;
+    char *text;
+
+    if (!log_wants(LOG_LEVEL_DEBUG))
+        return;
+    text = xmemdup0(line, len);
+    log_event(LOG_LEVEL_DEBUG, sent ? "sent" : "received", "login", link->options.login, "line",
+              text, (char *)NULL);
+    free(text);
+}
+
 static void connect_with(void *arg, const char *secret, const char *why)
 {
     static const struct imap_events events = {
@@ -223,6 +238,7 @@ static void connect_with(void *arg, const char *secret, const char *why)
         .on_body_begin = on_body_begin,
         .on_body_data = on_body_data,
         .on_body_end = on_body_end,
+        .on_trace = on_trace,
     };
     struct link *link = arg;
     char *trouble = NULL;

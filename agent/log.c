@@ -29,6 +29,11 @@ void log_set_level(enum log_level level)
     atomic_store(&threshold, (int)level);
 }
 
+bool log_wants(enum log_level level)
+{
+    return (int)level <= atomic_load(&threshold);
+}
+
 static void put(struct line *line, char c)
 {
     if (line->len < sizeof(line->text) - 1) /* one place is for the line feed */

@@ -7,9 +7,13 @@
 #ifndef AGENT_LOG_H
 #define AGENT_LOG_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
 
 void log_set_level(enum log_level level);
+/* Whether events of that level are shown: where making one costs something. */
+bool log_wants(enum log_level level);
 /* event, then pairs of key and value, ended by NULL: log_event(LOG_LEVEL_INFO, "captured",
  * "account", name, "uid", log_number(uid), (char *)NULL). */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));

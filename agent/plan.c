@@ -200,7 +200,8 @@ static void join_recipients(struct plan *plan, const struct plan *more)
 
     for (size_t i = 0; i < known; i++)
         index[i] = &plan->recipients[i];
-    qsort(index, known, sizeof(*index), compare_recipients);
+    if (known > 1)
+        qsort(index, known, sizeof(*index), compare_recipients);
     for (size_t i = 0; i < more->n_recipients; i++) {
         struct recipient *wanted = &more->recipients[i];
         struct recipient **found = bsearch(&wanted, index, known, sizeof(*index), compare_recipients);

@@ -1,0 +1,432 @@
+#include "agent/agent.h"
+
+#include <event2/thread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/backoff.h"
+#include "agent/control.h"
+#include "agent/limit.h"
+#include "agent/log.h"
+#include "agent/plan.h"
+#include "agent/service.h"
+#include "agent/status.h"
+#include "rules/memory.h"
+
+enum exit_status { EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };
+
+struct agent {
+    const char *config_path;
+    struct config *config;
+    struct parts parts;
+    struct account_watch **accounts;
+    size_t n_accounts;
+    struct deliver **deliveries;
+    size_t n_deliveries;
+    struct control *control;
+    struct event *on_terminate, *on_interrupt, *on_hangup, *watchdog, *give_up;
+    time_t started, reloaded;
+    char *reload_trouble;
+    size_t settled; /* accounts that were listed or have failed once */
+    bool ready;
+    size_t stopping; /* deliveries that are not done yet */
+};
+
+/* ---- what the parts tell ---- */
+
+static struct deliver *find_deliver(const struct agent *agent, const char *target)
+{
+    for (size_t i = 0; i < agent->n_deliveries; i++)
+        if (strcmp(deliver_target(agent->deliveries[i])->name, target) == 0)
+            return agent->deliveries[i];
+    return NULL;
+}
+
+static void on_stored(void *arg, const char *target)
+{
+    struct deliver *deliver = find_deliver(arg, target);
+
+    if (deliver != NULL)
+        deliver_kick(deliver);
+}
+
+static void be_ready(struct agent *agent)
+{
+    if (agent->ready || agent->settled < agent->n_accounts)
+        return;
+    agent->ready = true;
+    log_event(LOG_LEVEL_NOTICE, "ready", "accounts", log_number((long long)agent->n_accounts),
+              "targets", log_number((long long)agent->n_deliveries), (char *)NULL);
+    service_notify("READY=1");
+}
+
+static void on_settled(void *arg)
+{
+    struct agent *agent = arg;
+
+    agent->settled++;
+    be_ready(agent);
+}
+
+/* ---- status ---- */
+
+void agent_view(const struct agent *agent, struct agent_view *view)
+{
+    *view = (struct agent_view){
+        .parts = &agent->parts,
+        .accounts = agent->accounts,
+        .n_accounts = agent->n_accounts,
+        .deliveries = agent->deliveries,
+        .n_deliveries = agent->n_deliveries,
+        .started = agent->started,
+        .reloaded = agent->reloaded,
+        .reload_trouble = agent->reload_trouble != NULL ? agent->reload_trouble : "",
+    };
+}
+
+struct status_question {
+    const struct agent *agent;
+    struct control_question *question;
+    bool json;
+};
+
+static void on_figures(void *arg, const struct ledger_figures *figures,
+                       const struct ledger_target_figures *targets, size_t n_targets)
+{
+    struct status_question *asked = arg;
+    struct agent_view view;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    agent_view(asked->agent, &view);
+    if (asked->json)
+        status_write_json(out, &view, figures, targets, n_targets);
+    else
+        status_write_text(out, &view, figures, targets, n_targets);
+    fclose(out);
+    control_answer(asked->question, text, len);
+    free(text);
+    free(asked);
+}
+
+static void on_question(void *arg, struct control_question *question, const char *line)
+{
+    static const char unknown[] = "unknown question\n";
+    struct agent *agent = arg;
+    struct status_question *asked;
+    bool json = strcmp(line, "status json") == 0;
+
+    if (!json && strcmp(line, "status") != 0) {
+        control_answer(question, unknown, sizeof(unknown) - 1);
+        return;
+    }
+    asked = xcalloc(1, sizeof(*asked));
+    *asked = (struct status_question){.agent = agent, .question = question, .json = json};
+    ledger_figures(agent->parts.ledger, on_figures, asked);
+}
+
+/* ---- configuration: at the start and by SIGHUP ---- */
+
+static void start_accounts(struct agent *agent, struct config *config)
+{
+    struct account_watch **watches = xcalloc(config->n_accounts, sizeof(struct account_watch *));
+
+    for (size_t i = 0; i < config->n_accounts; i++) {
+        for (size_t k = 0; k < agent->n_accounts && watches[i] == NULL; k++) {
+            struct account_watch *old = agent->accounts[k];
+
+            if (old == NULL ||
+                strcmp(account_watch_account(old)->name, config->accounts[i]->name) != 0)
+                continue;
+            if (account_watch_update(old, config->accounts[i])) {
+                watches[i] = old;
+                agent->accounts[k] = NULL;
+            }
+        }
+    }
+    for (size_t k = 0; k < agent->n_accounts; k++)
+        account_watch_free(agent->accounts[k]);
+    for (size_t i = 0; i < config->n_accounts; i++)
+        if (watches[i] == NULL)
+            watches[i] = account_watch_new(&agent->parts, config->accounts[i]);
+    free(agent->accounts);
+    agent->accounts = watches;
+    agent->n_accounts = config->n_accounts;
+}
+
+static void start_deliveries(struct agent *agent, struct config *config)
+{
+    struct deliver **deliveries = xcalloc(config->n_targets, sizeof(struct deliver *));
+
+    for (size_t i = 0; i < config->n_targets; i++) {
+        for (size_t k = 0; k < agent->n_deliveries && deliveries[i] == NULL; k++) {
+            struct deliver *old = agent->deliveries[k];
+
+            if (old == NULL || strcmp(deliver_target(old)->name, config->targets[i]->name) != 0)
+                continue;
+            if (deliver_update(old, config->targets[i])) {
+                deliveries[i] = old;
+                agent->deliveries[k] = NULL;
+            }
+        }
+    }
+    for (size_t k = 0; k < agent->n_deliveries; k++)
+        deliver_free(agent->deliveries[k]);
+    for (size_t i = 0; i < config->n_targets; i++) {
+        if (deliveries[i] == NULL)
+            deliveries[i] = deliver_new(&agent->parts, config->targets[i]);
+    }
+    free(agent->deliveries);
+    agent->deliveries = deliveries;
+    agent->n_deliveries = config->n_targets;
+    for (size_t i = 0; i < agent->n_deliveries; i++)
+        deliver_kick(agent->deliveries[i]);
+}
+
+/* The new configuration is in force; what the old one held is let go only when nobody uses it. */
+static void take_config(struct agent *agent, struct config *config)
+{
+    struct config *old = agent->config;
+
+    memcpy(config->rules->key, ledger_key(agent->parts.ledger), sizeof(config->rules->key));
+    agent->config = config;
+    agent->parts.config = config;
+    start_deliveries(agent, config);
+    start_accounts(agent, config);
+    config_free(old);
+}
+
+static char *first_error(const struct config_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct config_problem *problem = &problems->problems[i];
+
+        if (!problem->warning)
+            return xasprintf("%s:%d: %s", problem->file != NULL ? problem->file : "", problem->line,
+                             problem->text);
+    }
+    return xstrdup("unknown");
+}
+
+static const char *unchangeable(const struct config *old, const struct config *new)
+{
+    if (strcmp(old->instance, new->instance) != 0)
+        return "instance cannot change while the agent runs: restart it";
+    if (strcmp(old->state_dir, new->state_dir) != 0)
+        return "state_dir cannot change while the agent runs: restart it";
+    return NULL;
+}
+
+static void refuse_reload(struct agent *agent, const char *why)
+{
+    free(agent->reload_trouble);
+    agent->reload_trouble = xstrdup(why);
+    log_event(LOG_LEVEL_ERROR, "reload-refused", "reason", why, "action",
+              "the old configuration stays", (char *)NULL);
+}
+
+static void reload(struct agent *agent)
+{
+    struct config_problems problems = {0};
+    struct config *config = config_load(agent->config_path, &problems);
+    const char *why = config != NULL ? unchangeable(agent->config, config) : NULL;
+
+    config_problems_print(&problems, stderr);
+    if (config == NULL) {
+        char *error = first_error(&problems);
+
+        refuse_reload(agent, error);
+        free(error);
+    } else if (why != NULL) {
+        refuse_reload(agent, why);
+        config_free(config);
+    } else {
+        free(agent->reload_trouble);
+        agent->reload_trouble = NULL;
+        agent->reloaded = time(NULL);
+        take_config(agent, config);
+        log_event(LOG_LEVEL_NOTICE, "reloaded", "accounts",
+                  log_number((long long)agent->n_accounts), (char *)NULL);
+    }
+    config_problems_clear(&problems);
+}
+
+static void on_hangup(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    service_reloading();
+    reload(arg);
+    service_notify("READY=1");
+}
+
+/* ---- the end ---- */
+
+static void leave_loop(struct agent *agent)
+{
+    event_base_loopbreak(agent->parts.base);
+}
+
+static void on_delivery_stopped(void *arg)
+{
+    struct agent *agent = arg;
+
+    if (--agent->stopping == 0)
+        leave_loop(agent);
+}
+
+static void on_give_up(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    leave_loop(arg);
+}
+
+static void on_terminate(evutil_socket_t fd, short what, void *arg)
+{
+    struct timeval patience = {.tv_sec = LIMIT_SHUTDOWN};
+    struct agent *agent = arg;
+
+    (void)fd;
+    (void)what;
+    if (agent->stopping > 0 || agent->n_deliveries == 0) {
+        leave_loop(agent);
+        return;
+    }
+    log_event(LOG_LEVEL_NOTICE, "stopping", (char *)NULL);
+    service_notify("STOPPING=1");
+    for (size_t i = 0; i < agent->n_accounts; i++)
+        account_watch_free(agent->accounts[i]);
+    agent->n_accounts = 0;
+    agent->stopping = agent->n_deliveries;
+    for (size_t i = 0; i < agent->n_deliveries; i++)
+        deliver_stop(agent->deliveries[i], on_delivery_stopped, agent);
+    event_add(agent->give_up, &patience);
+}
+
+/* ---- start ---- */
+
+static struct event *add_signal(struct agent *agent, int number, event_callback_fn callback)
+{
+    struct event *event = evsignal_new(agent->parts.base, number, callback, agent);
+
+    event_add(event, NULL);
+    return event;
+}
+
+static int open_ledger(struct agent *agent)
+{
+    struct ledger_options options = {
+        .state_dir = agent->config->state_dir,
+        .instance = agent->config->instance,
+        .rules_digest = agent->config->rules_digest,
+    };
+    char *why = NULL;
+    enum ledger_open_error error =
+        ledger_open(agent->parts.base, &options, &agent->parts.ledger, &why);
+
+    if (error == LEDGER_OPENED) {
+        ledger_set_plan_join(agent->parts.ledger, plan_join);
+        return 0;
+    }
+    log_event(LOG_LEVEL_ERROR, "ledger-not-opened", "reason", why, (char *)NULL);
+    free(why);
+    return error == LEDGER_IN_USE || error == LEDGER_SYSTEM ? EXIT_TRY_AGAIN : EXIT_CONFIGURATION;
+}
+
+static int open_control(struct agent *agent)
+{
+    char *why = NULL;
+
+    agent->control =
+        control_new(agent->parts.base, agent->config->state_dir, on_question, agent, &why);
+    if (agent->control != NULL)
+        return 0;
+    log_event(LOG_LEVEL_ERROR, "control-socket-not-opened", "reason", why, (char *)NULL);
+    free(why);
+    return EXIT_TRY_AGAIN;
+}
+
+static void start(struct agent *agent)
+{
+    struct config *config = agent->config;
+
+    agent->parts.links = links_new(agent->parts.base);
+    agent->parts.room = room_new(agent->parts.ledger);
+    agent->parts.stored = on_stored;
+    agent->parts.settled = on_settled;
+    agent->parts.arg = agent;
+    agent->started = time(NULL);
+    agent->on_terminate = add_signal(agent, SIGTERM, on_terminate);
+    agent->on_interrupt = add_signal(agent, SIGINT, on_terminate);
+    agent->on_hangup = add_signal(agent, SIGHUP, on_hangup);
+    agent->give_up = evtimer_new(agent->parts.base, on_give_up, agent);
+    agent->watchdog = service_watchdog(agent->parts.base);
+    log_event(LOG_LEVEL_NOTICE, "started", "version", MAILVIGIL_VERSION, "instance",
+              config->instance, (char *)NULL);
+    agent->config = NULL;
+    take_config(agent, config);
+    be_ready(agent);
+}
+
+static void free_event(struct event *event)
+{
+    if (event != NULL)
+        event_free(event);
+}
+
+static void stop(struct agent *agent)
+{
+    for (size_t i = 0; i < agent->n_accounts; i++)
+        account_watch_free(agent->accounts[i]);
+    for (size_t i = 0; i < agent->n_deliveries; i++)
+        deliver_free(agent->deliveries[i]);
+    free(agent->accounts);
+    free(agent->deliveries);
+    /* Answers of the ledger still come while it closes. */
+    agent->n_accounts = agent->n_deliveries = 0;
+    agent->accounts = NULL;
+    agent->deliveries = NULL;
+    if (agent->parts.ledger != NULL)
+        ledger_close(agent->parts.ledger);
+    control_free(agent->control);
+    links_free(agent->parts.links);
+    room_free(agent->parts.room);
+    free_event(agent->on_terminate);
+    free_event(agent->on_interrupt);
+    free_event(agent->on_hangup);
+    free_event(agent->watchdog);
+    free_event(agent->give_up);
+    config_free(agent->config);
+    free(agent->reload_trouble);
+    event_base_free(agent->parts.base);
+}
+
+int agent_run(const char *config_path)
+{
+    struct agent agent = {.config_path = config_path};
+    struct config_problems problems = {0};
+    int status;
+
+    agent.config = config_load(config_path, &problems);
+    config_problems_print(&problems, stderr);
+    config_problems_clear(&problems);
+    if (agent.config == NULL)
+        return EXIT_CONFIGURATION;
+    signal(SIGPIPE, SIG_IGN);
+    evthread_use_pthreads();
+    agent.parts.base = event_base_new();
+    status = open_ledger(&agent);
+    if (status == 0)
+        status = open_control(&agent);
+    if (status == 0) {
+        start(&agent);
+        event_base_dispatch(agent.parts.base);
+        log_event(LOG_LEVEL_NOTICE, "stopped", (char *)NULL);
+    }
+    stop(&agent);
+    libevent_global_shutdown();
+    return status;
+}

@@ -1,0 +1,218 @@
+#include "agent/control.h"
+
+#include <errno.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "rules/memory.h"
+
+#define CONTROL_LINE_MAX 1024
+
+struct control_question {
+    struct control *control; /* NULL: the client is gone, the answer is still awaited */
+    struct bufferevent *client;
+    bool asked;
+    LIST_ENTRY(control_question) entry;
+};
+
+struct control {
+    struct evconnlistener *listener;
+    control_ask *ask;
+    void *arg;
+    char *path;
+    unsigned clients;
+    LIST_HEAD(, control_question) questions;
+};
+
+/* "control.sock" in the state directory; false: the path does not fit a socket address. */
+static bool address_for(const char *state_dir, struct sockaddr_un *address)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    return (size_t)snprintf(address->sun_path, sizeof(address->sun_path), "%s/control.sock",
+                            state_dir) < sizeof(address->sun_path);
+}
+
+/* The client is gone; the question itself lives until it is answered, if it was asked. */
+static void drop_client(struct control_question *question)
+{
+    LIST_REMOVE(question, entry);
+    question->control->clients--;
+    question->control = NULL;
+    bufferevent_free(question->client);
+    question->client = NULL;
+    if (!question->asked)
+        free(question);
+}
+
+static void on_event(struct bufferevent *client, short what, void *arg)
+{
+    (void)client;
+    (void)what;
+    drop_client(arg);
+}
+
+static void on_written(struct bufferevent *client, void *arg)
+{
+    (void)client;
+    drop_client(arg);
+}
+
+static void on_readable(struct bufferevent *client, void *arg)
+{
+    struct control_question *question = arg;
+    struct evbuffer *input = bufferevent_get_input(client);
+    char *line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF);
+
+    if (line == NULL) {
+        if (evbuffer_get_length(input) > CONTROL_LINE_MAX)
+            drop_client(question);
+        return;
+    }
+    bufferevent_disable(client, EV_READ);
+    question->asked = true;
+    question->control->ask(question->control->arg, question, line);
+    free(line);
+}
+
+void control_answer(struct control_question *question, const char *text, size_t len)
+{
+    question->asked = false;
+    if (question->control == NULL) {
+        free(question);
+        return;
+    }
+    bufferevent_setcb(question->client, NULL, on_written, on_event, question);
+    bufferevent_write(question->client, text, len);
+    bufferevent_enable(question->client, EV_WRITE);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int len, void *arg)
+{
+    struct control *control = arg;
+    struct timeval timeout = {.tv_sec = CONTROL_TIMEOUT};
+    struct control_question *question;
+
+    (void)address;
+    (void)len;
+    if (control->clients == CONTROL_CLIENTS_MAX) {
+        close(fd);
+        return;
+    }
+    question = xcalloc(1, sizeof(*question));
+    question->control = control;
+    question->client = bufferevent_socket_new(evconnlistener_get_base(listener), fd,
+                                              BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    control->clients++;
+    LIST_INSERT_HEAD(&control->questions, question, entry);
+    bufferevent_setcb(question->client, on_readable, NULL, on_event, question);
+    bufferevent_set_timeouts(question->client, &timeout, &timeout);
+    bufferevent_enable(question->client, EV_READ | EV_WRITE);
+}
+
+struct control *control_new(struct event_base *base, const char *state_dir, control_ask *ask,
+                            void *arg, char **why)
+{
+    struct control *control = xcalloc(1, sizeof(*control));
+    struct sockaddr_un address;
+    mode_t mask;
+
+    LIST_INIT(&control->questions);
+    control->ask = ask;
+    control->arg = arg;
+    if (!address_for(state_dir, &address)) {
+        *why = xasprintf("%s/control.sock: the path is too long for a socket; choose a shorter "
+                         "state_dir", state_dir);
+        free(control);
+        return NULL;
+    }
+    unlink(address.sun_path); /* the ledger's lock says that nobody else runs here */
+    mask = umask(0177);
+    control->listener = evconnlistener_new_bind(
+        base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 8,
+        (struct sockaddr *)&address, (int)sizeof(address));
+    umask(mask);
+    if (control->listener == NULL) {
+        *why = xasprintf("%s: %s", address.sun_path, strerror(errno));
+        free(control);
+        return NULL;
+    }
+    control->path = xstrdup(address.sun_path);
+    return control;
+}
+
+void control_free(struct control *control)
+{
+    struct control_question *question;
+
+    if (control == NULL)
+        return;
+    while ((question = LIST_FIRST(&control->questions)) != NULL)
+        drop_client(question);
+    evconnlistener_free(control->listener);
+    unlink(control->path);
+    free(control->path);
+    free(control);
+}
+
+/* ---- the other side ---- */
+
+static char *read_all(int fd, char **why)
+{
+    char *text = NULL;
+    size_t len = 0;
+    ssize_t got;
+
+    do {
+        text = xrealloc(text, len + 65536);
+        got = read(fd, text + len, 65535);
+        if (got > 0)
+            len += (size_t)got;
+    } while (got > 0);
+    text[len] = '\0';
+    if (len > 0)
+        return text;
+    free(text);
+    *why = xasprintf("the agent did not answer within %d seconds", CONTROL_TIMEOUT);
+    return NULL;
+}
+
+char *control_request(const char *state_dir, const char *line, char **why)
+{
+    struct timeval timeout = {.tv_sec = CONTROL_TIMEOUT};
+    struct sockaddr_un address;
+    char *question, *text = NULL;
+    int fd;
+
+    if (!address_for(state_dir, &address)) {
+        *why = xasprintf("%s: the path is too long", state_dir);
+        return NULL;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        *why = errno == ENOENT || errno == ECONNREFUSED
+                   ? xasprintf("no agent runs with the state directory %s", state_dir)
+                   : xasprintf("%s: %s", address.sun_path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    question = xasprintf("%s\n", line);
+    if (send(fd, question, strlen(question), MSG_NOSIGNAL) < 0)
+        *why = xasprintf("%s: %s", address.sun_path, strerror(errno));
+    else
+        text = read_all(fd, why);
+    free(question);
+    close(fd);
+    return text;
+}

@@ -1,0 +1,30 @@
+/*
+ * The control socket STATE_DIR/control.sock, 0600: one line in, an answer out, closed. The only
+ * question yet is "status", answered with one JSON object.
+ */
+#ifndef AGENT_CONTROL_H
+#define AGENT_CONTROL_H
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+struct control;
+
+/* Fills answer, then calls control_answer(); maybe later. A question that nobody answers is closed
+ * after CONTROL_TIMEOUT seconds. */
+#define CONTROL_TIMEOUT 10
+#define CONTROL_CLIENTS_MAX 16
+
+struct control_question;
+typedef void control_ask(void *arg, struct control_question *question, const char *line);
+void control_answer(struct control_question *question, const char *text, size_t len);
+
+/* NULL: *why (caller frees). Replaces a socket that a crashed agent left. */
+struct control *control_new(struct event_base *base, const char *state_dir, control_ask *ask,
+                            void *arg, char **why);
+void control_free(struct control *control);
+
+/* The other side: asks, waits, gives the answer (caller frees) or NULL and *why. */
+char *control_request(const char *state_dir, const char *line, char **why);
+
+#endif

@@ -1,0 +1,325 @@
+#include "agent/explain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/explain_fetch.h"
+#include "agent/json.h"
+#include "agent/plan.h"
+#include "imapclient/special.h"
+#include "rules/memory.h"
+
+enum exit_status { EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_TRY_AGAIN = 75 };
+
+/* What is read from a file is bounded as what comes from a server is. */
+#define EXPLAIN_MAX (512ull * 1024 * 1024)
+
+struct explained {
+    struct parts parts;
+    const struct explain_options *options;
+    struct incoming *incoming;
+    struct incoming_facts facts;
+    char *original; /* the octets of a file, for --whole; NULL from a server */
+    size_t original_len;
+    bool has_key;
+};
+
+/* ---- the message ---- */
+
+static bool read_file(struct explained *explained)
+{
+    const char *name = explained->options->file;
+    bool is_stdin = name == NULL || strcmp(name, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    ssize_t got = -1;
+
+    while (fd >= 0) {
+        explained->original = xrealloc(explained->original, explained->original_len + 65536);
+        got = read(fd, explained->original + explained->original_len, 65536);
+        if (got <= 0 || explained->original_len > EXPLAIN_MAX)
+            break;
+        incoming_write(explained->incoming, explained->original + explained->original_len,
+                       (size_t)got);
+        explained->original_len += (size_t)got;
+    }
+    if (got < 0)
+        fprintf(stderr, "mailvigil: %s: %s\n", is_stdin ? "standard input" : name, strerror(errno));
+    if (fd >= 0 && !is_stdin)
+        close(fd);
+    return got == 0;
+}
+
+static int take_file(struct explained *explained, const struct account *account)
+{
+    const char *folder = explained->options->folder;
+
+    explained->incoming = incoming_new(&explained->parts);
+    explained->facts = (struct incoming_facts){
+        .account = account,
+        .folder = folder,
+        .role = strcasecmp(folder, "\\Sent") == 0 || imap_special_name(IMAP_SPECIAL_SENT, folder, '/')
+                    ? FOLDER_SENT
+                    : FOLDER_OTHER,
+        .internaldate = time(NULL),
+    };
+    return read_file(explained) ? 0 : EXIT_NO_INPUT;
+}
+
+static int take_from_server(struct explained *explained, const struct account *account)
+{
+    struct fetched fetched = {0};
+
+    explain_fetch(&explained->parts, account, explained->options->folder, explained->options->uid,
+                  &fetched);
+    explained->incoming = fetched.incoming;
+    explained->facts = fetched.facts;
+    if (fetched.incoming != NULL)
+        return 0;
+    fprintf(stderr, "mailvigil: account %s, folder %s, UID %u: %s\n", account->name,
+            explained->options->folder, explained->options->uid, fetched.why);
+    free(fetched.why);
+    return fetched.absent ? EXIT_NO_INPUT : EXIT_TRY_AGAIN;
+}
+
+/* Sampling and ids need the instance's key, which the first run makes. */
+static bool read_key(const struct config *config)
+{
+    char *path = xasprintf("%s/instance.key", config->state_dir);
+    FILE *in = fopen(path, "re");
+    bool read = in != NULL && fread(config->rules->key, sizeof(config->rules->key), 1, in) == 1;
+
+    if (in != NULL)
+        fclose(in);
+    free(path);
+    return read;
+}
+
+/* ---- what is told, for people ---- */
+
+static const char *verdict_text(enum verdict verdict)
+{
+    static const char *const texts[] = {"no", "yes", "needs the body"};
+
+    return texts[verdict];
+}
+
+static void print_route(const struct route *route)
+{
+    char buffer[40];
+
+    printf("direction:  %s (%s)\n", direction_text(route->directions, buffer),
+           route->sent ? "sent by the owner of the mailbox" : "received by the owner");
+    printf("sender:     %s (%s)\n", *route->sender != '\0' ? route->sender : "none",
+           route->sender_claimed ? "claimed" : "mailbox");
+    for (size_t i = 0; i < route->n_recipients && i < 20; i++)
+        printf("recipient:  %s (%s)\n", route->recipients[i].address,
+               basis_text(route->recipients[i].basis));
+    if (route->n_recipients > 20)
+        printf("            and %zu more\n", route->n_recipients - 20);
+    for (unsigned i = 0; warning_text(1u << i) != NULL; i++)
+        if ((route->warnings & (1u << i)) != 0)
+            printf("warning:    %s\n", warning_text(1u << i));
+}
+
+static void print_rule(const struct rule_decision *rule)
+{
+    printf("\nrule %s (%s:%d): %s\n", rule->rule->name, rule->rule->file, rule->rule->line,
+           verdict_text(rule->verdict));
+    for (size_t i = 0; i < rule->n_reasons; i++)
+        printf("  %-3s  %-12s %s\n", rule->reasons[i].verdict == VERDICT_YES ? "yes" : "no",
+               rule->reasons[i].condition, rule->reasons[i].text);
+}
+
+static void print_result(const struct decision *decision)
+{
+    if (decision->exempt) {
+        printf("\nresult: not copied: exempt by rule %s\n", decision->exempt_by->name);
+        return;
+    }
+    if (decision->n_targets == 0) {
+        printf("\nresult: not copied: no rule wants it\n");
+        return;
+    }
+    printf("\nresult: copied to");
+    for (size_t i = 0; i < decision->n_targets; i++) {
+        printf("%s %s (rules", i > 0 ? "," : "", decision->targets[i].target);
+        for (size_t k = 0; k < decision->targets[i].n_rules; k++)
+            printf(" %s", decision->targets[i].rules[k]->name);
+        printf(")");
+    }
+    printf("\n");
+}
+
+/* ---- the copy ---- */
+
+static void view_for(struct explained *explained, const struct decision *decision,
+                     const struct target_decision *chosen, struct copy_view *view)
+{
+    const struct config *config = explained->parts.config;
+    const struct target *target = config_target(config, chosen->target);
+    const struct incoming_facts *facts = &explained->facts;
+    struct owner owner = {.account = facts->account->name, .address = facts->account->address};
+    char *text = plan_text(decision, chosen, &owner);
+    struct plan *said = plan_parse(text);
+    char id[MONITOR_ID_LEN + 1];
+    size_t header_len;
+    const char *header = incoming_header(explained->incoming, &header_len);
+    struct copy_plan plan = {
+        .form = target->form,
+        .directions = said->directions,
+        .sender = said->sender,
+        .sender_claimed = said->sender_claimed,
+        .recipients = said->recipients,
+        .n_recipients = said->n_recipients,
+        .rules = (const char *const *)said->rules,
+        .n_rules = said->n_rules,
+        .account = facts->account->name,
+        .folder = facts->folder,
+        .uidvalidity = facts->uidvalidity,
+        .uid = facts->uid,
+        .monitor_id = id,
+        .sha256 = incoming_sha256(explained->incoming),
+        .captured = time(NULL),
+        .internaldate = facts->internaldate,
+        .warnings = said->warnings,
+        .instance = config->instance,
+        .purpose = said->purpose,
+    };
+
+    monitor_id_make(config->rules->key, plan.account, plan.folder, plan.uidvalidity, plan.uid,
+                    chosen->target, id);
+    copy_make(config->rules, &plan, header, header_len, incoming_size(explained->incoming), view);
+    plan_free(said);
+    free(text);
+}
+
+static void print_copy(struct explained *explained, const struct decision *decision,
+                       const struct target_decision *chosen)
+{
+    struct copy_view view = {0};
+
+    view_for(explained, decision, chosen, &view);
+    printf("\n---- the copy for %s ----\n", chosen->target);
+    fwrite(view.prefix, 1, view.prefix_len, stdout);
+    if (explained->options->whole && explained->original != NULL)
+        fwrite(explained->original + view.from, 1, (size_t)(view.to - view.from), stdout);
+    else
+        printf("(%llu octets of the original, unchanged)\n",
+               (unsigned long long)(view.to - view.from));
+    fwrite(view.suffix, 1, view.suffix_len, stdout);
+    copy_view_clear(&view);
+}
+
+/* ---- JSON ---- */
+
+static void write_json(const struct decision *decision)
+{
+    struct json json;
+    char buffer[40];
+
+    json_begin(&json, stdout);
+    json_object(&json, NULL);
+    json_string(&json, "direction", direction_text(decision->route->directions, buffer));
+    json_string(&json, "sender", decision->route->sender);
+    json_bool(&json, "sender_claimed", decision->route->sender_claimed);
+    json_array(&json, "recipients");
+    for (size_t i = 0; i < decision->route->n_recipients; i++) {
+        json_object(&json, NULL);
+        json_string(&json, "address", decision->route->recipients[i].address);
+        json_string(&json, "basis", basis_text(decision->route->recipients[i].basis));
+        json_object_end(&json);
+    }
+    json_array_end(&json);
+    json_array(&json, "warnings");
+    for (unsigned i = 0; warning_text(1u << i) != NULL; i++)
+        if ((decision->route->warnings & (1u << i)) != 0)
+            json_string(&json, NULL, warning_text(1u << i));
+    json_array_end(&json);
+    json_array(&json, "rules");
+    for (size_t i = 0; i < decision->n_rules; i++) {
+        const struct rule_decision *rule = &decision->rules[i];
+
+        json_object(&json, NULL);
+        json_string(&json, "name", rule->rule->name);
+        json_string(&json, "verdict", verdict_text(rule->verdict));
+        json_array(&json, "reasons");
+        for (size_t k = 0; k < rule->n_reasons; k++) {
+            json_object(&json, NULL);
+            json_string(&json, "condition", rule->reasons[k].condition);
+            json_bool(&json, "holds", rule->reasons[k].verdict == VERDICT_YES);
+            json_string(&json, "text", rule->reasons[k].text);
+            json_object_end(&json);
+        }
+        json_array_end(&json);
+        json_object_end(&json);
+    }
+    json_array_end(&json);
+    json_string(&json, "exempt_by", decision->exempt ? decision->exempt_by->name : NULL);
+    json_array(&json, "targets");
+    for (size_t i = 0; i < decision->n_targets; i++)
+        json_string(&json, NULL, decision->targets[i].target);
+    json_array_end(&json);
+    json_object_end(&json);
+}
+
+static void tell(struct explained *explained, const struct decision *decision)
+{
+    if (explained->options->json) {
+        write_json(decision);
+        return;
+    }
+    if (!explained->has_key)
+        printf("note:       this instance has not run yet and has no key: samples and ids will "
+               "differ\n");
+    printf("account:    %s\nfolder:     %s%s\n", explained->facts.account->name,
+           explained->facts.folder, explained->facts.role == FOLDER_SENT ? " (Sent)" : "");
+    print_route(decision->route);
+    for (size_t i = 0; i < decision->n_rules; i++)
+        print_rule(&decision->rules[i]);
+    print_result(decision);
+    for (size_t i = 0; !decision->exempt && i < decision->n_targets; i++)
+        print_copy(explained, decision, &decision->targets[i]);
+}
+
+static const struct account *choose_account(const struct config *config, const char *name)
+{
+    const struct account *account = name != NULL ? config_account(config, name) : NULL;
+
+    if (name == NULL && config->n_accounts == 1)
+        return config->accounts[0];
+    if (name == NULL)
+        fprintf(stderr, "mailvigil: whose mailbox? Say --account NAME (one of the %zu that are "
+                        "configured)\n", config->n_accounts);
+    else if (account == NULL)
+        fprintf(stderr, "mailvigil: no account has the name or address \"%s\"; \"mailvigil users\" "
+                        "shows them\n", name);
+    return account;
+}
+
+int explain_command(const struct config *config, const struct explain_options *asked)
+{
+    struct explain_options options = *asked;
+    struct explained explained = {.options = &options, .parts = {.config = config}};
+    const struct account *account = choose_account(config, options.account);
+    struct decision *decision;
+    int status;
+
+    if (account == NULL)
+        return EXIT_USAGE;
+    if (options.folder == NULL)
+        options.folder = "INBOX";
+    explained.has_key = read_key(config);
+    status = options.uid != 0 ? take_from_server(&explained, account)
+                              : take_file(&explained, account);
+    if (status == 0) {
+        decision = incoming_explain(explained.incoming, &explained.facts);
+        tell(&explained, decision);
+        decision_free(decision);
+    }
+    incoming_free(explained.incoming);
+    free(explained.original);
+    return status;
+}

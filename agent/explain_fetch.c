@@ -1,0 +1,153 @@
+#include "agent/explain_fetch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/folder_list.h"
+#include "rules/memory.h"
+
+struct fetch {
+    struct parts *parts;
+    const struct account *account;
+    const char *folder;
+    uint32_t uid;
+    struct fetched *fetched;
+    struct link *link;
+    struct folder_list list;
+    bool done;
+};
+
+static void finish(struct fetch *fetch, const char *why, bool absent)
+{
+    if (fetch->done)
+        return;
+    fetch->done = true;
+    if (why != NULL) {
+        fetch->fetched->why = xstrdup(why);
+        fetch->fetched->absent = absent;
+        incoming_free(fetch->fetched->incoming);
+        fetch->fetched->incoming = NULL;
+    }
+    event_base_loopbreak(fetch->parts->base);
+}
+
+static void on_fetched(void *arg, const struct imap_result *result)
+{
+    struct fetch *fetch = arg;
+
+    if (result->kind != IMAP_RESULT_OK)
+        finish(fetch, result->reason, result->kind == IMAP_RESULT_NO);
+    else if (fetch->fetched->incoming == NULL || incoming_size(fetch->fetched->incoming) == 0)
+        finish(fetch, "there is no message with that UID in the folder", true);
+    else
+        finish(fetch, NULL, false);
+}
+
+static void on_examined(void *arg, const struct imap_result *result,
+                        const struct imap_mailbox *mailbox)
+{
+    struct fetch *fetch = arg;
+    struct imap_uidset set = {0};
+
+    if (result->kind != IMAP_RESULT_OK) {
+        finish(fetch, result->reason, result->kind == IMAP_RESULT_NO);
+        return;
+    }
+    fetch->fetched->facts.uidvalidity = mailbox->uidvalidity;
+    imap_uidset_add(&set, fetch->uid, fetch->uid);
+    imap_uid_fetch(link_session(fetch->link), &set, "(UID INTERNALDATE BODY.PEEK[])", on_fetched,
+                   fetch);
+    imap_uidset_clear(&set);
+}
+
+static void on_listed(void *arg, const struct imap_result *result)
+{
+    struct fetch *fetch = arg;
+
+    if (result->kind != IMAP_RESULT_OK) {
+        finish(fetch, result->reason, false);
+        return;
+    }
+    for (size_t i = 0; i < fetch->list.count; i++)
+        if (strcasecmp(fetch->list.folders[i].name, fetch->folder) == 0 &&
+            folder_list_is_sent(&fetch->list, i))
+            fetch->fetched->facts.role = FOLDER_SENT;
+    imap_examine(link_session(fetch->link), fetch->folder, NULL, on_examined, fetch);
+}
+
+static void on_ready(void *arg)
+{
+    struct fetch *fetch = arg;
+
+    imap_list(link_session(fetch->link), "*", 0, on_listed, fetch);
+}
+
+static void on_closed(void *arg, const struct imap_failure *failure)
+{
+    finish(arg, failure->reason, false);
+}
+
+static void on_untagged(void *arg, const struct imap_untagged *untagged)
+{
+    struct fetch *fetch = arg;
+
+    if (untagged->kind == IMAP_UNTAGGED_LIST)
+        folder_list_add(&fetch->list, &untagged->list);
+    if (untagged->kind == IMAP_UNTAGGED_FETCH && untagged->fetch.has_internaldate)
+        fetch->fetched->facts.internaldate = untagged->fetch.internaldate;
+}
+
+static bool on_body_begin(void *arg, const struct imap_body *body)
+{
+    struct fetch *fetch = arg;
+
+    (void)body;
+    if (fetch->fetched->incoming != NULL)
+        return false;
+    fetch->fetched->incoming = incoming_new(fetch->parts);
+    return true;
+}
+
+static void on_body_data(void *arg, const unsigned char *data, size_t len)
+{
+    struct fetch *fetch = arg;
+
+    incoming_write(fetch->fetched->incoming, data, len);
+}
+
+static void on_body_end(void *arg, bool complete)
+{
+    (void)arg;
+    (void)complete;
+}
+
+void explain_fetch(struct parts *parts, const struct account *account, const char *folder,
+                   uint32_t uid, struct fetched *fetched)
+{
+    static const struct imap_events events = {
+        .on_ready = on_ready,
+        .on_closed = on_closed,
+        .on_untagged = on_untagged,
+        .on_body_begin = on_body_begin,
+        .on_body_data = on_body_data,
+        .on_body_end = on_body_end,
+    };
+    struct fetch fetch = {
+        .parts = parts, .account = account, .folder = folder, .uid = uid, .fetched = fetched};
+    struct link_login login = {
+        .server = account->server, .login = account->login, .secret = &account->secret};
+
+    fetched->facts.account = account;
+    fetched->facts.folder = folder;
+    fetched->facts.uid = uid;
+    parts->base = event_base_new();
+    parts->links = links_new(parts->base);
+    fetch.link = link_new(parts->links, &login, &events, &fetch);
+    event_base_dispatch(parts->base);
+    link_free(fetch.link);
+    folder_list_clear(&fetch.list);
+    links_free(parts->links);
+    event_base_free(parts->base);
+    parts->links = NULL;
+    parts->base = NULL;
+}

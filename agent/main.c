@@ -1,0 +1,298 @@
+/*
+ * The command line: DESIGN section 7. Each command has its own file; this one reads options and
+ * gives their exit status.
+ */
+#include <event2/thread.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "agent/agent.h"
+#include "agent/check.h"
+#include "agent/connect_check.h"
+#include "agent/control.h"
+#include "agent/explain.h"
+#include "agent/ledger_command.h"
+#include "agent/log.h"
+#include "agent/users.h"
+
+enum exit_status { EXIT_USAGE = 64, EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };
+
+static const char usage_text[] =
+    "usage: mailvigil [-c FILE] COMMAND [OPTION ...]\n"
+    "\n"
+    "  run [--debug]             the agent, in the foreground; --debug logs the IMAP dialogue,\n"
+    "                            without contents and secrets\n"
+    "  check [--connect]         validate configuration and rules; --connect also signs in and\n"
+    "                            shows what each server can do\n"
+    "  users [--json]            who is monitored, in which directions, by which rules, to which\n"
+    "                            targets; and who is not\n"
+    "  explain [--account A] [--folder F] [--uid N | FILE] [--whole] [--json]\n"
+    "                            what would happen to this message, rule by rule and why, and the\n"
+    "                            copy it would make\n"
+    "  status [--json]           the running agent: watches, lag, spool, targets\n"
+    "  ledger [--account A] [--since D] [--json]\n"
+    "                            what became of every message; completeness summary\n"
+    "\n"
+    "  -c FILE                   the configuration, default " CONFIG_DEFAULT_PATH "\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0; 1 a finding; 64 wrong usage; 66 no such message; 75 try again later;\n"
+    "78 configuration. The manual is mailvigil(8), the configuration's mailvigil.conf(5).\n";
+
+struct arguments {
+    const char *config_path;
+    const char *account, *folder, *since, *file;
+    uint32_t uid;
+    bool connect, json, whole, debug;
+};
+
+static int wrong_usage(const char *what)
+{
+    fprintf(stderr, "mailvigil: %s; \"mailvigil --help\" shows the commands\n", what);
+    return EXIT_USAGE;
+}
+
+/* ---- commands ---- */
+
+static struct config *load(const char *path)
+{
+    struct config_problems problems = {0};
+    struct config *config = config_load(path, &problems);
+
+    config_problems_print(&problems, stderr);
+    config_problems_clear(&problems);
+    return config;
+}
+
+static int run(const struct arguments *arguments)
+{
+    if (arguments->debug)
+        log_set_level(LOG_LEVEL_DEBUG);
+    return agent_run(arguments->config_path);
+}
+
+static int check(const struct arguments *arguments)
+{
+    struct config *config;
+    int status;
+
+    if (!arguments->connect)
+        return check_configuration(arguments->config_path, stdout, stderr);
+    config = load(arguments->config_path);
+    if (config == NULL)
+        return EXIT_CONFIGURATION;
+    status = connect_check(config, stdout);
+    config_free(config);
+    return status;
+}
+
+static int users(const struct arguments *arguments)
+{
+    return users_command(arguments->config_path, arguments->json, stdout, stderr);
+}
+
+static int explain(const struct arguments *arguments)
+{
+    struct explain_options options = {
+        .account = arguments->account,
+        .folder = arguments->folder,
+        .file = arguments->file,
+        .uid = arguments->uid,
+        .whole = arguments->whole,
+        .json = arguments->json,
+    };
+    struct config *config;
+    int status;
+
+    if (arguments->uid != 0 && arguments->file != NULL)
+        return wrong_usage("explain takes a file or --uid, not both");
+    config = load(arguments->config_path);
+    if (config == NULL)
+        return EXIT_CONFIGURATION;
+    status = explain_command(config, &options);
+    config_free(config);
+    return status;
+}
+
+static int status(const struct arguments *arguments)
+{
+    struct config *config = load(arguments->config_path);
+    char *why = NULL, *answer;
+    int result = 0;
+
+    if (config == NULL)
+        return EXIT_CONFIGURATION;
+    answer = control_request(config->state_dir, arguments->json ? "status json" : "status", &why);
+    if (answer == NULL) {
+        fprintf(stderr, "mailvigil: %s\n", why);
+        result = EXIT_TRY_AGAIN;
+    } else if (arguments->json) {
+        fputs(answer, stdout);
+    } else {
+        result = answer[0] == '1';
+        fputs(answer + 1, stdout);
+    }
+    free(answer);
+    free(why);
+    config_free(config);
+    return result;
+}
+
+static int ledger(const struct arguments *arguments)
+{
+    struct config *config = load(arguments->config_path);
+    int result;
+
+    if (config == NULL)
+        return EXIT_CONFIGURATION;
+    result = ledger_command(config->state_dir, arguments->account, arguments->since,
+                            arguments->json, stdout);
+    config_free(config);
+    return result;
+}
+
+/* Which options a command takes, besides -c. */
+enum option_bit {
+    TAKES_CONNECT = 1,
+    TAKES_JSON = 2,
+    TAKES_ACCOUNT = 4,
+    TAKES_FOLDER = 8,
+    TAKES_UID = 16,
+    TAKES_SINCE = 32,
+    TAKES_WHOLE = 64,
+    TAKES_FILE = 128,
+    TAKES_DEBUG = 256,
+};
+
+static const struct command {
+    const char *name;
+    unsigned takes;
+    int (*run)(const struct arguments *arguments);
+} commands[] = {
+    {"run", TAKES_DEBUG, run},
+    {"check", TAKES_CONNECT, check},
+    {"users", TAKES_JSON, users},
+    {"explain",
+     TAKES_ACCOUNT | TAKES_FOLDER | TAKES_UID | TAKES_WHOLE | TAKES_JSON | TAKES_FILE, explain},
+    {"status", TAKES_JSON, status},
+    {"ledger", TAKES_ACCOUNT | TAKES_SINCE | TAKES_JSON, ledger},
+};
+
+/* ---- options ---- */
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},  {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},       {"connect", no_argument, NULL, 'C'},
+    {"json", no_argument, NULL, 'j'},          {"account", required_argument, NULL, 'a'},
+    {"folder", required_argument, NULL, 'f'},  {"uid", required_argument, NULL, 'u'},
+    {"since", required_argument, NULL, 's'},   {"whole", no_argument, NULL, 'w'},
+    {"debug", no_argument, NULL, 'd'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool read_uid(const char *text, uint32_t *uid)
+{
+    char *end;
+    unsigned long long value = strtoull(text, &end, 10);
+
+    *uid = (uint32_t)value;
+    return *text >= '1' && *text <= '9' && *end == '\0' && value <= UINT32_MAX;
+}
+
+/* Takes one option; the bit that the command must know, 0 for -c, -1 for a mistake. */
+static int take_option(int option, struct arguments *arguments)
+{
+    switch (option) {
+    case 'c':
+        arguments->config_path = optarg;
+        return 0;
+    case 'C':
+        arguments->connect = true;
+        return TAKES_CONNECT;
+    case 'j':
+        arguments->json = true;
+        return TAKES_JSON;
+    case 'a':
+        arguments->account = optarg;
+        return TAKES_ACCOUNT;
+    case 'f':
+        arguments->folder = optarg;
+        return TAKES_FOLDER;
+    case 's':
+        arguments->since = optarg;
+        return TAKES_SINCE;
+    case 'd':
+        arguments->debug = true;
+        return TAKES_DEBUG;
+    case 'w':
+        arguments->whole = true;
+        return TAKES_WHOLE;
+    case 'u':
+        return read_uid(optarg, &arguments->uid) ? TAKES_UID : -1;
+    default:
+        return -1;
+    }
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* No core file may hold a secret, and many sessions need many descriptors. */
+static void set_limits(void)
+{
+    struct rlimit none = {0, 0}, files;
+
+    setrlimit(RLIMIT_CORE, &none);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.config_path = CONFIG_DEFAULT_PATH};
+    const struct command *command;
+    unsigned given = 0;
+    int option, taken;
+
+    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(usage_text, stdout);
+            return 0;
+        }
+        if (option == 'v') {
+            printf("mailvigil %s\n", MAILVIGIL_VERSION);
+            return 0;
+        }
+        taken = take_option(option, &arguments);
+        if (taken < 0)
+            return option == 'u' ? wrong_usage("--uid takes a number from 1 to 4294967295")
+                                 : wrong_usage("that option is not known or lacks its value");
+        given |= (unsigned)taken;
+    }
+    if (optind == argc)
+        return wrong_usage("a command is missing");
+    command = find_command(argv[optind]);
+    if (command == NULL)
+        return wrong_usage("that command is not known");
+    if (optind + 1 < argc && (command->takes & TAKES_FILE) != 0)
+        arguments.file = argv[++optind];
+    if (optind + 1 < argc)
+        return wrong_usage("there are more words than the command takes");
+    if ((given & ~command->takes) != 0)
+        return wrong_usage("the command does not take one of these options");
+    signal(SIGPIPE, SIG_IGN);
+    set_limits();
+    return command->run(&arguments);
+}

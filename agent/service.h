@@ -1,0 +1,16 @@
+/*
+ * The service manager's protocol (sd_notify(3), systemd Type=notify and WatchdogSec): one datagram
+ * to $NOTIFY_SOCKET. Without it all calls do nothing.
+ */
+#ifndef AGENT_SERVICE_H
+#define AGENT_SERVICE_H
+
+#include <event2/event.h>
+
+/* "READY=1", "STOPPING=1", "RELOADING=1" with the monotonic time, "STATUS=..." */
+void service_notify(const char *state);
+void service_reloading(void);
+/* Pats the watchdog at half its interval; NULL when there is none. The caller frees the event. */
+struct event *service_watchdog(struct event_base *base);
+
+#endif

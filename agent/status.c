@@ -1,0 +1,289 @@
+#include "agent/status.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/json.h"
+
+static const struct ledger_target_figures *find_figures(const struct ledger_target_figures *targets,
+                                                        size_t n, const char *name)
+{
+    static const struct ledger_target_figures none = {.target = ""};
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(targets[i].target, name) == 0)
+            return &targets[i];
+    return &none;
+}
+
+/* The worst state of an account's watches, the main one first. */
+static void worst_status(const struct account_watch *account, struct watch_status *worst)
+{
+    watch_status(account_watch_nth(account, 0), worst);
+    for (size_t i = 1; i < account_watch_count(account); i++) {
+        struct watch_status status;
+
+        watch_status(account_watch_nth(account, i), &status);
+        if (worst->trouble_since == 0 && status.trouble_since != 0)
+            *worst = status;
+    }
+}
+
+/* ---- JSON ---- */
+
+static void write_counts(struct json *json, const struct parts *parts)
+{
+    json_object(json, "counts");
+    json_number(json, "seen", (int64_t)parts->count.seen);
+    json_number(json, "captured", (int64_t)parts->count.captured);
+    json_number(json, "duplicates", (int64_t)parts->count.duplicates);
+    json_number(json, "joined", (int64_t)parts->count.joined);
+    json_number(json, "own_copies", (int64_t)parts->count.own_copies);
+    json_number(json, "not_wanted", (int64_t)parts->count.not_wanted);
+    json_number(json, "exempt", (int64_t)parts->count.exempt);
+    json_number(json, "vanished", (int64_t)parts->count.vanished);
+    json_number(json, "unfetched", (int64_t)parts->count.unfetched);
+    json_number(json, "failed", (int64_t)parts->count.failed);
+    json_number(json, "delivered", (int64_t)parts->count.delivered);
+    json_number(json, "refused", (int64_t)parts->count.refused);
+    json_number(json, "reconnects", (int64_t)parts->count.reconnects);
+    json_object_end(json);
+}
+
+static void write_ledger(struct json *json, const struct agent_view *view,
+                         const struct ledger_figures *figures)
+{
+    time_t since = 0;
+    const char *stuck = ledger_is_stuck(view->parts->ledger, &since);
+
+    json_object(json, "ledger");
+    json_string(json, "stuck", stuck);
+    json_time(json, "since", stuck != NULL ? since : 0);
+    json_object_end(json);
+    json_object(json, "spool");
+    json_number(json, "octets", (int64_t)figures->spool_bytes);
+    json_number(json, "segments", (int64_t)figures->spool_segments);
+    json_time(json, "oldest_pending", figures->oldest_pending);
+    json_object_end(json);
+    json_object(json, "copies");
+    json_number(json, "pending", (int64_t)figures->pending);
+    json_number(json, "held", (int64_t)figures->held);
+    json_number(json, "sending", (int64_t)figures->intents);
+    json_number(json, "failed", (int64_t)figures->failed_copies);
+    json_number(json, "delivered", (int64_t)figures->delivered);
+    json_object_end(json);
+    json_object(json, "messages");
+    for (enum uid_state state = UID_BEFORE_BASELINE; state <= UID_FAILED; state++)
+        json_number(json, uid_state_text(state), (int64_t)figures->states[state]);
+    json_object_end(json);
+}
+
+static void write_folders(struct json *json, const struct account_watch *account)
+{
+    json_array(json, "folders");
+    for (size_t w = 0; w < account_watch_count(account); w++) {
+        const struct watch *watch = account_watch_nth(account, w);
+
+        for (size_t i = 0; i < watch_folder_count(watch); i++) {
+            const struct folder *folder = watch_folder(watch, i);
+
+            json_object(json, NULL);
+            json_string(json, "name", folder->name);
+            json_bool(json, "sent", folder->role == FOLDER_SENT);
+            json_number(json, "uidvalidity", folder->uidvalidity);
+            json_number(json, "seen_through", folder->seen_through);
+            json_object_end(json);
+        }
+    }
+    json_array_end(json);
+}
+
+static void write_account(struct json *json, const struct account_watch *account)
+{
+    const struct account *config = account_watch_account(account);
+    struct watch_status status;
+
+    worst_status(account, &status);
+    json_object(json, NULL);
+    json_string(json, "name", config->name);
+    json_string(json, "address", config->address);
+    json_string(json, "state", watch_state_text(status.state));
+    json_string(json, "mode", watch_mode_text(status.mode));
+    json_time(json, "since", status.since);
+    json_string(json, "trouble", status.trouble);
+    json_time(json, "trouble_since", status.trouble_since);
+    json_time(json, "next_try", status.next_try);
+    json_number(json, "sessions", (int64_t)account_watch_count(account));
+    json_array(json, "missing");
+    for (char *const *missing = account_watch_missing(account); *missing != NULL; missing++)
+        json_string(json, NULL, *missing);
+    json_array_end(json);
+    write_folders(json, account);
+    json_object_end(json);
+}
+
+static void write_target(struct json *json, const struct deliver *deliver,
+                         const struct ledger_target_figures *figures)
+{
+    struct deliver_status status;
+
+    deliver_status(deliver, &status);
+    json_object(json, NULL);
+    json_string(json, "name", deliver_target(deliver)->name);
+    json_string(json, "state", deliver_state_text(status.state));
+    json_time(json, "since", status.since);
+    json_string(json, "trouble", status.trouble);
+    json_time(json, "trouble_since", status.trouble_since);
+    json_time(json, "next_try", status.next_try);
+    json_number(json, "pending", (int64_t)figures->pending);
+    json_number(json, "failed", (int64_t)figures->failed);
+    json_number(json, "delivered", (int64_t)figures->delivered);
+    json_time(json, "oldest_pending", figures->oldest_pending);
+    json_object_end(json);
+}
+
+void status_write_json(FILE *out, const struct agent_view *view,
+                       const struct ledger_figures *figures,
+                       const struct ledger_target_figures *targets, size_t n_targets)
+{
+    struct json json;
+
+    json_begin(&json, out);
+    json_object(&json, NULL);
+    json_string(&json, "instance", view->parts->config->instance);
+    json_string(&json, "version", MAILVIGIL_VERSION);
+    json_time(&json, "started", view->started);
+    json_time(&json, "reloaded", view->reloaded);
+    json_string(&json, "reload_trouble", view->reload_trouble);
+    write_ledger(&json, view, figures);
+    write_counts(&json, view->parts);
+    json_array(&json, "accounts");
+    for (size_t i = 0; i < view->n_accounts; i++)
+        write_account(&json, view->accounts[i]);
+    json_array_end(&json);
+    json_array(&json, "targets");
+    for (size_t i = 0; i < view->n_deliveries; i++)
+        write_target(&json, view->deliveries[i],
+                     find_figures(targets, n_targets, deliver_target(view->deliveries[i])->name));
+    json_array_end(&json);
+    json_object_end(&json);
+}
+
+/* ---- text ---- */
+
+static const char *ago(char buffer[32], time_t since)
+{
+    long long seconds = since == 0 ? 0 : (long long)(time(NULL) - since);
+
+    if (seconds < 120)
+        snprintf(buffer, 32, "%lld s", seconds);
+    else if (seconds < 7200)
+        snprintf(buffer, 32, "%lld min", seconds / 60);
+    else if (seconds < 172800)
+        snprintf(buffer, 32, "%lld h", seconds / 3600);
+    else
+        snprintf(buffer, 32, "%lld days", seconds / 86400);
+    return buffer;
+}
+
+static bool print_troubles(FILE *out, const struct agent_view *view)
+{
+    char buffer[32];
+    time_t since = 0;
+    const char *stuck = ledger_is_stuck(view->parts->ledger, &since);
+    bool any = stuck != NULL || *view->reload_trouble != '\0';
+
+    if (stuck != NULL)
+        fprintf(out, "WRONG  ledger: %s, since %s\n", stuck, ago(buffer, since));
+    if (*view->reload_trouble != '\0')
+        fprintf(out, "WRONG  the last reload was refused, the old configuration stays: %s\n",
+                view->reload_trouble);
+    for (size_t i = 0; i < view->n_accounts; i++) {
+        struct watch_status status;
+
+        worst_status(view->accounts[i], &status);
+        if (status.trouble_since == 0)
+            continue;
+        any = true;
+        fprintf(out, "WRONG  account %s: %s, since %s\n",
+                account_watch_account(view->accounts[i])->name, status.trouble,
+                ago(buffer, status.trouble_since));
+    }
+    for (size_t i = 0; i < view->n_deliveries; i++) {
+        struct deliver_status status;
+
+        deliver_status(view->deliveries[i], &status);
+        if (status.trouble_since == 0)
+            continue;
+        any = true;
+        fprintf(out, "WRONG  target %s: %s, since %s\n", deliver_target(view->deliveries[i])->name,
+                status.trouble, ago(buffer, status.trouble_since));
+    }
+    return any;
+}
+
+static void print_targets(FILE *out, const struct agent_view *view,
+                          const struct ledger_target_figures *targets, size_t n_targets)
+{
+    fprintf(out, "\n%-24s %-11s %10s %10s %10s  %s\n", "TARGET", "STATE", "DELIVERED", "PENDING",
+            "GIVEN UP", "OLDEST");
+    for (size_t i = 0; i < view->n_deliveries; i++) {
+        const char *name = deliver_target(view->deliveries[i])->name;
+        const struct ledger_target_figures *figures = find_figures(targets, n_targets, name);
+        struct deliver_status status;
+        char buffer[32];
+
+        deliver_status(view->deliveries[i], &status);
+        fprintf(out, "%-24s %-11s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 "  %s\n", name,
+                deliver_state_text(status.state), figures->delivered, figures->pending,
+                figures->failed,
+                figures->oldest_pending != 0 ? ago(buffer, figures->oldest_pending) : "-");
+    }
+}
+
+static void print_accounts(FILE *out, const struct agent_view *view)
+{
+    fprintf(out, "\n%-32s %-11s %-7s %s\n", "ACCOUNT", "STATE", "BY", "FOLDERS");
+    for (size_t i = 0; i < view->n_accounts; i++) {
+        const struct account_watch *account = view->accounts[i];
+        struct watch_status status;
+        size_t folders = 0;
+
+        worst_status(account, &status);
+        for (size_t w = 0; w < account_watch_count(account); w++)
+            folders += watch_folder_count(account_watch_nth(account, w));
+        fprintf(out, "%-32s %-11s %-7s %zu", account_watch_account(account)->name,
+                watch_state_text(status.state), watch_mode_text(status.mode), folders);
+        for (char *const *missing = account_watch_missing(account); *missing != NULL; missing++)
+            fprintf(out, "  (no %s)", *missing);
+        fputc('\n', out);
+    }
+}
+
+void status_write_text(FILE *out, const struct agent_view *view,
+                       const struct ledger_figures *figures,
+                       const struct ledger_target_figures *targets, size_t n_targets)
+{
+    char *troubles = NULL;
+    size_t len = 0;
+    char buffer[32];
+    FILE *first = open_memstream(&troubles, &len);
+    bool wrong = first != NULL && print_troubles(first, view);
+
+    if (first != NULL)
+        fclose(first);
+    fputc(wrong ? '1' : '0', out);
+    fprintf(out, "mailvigil %s, instance %s, running for %s\n", MAILVIGIL_VERSION,
+            view->parts->config->instance, ago(buffer, view->started));
+    if (troubles != NULL)
+        fputs(troubles, out);
+    free(troubles);
+    fprintf(out,
+            "copies: %" PRIu64 " delivered, %" PRIu64 " pending (%" PRIu64 " held), %" PRIu64
+            " given up; spool: %" PRIu64 " octets in %" PRIu64 " segments\n",
+            figures->delivered, figures->pending, figures->held, figures->failed_copies,
+            figures->spool_bytes, figures->spool_segments);
+    print_targets(out, view, targets, n_targets);
+    print_accounts(out, view);
+}

@@ -1,0 +1,32 @@
+/*
+ * What the running agent tells of itself: watches, lag, spool, targets. As one JSON object, and for
+ * people; both go through the control socket.
+ *
+ *   {"instance", "version", "started", "reloaded", "reload_trouble",
+ *    "ledger": {"stuck", "since"},
+ *    "counts": {...since the start...},
+ *    "spool": {"octets", "segments", "oldest_pending"},
+ *    "copies": {"pending", "held", "sending", "failed", "delivered"},
+ *    "messages": {"not wanted": n, ...by state...},
+ *    "accounts": [{"name", "address", "state", "mode", "since", "trouble", "trouble_since",
+ *                  "next_try", "sessions", "missing": [..],
+ *                  "folders": [{"name", "sent", "uidvalidity", "seen_through"}]}],
+ *    "targets": [{"name", "state", "since", "trouble", "trouble_since", "next_try", "pending",
+ *                 "failed", "delivered", "oldest_pending"}]}
+ */
+#ifndef AGENT_STATUS_H
+#define AGENT_STATUS_H
+
+#include "agent/agent.h"
+
+void status_write_json(FILE *out, const struct agent_view *view,
+                       const struct ledger_figures *figures,
+                       const struct ledger_target_figures *targets, size_t n_targets);
+/* For people: a screenful; what is wrong stands first. The first octet of the answer, cut off by the
+ * command, is '1' when something is wrong (an account or target is down, the ledger is stuck), else
+ * '0'. */
+void status_write_text(FILE *out, const struct agent_view *view,
+                       const struct ledger_figures *figures,
+                       const struct ledger_target_figures *targets, size_t n_targets);
+
+#endif
