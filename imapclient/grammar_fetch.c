@@ -72,8 +72,8 @@ static bool is_date(struct span value)
     return true;
 }
 
-/* Keywords that are atoms, and the flags of RFC 9051 section 2.3.2. One that is neither makes
- * libetpan refuse the whole response, and users choose keywords; "\Seenx" it takes for two. */
+/* Keywords that are atoms, and the flags of RFC 9051 section 2.3.2. A "%" in one makes libetpan
+ * refuse the whole response, and users choose keywords; "\Seenx" it takes for two. */
 static bool is_flag_for_etpan(struct span flag)
 {
     static const char *const known[] = {"\\Seen",    "\\Answered", "\\Flagged",
