@@ -1,0 +1,77 @@
+/* share/examples is a configuration without mistakes, and without warnings. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent/config_files.h"
+#include "agent/config_source.h"
+
+/* Where this file lies in the source tree. */
+static const char here[] = "tests/unit/agent/test_config_examples.c";
+
+static char *example(const char *name)
+{
+    size_t root = strlen(__FILE__) - strlen(here);
+
+    return xasprintf("%.*sshare/examples/%s", (int)root, __FILE__, name);
+}
+
+static void copy(const struct config_files *files, const char *name)
+{
+    const char *why = NULL;
+    char *path = example(name);
+    char *text = config_read_file(path, &why);
+
+    if (text == NULL)
+        fail_msg("%s: %s", path, why);
+    config_files_write(files, name, text, 0644);
+    free(text);
+    free(path);
+}
+
+static void make_secrets(const struct config_files *files)
+{
+    static const char *const names[] = {"vigil", "monitor", "auditor", "statistics"};
+    char *directory = config_files_path(files, "secrets");
+
+    assert_int_equal(mkdir(directory, 0700), 0);
+    free(directory);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        char *name = xasprintf("secrets/%s", names[i]);
+        config_files_write(files, name, "secret\n", 0600);
+        free(name);
+    }
+}
+
+static void test_examples(void **state)
+{
+    struct config_files files;
+    struct config_problems problems = {0};
+
+    (void)state;
+    config_files_begin(&files);
+    copy(&files, "mailvigil.conf");
+    copy(&files, "rules.d/10-all.conf");
+    copy(&files, "users.csv");
+    make_secrets(&files);
+    struct config *config = config_load(files.main, &problems);
+    char *told = config_files_problems(&problems);
+    config_problems_clear(&problems);
+    config_files_end(&files);
+    assert_string_equal(told, "");
+    assert_non_null(config);
+    assert_int_equal(config->n_accounts, 6);
+    assert_int_equal(config->rules->count, 6);
+    free(told);
+    config_free(config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_examples)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
