@@ -61,44 +61,47 @@ static unsigned exempt_directions(const struct config *config, const struct acco
     return exempt;
 }
 
-bool coverage_takes(const struct config *config, const struct rule *rule,
-                    const struct account *account, unsigned direction)
+static unsigned covered(const struct rule *rule, const struct owner *owner)
 {
-    const struct owner owner = owner_of(account);
+    unsigned directions = 0;
 
-    return rule_covers(rule, &owner, (enum direction)direction) &&
-           (exempt_directions(config, account) & direction) == 0;
+    for (unsigned d = DIRECTION_INCOMING; d <= DIRECTION_INTERNAL; d <<= 1)
+        directions |= rule_covers(rule, owner, (enum direction)d) ? d : 0;
+    return directions;
 }
 
-static bool is_covered(const struct config *config, const struct owner *owner, unsigned *directions)
+unsigned coverage_directions(const struct config *config, const struct rule *rule,
+                             const struct account *account)
 {
-    const unsigned all[] = {DIRECTION_INCOMING, DIRECTION_OUTGOING, DIRECTION_INTERNAL};
+    const struct owner owner = owner_of(account);
+    unsigned directions = covered(rule, &owner);
 
-    *directions = 0;
-    for (size_t i = 0; i < config->rules->count; i++) {
-        for (size_t d = 0; d < sizeof(all) / sizeof(*all); d++) {
-            if (rule_covers(&config->rules->rules[i], owner, (enum direction)all[d]))
-                *directions |= all[d];
-        }
-    }
-    return *directions != 0;
+    return directions != 0 ? directions & ~exempt_directions(config, account) : 0;
+}
+
+static unsigned covered_by_any(const struct config *config, const struct owner *owner)
+{
+    unsigned directions = 0;
+
+    for (size_t i = 0; i < config->rules->count; i++)
+        directions |= covered(&config->rules->rules[i], owner);
+    return directions;
 }
 
 const char *coverage_reason(const struct config *config, const struct account *account)
 {
     const struct owner owner = owner_of(account);
     struct owner selected = owner;
-    unsigned directions, if_selected;
-    bool covered = is_covered(config, &owner, &directions);
+    unsigned directions = covered_by_any(config, &owner);
 
     selected.monitor = true;
-    if (covered && (directions & ~exempt_directions(config, account)) != 0)
+    if ((directions & ~exempt_directions(config, account)) != 0)
         return NULL;
-    if (covered)
+    if (directions != 0)
         return "exempt";
     if (account->monitor)
         return "selected, but no rule takes it";
-    if (is_covered(config, &selected, &if_selected))
+    if (covered_by_any(config, &selected) != 0)
         return "not selected";
     return "no rule takes it";
 }

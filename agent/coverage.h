@@ -9,10 +9,10 @@
 
 #include "agent/config.h"
 
-/* Whether the rule may take a message of that owner in that direction, no exempt rule being in the
- * way of all of them. */
-bool coverage_takes(const struct config *config, const struct rule *rule,
-                    const struct account *account, unsigned direction);
+/* The directions in which the rule may take messages of that owner, without those in which all of
+ * his are exempt. */
+unsigned coverage_directions(const struct config *config, const struct rule *rule,
+                             const struct account *account);
 /* NULL: the account is monitored in some direction; else why not (static text). */
 const char *coverage_reason(const struct config *config, const struct account *account);
 

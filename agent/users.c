@@ -9,9 +9,7 @@
 #include "agent/text_table.h"
 #include "rules/memory.h"
 
-static const enum direction directions[] = {DIRECTION_INCOMING, DIRECTION_OUTGOING,
-                                            DIRECTION_INTERNAL};
-enum { N_DIRECTIONS = 3, MONITORED_COLUMNS = 7, OTHERS_COLUMNS = 4, EXEMPT_COLUMNS = 4 };
+enum { MONITORED_COLUMNS = 7, OTHERS_COLUMNS = 4, EXEMPT_COLUMNS = 4 };
 
 static const char *yes_or_no(bool value)
 {
@@ -35,41 +33,40 @@ static void put_joined(struct text_table *table, char *const *texts)
 
 /* ---- monitored ---- */
 
-static void put_rule(struct text_table *table, const struct rule *rule, enum direction direction)
+static void put_rule(struct text_table *table, const struct rule *rule, unsigned directions)
 {
     char text[40], *conditions = coverage_conditions(rule);
 
-    text_table_cell(table, direction_text(direction, text));
     text_table_cell(table, rule->name);
+    text_table_cell(table, direction_text(directions, text));
     put_joined(table, rule->targets);
     text_table_cell(table, conditions);
     free(conditions);
 }
 
-/* One row for each rule and direction; the account stands in the first of them. */
+/* One row for each rule; the account stands in the first of them. */
 static void put_monitored(struct text_table *table, const struct config *config,
                           const struct account *account)
 {
     bool first = true;
 
-    for (size_t d = 0; d < N_DIRECTIONS; d++) {
-        for (size_t i = 0; i < config->rules->count; i++) {
-            const struct rule *rule = &config->rules->rules[i];
-            if (!coverage_takes(config, rule, account, directions[d]))
-                continue;
-            text_table_cell(table, first ? account->name : "");
-            text_table_cell(table, first ? account->address : "");
-            text_table_cell(table, first ? yes_or_no(account->monitor) : "");
-            put_rule(table, rule, directions[d]);
-            first = false;
-        }
+    for (size_t i = 0; i < config->rules->count; i++) {
+        const struct rule *rule = &config->rules->rules[i];
+        unsigned directions = coverage_directions(config, rule, account);
+        if (directions == 0)
+            continue;
+        text_table_cell(table, first ? account->name : "");
+        text_table_cell(table, first ? account->address : "");
+        text_table_cell(table, first ? yes_or_no(account->monitor) : "");
+        put_rule(table, rule, directions);
+        first = false;
     }
 }
 
 static void print_monitored(const struct config *config, FILE *out)
 {
     static const char *const names[MONITORED_COLUMNS] = {
-        "account", "address", "selected", "direction", "rule", "copied to", "only if"};
+        "account", "address", "selected", "rule", "directions", "copied to", "only if"};
     struct text_table table;
     size_t count = 0;
 
@@ -169,14 +166,19 @@ static void json_conditions(struct json *json, const struct rule *rule)
     json_array_end(json);
 }
 
-static void json_takes(struct json *json, const struct rule *rule, enum direction direction)
+static void json_takes(struct json *json, const struct rule *rule, unsigned directions)
 {
     char text[40], sample[32];
 
     snprintf(sample, sizeof(sample), "%.15g", rule->sample);
     json_object(json, NULL);
-    json_string(json, "direction", direction_text(direction, text));
     json_string(json, "rule", rule->name);
+    json_array(json, "directions");
+    for (unsigned d = DIRECTION_INCOMING; d <= DIRECTION_INTERNAL; d <<= 1) {
+        if ((directions & d) != 0)
+            json_string(json, NULL, direction_text(d, text));
+    }
+    json_array_end(json);
     json_list(json, "targets", rule->targets);
     json_string(json, "sample", sample);
     json_conditions(json, rule);
@@ -197,11 +199,11 @@ static void json_account(struct json *json, const struct config *config,
     json_bool(json, "monitored", reason == NULL);
     json_string(json, "reason", reason);
     json_array(json, "takes");
-    for (size_t d = 0; d < N_DIRECTIONS; d++) {
-        for (size_t i = 0; i < config->rules->count; i++) {
-            if (coverage_takes(config, &config->rules->rules[i], account, directions[d]))
-                json_takes(json, &config->rules->rules[i], directions[d]);
-        }
+    for (size_t i = 0; i < config->rules->count; i++) {
+        const struct rule *rule = &config->rules->rules[i];
+        unsigned directions = coverage_directions(config, rule, account);
+        if (directions != 0)
+            json_takes(json, rule, directions);
     }
     json_array_end(json);
     json_object_end(json);

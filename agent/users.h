@@ -3,7 +3,7 @@
  * who is not, with the reason; and who is exempt. At a glance, or as JSON:
  *
  *   {"instance": "...", "accounts": [{"account", "address", "aliases": [], "server", "selected",
- *     "monitored", "reason": why not, or null, "takes": [{"direction", "rule", "targets": [],
+ *     "monitored", "reason": why not, or null, "takes": [{"rule", "directions": [], "targets": [],
  *     "sample": percent as text, "conditions": []}]}], "exempt": [{"rule", "addresses": [],
  *     "conditions": [], "purpose", "approved_by"}]}
  *

@@ -71,11 +71,11 @@ static void test_at_a_glance(void **state)
 
     assert_string_equal(
         text, "Monitored: 2 of 4\n"
-              "  account  address            selected  direction  rule      copied to            "
+              "  account  address            selected  rule      directions  copied to            "
               "only if\n"
-              "  alice    alice@example.org  yes       outgoing   out       compliance, auditor  "
+              "  alice    alice@example.org  yes       out       outgoing    compliance, auditor  "
               "sample 2.5 %, min_size\n"
-              "  carol    carol@example.org  no        incoming   in-carol  auditor\n"
+              "  carol    carol@example.org  no        in-carol  incoming    auditor\n"
               "\n"
               "Not monitored: 2\n"
               "  account  address              selected  why\n"
@@ -94,7 +94,7 @@ static void test_json(void **state)
         "{\"instance\":\"example.org\",",
         "{\"account\":\"alice\",\"address\":\"alice@example.org\",\"aliases\":[],"
         "\"server\":\"office\",\"selected\":true,\"monitored\":true,\"reason\":null,\"takes\":["
-        "{\"direction\":\"outgoing\",\"rule\":\"out\",\"targets\":[\"compliance\",\"auditor\"],"
+        "{\"rule\":\"out\",\"directions\":[\"outgoing\"],\"targets\":[\"compliance\",\"auditor\"],"
         "\"sample\":\"2.5\",\"conditions\":[\"min_size\"]}]}",
         "\"monitored\":false,\"reason\":\"not selected\",\"takes\":[]}",
         "\"exempt\":[{\"rule\":\"privileged\",\"addresses\":[\"council@*\"],\"conditions\":[],"
@@ -127,10 +127,10 @@ static void test_reasons(void **state)
         /* exempt in one direction only, or only for some messages: still monitored */
         {"rule \"r\" { incoming = \"all\" outgoing = \"all\" targets = {\"compliance\"} }\n"
          "rule \"e\" { exempt = true incoming = \"all\" addresses = {\"bob@example.org\"} }",
-         "  bob      bob@example.org      no        outgoing   r     compliance\n"},
+         "  bob      bob@example.org      no        r     outgoing            compliance\n"},
         {"rule \"r\" { incoming = \"all\" targets = {\"compliance\"} }\n"
          "rule \"e\" { exempt = true subject = {\"*x*\"} addresses = {\"bob@example.org\"} }",
-         "  bob      bob@example.org      no        incoming   r     compliance\n"},
+         "  bob      bob@example.org      no        r     incoming    compliance\n"},
     };
     struct fixture *f = *state;
 
