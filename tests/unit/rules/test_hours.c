@@ -54,6 +54,7 @@ static const struct {
     {"Mon-Fri 08:00-17:00, Sat 09:00-12:00", 10, 9, 0, true},
     {"Mon-Fri 08:00-17:00, Sat 09:00-12:00", 9, 8, 30, true},
     {"Mon-Fri 08:00-17:00, Sat 09:00-12:00", 10, 8, 30, false},
+    {"Mon 08:00-09:00, Sat 10:00-11:00", 5, 10, 30, false},
     {"Mon 22:00-06:00", 5, 22, 0, true},
     {"Mon 22:00-06:00", 6, 5, 59, true},
     {"Mon 22:00-06:00", 6, 6, 0, false},
@@ -247,6 +248,23 @@ static void test_rules(void **state)
     }
 }
 
+/* J60 is the first of March in every year, 59 only in some. */
+static void test_days_of_the_year(void **state)
+{
+    static const char text[] = "AAA0BBB,J60/0,300/0";
+    (void)state;
+    struct zone_rule rule;
+    assert_true(zone_rule_parse(text, strlen(text), &rule));
+    for (int year = 2027; year <= 2028; year++) {
+        int64_t spring = calendar_days(year, 3, 1) * DAY_SECONDS;
+        int64_t autumn = (calendar_days(year, 1, 1) + 300) * DAY_SECONDS - 3600;
+        assert_int_equal(zone_rule_offset(&rule, spring - 1), 0);
+        assert_int_equal(zone_rule_offset(&rule, spring), 3600);
+        assert_int_equal(zone_rule_offset(&rule, autumn - 1), 3600);
+        assert_int_equal(zone_rule_offset(&rule, autumn), 0);
+    }
+}
+
 static size_t read_zone_file(const char *name, unsigned char *data, size_t room)
 {
     char path[200];
@@ -264,6 +282,7 @@ static void test_broken_files(void **state)
     (void)state;
     unsigned char *data = xmalloc(ZONE_FILE_MAX);
     size_t len = read_zone_file("Europe/Berlin", data, ZONE_FILE_MAX);
+    data = xrealloc(data, len);
     for (size_t cut = 0; cut < len; cut++) {
         unsigned char *part = (unsigned char *)xmemdup0(data, cut);
         part = xrealloc(part, cut > 0 ? cut : 1);
@@ -310,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_zones_as_the_c_library),
         cmocka_unit_test(test_change_of_clocks_to_the_second),
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_days_of_the_year),
         cmocka_unit_test(test_broken_files),
         cmocka_unit_test(test_calendar_as_the_c_library),
     };

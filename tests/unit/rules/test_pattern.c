@@ -229,6 +229,38 @@ static void test_globs_have_no_limit(void **state)
     free(text);
 }
 
+/* Each start runs over all of the text in one step: the way counts too. */
+static void test_long_steps_count(void **state)
+{
+    (void)state;
+    size_t len = 1024 * 1024;
+    char *text = xmalloc(len);
+    memset(text, 'x', len);
+    memcpy(text + len - 2, "yz", 2);
+    struct patterns *patterns = compile("/x[^y]*+z/");
+    struct pattern_search search = {0};
+    assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
+    assert_int_equal(search.limited, 1);
+    patterns_free(patterns);
+    free(text);
+}
+
+/* With a star before the last piece only one starting place is tried; else this takes hours. */
+static void test_globs_start_once(void **state)
+{
+    (void)state;
+    size_t len = 1024 * 1024;
+    char *text = xmalloc(len);
+    memset(text, 'a', len);
+    memcpy(text + len - 2, "bx", 2);
+    struct patterns *patterns = compile("*a*b");
+    struct pattern_search search = {0};
+    assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
+    assert_true(patterns_match(patterns, PATTERN_ANY_KIND, text, len - 1, &search));
+    patterns_free(patterns);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +273,8 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_work_is_counted_over_all_texts),
         cmocka_unit_test(test_globs_have_no_limit),
+        cmocka_unit_test(test_long_steps_count),
+        cmocka_unit_test(test_globs_start_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
