@@ -21,8 +21,9 @@ SSL_CTX *imap_tls_context_new(const char *ca_file, char **why)
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* Never SSL_MODE_ENABLE_PARTIAL_WRITE: libevent's bufferevent_openssl (2.1.12) takes the next
+     * buffer after a short SSL_write() and so loses the rest of the one before. */
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     ERR_clear_error();
     int loaded = ca_file != NULL ? SSL_CTX_load_verify_file(context, ca_file)

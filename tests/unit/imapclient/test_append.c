@@ -266,6 +266,61 @@ static void test_server_that_stops_reading(void **state)
     client_finish(&client);
 }
 
+/* Octets that tell where they belong. */
+static unsigned char octet_at(uint64_t position)
+{
+    return (unsigned char)((position * 2654435761u) >> 13);
+}
+
+static ssize_t give_known(void *arg, struct evbuffer *out, size_t want)
+{
+    struct source *source = arg;
+    unsigned char block[65536];
+    size_t now = want < sizeof(block) ? want : sizeof(block);
+    for (size_t i = 0; i < now; i++) {
+        block[i] = octet_at(source->given + i);
+    }
+    evbuffer_add(out, block, now);
+    source->given += now;
+    return (ssize_t)now;
+}
+
+/* Over TLS to a server that reads more slowly than we write: SSL_write() has to be repeated. */
+static void test_octets_over_blocked_tls(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN(""),    "C APPEND *", "S + go",        "HOLD",
+                                         "L 16000000", "D ",         "T OK appended", NULL};
+    struct scripted_ca *ca = scripted_ca_new();
+    SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -3600, 3600);
+    struct client client;
+    char *why;
+    client_init(&client);
+    prepare(16000000, 0);
+    messages[0].read = give_known;
+    client.options.security = IMAP_SECURITY_TLS;
+    client.options.tls = imap_tls_context_new(scripted_ca_file(ca), &why);
+    client.on_ready = append_one;
+    client_serve_tls(&client, script, server, true);
+    client_start(&client);
+    client_await(&client, "ready");
+    client_settle(&client, 100);
+    scripted_server_go(client.server);
+    client_await(&client, "append: OK");
+    struct evbuffer *taken = scripted_server_taken(client.server);
+    const unsigned char *octets = evbuffer_pullup(taken, -1);
+    assert_int_equal(evbuffer_get_length(taken), 16000000);
+    for (uint64_t i = 0; i < 16000000; i++) {
+        if (octets[i] != octet_at(i)) {
+            fail_msg("octet %llu is another", (unsigned long long)i);
+        }
+    }
+    SSL_CTX_free(client.options.tls);
+    client_finish(&client);
+    SSL_CTX_free(server);
+    scripted_ca_free(ca);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_source_that_gives_too_much),
         cmocka_unit_test(test_source_that_stalls),
         cmocka_unit_test(test_server_that_stops_reading),
+        cmocka_unit_test(test_octets_over_blocked_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
