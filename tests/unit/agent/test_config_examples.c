@@ -69,9 +69,51 @@ static void test_examples(void **state)
     config_free(config);
 }
 
+/* ---- the manual ---- */
+
+static void must_hold(const char *manual, const char *section, const char *key)
+{
+    const char *at = manual;
+    size_t len = strlen(key);
+
+    while ((at = strstr(at, key)) != NULL) {
+        if (strchr(" \n", at[-1]) != NULL && strchr(" ,\n.", at[len]) != NULL)
+            return;
+        at += len;
+    }
+    fail_msg("mailvigil.conf(5) says nothing of %s in %s", key, section);
+}
+
+static void check_options(const char *manual, const char *section, const cfg_opt_t *options)
+{
+    for (; options->name != NULL; options++) {
+        must_hold(manual, section, options->name);
+        if (options->subopts != NULL)
+            check_options(manual, options->name, options->subopts);
+    }
+}
+
+static void test_manual_has_every_key(void **state)
+{
+    const char *why = NULL;
+    char *path = example("../man/mailvigil.conf.5");
+    char *manual = config_read_file(path, &why);
+    cfg_t *schema = config_schema_main();
+
+    (void)state;
+    assert_non_null(manual);
+    check_options(manual, "the main file", schema->opts);
+    cfg_free(schema);
+    free(manual);
+    free(path);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_examples)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_manual_has_every_key),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
