@@ -11,7 +11,7 @@
 #include "agent/config_source.h"
 #include "agent/name_index.h"
 
-#define CONFIG_PREFIX_MAX 100 /* octets of a Subject's prefix */
+#define CONFIG_PREFIX_MAX 200 /* octets of a Subject's prefix */
 
 struct config_loader {
     struct config *config;

@@ -255,17 +255,8 @@ void config_load_texts(struct config_loader *loader, const struct config_source 
         const struct config_value *value = config_value(&sections[0], keys[i]);
         if (value == NULL)
             continue;
-        for (const char *p = value->text; *p != '\0'; p++) {
-            if (*p >= ' ' && *p <= '~')
-                continue;
-            config_section_problem(&sections[0], value,
-                                   "%s holds characters beyond ASCII; a Subject takes them only "
-                                   "encoded",
-                                   keys[i]);
-            break;
-        }
         if (strlen(value->text) > CONFIG_PREFIX_MAX)
-            config_section_problem(&sections[0], value, "%s is longer than %d characters", keys[i],
+            config_section_problem(&sections[0], value, "%s is longer than %d octets", keys[i],
                                    CONFIG_PREFIX_MAX);
         loader->config->rules->subject_prefix[i] = xstrdup(value->text);
     }

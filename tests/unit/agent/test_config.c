@@ -131,6 +131,8 @@ static void must_load(struct fixture *f)
 
 /* ---- mistakes ---- */
 
+#define FIFTY "12345678901234567890123456789012345678901234567890"
+
 #define MAIN "mailvigil.conf"
 #define RULES "rules.d/10-all.conf"
 #define CSV "users.csv"
@@ -285,7 +287,14 @@ static const struct mistake mistakes[] = {
     {MAIN, 30, "folder = \"\"", NULL, 0, {"folder", "is empty"}, 0},
     {MAIN, 31, "form = \"whole\"", NULL, 0, {"form", "rewritten, attached or headers"}, 0},
     {MAIN, 27, "target \"complianc\" {", RULES, 1, {"compliance", "neither", "complianc"}, 0},
-    {MAIN, 34, "subject_incoming = \"Mön\"", NULL, 0, {"subject_incoming", "ASCII"}, 0},
+    {MAIN,
+     34,
+     "subject_incoming = \"" FIFTY FIFTY FIFTY FIFTY "1"
+     "\"",
+     NULL,
+     0,
+     {"subject_incoming", "200"},
+     0},
     /* lists and rules */
     {RULES,
      1,
