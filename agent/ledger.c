@@ -53,27 +53,28 @@ void ledger_fail(struct ledger *ledger, const char *format, ...)
 /* The time when it became stuck stays that of the first failure. */
 static void show_stuck(struct ledger *ledger, const char *why)
 {
-    pthread_mutex_lock(&ledger->stuck_mutex);
+    struct stuck *stuck = ledger->stuck;
+    pthread_mutex_lock(&stuck->mutex);
     if (why == NULL) {
-        ledger->stuck_since = 0;
+        stuck->since = 0;
     } else {
-        if (ledger->stuck_since == 0)
-            ledger->stuck_since = ledger->now;
-        snprintf(ledger->stuck_why, sizeof ledger->stuck_why, "%s", why);
+        if (stuck->since == 0)
+            stuck->since = ledger->now;
+        snprintf(stuck->why, sizeof stuck->why, "%s", why);
     }
-    pthread_mutex_unlock(&ledger->stuck_mutex);
+    pthread_mutex_unlock(&stuck->mutex);
 }
 
-const char *ledger_is_stuck(const struct ledger *constant, time_t *since)
+const char *ledger_is_stuck(const struct ledger *ledger, time_t *since)
 {
-    struct ledger *ledger = (struct ledger *)(uintptr_t)constant;
-    pthread_mutex_lock(&ledger->stuck_mutex);
-    time_t when = ledger->stuck_since;
-    memcpy(ledger->stuck_shown, ledger->stuck_why, sizeof ledger->stuck_shown);
-    pthread_mutex_unlock(&ledger->stuck_mutex);
+    struct stuck *stuck = ledger->stuck;
+    pthread_mutex_lock(&stuck->mutex);
+    time_t when = stuck->since;
+    memcpy(stuck->shown, stuck->why, sizeof stuck->shown);
+    pthread_mutex_unlock(&stuck->mutex);
     if (since != NULL)
         *since = when;
-    return when == 0 ? NULL : ledger->stuck_shown;
+    return when == 0 ? NULL : stuck->shown;
 }
 
 void ledger_batch_begin(void *context)

@@ -285,24 +285,69 @@ static void take_own_copy(struct ledger *ledger, struct capture_job *job)
     drop_octets(ledger, job);
 }
 
+/* How many copies of that message failed because its octets were lost. */
+static int64_t count_lost(struct ledger *ledger, int64_t message)
+{
+    sqlite3_stmt *query = ledger_query(
+        ledger, "SELECT count(*) FROM copy WHERE message = ?1 AND state = 3 AND reason = ?2");
+    bind_number(query, 1, message);
+    bind_text(query, 2, REASON_ORIGINAL_LOST);
+    return message == 0 ? 0 : one_number(ledger, query);
+}
+
+/* The same octets came again: they are what the message lacks. */
+static void mend(struct ledger *ledger, int64_t message, const struct finding *finding)
+{
+    sqlite3_stmt *query = ledger_query(
+        ledger, "UPDATE message SET segment = ?2, offset = ?3, note = '' WHERE id = ?1");
+    bind_number(query, 1, message);
+    bind_number(query, 2, (int64_t)finding->segment);
+    bind_number(query, 3, (int64_t)finding->offset);
+    ledger_run(ledger, query);
+    query = ledger_query(ledger, "UPDATE copy SET state = 0, due = 0, reason = ''"
+                                 " WHERE message = ?1 AND state = 3 AND reason = ?2");
+    bind_number(query, 1, message);
+    bind_text(query, 2, REASON_ORIGINAL_LOST);
+    ledger_run(ledger, query);
+    query = ledger_query(ledger, "DELETE FROM unfetched WHERE (folder, uid) ="
+                                 " (SELECT folder, uid FROM message WHERE id = ?1)");
+    bind_number(query, 1, message);
+    ledger_tally_state(ledger, UID_UNFETCHED, -ledger_run(ledger, query));
+    chain_begin(ledger);
+    chain_number(ledger, "message", (uint64_t)message);
+    chain_end(ledger, "mended");
+}
+
+static const char *message_kind(struct capture_job *job, const struct finding *finding, bool stored,
+                                const char **note)
+{
+    *note = "";
+    job->outcome = CAPTURE_STORED;
+    if (stored)
+        return "captured";
+    job->outcome = finding->twin != 0 ? CAPTURE_DUPLICATE : CAPTURE_JOINED;
+    if (finding->twin == 0)
+        *note = finding->joined ? "joined" : "came after its counterpart was sent";
+    return finding->joined ? "joined" : "duplicate";
+}
+
 static void take_message(struct ledger *ledger, struct capture_job *job)
 {
     const struct ledger_capture *capture = &job->capture;
     struct finding finding = {0};
+    const char *note;
     find_twin(ledger, capture, &finding);
     find_missing(ledger, job, &finding);
     bool stored = finding.n_missing > 0 || finding.root == 0;
-    if (finding.n_missing > 0)
-        keep_octets(ledger, job, &finding, finding.n_missing);
+    size_t n_lost = (size_t)count_lost(ledger, finding.twin);
+    if (finding.n_missing + n_lost > 0)
+        keep_octets(ledger, job, &finding, finding.n_missing + n_lost);
     else
         drop_octets(ledger, job);
-    const char *kind = "captured", *note = "";
-    job->outcome = CAPTURE_STORED;
-    if (!stored) {
-        job->outcome = finding.twin != 0 ? CAPTURE_DUPLICATE : CAPTURE_JOINED;
-        kind = finding.joined ? "joined" : "duplicate";
-        if (finding.twin == 0)
-            note = finding.joined ? "joined" : "came after its counterpart was sent";
+    const char *kind = message_kind(job, &finding, stored, &note);
+    if (n_lost > 0) {
+        mend(ledger, finding.twin, &finding);
+        job->outcome = CAPTURE_STORED;
     }
     int64_t message =
         message_insert(ledger, job, &finding, stored ? UID_CAPTURED : UID_DUPLICATE, note);
@@ -313,40 +358,24 @@ static void take_message(struct ledger *ledger, struct capture_job *job)
 }
 
 /* It has a row already. If its octets were lost they are back now. */
-static void take_again(struct ledger *ledger, struct capture_job *job, int64_t message, bool lost)
+static void take_again(struct ledger *ledger, struct capture_job *job, int64_t message, bool same)
 {
-    job->outcome = CAPTURE_DUPLICATE;
     struct finding finding = {0};
-    sqlite3_stmt *query = ledger_query(
-        ledger, "SELECT count(*) FROM copy WHERE message = ?1 AND state = 3 AND reason = ?2");
-    bind_number(query, 1, message);
-    bind_text(query, 2, REASON_ORIGINAL_LOST);
-    int64_t n = lost ? one_number(ledger, query) : 0;
-    if (n <= 0) {
+    size_t n_lost = same ? (size_t)count_lost(ledger, message) : 0;
+    job->outcome = CAPTURE_DUPLICATE;
+    if (n_lost == 0) {
         drop_octets(ledger, job);
         return;
     }
     job->outcome = CAPTURE_STORED;
-    keep_octets(ledger, job, &finding, (size_t)n);
-    query = ledger_query(ledger, "UPDATE message SET segment = ?2, offset = ?3 WHERE id = ?1");
-    bind_number(query, 1, message);
-    bind_number(query, 2, (int64_t)finding.segment);
-    bind_number(query, 3, (int64_t)finding.offset);
-    ledger_run(ledger, query);
-    query = ledger_query(ledger, "UPDATE copy SET state = 0, due = 0, reason = ''"
-                                 " WHERE message = ?1 AND state = 3 AND reason = ?2");
-    bind_number(query, 1, message);
-    bind_text(query, 2, REASON_ORIGINAL_LOST);
-    ledger_run(ledger, query);
-    chain_begin(ledger);
-    chain_number(ledger, "message", (uint64_t)message);
-    chain_end(ledger, "mended");
+    keep_octets(ledger, job, &finding, n_lost);
+    mend(ledger, message, &finding);
 }
 
-/* The row of that UID; *lost: its octets are not there any more, and are the same. 0: none. */
-static int64_t row_of_uid(struct ledger *ledger, const struct ledger_capture *capture, bool *lost)
+/* The row of that UID; *same: with the same octets. 0: there is none. */
+static int64_t row_of_uid(struct ledger *ledger, const struct ledger_capture *capture, bool *same)
 {
-    sqlite3_stmt *query = ledger_query(ledger, "SELECT id, segment = 0 AND sha256 = ?3 FROM message"
+    sqlite3_stmt *query = ledger_query(ledger, "SELECT id, sha256 = ?3 FROM message"
                                                " WHERE folder = ?1 AND uid = ?2");
     bind_number(query, 1, capture->folder);
     bind_number(query, 2, capture->uid);
@@ -354,7 +383,7 @@ static int64_t row_of_uid(struct ledger *ledger, const struct ledger_capture *ca
     if (!ledger_row(ledger, query))
         return 0;
     int64_t message = column_number(query, 0);
-    *lost = column_number(query, 1) != 0;
+    *same = column_number(query, 1) != 0;
     sqlite3_reset(query);
     return message;
 }
@@ -373,7 +402,7 @@ static void capture_run(struct ledger *ledger, struct ledger_job *base)
     struct capture_job *job = (struct capture_job *)base;
     const struct ledger_capture *capture = &job->capture;
     uint32_t seen_through;
-    bool lost = false;
+    bool same = false;
     ledger->batch.captured = true;
     if (!folder_seen_through(ledger, capture->folder, &seen_through))
         return;
@@ -385,9 +414,9 @@ static void capture_run(struct ledger *ledger, struct ledger_job *base)
         unfetched_clear(ledger, capture->folder, capture->uid, capture->uid);
     int64_t known = 0;
     if (capture->uid <= seen_through)
-        known = row_of_uid(ledger, capture, &lost);
+        known = row_of_uid(ledger, capture, &same);
     if (known != 0) {
-        take_again(ledger, job, known, lost);
+        take_again(ledger, job, known, same);
         return;
     }
     if (is_own_copy(ledger, capture)) {

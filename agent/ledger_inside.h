@@ -33,6 +33,14 @@ struct statement {
     sqlite3_stmt *prepared;
 };
 
+/* Why the thread cannot commit, for the loop to ask. */
+struct stuck {
+    pthread_mutex_t mutex;
+    char why[256];
+    time_t since;    /* 0: it can */
+    char shown[256]; /* the loop's: what it was told last */
+};
+
 struct target_tally {
     char *target;
     int64_t delivered;
@@ -55,12 +63,8 @@ struct ledger {
     void (*on_room)(void *arg);
     void *on_room_arg;
     ledger_plan_join *plan_join;
-    char stuck_shown[256];
 
-    /* between both */
-    pthread_mutex_t stuck_mutex;
-    char stuck_why[256];
-    time_t stuck_since; /* 0: it is not */
+    struct stuck *stuck; /* between both */
 
     /* on the thread */
     sqlite3 *db;
@@ -68,7 +72,7 @@ struct ledger {
     bool failed;
     char failure[256];
     bool damaged; /* it is the database that is, not the disk */
-    time_t now; /* of the batch */
+    time_t now;   /* of the batch */
     struct spool spool;
     uint64_t next_segment; /* as it stands in the database */
     bool reload; /* what is kept in memory of the database is older than it: rolled back */

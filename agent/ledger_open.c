@@ -40,11 +40,22 @@ refuse(struct opening *opening, enum ledger_open_error error, const char *format
 
 /* ---- the state directory and its lock ---- */
 
+/* So that a new state directory itself is there after a power failure. */
+static void sync_parent(int fd)
+{
+    int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return;
+    fsync(parent);
+    close(parent);
+}
+
 static bool open_directory(struct opening *opening)
 {
     const char *path = opening->options->state_dir;
     struct stat status;
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+    bool made = mkdir(path, 0700) == 0;
+    if (!made && errno != EEXIST)
         return refuse(opening, LEDGER_SYSTEM, "state_dir %s cannot be made: %s", path,
                       strerror(errno));
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -55,6 +66,8 @@ static bool open_directory(struct opening *opening)
         return false;
     }
     opening->ledger->state_fd = fd;
+    if (made)
+        sync_parent(fd);
     if ((status.st_mode & 077) != 0)
         return refuse(opening, LEDGER_SYSTEM,
                       "state_dir %s can be entered by group or others, and holds originals of"
@@ -306,8 +319,11 @@ static bool settle_database(struct opening *opening)
     }
     if (opening->error != LEDGER_OPENED)
         ledger_fail(ledger, "refused");
-    if (ledger_batch_end(ledger))
+    if (ledger_batch_end(ledger)) {
+        if (opening->fresh)
+            fsync(ledger->state_fd);
         return true;
+    }
     if (opening->error != LEDGER_OPENED)
         return false;
     return refuse(opening, ledger->damaged ? LEDGER_DAMAGED : LEDGER_SYSTEM, "%s/%s",
@@ -329,7 +345,8 @@ static void dismantle(struct ledger *ledger)
         free(ledger->targets[i].target);
     free(ledger->targets);
     free(ledger->chain.text);
-    pthread_mutex_destroy(&ledger->stuck_mutex);
+    pthread_mutex_destroy(&ledger->stuck->mutex);
+    free(ledger->stuck);
     explicit_bzero(ledger->key, sizeof ledger->key);
     free(ledger->damage);
     free(ledger->state_dir);
@@ -355,7 +372,8 @@ enum ledger_open_error ledger_open(struct event_base *base, const struct ledger_
     ledger->buffer_high = options->buffer_high != 0 ? options->buffer_high : BUFFER_HIGH;
     ledger->state_fd = ledger->lock_fd = -1;
     ledger->spool.dir_fd = ledger->spool.current.fd = -1;
-    pthread_mutex_init(&ledger->stuck_mutex, NULL);
+    ledger->stuck = xcalloc(1, sizeof *ledger->stuck);
+    pthread_mutex_init(&ledger->stuck->mutex, NULL);
     *result = NULL;
     *why = NULL;
     if (!open_directory(&opening) || !take_lock(&opening) || !read_key(&opening) ||

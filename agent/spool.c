@@ -152,7 +152,11 @@ bool spool_big_write(struct spool *spool, struct spool_big *big, const void *oct
 {
     if (big->file.segment == 0 && !file_new(spool, &big->file))
         return false;
-    return write_at(spool, big->file.fd, octets, len, SPOOL_HEADER + at);
+    if (!write_at(spool, big->file.fd, octets, len, SPOOL_HEADER + at))
+        return false;
+    /* The disk begins now, so that the sync at the end, which holds up all others, is short. */
+    sync_file_range(big->file.fd, (off_t)(SPOOL_HEADER + at), (off_t)len, SYNC_FILE_RANGE_WRITE);
+    return true;
 }
 
 static void remember_big(struct spool *spool, struct spool_big *big)

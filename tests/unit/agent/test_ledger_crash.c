@@ -368,6 +368,27 @@ static void test_missing_octets_are_fetched_again(void **state)
     }
 }
 
+/* The message was moved before it could be fetched again. */
+static void test_missing_octets_are_taken_from_a_duplicate(void **state)
+{
+    struct room *room = *state;
+    char path[400];
+    spooled(room, path);
+    cut_short(path);
+    room_open(room);
+    int64_t archive = room_folder(room, "alice", "Archive", 8, 1, true);
+    struct mail mail = {archive, 1, MAIL_1, .targets = {"compliance"}};
+    assert_int_equal(room_capture(room, &mail), CAPTURE_STORED);
+    assert_int_equal(room_pending(room, "compliance", time(NULL), 10), 1);
+    room_read(room, 0);
+    assert_null(room->read_why);
+    assert_memory_equal(room->read, MAIL_1, strlen(MAIL_1));
+    room_deliver(room, 0, 1);
+    assert_int_equal(room_spool(room, NULL), 0);
+    room_folder(room, "alice", "INBOX", 7, 2, false);
+    assert_int_equal(room->folder.n_retry, 0);
+}
+
 static void test_delivered_octets_may_be_missing(void **state)
 {
     struct room *room = *state;
@@ -396,6 +417,7 @@ int main(void)
         TEST(test_segments_of_a_lost_ledger_are_set_aside),
         cmocka_unit_test(test_missing_octets_are_told_and_the_copy_fails_with_the_reason),
         cmocka_unit_test(test_missing_octets_are_fetched_again),
+        TEST(test_missing_octets_are_taken_from_a_duplicate),
         TEST(test_delivered_octets_may_be_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
