@@ -13,7 +13,7 @@ static const char base64_digits[] =
 bool writer_sendable(const char *text)
 {
     size_t len = strcspn(text, "\r\n");
-    return text[len] == '\0' && len <= WRITER_LINE_MAX;
+    return len <= WRITER_LINE_MAX && text[len] == '\0';
 }
 
 /* RFC 9051 section 9: ASTRING-CHAR. NIL is an atom too, but one that servers may misread. */
