@@ -260,7 +260,11 @@ static void begin_tls(struct imap_session *session)
         return;
     }
     session->phase = IMAP_PHASE_TLS;
+    /* Nothing that was told in the clear is known any more. */
     capability_set(session, "");
+    capability_set_id(session, NULL, 0);
+    session->qresync = session->condstore = false;
+    session->backoff = 0;
     transport_start_tls(session->transport);
 }
 

@@ -67,8 +67,10 @@ static void clean(char *text)
 
 static void note_failure(struct imap_session *session, enum imap_failure_kind kind, char *reason)
 {
+    bool asked_for =
+        session->logging_out && (kind == IMAP_FAILURE_CLOSED || kind == IMAP_FAILURE_TIMEOUT);
     session->ending = true;
-    session->failure = kind;
+    session->failure = asked_for ? IMAP_FAILURE_LOGOUT : kind;
     session->failure_reason = reason;
     if (strlen(reason) > REASON_MAX) {
         reason[REASON_MAX] = '\0';
@@ -232,9 +234,6 @@ static void on_down(void *arg, enum imap_failure_kind kind, const char *reason)
     struct imap_session *session = arg;
     if (session->phase < IMAP_PHASE_GREETING) {
         session->phase = transport_phase(session->transport);
-    }
-    if (kind == IMAP_FAILURE_CLOSED && session->logging_out) {
-        kind = IMAP_FAILURE_LOGOUT;
     }
     session_enter(session);
     if (kind == IMAP_FAILURE_CLOSED && !session_is_over(session)) {

@@ -257,7 +257,8 @@ void client_start(struct client *client)
         .on_body_end = on_body_end,
         .on_trace = on_trace,
     };
-    client->session = imap_session_new(client->base, NULL, &client->options, &events, client);
+    client->session =
+        imap_session_new(client->base, client->dns, &client->options, &events, client);
     assert_int_equal(client->log.len, 0); /* nothing is called from inside */
 }
 
@@ -290,6 +291,9 @@ void client_abandon(struct client *client)
     client_settle(client, 1);
     if (client->server != NULL) {
         scripted_server_free(client->server);
+    }
+    if (client->dns != NULL) {
+        evdns_base_free(client->dns, 1);
     }
     evbuffer_free(client->body);
     free(client->log.data);

@@ -20,6 +20,7 @@ struct client_text {
 
 struct client {
     struct event_base *base;
+    struct evdns_base *dns; /* NULL: addresses only */
     struct scripted_server *server;
     struct imap_session *session;
     struct imap_options options;

@@ -1,7 +1,7 @@
 /*
  * A real Dovecot of the test's own: loopback, free ports, its files in a directory of its own under
- * /tmp, its certificate from a CA made on the spot. Any user may sign in with the password
- * "wonder"; "vigil" with the password "master" on behalf of anybody.
+ * TMPDIR or /tmp, its certificate from a CA made on the spot. Any user may sign in with the
+ * password "wonder"; "vigil" with the password "master" on behalf of anybody.
  */
 #ifndef SCRIPTED_DOVECOT_H
 #define SCRIPTED_DOVECOT_H

@@ -167,6 +167,45 @@ static void test_starttls_refusals(void **state)
     }
 }
 
+static void ask_resync(struct client *client)
+{
+    static const struct imap_resync known = {.uidvalidity = 7, .modseq = 90};
+    imap_examine(client->session, "INBOX", &known, client_selected,
+                 client_named(client, "examine"));
+}
+
+static void test_what_was_told_in_the_clear_is_forgotten(void **state)
+{
+    (void)state;
+    static const char *const script[] = {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi",
+                                         "C STARTTLS",
+                                         "S * ENABLED QRESYNC",
+                                         "S * ID (\"name\" \"Mallory\")",
+                                         "T OK go",
+                                         "TLS",
+                                         "C CAPABILITY",
+                                         "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN",
+                                         "T OK done",
+                                         SIGN_IN,
+                                         "C EXAMINE INBOX",
+                                         "T OK opened",
+                                         NULL};
+    struct client client;
+    SSL_CTX *trusted = trusting();
+    SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, DAY);
+    client_init(&client);
+    client.options.security = IMAP_SECURITY_STARTTLS;
+    client.options.tls = trusted;
+    client.on_ready = ask_resync;
+    client_serve_tls(&client, script, server, false);
+    client_start(&client);
+    client_await(&client, "examine: OK");
+    assert_string_equal(imap_session_server_id(client.session), "");
+    client_finish(&client);
+    SSL_CTX_free(trusted);
+    SSL_CTX_free(server);
+}
+
 static void test_clear_text_behind_tls_port(void **state)
 {
     (void)state;
@@ -219,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_certificates_with_implicit_tls),
         cmocka_unit_test(test_certificates_with_starttls),
         cmocka_unit_test(test_starttls_refusals),
+        cmocka_unit_test(test_what_was_told_in_the_clear_is_forgotten),
         cmocka_unit_test(test_clear_text_behind_tls_port),
         cmocka_unit_test(test_old_tls_refused),
         cmocka_unit_test(test_ca_file_missing),
