@@ -32,6 +32,7 @@ void fault_point(enum fault fault);
 void fault_arm(enum fault fault, unsigned count);
 #else
 #define fault_point(fault) ((void)0)
+#define fault_arm(fault, count) ((void)(fault), (void)(count))
 #endif
 
 #endif
