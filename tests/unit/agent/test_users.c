@@ -92,13 +92,13 @@ static void test_json(void **state)
 {
     static const char *const parts[] = {
         "{\"instance\":\"example.org\",",
-        "{\"account\":\"alice\",\"address\":\"alice@example.org\",\"aliases\":[],"
-        "\"server\":\"office\",\"selected\":true,\"monitored\":true,\"reason\":null,\"takes\":["
-        "{\"rule\":\"out\",\"directions\":[\"outgoing\"],\"targets\":[\"compliance\",\"auditor\"],"
-        "\"sample\":\"2.5\",\"conditions\":[\"min_size\"]}]}",
+        ("{\"account\":\"alice\",\"address\":\"alice@example.org\",\"aliases\":[],"
+         "\"server\":\"office\",\"selected\":true,\"monitored\":true,\"reason\":null,\"takes\":["
+         "{\"rule\":\"out\",\"directions\":[\"outgoing\"],\"targets\":[\"compliance\",\"auditor\"],"
+         "\"sample\":\"2.5\",\"conditions\":[\"min_size\"]}]}"),
         "\"monitored\":false,\"reason\":\"not selected\",\"takes\":[]}",
-        "\"exempt\":[{\"rule\":\"privileged\",\"addresses\":[\"council@*\"],\"conditions\":[],"
-        "\"purpose\":null,\"approved_by\":\"the board\"}]}",
+        ("\"exempt\":[{\"rule\":\"privileged\",\"addresses\":[\"council@*\"],\"conditions\":[],"
+         "\"purpose\":null,\"approved_by\":\"the board\"}]}"),
     };
     struct fixture *f = *state;
     char *text = users(f, true);
