@@ -63,4 +63,11 @@ void client_idling(void *arg);
 /* A named_result that is freed with the client's stage. */
 void *client_named(struct client *client, const char *name);
 
+/* ---- how most scripts begin: alice signs in with "wonder" ---- */
+
+#define GREETING "S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hello"
+#define SIGN_IN "C AUTHENTICATE PLAIN AGFsaWNlAHdvbmRlcg=="
+#define SIGNED_IN(capabilities) "T OK [CAPABILITY IMAP4rev1 " capabilities "] in"
+#define BEGIN(capabilities) GREETING, SIGN_IN, SIGNED_IN(capabilities)
+
 #endif

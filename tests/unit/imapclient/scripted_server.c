@@ -264,6 +264,10 @@ static bool do_step(struct scripted_server *server, const char *step)
         server->released = false;
         return go;
     }
+    if (strcmp(step, "NUL") == 0) {
+        evbuffer_add(bufferevent_get_output(server->bev), "", 1);
+        return true;
+    }
     if (strcmp(step, "DEAF") == 0) {
         bufferevent_disable(server->bev, EV_READ);
         return true;

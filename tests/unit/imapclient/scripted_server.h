@@ -9,7 +9,7 @@
  *   "T text"   answer the oldest command that has no answer yet
  *   "TLS"      handshake, in the clear before        "CLOSE"    close the connection
  *   "FLOOD text"  send the line without end          "BIG n"    send n octets of 'x'
- *   "DEAF"     read no more
+ *   "NUL"      send that octet         "DEAF"   read no more
  *   "HOLD"     do nothing more until scripted_server_go()
  * Consecutive sends leave in one segment.
  */

@@ -11,7 +11,7 @@
 
 #include "imapclient/scripted_client.h"
 
-#define BEGIN(capabilities) "S * PREAUTH [CAPABILITY IMAP4rev1 " capabilities "] hello"
+#define OPEN(capabilities) "S * PREAUTH [CAPABILITY IMAP4rev1 " capabilities "] hello"
 
 /* A source that gives 'a' as often as its message is long. */
 struct source {
@@ -86,66 +86,66 @@ static const struct append_case cases[] = {
     {"LITERAL+ for a small message",
      99999,
      0,
-     {BEGIN("LITERAL+"), "C " ARGUMENTS "{99999+}", "L 99999", "D ",
+     {OPEN("LITERAL+"), "C " ARGUMENTS "{99999+}", "L 99999", "D ",
       "T OK [APPENDUID 7 42] appended"},
      "append: OK appended"},
     {"a synchronising literal for a big message",
      100000,
      0,
-     {BEGIN("LITERAL+"), "C " ARGUMENTS "{100000}", "S + go", "L 100000", "D ", "T OK appended"},
+     {OPEN("LITERAL+"), "C " ARGUMENTS "{100000}", "S + go", "L 100000", "D ", "T OK appended"},
      "append: OK appended"},
     {"LITERAL- up to 4096",
      4096,
      0,
-     {BEGIN("LITERAL-"), "C " ARGUMENTS "{4096+}", "L 4096", "D ", "T OK appended"},
+     {OPEN("LITERAL-"), "C " ARGUMENTS "{4096+}", "L 4096", "D ", "T OK appended"},
      "append: OK appended"},
     {"LITERAL- above 4096",
      4097,
      0,
-     {BEGIN("LITERAL-"), "C " ARGUMENTS "{4097}", "S + go", "L 4097", "D ", "T OK appended"},
+     {OPEN("LITERAL-"), "C " ARGUMENTS "{4097}", "S + go", "L 4097", "D ", "T OK appended"},
      "append: OK appended"},
     {"neither offered",
      3,
      0,
-     {BEGIN(""), "C " ARGUMENTS "{3}", "S +", "L 3", "D ", "T OK appended"},
+     {OPEN(""), "C " ARGUMENTS "{3}", "S +", "L 3", "D ", "T OK appended"},
      "append: OK appended"},
     {"an empty message",
      0,
      0,
-     {BEGIN("LITERAL+"), "C " ARGUMENTS "{0+}", "D ", "T NO why?"},
+     {OPEN("LITERAL+"), "C " ARGUMENTS "{0+}", "D ", "T NO why?"},
      "append: NO why?"},
     {"MULTIAPPEND, at once",
      3,
      4,
-     {BEGIN("LITERAL+ MULTIAPPEND"), "C " ARGUMENTS "{3+}", "L 3", "D  {4+}", "L 4", "D ",
+     {OPEN("LITERAL+ MULTIAPPEND"), "C " ARGUMENTS "{3+}", "L 3", "D  {4+}", "L 4", "D ",
       "T OK [APPENDUID 7 42:43] appended"},
      "append: OK appended"},
     {"MULTIAPPEND, asked for each",
      3,
      4,
-     {BEGIN("MULTIAPPEND"), "C " ARGUMENTS "{3}", "S + go", "L 3", "D  {4}", "S + go", "L 4", "D ",
+     {OPEN("MULTIAPPEND"), "C " ARGUMENTS "{3}", "S + go", "L 3", "D  {4}", "S + go", "L 4", "D ",
       "T OK appended"},
      "append: OK appended"},
     {"MULTIAPPEND, the second refused before it was sent",
      3,
      4,
-     {BEGIN("MULTIAPPEND"), "C " ARGUMENTS "{3}", "S + go", "L 3", "D  {4}", "T NO [TOOBIG] no"},
+     {OPEN("MULTIAPPEND"), "C " ARGUMENTS "{3}", "S + go", "L 3", "D  {4}", "T NO [TOOBIG] no"},
      "append: NO no"},
-    {"MULTIAPPEND not offered", 3, 4, {BEGIN("")}, "append: INVALID the server does not offer"},
+    {"MULTIAPPEND not offered", 3, 4, {OPEN("")}, "append: INVALID the server does not offer"},
     {"refused before the literal",
      5000000000,
      0,
-     {BEGIN("LITERAL+"), "C " ARGUMENTS "{5000000000}", "T NO [OVERQUOTA] full"},
+     {OPEN("LITERAL+"), "C " ARGUMENTS "{5000000000}", "T NO [OVERQUOTA] full"},
      "append: NO full"},
     {"answered before the literal was complete: it is completed",
      90000,
      0,
-     {BEGIN("LITERAL+"), "C " ARGUMENTS "{90000+}", "T NO [TRYCREATE] none", "L 90000", "D "},
+     {OPEN("LITERAL+"), "C " ARGUMENTS "{90000+}", "T NO [TRYCREATE] none", "L 90000", "D "},
      "append: NO none"},
     {"lost in the middle",
      50000000,
      0,
-     {BEGIN(""), "C " ARGUMENTS "{50000000}", "S + go", "L 1000000", "CLOSE"},
+     {OPEN(""), "C " ARGUMENTS "{50000000}", "S + go", "L 1000000", "CLOSE"},
      "append: LOST"},
 };
 
@@ -169,8 +169,8 @@ static void test_append(void **state)
 static void test_session_usable_after_refusal(void **state)
 {
     (void)state;
-    static const char *const script[] = {BEGIN(""), "C APPEND *", "T NO [TOOBIG] no",
-                                         "C NOOP",  "T OK done",  NULL};
+    static const char *const script[] = {OPEN(""), "C APPEND *", "T NO [TOOBIG] no",
+                                         "C NOOP", "T OK done",  NULL};
     struct client client;
     client_init(&client);
     prepare(1000000, 0);
@@ -185,8 +185,8 @@ static void test_session_usable_after_refusal(void **state)
 static void test_pipelined_behind_small_append(void **state)
 {
     (void)state;
-    static const char *const script[] = {BEGIN("LITERAL+"), "C APPEND *", "L 30000",   "D ",
-                                         "C NOOP",          "T OK 1",     "T OK done", NULL};
+    static const char *const script[] = {OPEN("LITERAL+"), "C APPEND *", "L 30000",   "D ",
+                                         "C NOOP",         "T OK 1",     "T OK done", NULL};
     struct client client;
     client_init(&client);
     prepare(30000, 0);
@@ -200,7 +200,7 @@ static void test_pipelined_behind_small_append(void **state)
 static void test_source_failure_ends_session(void **state)
 {
     (void)state;
-    static const char *const script[] = {BEGIN("LITERAL+"), "C APPEND *", NULL};
+    static const char *const script[] = {OPEN("LITERAL+"), "C APPEND *", NULL};
     struct client client;
     client_init(&client);
     prepare(90000, 0);
@@ -217,7 +217,7 @@ static void test_source_failure_ends_session(void **state)
 static void test_source_that_gives_too_much(void **state)
 {
     (void)state;
-    static const char *const script[] = {BEGIN("LITERAL+"), "C APPEND *", NULL};
+    static const char *const script[] = {OPEN("LITERAL+"), "C APPEND *", NULL};
     struct client client;
     client_init(&client);
     prepare(10, 0);
@@ -232,8 +232,8 @@ static void test_source_that_gives_too_much(void **state)
 static void test_source_that_stalls(void **state)
 {
     (void)state;
-    static const char *const script[] = {BEGIN("LITERAL+"), "C APPEND *", "L 90000", "D ",
-                                         "T OK appended",   NULL};
+    static const char *const script[] = {OPEN("LITERAL+"), "C APPEND *", "L 90000", "D ",
+                                         "T OK appended",  NULL};
     struct client client;
     client_init(&client);
     prepare(90000, 0);
@@ -253,7 +253,7 @@ static void test_source_that_stalls(void **state)
 static void test_server_that_stops_reading(void **state)
 {
     (void)state;
-    static const char *const script[] = {BEGIN(""), "C APPEND *", "S + go", "DEAF", NULL};
+    static const char *const script[] = {OPEN(""), "C APPEND *", "S + go", "DEAF", NULL};
     struct client client;
     client_init(&client);
     prepare(600000000, 0);
@@ -289,7 +289,7 @@ static ssize_t give_known(void *arg, struct evbuffer *out, size_t want)
 static void test_octets_over_blocked_tls(void **state)
 {
     (void)state;
-    static const char *const script[] = {BEGIN(""),    "C APPEND *", "S + go",        "HOLD",
+    static const char *const script[] = {OPEN(""),     "C APPEND *", "S + go",        "HOLD",
                                          "L 16000000", "D ",         "T OK appended", NULL};
     struct scripted_ca *ca = scripted_ca_new();
     SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -3600, 3600);

@@ -12,8 +12,6 @@
 #include "imapclient/scripted_client.h"
 
 #define DAY (24 * 3600L)
-#define GREETING "S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hello"
-#define SIGN_IN "C AUTHENTICATE PLAIN AGFsaWNlAHdvbmRlcg==", "T OK [CAPABILITY IMAP4rev1] in"
 
 static struct scripted_ca *ca, *other_ca;
 
@@ -90,7 +88,7 @@ static void present(const struct certificate_case *c, const char *const *script,
 static void test_certificates_with_implicit_tls(void **state)
 {
     (void)state;
-    static const char *const script[] = {GREETING, SIGN_IN, NULL};
+    static const char *const script[] = {GREETING, SIGN_IN, SIGNED_IN(""), NULL};
     for (size_t i = 0; i < sizeof(certificates) / sizeof(*certificates); i++) {
         present(&certificates[i], script, true);
     }
@@ -108,6 +106,7 @@ static void test_certificates_with_starttls(void **state)
                                          "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN",
                                          "T OK done",
                                          SIGN_IN,
+                                         SIGNED_IN(""),
                                          NULL};
     for (size_t i = 0; i < sizeof(certificates) / sizeof(*certificates); i++) {
         present(&certificates[i], script, false);
@@ -187,6 +186,7 @@ static void test_what_was_told_in_the_clear_is_forgotten(void **state)
                                          "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN",
                                          "T OK done",
                                          SIGN_IN,
+                                         SIGNED_IN(""),
                                          "C EXAMINE INBOX",
                                          "T OK opened",
                                          NULL};

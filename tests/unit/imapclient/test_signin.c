@@ -1,0 +1,277 @@
+/* Signing in at a scripted server: which way is taken, and how a refusal is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "imapclient/scripted_client.h"
+
+struct signin_case {
+    const char *title;
+    const char *login, *secret, *authorize_as;
+    enum imap_method method;
+    const char *script[24];
+    const char *expect; /* in the log */
+};
+
+static const struct signin_case signins[] = {
+    {"PLAIN with an initial response", NULL, NULL, NULL, 0, {BEGIN("IDLE")}, "ready"},
+    {"PLAIN without SASL-IR",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {"S * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello", "C AUTHENTICATE PLAIN", "S + ",
+      "D AGFsaWNlAHdvbmRlcg==", SIGNED_IN("")},
+     "ready"},
+    {"PLAIN on behalf of another",
+     "vigil",
+     NULL,
+     "bob",
+     0,
+     {GREETING, "C AUTHENTICATE PLAIN Ym9iAHZpZ2lsAHdvbmRlcg==", SIGNED_IN("")},
+     "ready"},
+    {"no AUTH=PLAIN, but on behalf of another",
+     "vigil",
+     NULL,
+     "bob",
+     0,
+     {"S * OK [CAPABILITY IMAP4rev1] hello"},
+     "closed AUTH capability: the server does not offer AUTH=PLAIN"},
+    {"LOGIN",
+     NULL,
+     "won\"der",
+     NULL,
+     0,
+     {"S * OK [CAPABILITY IMAP4rev1] hello", "C LOGIN alice \"won\\\\\"der\"", SIGNED_IN("")},
+     "ready"},
+    {"LOGIN with synchronising literals",
+     "al\xc3\xad",
+     "w\xc3\xb6n",
+     NULL,
+     0,
+     {"S * OK [CAPABILITY IMAP4rev1] hello", "C LOGIN {4}", "S + ", "D al\xc3\xad {4}", "S + go",
+      "D w\xc3\xb6n", SIGNED_IN("")},
+     "ready"},
+    {"LOGIN with LITERAL+",
+     NULL,
+     "w\xc3\xb6n",
+     NULL,
+     0,
+     {"S * OK [CAPABILITY IMAP4rev1 LITERAL+] hello", "C LOGIN alice {4+}", "D w\xc3\xb6n",
+      SIGNED_IN("")},
+     "ready"},
+    {"LOGINDISABLED without AUTH=PLAIN",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {"S * OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hello"},
+     "closed AUTH capability: the server offers neither AUTH=PLAIN nor LOGIN"},
+    {"capabilities asked for where the server does not tell",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {"S * OK hello", "C CAPABILITY", "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN", "T OK done",
+      SIGN_IN, "T OK in", "C CAPABILITY", "S * CAPABILITY IMAP4rev1 IDLE", "T OK done"},
+     "ready"},
+    {"OK to CAPABILITY without any data",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {"S * OK hello", "C CAPABILITY", "T OK done", "C LOGIN alice wonder", "T OK in",
+      "C CAPABILITY", "T OK done"},
+     "ready"},
+    {"PREAUTH", NULL, NULL, NULL, 0, {"S * PREAUTH [CAPABILITY IMAP4rev1] hello"}, "ready"},
+    {"ID before anything else",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {BEGIN("ID"), "C ID (\"name\" \"mailvigil\" \"version\" \"*\")",
+      "S * ID (\"name\" \"Stub\" \"version\" \"1\")", "T OK done"},
+     "ready"},
+    {"ID refused", NULL, NULL, NULL, 0, {BEGIN("ID"), "C ID (*)", "T BAD what?"}, "ready"},
+    {"XOAUTH2",
+     NULL,
+     "tok",
+     NULL,
+     IMAP_AUTH_TOKEN,
+     {"S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hello",
+      "C AUTHENTICATE XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0b2sBAQ==", SIGNED_IN("")},
+     "ready"},
+    {"XOAUTH2 refused, with the status from the challenge",
+     NULL,
+     "tok",
+     NULL,
+     IMAP_AUTH_TOKEN,
+     {"S * OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2] hello", "C AUTHENTICATE XOAUTH2", "S + ",
+      "D dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0b2sBAQ==",
+      "S + eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIn0=", "D ", "T NO SASL failed"},
+     "closed AUTH auth: the sign-in as alice was refused (status 400): SASL failed"},
+    {"OAUTHBEARER comes before XOAUTH2",
+     NULL,
+     "tok",
+     NULL,
+     IMAP_AUTH_TOKEN,
+     {"S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2 AUTH=OAUTHBEARER] hello",
+      "C AUTHENTICATE OAUTHBEARER bixhPWFsaWNlLAFob3N0PTEyNy4wLjAuMQFwb3J0P*", SIGNED_IN("")},
+     "ready"},
+    {"OAUTHBEARER refused is acknowledged",
+     NULL,
+     "tok",
+     NULL,
+     IMAP_AUTH_TOKEN,
+     {"S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=OAUTHBEARER] hello",
+      "C AUTHENTICATE OAUTHBEARER *",
+      "S + eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=", "D AQ==", "T NO no"},
+     "closed AUTH auth: the sign-in as alice was refused (status invalid_token): no"},
+    {"no token method offered",
+     NULL,
+     NULL,
+     NULL,
+     IMAP_AUTH_TOKEN,
+     {GREETING},
+     "closed AUTH capability: the server offers neither"},
+    {"a rejected password",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, SIGN_IN, "T NO [AUTHENTICATIONFAILED] wrong"},
+     "closed AUTH auth: the sign-in as alice was refused: wrong"},
+    {"NO [UNAVAILABLE]",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, SIGN_IN, "T NO [UNAVAILABLE] later"},
+     "closed UNAVAILABLE auth: the sign-in as alice was refused: later"},
+    {"NO [LIMIT]",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, SIGN_IN, "T NO [LIMIT] too many"},
+     "closed UNAVAILABLE auth: the sign-in as alice was refused: too many"},
+    {"NO [INUSE]",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, SIGN_IN, "T NO [INUSE] locked"},
+     "closed UNAVAILABLE auth"},
+    {"Exchange throttles",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, SIGN_IN, "T BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds"},
+     "closed UNAVAILABLE auth: the sign-in as alice was refused: Request is throttled. Suggested "
+     "Backoff Time: 299961 milliseconds (backoff)"},
+    {"endless challenges",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, SIGN_IN, "S + ", "D *", "S + ", "D *", "S + ", "D *", "S + "},
+     "closed PROTOCOL auth: the server asks on and on"},
+    {"BYE instead of a greeting",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {"S * BYE too busy"},
+     "closed UNAVAILABLE greeting: the server turned us away: too busy"},
+    {"a greeting of something else",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {"S 220 mail.example.org ESMTP", "S "},
+     "closed PROTOCOL greeting: the server does not greet as IMAP does: 220 mail.example.org"},
+    {"BYE at the sign-in",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, SIGN_IN, "S * BYE shutting down"},
+     "closed UNAVAILABLE auth: the server said BYE: shutting down"},
+    {"the connection goes at the sign-in",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, SIGN_IN, "CLOSE"},
+     "closed CLOSED auth: the server closed the connection"},
+    {"a tagged reply nobody waits for",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, "S V77 OK who?", SIGN_IN, "S V99 NO who?", SIGNED_IN("")},
+     "ready"},
+};
+
+static void test_signin(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(signins) / sizeof(*signins); i++) {
+        const struct signin_case *c = &signins[i];
+        print_message("  %s\n", c->title);
+        struct client client;
+        client_init(&client);
+        client.options.login = c->login != NULL ? c->login : client.options.login;
+        client.options.secret = c->secret != NULL ? c->secret : client.options.secret;
+        client.options.authorize_as = c->authorize_as;
+        client.options.method = c->method;
+        client_serve(&client, c->script);
+        client_start(&client);
+        client_await(&client, c->expect);
+        assert_null(strstr(client_trace(&client), "wonder"));
+        client_finish(&client);
+    }
+}
+
+static void test_capabilities(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("IDLE NOTIFY APPENDLIMIT=1000 ID ENABLE QRESYNC"),
+                                         "C ID *",
+                                         "S * ID (\"name\" \"Stub\" \"version\" \"1\")",
+                                         "T OK done",
+                                         "C ENABLE QRESYNC",
+                                         "S * ENABLED QRESYNC",
+                                         "T OK done",
+                                         NULL};
+    struct client client;
+    client_init(&client);
+    client.options.hide_idle = true;
+    client.options.enable_qresync = true;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    assert_true(imap_session_has(client.session, "notify"));
+    assert_false(imap_session_has(client.session, "IDLE"));
+    assert_false(imap_session_has(client.session, "APPENDLIMIT"));
+    assert_false(imap_session_has(client.session, "AUTH=PLAIN"));
+    assert_int_equal(imap_session_append_limit(client.session), 1000);
+    assert_string_equal(imap_session_server_id(client.session), "Stub 1");
+    assert_string_equal(imap_session_tls_version(client.session), "");
+    client_finish(&client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_signin),
+        cmocka_unit_test(test_capabilities),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
