@@ -82,18 +82,12 @@ class Case(unittest.TestCase):
     def only_copy(self, **keys):
         return self.wait_copies(1, **keys)[0]
 
-    def assert_settled(self, agent, count, **keys):
-        """Nothing more is on its way: a message that is surely wanted comes through and stands
-        behind everything before it."""
-        self.wait_idle(agent)
-        self.assertEqual(len(self.copies(**keys)), count)
-
-    def wait_idle(self, agent, timeout=60):
-        """Nothing pending, nothing held."""
+    def wait_delivered(self, agent, timeout=60):
+        """Waits until nothing is pending, held or on its way."""
         def idle():
-            spool = agent.status()["spool"]
-            return spool["pending"] == 0 and spool.get("held", 0) == 0
-        wait_for(idle, timeout, "an empty spool")
+            copies = agent.status()["copies"]
+            return not copies["pending"] and not copies["held"] and not copies["sending"]
+        wait_for(idle, timeout, "all copies to be delivered")
 
     def assert_exactly_once(self, copies, subjects):
         """Each subject has one copy and there is no other; subjects as in the originals."""

@@ -107,6 +107,7 @@ class Mailbox:
         if not self._examine(folder):
             return []
         status, replies = self.imap.uid("FETCH", "1:*", "(UID FLAGS INTERNALDATE %s)" % items)
+        self.imap.unselect()  # STATUS of a selected folder may be of yesterday
         if status != "OK":
             raise RuntimeError("FETCH: %r" % replies)
         found = []
@@ -131,7 +132,9 @@ class Mailbox:
         if not self._examine(folder):
             return {}
         found = {}
-        for line in self.imap.uid("FETCH", "1:*", "(UID FLAGS)")[1]:
+        lines = self.imap.uid("FETCH", "1:*", "(UID FLAGS)")[1]
+        self.imap.unselect()
+        for line in lines:
             uid = int(re.search(rb"UID (\d+)", line).group(1))
             found[uid] = set(re.search(rb"FLAGS \(([^)]*)\)", line).group(1).decode().split())
         return found
