@@ -167,6 +167,7 @@ static void read_folders(struct table *table, struct account *account, char *tex
         config_strings_free(folders);
         folders = config_default_folders();
     }
+    config_folders_settle(folders);
     account->folders = folders;
 }
 

@@ -47,21 +47,30 @@ const char *config_folder_fault(const char *folder)
 
 static void load_folders(const struct config_section *section, struct account *account)
 {
-    const struct config_value *first = config_value(section, "folders");
-
+    if (config_value(section, "folders") == NULL) {
+        account->folders = config_default_folders();
+        return;
+    }
     account->folders = config_strings(section, "folders");
     for (size_t i = 0; account->folders[i] != NULL; i++) {
         const char *fault = config_folder_fault(account->folders[i]);
         if (fault != NULL)
             config_section_problem(section, config_value_n(section, "folders", i),
                                    "folders: \"%.64s\" %s", account->folders[i], fault);
-        if (*account->folders[i] == '\\')
-            memcpy(account->folders[i], "\\Sent", strnlen(account->folders[i], 5));
     }
-    if (first != NULL)
-        return;
-    config_strings_free(account->folders);
-    account->folders = config_default_folders();
+    config_folders_settle(account->folders);
+}
+
+void config_folders_settle(char **folders)
+{
+    static const char *const fixed[] = {"INBOX", "\\Sent"};
+
+    for (; *folders != NULL; folders++) {
+        for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
+            if (strcasecmp(*folders, fixed[i]) == 0)
+                strcpy(*folders, fixed[i]);
+        }
+    }
 }
 
 char **config_default_folders(void)

@@ -66,6 +66,8 @@ void config_take_account(struct config_loader *loader, struct account *account);
 
 /* NULL: it can stand in folders; else what is wrong with it (static text). */
 const char *config_folder_fault(const char *folder);
+/* INBOX and \Sent in the one way of writing that the rest of the program knows. */
+void config_folders_settle(char **folders);
 /* INBOX and \Sent. */
 char **config_default_folders(void);
 

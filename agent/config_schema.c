@@ -37,6 +37,25 @@ static int note_value(cfg_t *cfg, cfg_opt_t *option, const char *text, void *res
             VALUE("until"), VALUE("hours"), VALUE("purpose"), VALUE("approved_by"), CFG_END()      \
     }
 
+#define SERVER_OPTIONS                                                                             \
+    {                                                                                              \
+        VALUE("imap"), VALUE("smtp"), VALUE("pop3"), VALUE("ca_file"), VALUE("master_user"),       \
+            VALUE("master_password_file"), VALUE("max_sessions"), CFG_END()                        \
+    }
+
+#define PROBE_OPTIONS                                                                              \
+    {                                                                                              \
+        VALUE("type"), VALUE("server"), VALUE("account"), VALUE("every"), VALUE("timeout"),        \
+            VALUE("warn"), VALUE("crit"), VALUE("cert_warn"), VALUE("cert_crit"), VALUE("from"),   \
+            VALUE("password_file"), VALUE("to"), VALUE("return_account"), VALUE("return_folder"),  \
+            VALUE("lost"), VALUE("secret_file"), CFG_END()                                         \
+    }
+
+#define REFLECTOR_OPTIONS                                                                          \
+    {                                                                                              \
+        VALUE("account"), VALUE("server"), VALUE("secret_file"), VALUE("reply_to"), CFG_END()      \
+    }
+
 cfg_t *config_schema_rules(void)
 {
     cfg_opt_t list[] = LIST_OPTIONS;
@@ -48,10 +67,7 @@ cfg_t *config_schema_rules(void)
 
 cfg_t *config_schema_main(void)
 {
-    cfg_opt_t server[] = {VALUE("imap"),         VALUE("smtp"),
-                          VALUE("pop3"),         VALUE("ca_file"),
-                          VALUE("master_user"),  VALUE("master_password_file"),
-                          VALUE("max_sessions"), CFG_END()};
+    cfg_opt_t server[] = SERVER_OPTIONS;
     cfg_opt_t account[] = {VALUE("server"),
                            VALUE("address"),
                            LIST("aliases"),
@@ -75,25 +91,8 @@ cfg_t *config_schema_main(void)
     cfg_opt_t texts[] = {VALUE("subject_incoming"), VALUE("subject_outgoing"),
                          VALUE("subject_internal"), CFG_END()};
     cfg_opt_t status[] = {VALUE("listen"), CFG_END()};
-    cfg_opt_t probe[] = {VALUE("type"),
-                         VALUE("server"),
-                         VALUE("account"),
-                         VALUE("every"),
-                         VALUE("timeout"),
-                         VALUE("warn"),
-                         VALUE("crit"),
-                         VALUE("cert_warn"),
-                         VALUE("cert_crit"),
-                         VALUE("from"),
-                         VALUE("password_file"),
-                         VALUE("to"),
-                         VALUE("return_account"),
-                         VALUE("return_folder"),
-                         VALUE("lost"),
-                         VALUE("secret_file"),
-                         CFG_END()};
-    cfg_opt_t reflector[] = {VALUE("account"), VALUE("server"), VALUE("secret_file"),
-                             VALUE("reply_to"), CFG_END()};
+    cfg_opt_t probe[] = PROBE_OPTIONS;
+    cfg_opt_t reflector[] = REFLECTOR_OPTIONS;
     cfg_opt_t alert[] = {VALUE("command"), CFG_END()};
     cfg_opt_t options[] = {VALUE("instance"),
                            LIST("domains"),

@@ -159,7 +159,7 @@ static void test_all_columns(void **state)
     struct fixture *f = *state;
 
     must_load(f, "folders,SERVER,password_file, aliases ,monitor,login,address\n"
-                 "INBOX;Archive/2026; \\Sent,office,own.secret,"
+                 "inbox;Archive/2026; \\sent,office,own.secret,"
                  "a@example.org; b@Example.ORG c@example.org,true,al,Alice@Example.org\n");
     const struct account *account = f->config->accounts[0];
     assert_string_equal(account->name, "Alice@example.org");
@@ -170,6 +170,7 @@ static void test_all_columns(void **state)
     assert_string_equal(account->aliases[1], "b@example.org");
     assert_string_equal(account->aliases[2], "c@example.org");
     assert_null(account->aliases[3]);
+    assert_string_equal(account->folders[0], "INBOX");
     assert_string_equal(account->folders[1], "Archive/2026");
     assert_string_equal(account->folders[2], "\\Sent");
     assert_string_equal(account->server->name, "office");
