@@ -352,12 +352,13 @@ static void queue_extra(struct imap_session *session, const char *line)
 static void send_extras(struct imap_session *session)
 {
     session->signin->extras_sent = true;
-    if (session->signin->enable && imap_session_has(session, "ENABLE")) {
-        if (imap_session_has(session, "QRESYNC")) {
-            queue_extra(session, "ENABLE QRESYNC");
-        } else if (imap_session_has(session, "CONDSTORE")) {
-            queue_extra(session, "ENABLE CONDSTORE");
-        }
+    bool enable = session->signin->enable && imap_session_has(session, "ENABLE");
+    if (enable && imap_session_has(session, "QRESYNC")) {
+        queue_extra(session, "ENABLE QRESYNC");
+    } else if (enable && imap_session_has(session, "CONDSTORE")) {
+        queue_extra(session, "ENABLE CONDSTORE");
+    } else if (session->signin->enable && imap_session_has(session, "CONDSTORE")) {
+        session->condstore = true; /* without ENABLE each SELECT says it, RFC 7162 section 3.1.8 */
     }
     /* 163.com and its sisters let nobody SELECT who has not said who they are. */
     if (imap_session_has(session, "ID")) {

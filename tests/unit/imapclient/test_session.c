@@ -96,6 +96,30 @@ static void test_examine_qresync(void **state)
     client_finish(&client);
 }
 
+static void test_condstore_without_enable(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("CONDSTORE UNSELECT"),
+                                         "C EXAMINE INBOX (CONDSTORE)",
+                                         "S * OK [NOMODSEQ] none",
+                                         "T OK [READ-ONLY] opened",
+                                         "C UNSELECT",
+                                         "T OK done",
+                                         "C SELECT Gone (CONDSTORE)",
+                                         "T NO no such",
+                                         NULL};
+    struct client client;
+    client_init(&client);
+    client.options.enable_qresync = true;
+    client.on_ready = ask_examine;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "select: NO");
+    assert_true(client_logged(&client, "examine: OK exists 0 uidvalidity 0 uidnext 0 modseq 0 "
+                                       "nomodseq 1 read-only 1"));
+    client_finish(&client);
+}
+
 static void ask_plain_examine(struct client *client)
 {
     ask_examine(client);
@@ -135,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipelining),
         cmocka_unit_test(test_examine_qresync),
+        cmocka_unit_test(test_condstore_without_enable),
         cmocka_unit_test(test_unselect_fallback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
