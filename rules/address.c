@@ -133,9 +133,14 @@ static void append(struct candidate *candidate, const char *text, size_t len)
     candidate->len += len;
 }
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f;
+}
+
 static bool is_atom(char c)
 {
-    return (unsigned char)c > ' ' && c != 0x7f && strchr("()<>[]:;@\\,.\"", c) == NULL;
+    return !is_control(c) && c != ' ' && strchr("()<>[]:;@\\,.\"", c) == NULL;
 }
 
 /* A quoted local part that is a dot-atom loses its quotes. Returns its new length. */
@@ -298,11 +303,17 @@ static void read_quoted(struct parser *parser)
         parser->c++;
         return;
     }
-    char word[ADDRESS_MAX + 1];
+    char word[ADDRESS_MAX + 2];
     size_t len = 0;
-    for (const char *c = parser->c; c < close && len <= ADDRESS_MAX; c++)
-        if ((unsigned char)*c >= ' ' && *c != 0x7f)
-            word[len++] = *c;
+    for (const char *c = parser->c; c < close && len <= ADDRESS_MAX; c++) {
+        bool pair = *c == '\\';
+        c += pair;
+        if (is_control(*c))
+            continue;
+        if (pair)
+            word[len++] = '\\';
+        word[len++] = *c;
+    }
     parser->c = close;
     add_word(parser, word, len, true);
 }
@@ -330,7 +341,7 @@ static void read_literal(struct parser *parser)
         return;
     }
     for (const char *c = parser->c; c < end; c++)
-        if ((unsigned char)*c > ' ' && *c != 0x7f)
+        if (!is_control(*c) && *c != ' ')
             append(candidate, c, 1);
     parser->c = end;
     parser->blank = false;

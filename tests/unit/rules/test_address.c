@@ -74,6 +74,8 @@ static void test_lists(void **state)
         {"\"john doe\"@example.org", "\"john doe\"@example.org"},
         {"\"a@b\"@example.org", "\"a@b\"@example.org"},
         {"\"a\\\"b\"@example.org", "\"a\\\"b\"@example.org"},
+        {"\"a\\\\\"@example.org", "\"a\\\\\"@example.org"},
+        {"\"a\\\001 b\\\r\"@example.org", "\"a b\"@example.org"},
         {"\"bob\"@example.org", "bob@example.org"},
         {"\"bob.x\"@example.org", "bob.x@example.org"},
         {"\"bob.\"@example.org", "\"bob.\"@example.org"},
