@@ -329,6 +329,9 @@ static int open_ledger(struct agent *agent)
 
     if (error == LEDGER_OPENED) {
         ledger_set_plan_join(agent->parts.ledger, plan_join);
+        if (ledger_damage(agent->parts.ledger) != NULL)
+            log_event(LOG_LEVEL_ERROR, "spool-damaged", "reason",
+                      ledger_damage(agent->parts.ledger), (char *)NULL);
         return 0;
     }
     log_event(LOG_LEVEL_ERROR, "ledger-not-opened", "reason", why, (char *)NULL);

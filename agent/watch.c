@@ -40,6 +40,7 @@ struct watch {
 
     struct event *retry_timer; /* WATCH_DOWN */
     struct event *tick; /* while signed in: renewals, polls, silence */
+    struct event *recheck; /* after news by NOTIFY */
     time_t idle_since, last_poll, last_safety, last_heard;
     time_t heartbeat; /* the longest silence between two signs of life while idling, 0: not known */
 };
@@ -208,8 +209,7 @@ static void on_opened(void *arg, const struct ledger_folder *opened)
     folder->seen_through = opened->seen_through;
     folder->modseq = opened->modseq;
     folder->baseline_at = opened->baseline_at;
-    folder->by_date =
-        opened->validity_changed || (opened->first_sight && opened->seen_through == 0 && !watch->baseline);
+    folder->by_date = opened->seen_through < opened->look_through;
     imap_uidset_clear(&folder->retry);
     for (size_t i = 0; i < opened->n_retry; i++)
         imap_uidset_add(&folder->retry, opened->retry[i], opened->retry[i]);
@@ -432,8 +432,8 @@ static void work(struct watch *watch)
     if (watch->mode == WATCH_MODE_NOTIFY && !watch->notify_runs && watch->n_folders > 0)
         return;
     folder = next_dirty(watch);
-    /* Outside NOTIFY only the selected folder tells of itself: return to the first one. */
-    if (folder == NULL && watch->mode != WATCH_MODE_NOTIFY && home(watch) != watch->selected)
+    /* The selected folder tells of itself most directly: return to the first one. */
+    if (folder == NULL && home(watch) != watch->selected)
         folder = home(watch);
     if (folder == NULL) {
         wait_for_news(watch);
@@ -571,9 +571,32 @@ static void hear(struct watch *watch)
     watch->last_heard = now;
 }
 
+static void on_recheck(evutil_socket_t fd, short what, void *arg)
+{
+    struct watch *watch = arg;
+
+    (void)fd;
+    (void)what;
+    if (watch->session != NULL && watch->state == WATCH_WAITING)
+        look_at_all(watch);
+}
+
+/* Dovecot gathers changes for half a second and has been seen to tell the state before a message
+ * and then nothing: what it tells is looked at, and once more a little later. */
+static void recheck_soon(struct watch *watch)
+{
+    struct timeval wait = {.tv_sec = 2};
+
+    if (!event_pending(watch->recheck, EV_TIMEOUT, NULL))
+        event_add(watch->recheck, &wait);
+}
+
 static void take_status(struct watch *watch, const struct imap_mailbox_status *status)
 {
     struct folder *folder = find_folder(watch, status->mailbox);
+
+    if (watch->mode == WATCH_MODE_NOTIFY && watch->notify_runs && watch->statuses == 0)
+        recheck_soon(watch);
 
     if (folder == NULL) {
         watch->list_due = watch->list_due || (watch->is_main && watches_everything(watch));
@@ -785,6 +808,7 @@ struct watch *watch_new(struct parts *parts, const struct account *const *accoun
         (struct backoff){.first = LIMIT_BACKOFF_AUTH, .last = LIMIT_BACKOFF_AUTH_LAST};
     watch->capture = capture_new(parts);
     watch->retry_timer = evtimer_new(parts->base, on_retry, watch);
+    watch->recheck = evtimer_new(parts->base, on_recheck, watch);
     connect_now(watch);
     return watch;
 }
@@ -800,6 +824,7 @@ void watch_free(struct watch *watch)
         folder_free(watch->folders[i]);
     free(watch->folders);
     event_free(watch->retry_timer);
+    event_free(watch->recheck);
     if (watch->tick != NULL)
         event_free(watch->tick);
     free(watch->trouble);
