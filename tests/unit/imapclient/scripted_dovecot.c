@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -130,6 +131,7 @@ static void launch(struct dovecot *dovecot)
     snprintf(file, sizeof(file), "%s/dovecot.conf", dovecot->dir);
     dovecot->pid = fork();
     if (dovecot->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that aborts leaves nothing running */
         execlp("dovecot", "dovecot", "-F", "-c", file, (char *)NULL);
         execl("/usr/sbin/dovecot", "dovecot", "-F", "-c", file, (char *)NULL);
         _exit(127);
