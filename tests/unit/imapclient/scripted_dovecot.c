@@ -1,5 +1,6 @@
 #include "imapclient/scripted_dovecot.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
 #include <netinet/in.h>
@@ -7,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,7 +21,8 @@
 struct dovecot {
     char dir[64];
     struct scripted_ca *ca;
-    pid_t pid;
+    pid_t pid, guard;
+    int guarded; /* open as long as we live; closed in peace after an octet was written */
     uint16_t imap, imaps;
 };
 
@@ -125,17 +126,38 @@ static bool answers(const struct dovecot *dovecot)
     return up;
 }
 
+/* A test that dies leaves nothing running. (PR_SET_PDEATHSIG is lost when Dovecot changes its
+ * group.) */
+static void set_guard(struct dovecot *dovecot)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        give_up("no pipe");
+    }
+    dovecot->guard = fork();
+    if (dovecot->guard == 0) {
+        char in_peace;
+        close(ends[1]);
+        if (read(ends[0], &in_peace, 1) == 0) {
+            kill(dovecot->pid, SIGTERM);
+        }
+        _exit(0);
+    }
+    close(ends[0]);
+    dovecot->guarded = ends[1];
+}
+
 static void launch(struct dovecot *dovecot)
 {
     char file[128];
     snprintf(file, sizeof(file), "%s/dovecot.conf", dovecot->dir);
     dovecot->pid = fork();
     if (dovecot->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that aborts leaves nothing running */
         execlp("dovecot", "dovecot", "-F", "-c", file, (char *)NULL);
         execl("/usr/sbin/dovecot", "dovecot", "-F", "-c", file, (char *)NULL);
         _exit(127);
     }
+    set_guard(dovecot);
     for (unsigned i = 0; i < PATIENCE; i++) {
         if (waitpid(dovecot->pid, NULL, WNOHANG) == dovecot->pid) {
             give_up("did not start: is dovecot-imapd installed?");
@@ -181,6 +203,9 @@ void dovecot_stop(struct dovecot *dovecot)
 {
     kill(dovecot->pid, SIGTERM);
     waitpid(dovecot->pid, NULL, 0);
+    (void)!write(dovecot->guarded, "", 1);
+    close(dovecot->guarded);
+    waitpid(dovecot->guard, NULL, 0);
     nftw(dovecot->dir, remove_one, 32, FTW_DEPTH | FTW_PHYS);
     scripted_ca_free(dovecot->ca);
     free(dovecot);
