@@ -126,8 +126,7 @@ static bool answers(const struct dovecot *dovecot)
     return up;
 }
 
-/* A test that dies leaves nothing running. (PR_SET_PDEATHSIG is lost when Dovecot changes its
- * group.) */
+/* A test that dies leaves nothing running, whatever Dovecot does with its own credentials. */
 static void set_guard(struct dovecot *dovecot)
 {
     int ends[2];
