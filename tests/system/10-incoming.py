@@ -10,7 +10,7 @@ class WhoIsCopied(case.Case):
         super().setUp()
         self.config.account("bob", monitor=False)
         # What the test waits for: it comes from inside and so is wanted by another rule.
-        self.config.rule("last", internal="all", subject=["last word"])
+        self.config.rule("last", internal="all", subject=["last word*"])
 
     def copied(self, selector):
         self.config.rule("r", incoming=selector)
@@ -51,7 +51,7 @@ class TheCopy(case.Case):
         self.assertEqual(copy["X-Monitor-Direction"], "incoming")
         self.assertEqual(copy["X-Monitor-Sender"], "outside@elsewhere.test (claimed)")
         self.assertEqual(copy["X-Monitor-Recipient"], "alice@example.org")
-        self.assertEqual(copy["X-Monitor-Recipient-Basis"], "delivered-to")
+        self.assertEqual(copy["X-Monitor-Recipient-Basis"], "owner")
         self.assertEqual(copy["X-Monitor-Rule"], "everything")
         self.assertEqual(copy["X-Monitor-Original-Message-ID"], "<original@elsewhere.test>")
         self.assertEqual(len(copy["X-Monitor-Id"]), 26)

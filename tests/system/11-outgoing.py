@@ -62,9 +62,14 @@ class Outgoing(case.Case):
         self.config.change("account", "alice", folders=["*"])
         self.started()
         self.save_sent("alice", "unfinished", folder="Drafts", flags="\\Draft")
-        self.save_sent("alice", "unfinished in Sent", flags="\\Draft")
+        self.save_sent("alice", "unfinished elsewhere", folder="INBOX", flags="\\Draft")
         self.save_sent("alice", "finished")
         self.assert_exactly_once(self.wait_copies(1), ["finished"])
+
+    def test_in_sent_the_draft_flag_hides_nothing(self):
+        self.started()
+        self.save_sent("alice", "sent, whatever its flag says", flags="\\Draft")
+        self.only_copy()
 
 
 class WhereSentIs(case.Case):
