@@ -15,6 +15,7 @@ class Case(unittest.TestCase):
 
     dovecot_options = {}
     way = "imaps"
+    agents = ()
 
     def setUp(self):
         self.dovecot = self.server(**self.dovecot_options)
@@ -38,8 +39,12 @@ class Case(unittest.TestCase):
 
     def agent(self, config=None, **keys):
         agent = Agent(config or self.config, **keys)
+        self.agents = (*self.agents, agent)
         self.addCleanup(agent.kill)
         return agent
+
+    def logs(self):
+        return "".join("\n---- log of the agent\n" + agent.log() for agent in self.agents)
 
     def started(self, config=None, **keys):
         """A running agent that is ready."""
@@ -74,7 +79,8 @@ class Case(unittest.TestCase):
                 wait_for(lambda: mailbox.count(folder) >= count, timeout,
                          "%d copies in %s" % (count, folder))
             except AssertionError as failure:
-                raise AssertionError("%s; there are %d" % (failure, mailbox.count(folder)))
+                raise AssertionError("%s; there are %d%s" % (failure, mailbox.count(folder),
+                                                             self.logs())) from None
             found = mailbox.fetch(folder, items)
         self.assertEqual(len(found), count, [one["Subject"] for one in found])
         return found
