@@ -148,6 +148,8 @@ static size_t unquote(char *local, size_t len)
 {
     if (len < 3 || local[0] != '"' || local[len - 1] != '"')
         return len;
+    if (local[1] == '\'' || local[1] == '=') /* would be read as something else */
+        return len;
     for (size_t i = 1; i + 1 < len; i++) {
         bool dot = local[i] == '.' && i > 1 && i + 2 < len && local[i - 1] != '.';
         if (!dot && !is_atom(local[i]))
@@ -167,27 +169,39 @@ static bool is_domain(const char *domain)
     return *domain != '\0' && *domain != '.';
 }
 
+/* One pair of them: what has more is meant so, or nonsense. */
+static bool in_single_quotes(const char *text, size_t len)
+{
+    return len > 4 && text[0] == '\'' && text[1] != '\'' && text[1] != '@' &&
+           text[len - 1] == '\'' && text[len - 2] != '\'';
+}
+
+static void drop_dots_at_end(struct candidate *candidate)
+{
+    while (candidate->len > 0 && candidate->text[candidate->len - 1] == '.')
+        candidate->len--;
+    candidate->text[candidate->len] = '\0';
+}
+
 /* Makes "local@domain" of a candidate with an "@"; false: it is none. */
 static bool finish_address(struct candidate *candidate)
 {
     if (candidate->too_long || candidate->ats != 1)
         return false;
-    while (candidate->len > 0 && candidate->text[candidate->len - 1] == '.')
-        candidate->len--;
-    candidate->text[candidate->len] = '\0';
+    drop_dots_at_end(candidate);
     size_t local = candidate->at - 1;
     if (local == 0 || local >= candidate->len)
         return false;
+    /* Outlook writes 'bob@example.org' for an address that is its own display name. */
+    if (in_single_quotes(candidate->text, candidate->len)) {
+        memmove(candidate->text, candidate->text + 1, candidate->len - 2);
+        candidate->len -= 2;
+        local--;
+        drop_dots_at_end(candidate);
+    }
     /* the beginning of an encoded word with a comma in it */
     if (candidate->text[0] == '=' && candidate->text[1] == '?')
         return false;
-
-    /* Outlook writes 'bob@example.org' for an address that is its own display name. */
-    if (candidate->text[0] == '\'' && candidate->text[candidate->len - 1] == '\'' && local > 1) {
-        candidate->text[--candidate->len] = '\0';
-        memmove(candidate->text, candidate->text + 1, candidate->len--);
-        local--;
-    }
     size_t plain = unquote(candidate->text, local);
     memmove(candidate->text + plain, candidate->text + local, candidate->len - local + 1);
     return is_domain(candidate->text + plain + 1);
