@@ -58,9 +58,32 @@ static void add_recipient(struct plan *plan, const char *address, enum basis bas
     plan->n_recipients++;
 }
 
-static void join_text(char **into, const char *more)
+/* Whether it is one of those that "; " separates; not only inside of one. */
+static bool has_part(const char *parts, const char *part, size_t len)
+{
+    const char *end;
+
+    for (; (end = strstr(parts, "; ")) != NULL; parts = end + 2)
+        if ((size_t)(end - parts) == len && memcmp(parts, part, len) == 0)
+            return true;
+    return strlen(parts) == len && memcmp(parts, part, len) == 0;
+}
+
+static void join_part(char **into, const char *part, size_t len)
 {
     char *joined;
+
+    if (has_part(*into, part, len))
+        return;
+    joined = xasprintf("%s; %.*s", *into, (int)len, part);
+    free(*into);
+    *into = joined;
+}
+
+/* Adds the parts of `more`, between "; ", that *into lacks. */
+static void join_text(char **into, const char *more)
+{
+    const char *end;
 
     if (more == NULL)
         return;
@@ -68,12 +91,9 @@ static void join_text(char **into, const char *more)
         *into = xstrdup(more);
         return;
     }
-    if (strstr(*into, more) != NULL)
-        return;
-    if (asprintf(&joined, "%s; %s", *into, more) < 0)
-        abort();
-    free(*into);
-    *into = joined;
+    for (; (end = strstr(more, "; ")) != NULL; more = end + 2)
+        join_part(into, more, (size_t)(end - more));
+    join_part(into, more, strlen(more));
 }
 
 char *plan_text(const struct decision *decision, const struct target_decision *target,
