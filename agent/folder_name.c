@@ -8,7 +8,7 @@
 #include "rules/memory.h"
 
 /* Conversions whose result is the same in every locale, or numbers. */
-static const char conversions[] = "CdDeFgGHIjmMnprRsSTuUVwWyYzZ%";
+static const char conversions[] = "CdDeFgGHIjmMnRsSTuUVwWyYzZ%";
 
 static const char *const word_names[] = {"user", "direction", "rule", "domain"};
 
@@ -64,11 +64,23 @@ const char *folder_name_check(const char *pattern)
 
 static void put_cleaned(FILE *out, const char *value, char separator)
 {
+    const int instead = separator == '_' ? '-' : '_';
+
     for (const unsigned char *s = (const unsigned char *)value; *s != '\0'; s++) {
         bool unsafe = *s < 0x20 || *s == 0x7f || strchr("/\\*%", *s) != NULL ||
                       (separator != 0 && *s == (unsigned char)separator);
-        fputc(unsafe ? '_' : *s, out);
+        fputc(unsafe ? instead : *s, out);
     }
+}
+
+/* No part of a name is empty, or "." or ".." to a server that keeps folders as directories. */
+static void put_word(FILE *out, const char *value, char separator)
+{
+    if (*value == '\0' || *value == '.') {
+        put_cleaned(out, "/", separator);
+        value += *value == '.';
+    }
+    put_cleaned(out, value, separator);
 }
 
 static void put_time(FILE *out, char conversion, const struct tm *tm, char separator)
@@ -78,6 +90,19 @@ static void put_time(FILE *out, char conversion, const struct tm *tm, char separ
 
     if (strftime(text, sizeof(text), format, tm) > 0)
         put_cleaned(out, text, separator);
+}
+
+/* Shortens to the limit, not inside of a character (RFC 3629), and not to an empty last part. */
+static void cut(char *name, size_t len, char separator)
+{
+    if (len <= FOLDER_NAME_MAX)
+        return;
+    len = FOLDER_NAME_MAX;
+    while (len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80)
+        len--;
+    while (len > 0 && separator != 0 && name[len - 1] == separator)
+        len--;
+    name[len] = '\0';
 }
 
 char *folder_name_make(const char *pattern, time_t internaldate, const struct folder_words *words,
@@ -94,8 +119,11 @@ char *folder_name_make(const char *pattern, time_t internaldate, const struct fo
         memset(&tm, 0, sizeof(tm));
     for (const char *p = pattern; *p != '\0'; p++) {
         if ((word = word_at(p, &which)) > 0) {
-            put_cleaned(out, word_value(words, which), separator);
+            put_word(out, word_value(words, which), separator);
             p += word - 1;
+        } else if (strncmp(p, "%s", 2) == 0) {
+            fprintf(out, "%lld", (long long)internaldate); /* strftime would read tm as local time */
+            p++;
         } else if (*p == '%' && p[1] != '\0') {
             put_time(out, *++p, &tm, separator);
         } else if (*p == '/') {
@@ -106,7 +134,6 @@ char *folder_name_make(const char *pattern, time_t internaldate, const struct fo
     }
     if (fclose(out) != 0)
         abort();
-    if (len > FOLDER_NAME_MAX)
-        name[FOLDER_NAME_MAX] = '\0';
+    cut(name, len, separator);
     return name;
 }
