@@ -7,14 +7,26 @@
 #include "imapclient/special.h"
 #include "rules/memory.h"
 
+static bool is_inbox(const char *name)
+{
+    return strcasecmp(name, "INBOX") == 0;
+}
+
+/* INBOX is one folder, however it is written (RFC 9051 section 5.1). */
+static bool is_same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0 || (is_inbox(a) && is_inbox(b));
+}
+
+/* Servers tell of INBOX in any place of a list, so it has one behind the limit. */
 void folder_list_add(struct folder_list *list, const struct imap_list *listed)
 {
     for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->folders[i].name, listed->mailbox) == 0) {
+        if (is_same(list->folders[i].name, listed->mailbox)) {
             list->folders[i].flags |= listed->flags;
             return;
         }
-    if (list->count == LIMIT_FOLDERS)
+    if (list->count >= LIMIT_FOLDERS && !is_inbox(listed->mailbox))
         return;
     if (list->count == list->room) {
         list->room = list->room > 0 ? 2 * list->room : 16;
@@ -56,11 +68,6 @@ static bool is_left_out(const struct folder_list *list, size_t i)
            has_use(list, i, IMAP_LIST_DRAFTS, IMAP_SPECIAL_DRAFTS) ||
            has_use(list, i, IMAP_LIST_JUNK, IMAP_SPECIAL_JUNK) ||
            has_use(list, i, IMAP_LIST_TRASH, IMAP_SPECIAL_TRASH);
-}
-
-static bool is_inbox(const char *name)
-{
-    return strcasecmp(name, "INBOX") == 0;
 }
 
 /* Whether the configuration's name, "/" for the separator, is this folder. */
@@ -131,14 +138,14 @@ struct folder_choice *folder_list_choose(const struct folder_list *list, char *c
             if ((list->folders[i].flags & IMAP_LIST_NOSELECT) != 0 ||
                 !is_wanted_as(list, i, wanted[w]))
                 continue;
-            found = true;
-            if (!taken[i])
-                choose(choice, list, i);
-            taken[i] = true;
+            found = taken[i] = true;
         }
         if (!found)
             choice->missing[n_missing++] = xstrdup(wanted[w]);
     }
+    for (size_t i = 0; i < list->count; i++)
+        if (taken[i])
+            choose(choice, list, i);
     free(taken);
     order(choice);
     return choice;
