@@ -70,7 +70,7 @@ static void enter(struct json *json, const char *key, char bracket)
 {
     member(json, key);
     fputc(bracket, json->out);
-    if (json->depth < JSON_DEPTH_MAX - 1)
+    if (json->depth < JSON_DEPTH_MAX)
         json->depth++;
     json->filled[json->depth] = false;
 }

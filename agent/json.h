@@ -16,7 +16,7 @@
 struct json {
     FILE *out;
     int depth;
-    bool filled[JSON_DEPTH_MAX]; /* the level has a member already */
+    bool filled[JSON_DEPTH_MAX + 1]; /* the level has a member already */
 };
 
 void json_begin(struct json *json, FILE *out);
