@@ -381,7 +381,8 @@ static void on_idle_done(void *arg, const struct imap_result *result)
         log_event(LOG_LEVEL_WARNING, "idle-refused", "account", (*watch->account)->name, "reason",
                   result->reason, (char *)NULL);
         watch->idle_refused = true;
-        watch->mode = WATCH_MODE_POLL;
+        if (watch->mode == WATCH_MODE_IDLE)
+            watch->mode = WATCH_MODE_POLL;
     }
     work(watch);
 }
@@ -391,12 +392,19 @@ static struct folder *home(const struct watch *watch)
     return watch->n_folders > 0 ? watch->folders[0] : NULL;
 }
 
+/* With NOTIFY too: outside IDLE Dovecot has been seen to keep quiet about a message that comes right
+ * after a command (share/doc/notify.md). */
+static bool idles(const struct watch *watch)
+{
+    return watch->mode != WATCH_MODE_POLL && !watch->idle_refused &&
+           imap_session_has(watch->session, "IDLE");
+}
+
 /* Nothing is dirty. */
 static void wait_for_news(struct watch *watch)
 {
     set_state(watch, WATCH_WAITING);
-    if (watch->mode == WATCH_MODE_IDLE && !watch->idling && watch->selected != NULL &&
-        watch->statuses == 0) {
+    if (idles(watch) && !watch->idling && watch->selected != NULL && watch->statuses == 0) {
         watch->idling = true;
         watch->idle_since = watch->last_heard = time(NULL);
         imap_idle(watch->session, on_idling, on_idle_done, watch);
@@ -581,8 +589,7 @@ static void on_recheck(evutil_socket_t fd, short what, void *arg)
         look_at_all(watch);
 }
 
-/* Dovecot gathers changes for half a second and has been seen to tell the state before a message
- * and then nothing: what it tells is looked at, and once more a little later. */
+/* Without IDLE beside it, what NOTIFY told is looked at once more a little later: see idles(). */
 static void recheck_soon(struct watch *watch)
 {
     struct timeval wait = {.tv_sec = 2};
@@ -595,7 +602,7 @@ static void take_status(struct watch *watch, const struct imap_mailbox_status *s
 {
     struct folder *folder = find_folder(watch, status->mailbox);
 
-    if (watch->mode == WATCH_MODE_NOTIFY && watch->notify_runs && watch->statuses == 0)
+    if (watch->mode == WATCH_MODE_NOTIFY && watch->notify_runs && !idles(watch))
         recheck_soon(watch);
 
     if (folder == NULL) {
@@ -640,6 +647,8 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     case IMAP_UNTAGGED_EXISTS:
         if (watch->selected != NULL)
             watch->selected->dirty = true;
+        if (watch->state == WATCH_WAITING && !idles(watch))
+            recheck_soon(watch);
         break;
     case IMAP_UNTAGGED_STATUS:
         if (untagged->text.code == IMAP_CODE_NOTIFICATIONOVERFLOW)
