@@ -45,6 +45,7 @@ static void read_source(sqlite3_stmt *query, struct ledger_copy *copy)
     column_digest(query, 18, copy->sha256);
     copy->spool_segment = (uint64_t)column_number(query, 19);
     copy->spool_offset = (uint64_t)column_number(query, 20);
+    column_digest(query, 21, copy->body_sha256);
 }
 
 static void read_copy(sqlite3_stmt *query, struct ledger_copy *copy)
@@ -70,7 +71,7 @@ static void read_copies(struct ledger *ledger, struct pending_job *job, enum cop
         ledger, "SELECT c.id, c.message, c.target, c.monitor_id, c.plan, c.attempts,"
                 " c.target_folder, c.target_uidvalidity, c.target_uidnext,"
                 " a.name, f.name, f.uidvalidity, m.uid, m.internaldate, m.captured_at, m.zone,"
-                " m.size, m.header_len, m.sha256, m.segment, m.offset"
+                " m.size, m.header_len, m.sha256, m.segment, m.offset, m.body_sha256"
                 " FROM copy c JOIN message m ON m.id = c.message JOIN folder f ON f.id = m.folder"
                 " JOIN account a ON a.id = f.account"
                 " WHERE c.target = ?1 AND c.state = ?2 AND c.due <= ?3 AND c.state <> 2"
