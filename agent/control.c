@@ -20,7 +20,9 @@
 struct control_question {
     struct control *control; /* NULL: the client is gone, the answer is still awaited */
     struct bufferevent *client;
-    bool asked;
+    struct event *overdue; /* once asked: nothing is read then that a timeout could come from */
+    bool heard; /* the client may end its side now */
+    bool asked; /* and not answered yet */
     LIST_ENTRY(control_question) entry;
 };
 
@@ -49,13 +51,24 @@ static void drop_client(struct control_question *question)
     question->control = NULL;
     bufferevent_free(question->client);
     question->client = NULL;
+    event_free(question->overdue);
+    question->overdue = NULL;
     if (!question->asked)
         free(question);
 }
 
 static void on_event(struct bufferevent *client, short what, void *arg)
 {
+    struct control_question *question = arg;
+
     (void)client;
+    if (!question->heard || what != (BEV_EVENT_READING | BEV_EVENT_EOF))
+        drop_client(question);
+}
+
+static void on_overdue(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
     (void)what;
     drop_client(arg);
 }
@@ -70,15 +83,20 @@ static void on_readable(struct bufferevent *client, void *arg)
 {
     struct control_question *question = arg;
     struct evbuffer *input = bufferevent_get_input(client);
-    char *line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF);
+    const struct timeval timeout = {.tv_sec = CONTROL_TIMEOUT};
+    size_t len = 0;
+    char *line = evbuffer_readln(input, &len, EVBUFFER_EOL_LF);
 
-    if (line == NULL) {
-        if (evbuffer_get_length(input) > CONTROL_LINE_MAX)
-            drop_client(question);
+    if (line == NULL ? evbuffer_get_length(input) > CONTROL_LINE_MAX : len > CONTROL_LINE_MAX) {
+        free(line);
+        drop_client(question);
         return;
     }
+    if (line == NULL)
+        return;
     bufferevent_disable(client, EV_READ);
-    question->asked = true;
+    question->heard = question->asked = true;
+    event_add(question->overdue, &timeout);
     question->control->ask(question->control->arg, question, line);
     free(line);
 }
@@ -88,6 +106,11 @@ void control_answer(struct control_question *question, const char *text, size_t 
     question->asked = false;
     if (question->control == NULL) {
         free(question);
+        return;
+    }
+    event_del(question->overdue);
+    if (len == 0) {
+        drop_client(question);
         return;
     }
     bufferevent_setcb(question->client, NULL, on_written, on_event, question);
@@ -112,6 +135,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     question->control = control;
     question->client = bufferevent_socket_new(evconnlistener_get_base(listener), fd,
                                               BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    question->overdue =
+        memory_check(evtimer_new(evconnlistener_get_base(listener), on_overdue, question));
     control->clients++;
     LIST_INSERT_HEAD(&control->questions, question, entry);
     bufferevent_setcb(question->client, on_readable, NULL, on_event, question);
@@ -179,10 +204,15 @@ static char *read_all(int fd, char **why)
             len += (size_t)got;
     } while (got > 0);
     text[len] = '\0';
-    if (len > 0)
+    if (got == 0 && len > 0)
         return text;
+    if (got == 0)
+        *why = xstrdup("the agent closed the connection without an answer");
+    else if (errno == EAGAIN)
+        *why = xasprintf("the agent did not answer within %d seconds", CONTROL_TIMEOUT);
+    else
+        *why = xasprintf("the agent's answer broke off: %s", strerror(errno));
     free(text);
-    *why = xasprintf("the agent did not answer within %d seconds", CONTROL_TIMEOUT);
     return NULL;
 }
 
