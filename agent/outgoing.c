@@ -271,14 +271,25 @@ static ssize_t give_next(void *arg, struct evbuffer *out, size_t want)
     return given;
 }
 
+/* Of an APPEND before, which came to nothing. */
+static void forget_pieces(struct outgoing *outgoing)
+{
+    if (outgoing->request != NULL)
+        outgoing->request->outgoing = NULL;
+    outgoing->request = NULL;
+    outgoing->reading = outgoing->damaged = false;
+    if (outgoing->piece != NULL)
+        evbuffer_free(outgoing->piece);
+}
+
 void outgoing_message(struct outgoing *outgoing, struct imap_session *session,
                       struct imap_append_message *message)
 {
     outgoing->session = session;
     outgoing->sent = 0;
     outgoing->read_to = outgoing->view.from;
-    if (outgoing->piece == NULL)
-        outgoing->piece = evbuffer_new();
+    forget_pieces(outgoing);
+    outgoing->piece = memory_check(evbuffer_new());
     *message = (struct imap_append_message){
         .has_date = true,
         .date = outgoing->copy->internaldate,
