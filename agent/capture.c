@@ -268,7 +268,8 @@ bool capture_body_begin(struct capture *capture, const struct imap_body *body)
     if (*body->section != '\0')
         return false;
     incoming_free(capture->incoming);
-    capture->incoming = incoming_new(capture->parts);
+    capture->incoming = incoming_new(capture->parts, *capture->account, capture->folder->name,
+                                     capture->folder->role);
     return true;
 }
 

@@ -56,7 +56,6 @@ static int take_file(struct explained *explained, const struct account *account)
 {
     const char *folder = explained->options->folder;
 
-    explained->incoming = incoming_new(&explained->parts);
     explained->facts = (struct incoming_facts){
         .account = account,
         .folder = folder,
@@ -65,6 +64,8 @@ static int take_file(struct explained *explained, const struct account *account)
                     : FOLDER_OTHER,
         .internaldate = time(NULL),
     };
+    explained->incoming =
+        incoming_new(&explained->parts, account, folder, explained->facts.role);
     return read_file(explained) ? 0 : EXIT_NO_INPUT;
 }
 

@@ -12,15 +12,19 @@
 
 struct incoming {
     struct parts *parts;
+    const struct account *account; /* until the header section has ended */
+    const char *folder;
+    enum folder_role role;
     struct spool_entry *entry;
     struct header_scan scan;
-    bool header_ended;
+    bool header_ended, finished;
     uint64_t size, header_len;
     char *header_text; /* at most HEADER_MAX octets */
     size_t header_held, header_room;
     EVP_MD_CTX *whole, *body;
     struct body_scan *body_scan;
-    struct sameness *sameness;
+    struct sameness *sameness; /* of an internal message only: it costs a digest over the body */
+    bool internal;
     struct body_facts *facts;
     struct header *header;
     struct decision *decision;
@@ -49,17 +53,20 @@ static bool rules_read_bodies(const struct rule_set *set, bool *text)
     return any;
 }
 
-struct incoming *incoming_new(struct parts *parts)
+struct incoming *incoming_new(struct parts *parts, const struct account *account,
+                              const char *folder, enum folder_role role)
 {
     struct incoming *incoming = xcalloc(1, sizeof(*incoming));
     bool text;
 
     incoming->parts = parts;
+    incoming->account = account;
+    incoming->folder = folder;
+    incoming->role = role;
     if (parts->ledger != NULL)
         incoming->entry = spool_entry_new(parts->ledger);
     incoming->whole = digest_new();
     incoming->body = digest_new();
-    incoming->sameness = sameness_new();
     if (rules_read_bodies(parts->config->rules, &text))
         incoming->body_scan = body_scan_new(text);
     fault_point(FAULT_CAPTURE_BEGIN);
@@ -81,6 +88,45 @@ static void keep_header(struct incoming *incoming, const char *data, size_t len)
     incoming->header_held += len;
 }
 
+static struct owner owner_of(const struct account *account)
+{
+    return (struct owner){
+        .account = account->name,
+        .address = account->address,
+        .aliases = (const char *const *)account->aliases,
+        .monitor = account->monitor,
+    };
+}
+
+/* A header that fills all that is kept of one may have lost its end: nothing is proven to be
+ * missing from it. */
+static struct header *whole_header(const char *text, size_t len)
+{
+    struct header *header = header_parse(text, len);
+
+    if (len >= HEADER_MAX)
+        header->truncated = true;
+    return header;
+}
+
+/* The header section is whole: what direction the message takes can be told. */
+static void end_header(struct incoming *incoming)
+{
+    struct owner owner = owner_of(incoming->account);
+    struct message message = {.owner = &owner, .role = incoming->role, .folder = incoming->folder};
+    struct route *route;
+
+    incoming->header_ended = true;
+    incoming->header = whole_header(incoming->header_text != NULL ? incoming->header_text : "",
+                                    incoming->header_held);
+    message.header = incoming->header;
+    route = route_find(incoming->parts->config->rules, &message);
+    incoming->internal = (route->directions & DIRECTION_INTERNAL) != 0;
+    if (incoming->internal)
+        incoming->sameness = sameness_new();
+    route_free(route);
+}
+
 void incoming_write(struct incoming *incoming, const void *data, size_t len)
 {
     const char *octets = data;
@@ -97,16 +143,17 @@ void incoming_write(struct incoming *incoming, const void *data, size_t len)
         long end = header_scan_feed(&incoming->scan, octets, len);
         size_t of_header = end < 0 ? len : (size_t)end;
 
-        incoming->header_ended = end >= 0;
         incoming->header_len += of_header;
         keep_header(incoming, octets, of_header);
         octets += of_header;
         len -= of_header;
+        if (end >= 0)
+            end_header(incoming);
     }
-    if (len > 0) {
+    if (len > 0)
         EVP_DigestUpdate(incoming->body, octets, len);
+    if (len > 0 && incoming->sameness != NULL)
         sameness_body(incoming->sameness, octets, len);
-    }
 }
 
 uint64_t incoming_size(const struct incoming *incoming)
@@ -134,16 +181,6 @@ void incoming_free(struct incoming *incoming)
         header_free(incoming->header);
     free(incoming->header_text);
     free(incoming);
-}
-
-static struct owner owner_of(const struct account *account)
-{
-    return (struct owner){
-        .account = account->name,
-        .address = account->address,
-        .aliases = (const char *const *)account->aliases,
-        .monitor = account->monitor,
-    };
 }
 
 static struct decision *decide_message(struct parts *parts, const struct incoming_facts *facts,
@@ -187,7 +224,7 @@ enum verdict header_decide(struct parts *parts, const struct incoming_facts *fac
                            const char *header_text, size_t len, uint64_t size,
                            struct outcome *outcome)
 {
-    struct header *header = header_parse(header_text, len);
+    struct header *header = whole_header(header_text, len);
     struct decision *decision = decide_message(parts, facts, header, size, NULL, false);
     enum verdict verdict = decision->exempt ? VERDICT_NO : decision->verdict;
 
@@ -200,15 +237,15 @@ enum verdict header_decide(struct parts *parts, const struct incoming_facts *fac
 /* The octets are complete: digests, header and body facts. */
 static void finish(struct incoming *incoming)
 {
-    size_t section = incoming->header_held;
-
-    if (incoming->header != NULL)
+    if (incoming->finished)
         return;
+    incoming->finished = true;
+    if (!incoming->header_ended)
+        end_header(incoming);
     EVP_DigestFinal_ex(incoming->whole, incoming->sha256, NULL);
     EVP_DigestFinal_ex(incoming->body, incoming->body_sha256, NULL);
-    incoming->header =
-        header_parse(incoming->header_text != NULL ? incoming->header_text : "", section);
-    sameness_end(incoming->sameness, incoming->header, incoming->same);
+    if (incoming->sameness != NULL)
+        sameness_end(incoming->sameness, incoming->header, incoming->same);
     incoming->sameness = NULL;
     if (incoming->body_scan != NULL) {
         incoming->facts = body_scan_end(incoming->body_scan);
@@ -341,7 +378,7 @@ void incoming_store(struct incoming *incoming, const struct incoming_facts *fact
         .internaldate = facts->internaldate,
         .internaldate_zone = facts->internaldate_zone,
         .header_len = incoming->header_len > UINT32_MAX ? UINT32_MAX : (uint32_t)incoming->header_len,
-        .has_sameness = (decision->route->directions & DIRECTION_INTERNAL) != 0,
+        .has_sameness = incoming->internal,
         .monitor_id = monitor_id_read(incoming->header, carried) ? carried : NULL,
         .copies = copies,
         .n_copies = n,

@@ -24,7 +24,8 @@ struct incoming_facts {
 };
 
 struct incoming;
-struct incoming *incoming_new(struct parts *parts);
+struct incoming *incoming_new(struct parts *parts, const struct account *account,
+                              const char *folder, enum folder_role role);
 void incoming_write(struct incoming *incoming, const void *data, size_t len);
 uint64_t incoming_size(const struct incoming *incoming);
 void incoming_free(struct incoming *incoming); /* forgets the octets, unless incoming_store() took them */

@@ -14,7 +14,7 @@
 #define LIMIT_SIGN_INS 16 /* sessions of one server that sign in at the same time */
 
 /* Delivery */
-#define LIMIT_BATCH_COPIES 100 /* copies of one MULTIAPPEND: 4.2 times single ones, more gives less */
+#define LIMIT_BATCH_COPIES 250 /* copies of one MULTIAPPEND */
 #define LIMIT_BATCH_OCTETS (8 * 1024 * 1024) /* of originals held in memory for one batch */
 #define LIMIT_WHOLE_READ (1024 * 1024) /* originals up to this are read from the spool at once */
 #define LIMIT_READ_PIECE (256 * 1024) /* larger ones in pieces of this */
