@@ -98,7 +98,7 @@ class Terminate(case.Case):
         self.dovecot.pause()
         try:
             agent.start(ready=False)
-            agent.wait_line(r"\S")
+            agent.wait_line("started")
             agent.stop(timeout=30)
         finally:
             self.dovecot.resume()

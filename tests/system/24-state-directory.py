@@ -108,17 +108,28 @@ class FullDisk(case.Case):
                 pass
         return path
 
+    def wait_stuck(self, agent):
+        return case.wait_for(lambda: agent.status()["ledger"]["stuck"], 20,
+                             "the status to say that the ledger is stuck", self.logs)
+
+    def test_the_log_tells_of_it_loudly_and_of_its_end(self):
+        agent = self.started()
+        filler = self.fill()
+        mark = agent.mark()
+        self.deliver("alice", "full", size=100_000)
+        line = agent.wait_line("(?i)no space|disk is full|full", since=mark)
+        self.assertLessEqual(line.level if line.level is not None else 0, 4)
+        os.unlink(filler)
+        self.wait_copies(1, timeout=60)
+
     def test_nothing_is_lost_and_it_goes_on(self):
         agent = self.started()
         self.deliver("alice", "before")
         self.wait_copies(1)
         filler = self.fill()
-        mark = agent.mark()
         for n in range(5):
             self.deliver("alice", "full %d" % n, size=100_000)
-        line = agent.wait_line("(?i)no space|disk is full|full", since=mark)
-        self.assertLessEqual(line.level if line.level is not None else 0, 4)
-        self.assertRegex(str(agent.status()).lower(), "space|full")
+        self.assertRegex(self.wait_stuck(agent).lower(), "space|full")
         self.assertTrue(agent.alive())
         os.unlink(filler)
         self.assert_exactly_once(self.wait_copies(6, timeout=60),
@@ -127,10 +138,9 @@ class FullDisk(case.Case):
     def test_kill_while_it_is_full(self):
         agent = self.started()
         filler = self.fill()
-        mark = agent.mark()
         self.dovecot.deliver_many("alice", (mail.message(subject="full %d" % n, size=100_000)
                                             for n in range(5)))
-        agent.wait_line("(?i)no space|disk is full|full", since=mark)
+        self.wait_stuck(agent)
         agent.kill()
         os.unlink(filler)
         agent.start()

@@ -162,7 +162,7 @@ class Mailbox:
         self.imap.rename(quoted(folder), quoted(to))
 
 
-def wait_for(predicate, timeout=20, what="a condition"):
+def wait_for(predicate, timeout=20, what="a condition", more=None):
     """The first true value of predicate(); fails after the timeout. A bounded wait with short
     looks: the reader is another program than the one that makes the event."""
     until = time.monotonic() + timeout
@@ -171,5 +171,6 @@ def wait_for(predicate, timeout=20, what="a condition"):
         if value:
             return value
         if time.monotonic() > until:
-            raise AssertionError("waited %g s in vain for %s" % (timeout, what))
+            raise AssertionError("waited %g s in vain for %s%s"
+                                 % (timeout, what, more() if more else ""))
         time.sleep(0.05)

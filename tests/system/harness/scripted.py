@@ -487,6 +487,7 @@ class Session:
         items = words[1] if isinstance(words[1], list) else [words[1]]
         for number, message in self.chosen(words[0]):
             self.send(self.fetched(number, message, items))
+        self.tell_news()
         self.line(tag + " OK done")
 
     def fetched(self, number, message, items):
