@@ -81,7 +81,6 @@ class Hostile(Bad):
         self.survives("EXAMINE", scripted.silence())
 
     def test_connection_cut_at_sign_in(self):
-        self.source.on["AUTHENTICATE"] = self.source.on["LOGIN"] = scripted.once(scripted.cut())
         self.survives("LOGIN", scripted.once(scripted.cut()))
 
     def test_connection_cut_in_a_body(self):

@@ -184,6 +184,7 @@ class Agent:
         self.process = subprocess.Popen(
             (program(), "-c", self.config.path, "run"), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, start_new_session=self.own_session,
+            preexec_fn=None if self.own_session else places.dies_with_us,
             stderr=open(self.log_file, "ab") if self.log_file else subprocess.PIPE,
             env=dict(self.environment, NOTIFY_SOCKET=path, **(environment or {})))
         if not self.log_file:

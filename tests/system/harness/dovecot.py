@@ -233,7 +233,8 @@ class Dovecot:
                                         stdin=subprocess.DEVNULL,
                                         stdout=open(self.dir + "/stdout", "ab"),
                                         stderr=subprocess.STDOUT,
-                                        start_new_session=self.own_session)
+                                        start_new_session=self.own_session,
+                                        preexec_fn=None if self.own_session else places.dies_with_us)
         until = time.monotonic() + 20
         for port in (self.imap_port, self.imaps_port, self.lmtp_port):
             while not self._listening(port):

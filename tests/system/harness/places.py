@@ -1,7 +1,9 @@
 """Temporary places and free ports."""
 
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import tempfile
 
@@ -33,3 +35,8 @@ def free_ports(count):
     finally:
         for one in sockets:
             one.close()
+
+
+def dies_with_us():
+    """For preexec_fn: a test that is killed leaves no server and no agent behind (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
