@@ -203,53 +203,68 @@ void plan_free(struct plan *plan)
     free(plan);
 }
 
+/* By address, equal ones in their order. */
 static int compare_recipients(const void *a, const void *b)
 {
     const struct recipient *const *x = a, *const *y = b;
+    int order = strcasecmp((*x)->address, (*y)->address);
 
-    return strcasecmp((*x)->address, (*y)->address);
+    return order != 0 ? order : (*x > *y) - (*x < *y);
 }
 
-/* Adds the recipients of `more` that `plan` lacks, in their order; sorts pointers so that ten
- * thousand on each side stay cheap. */
-static void join_recipients(struct plan *plan, const struct plan *more)
+/* Leaves each address once, at its first place; what a header says of it beats "owner". Sorts
+ * pointers so that ten thousand on each side stay cheap. */
+static void drop_repeated(struct plan *plan)
 {
-    size_t known = plan->n_recipients;
-    struct recipient **index = xcalloc(known + 1, sizeof(*index));
-    bool *missing = xcalloc(more->n_recipients + 1, sizeof(*missing));
+    size_t n = plan->n_recipients;
+    struct recipient **index = xcalloc(n, sizeof(*index)), *first = NULL;
 
-    for (size_t i = 0; i < known; i++)
+    for (size_t i = 0; i < n; i++)
         index[i] = &plan->recipients[i];
-    if (known > 1)
-        qsort(index, known, sizeof(*index), compare_recipients);
-    for (size_t i = 0; i < more->n_recipients; i++) {
-        struct recipient *wanted = &more->recipients[i];
-        struct recipient **found = bsearch(&wanted, index, known, sizeof(*index), compare_recipients);
-        missing[i] = found == NULL;
-        if (found != NULL && (*found)->basis == BASIS_OWNER)
-            (*found)->basis = wanted->basis;
+    if (n > 1)
+        qsort(index, n, sizeof(*index), compare_recipients);
+    for (size_t i = 0; i < n; i++) {
+        if (first == NULL || strcasecmp(first->address, index[i]->address) != 0) {
+            first = index[i];
+            continue;
+        }
+        if (first->basis == BASIS_OWNER)
+            first->basis = index[i]->basis;
+        free(index[i]->address);
+        index[i]->address = NULL;
     }
     free(index);
+    plan->n_recipients = 0;
+    for (size_t i = 0; i < n; i++)
+        if (plan->recipients[i].address != NULL)
+            plan->recipients[plan->n_recipients++] = plan->recipients[i];
+}
+
+static void join_recipients(struct plan *plan, const struct plan *more)
+{
     for (size_t i = 0; i < more->n_recipients; i++)
-        if (missing[i])
-            add_recipient(plan, more->recipients[i].address, more->recipients[i].basis);
-    free(missing);
+        add_recipient(plan, more->recipients[i].address, more->recipients[i].basis);
+    drop_repeated(plan);
+}
+
+static bool knows_sender(const struct plan *plan)
+{
+    return !plan->sender_claimed && *plan->sender != '\0';
 }
 
 char *plan_join(const char *first, const char *second)
 {
     struct plan *plan = plan_parse(first);
     struct plan *more = plan_parse(second);
-    bool proven = !plan->sender_claimed || !more->sender_claimed;
     char *text;
 
     plan->directions |= more->directions;
     plan->warnings |= more->warnings;
-    if (plan->sender_claimed && !more->sender_claimed) {
+    if (!knows_sender(plan) && knows_sender(more)) {
         replace(&plan->sender, more->sender);
         plan->sender_claimed = false;
     }
-    if (proven)
+    if (knows_sender(plan))
         plan->warnings &= ~(unsigned)WARNING_CLAIMED_INTERNAL;
     join_recipients(plan, more);
     for (size_t i = 0; i < more->n_rules; i++)

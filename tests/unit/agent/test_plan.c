@@ -197,7 +197,11 @@ static const struct join_case joins[] = {
      "directions 4\nwarnings 0\nmailbox a@x\npurpose internal audit; audit\napproved-by k\ndomain "
      "x\n"},
     {"with nothing", "directions 4\nwarnings 2\nclaimed a@x\nto b@x\ndomain x\n", "",
-     "directions 4\nwarnings 0\nmailbox \nto b@x\ndomain x\n"},
+     "directions 4\nwarnings 2\nclaimed a@x\nto b@x\ndomain x\n"},
+    {"an address that stands twice in one of them",
+     "directions 4\nwarnings 0\nmailbox a@x\nowner b@x\nowner B@x\ndomain x\n",
+     "directions 4\nwarnings 0\nmailbox a@x\nto b@x\ncc c@x\nbcc c@x\ndomain x\n",
+     "directions 4\nwarnings 0\nmailbox a@x\nto b@x\ncc c@x\ndomain x\n"},
 };
 
 static void two_say_together(void **state)
@@ -265,7 +269,7 @@ static void a_recipient_named_ten_thousand_times_is_fast(void **state)
     (void)state;
     char *first = lines("to a@x\n", 0, MANY);
     char *second = lines("owner user%d@x\n", 0, MANY);
-    assert_true(seconds_to_join(first, second, 2 * MANY) < 1.0);
+    assert_true(seconds_to_join(first, second, MANY + 1) < 1.0);
     free(first);
     free(second);
 }
