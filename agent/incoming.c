@@ -12,8 +12,8 @@
 
 struct incoming {
     struct parts *parts;
-    const struct account *account; /* until the header section has ended */
-    const char *folder;
+    /* Ours: a reload may come before the header section has ended. */
+    char *account, *address, **aliases, *folder;
     enum folder_role role;
     struct spool_entry *entry;
     struct header_scan scan;
@@ -53,6 +53,19 @@ static bool rules_read_bodies(const struct rule_set *set, bool *text)
     return any;
 }
 
+static char **copy_list(char *const *list)
+{
+    size_t n = 0;
+    char **copy;
+
+    while (list[n] != NULL)
+        n++;
+    copy = xcalloc(n + 1, sizeof(*copy));
+    for (size_t i = 0; i < n; i++)
+        copy[i] = xstrdup(list[i]);
+    return copy;
+}
+
 struct incoming *incoming_new(struct parts *parts, const struct account *account,
                               const char *folder, enum folder_role role)
 {
@@ -60,8 +73,10 @@ struct incoming *incoming_new(struct parts *parts, const struct account *account
     bool text;
 
     incoming->parts = parts;
-    incoming->account = account;
-    incoming->folder = folder;
+    incoming->account = xstrdup(account->name);
+    incoming->address = xstrdup(account->address);
+    incoming->aliases = copy_list(account->aliases);
+    incoming->folder = xstrdup(folder);
     incoming->role = role;
     if (parts->ledger != NULL)
         incoming->entry = spool_entry_new(parts->ledger);
@@ -112,7 +127,11 @@ static struct header *whole_header(const char *text, size_t len)
 /* The header section is whole: what direction the message takes can be told. */
 static void end_header(struct incoming *incoming)
 {
-    struct owner owner = owner_of(incoming->account);
+    struct owner owner = {
+        .account = incoming->account,
+        .address = incoming->address,
+        .aliases = (const char *const *)incoming->aliases,
+    };
     struct message message = {.owner = &owner, .role = incoming->role, .folder = incoming->folder};
     struct route *route;
 
@@ -180,6 +199,12 @@ void incoming_free(struct incoming *incoming)
     if (incoming->header != NULL)
         header_free(incoming->header);
     free(incoming->header_text);
+    for (char **alias = incoming->aliases; *alias != NULL; alias++)
+        free(*alias);
+    free(incoming->aliases);
+    free(incoming->account);
+    free(incoming->address);
+    free(incoming->folder);
     free(incoming);
 }
 

@@ -24,6 +24,7 @@ struct incoming_facts {
 };
 
 struct incoming;
+/* account and folder are copied. */
 struct incoming *incoming_new(struct parts *parts, const struct account *account,
                               const char *folder, enum folder_role role);
 void incoming_write(struct incoming *incoming, const void *data, size_t len);
