@@ -2,7 +2,10 @@
 
 import imaplib
 import os
+import shutil
 import ssl
+import subprocess
+import sys
 import time
 import unittest
 
@@ -178,6 +181,7 @@ class Scripted(unittest.TestCase):
         self.server.add("alice", mail.message(subject="two"))
         mailbox = self.reader()
         self.assertEqual([one["Subject"] for one in mailbox.headers("INBOX")], ["one", "two"])
+        mailbox.imap.select("INBOX", readonly=True)
         self.assertEqual(mailbox.imap.uid("SEARCH", "HEADER", "X-Mark", "77")[1], [b"1"])
 
     def test_idle_tells_of_news(self):
@@ -228,6 +232,18 @@ class Scripted(unittest.TestCase):
         imap.authenticate("XOAUTH2", lambda _: b"user=alice\x01auth=Bearer secret\x01\x01")
         imap.logout()
         self.assertEqual(self.server.logins[0][1:], ("XOAUTH2", "alice", "secret"))
+
+
+class Guarded(unittest.TestCase):
+    def test_who_is_killed_leaves_no_server_behind(self):
+        script = ("import os, sys\nfrom harness.dovecot import Dovecot\n"
+                  "one = Dovecot().start()\nprint(one.process.pid, one.dir, flush=True)\n"
+                  "os.kill(os.getpid(), 9)\n")
+        told = subprocess.run((sys.executable, "-c", script), stdout=subprocess.PIPE,
+                              cwd=os.path.dirname(os.path.abspath(__file__)), check=False).stdout
+        pid, directory = told.decode().split()
+        wait_for(lambda: not os.path.exists("/proc/" + pid), 10, "the end of Dovecot")
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 class Writing(unittest.TestCase):

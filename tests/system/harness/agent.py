@@ -165,7 +165,7 @@ class Agent:
         self.environment.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
         self.environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         self.limit_seconds = limit_seconds
-        self.process = self.notify = self.reader = None
+        self.process = self.notify = self.reader = self.guard = None
         self.lines = []
         self.news = threading.Condition()
         self.started_at = None
@@ -184,9 +184,9 @@ class Agent:
         self.process = subprocess.Popen(
             (program(), "-c", self.config.path, "run"), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, start_new_session=self.own_session,
-            preexec_fn=None if self.own_session else places.dies_with_us,
             stderr=open(self.log_file, "ab") if self.log_file else subprocess.PIPE,
             env=dict(self.environment, NOTIFY_SOCKET=path, **(environment or {})))
+        self.guard = None if self.own_session else places.Guard(self.process.pid)
         if not self.log_file:
             self.reader = threading.Thread(target=self._read, args=(self.process.stderr,),
                                            daemon=True)
@@ -225,6 +225,9 @@ class Agent:
     def wait(self, timeout=60):
         """Exit status; negative is a signal."""
         status = self.process.wait(timeout)
+        if self.guard:
+            self.guard.release()
+            self.guard = None
         if self.reader:
             self.reader.join(10)
         self.notify.close()

@@ -179,7 +179,7 @@ class Dovecot:
         self.imap_port, self.imaps_port, self.lmtp_port = places.free_ports(3)
         self.identities = _identities()
         self.own_session = own_session  # it outlives the terminal
-        self.process = None
+        self.process = self.guard = None
         self.passwords = {}
         for directory in ("home", "tmp", "state"):
             os.mkdir(os.path.join(self.dir, directory))
@@ -233,8 +233,8 @@ class Dovecot:
                                         stdin=subprocess.DEVNULL,
                                         stdout=open(self.dir + "/stdout", "ab"),
                                         stderr=subprocess.STDOUT,
-                                        start_new_session=self.own_session,
-                                        preexec_fn=None if self.own_session else places.dies_with_us)
+                                        start_new_session=self.own_session)
+        self.guard = None if self.own_session else places.Guard(self.process.pid)
         until = time.monotonic() + 20
         for port in (self.imap_port, self.imaps_port, self.lmtp_port):
             while not self._listening(port):
@@ -255,6 +255,8 @@ class Dovecot:
         """Ends it with all sessions. Its processes take seconds to go by themselves."""
         if self.process is None:
             return
+        if self.guard:
+            self.guard.release()
         children = self.pids()[1:]
         self.process.send_signal(signal.SIGTERM)
         for pid in children:
