@@ -208,6 +208,7 @@ typedef void ledger_pending_done(void *arg, struct ledger_copy *copies, size_t n
 void ledger_pending(struct ledger *ledger, const char *target, time_t now, size_t limit,
                     ledger_pending_done *done, void *arg);
 void ledger_copies_free(struct ledger_copy *copies, size_t n);
+void ledger_copies_clear(struct ledger_copy *copies, size_t n); /* all but the array itself */
 
 typedef void ledger_done(void *arg);
 struct ledger_intended {

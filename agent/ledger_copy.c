@@ -18,7 +18,7 @@ struct pending_job {
     time_t next_due;
 };
 
-void ledger_copies_free(struct ledger_copy *copies, size_t n)
+void ledger_copies_clear(struct ledger_copy *copies, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         free(copies[i].target);
@@ -28,6 +28,11 @@ void ledger_copies_free(struct ledger_copy *copies, size_t n)
         free(copies[i].folder);
         free(copies[i].target_folder);
     }
+}
+
+void ledger_copies_free(struct ledger_copy *copies, size_t n)
+{
+    ledger_copies_clear(copies, n);
     free(copies);
 }
 

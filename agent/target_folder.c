@@ -168,6 +168,15 @@ void target_folder_select(struct target_folder *folder, const char *name, bool c
     select_it(folder);
 }
 
+bool target_folder_is_selected(const struct target_folder *folder, const char *name)
+{
+    char *full = full_name(folder, name);
+    bool selected = folder->selected && strcmp(folder->name, full) == 0;
+
+    free(full);
+    return selected;
+}
+
 bool target_folder_is_missing(const struct target_folder *folder)
 {
     return folder->missing;

@@ -26,6 +26,7 @@ void target_folder_untagged(struct target_folder *folder, const struct imap_unta
  */
 void target_folder_select(struct target_folder *folder, const char *name, bool create,
                           target_folder_done *done, void *arg);
+bool target_folder_is_selected(const struct target_folder *folder, const char *name);
 bool target_folder_is_missing(const struct target_folder *folder);
 /* The server's full name, and what SELECT told; good while selected. */
 const char *target_folder_name(const struct target_folder *folder);

@@ -1,0 +1,27 @@
+/*
+ * After a doubt: copies whose intent was committed, and of which nobody knows whether the server
+ * stored them, are looked for in the target. Those found are recorded as delivered, the others are
+ * due again. DESIGN section 6.
+ */
+#ifndef AGENT_SEARCH_H
+#define AGENT_SEARCH_H
+
+#include "agent/batch.h"
+
+struct search;
+
+/* why NULL: the ledger knows of the copies of the first one's folder; ask it for the rest. */
+typedef void search_done(void *arg, const char *why);
+
+/*
+ * Takes the array of copies, of which the first has an intent. Waits until LIMIT_SETTLE seconds
+ * after lost_at, as the server may still be writing what it was sent. done is not called when the
+ * session ends.
+ */
+struct search *search_new(const struct batch_place *place, struct ledger_copy *copies, size_t n,
+                          time_t lost_at, search_done *done, void *arg);
+void search_free(struct search *search);
+/* For the session's events; or NULL. */
+struct recover *search_recover(const struct search *search);
+
+#endif
