@@ -193,6 +193,7 @@ static void take_config(struct agent *agent, struct config *config)
     memcpy(config->rules->key, ledger_key(agent->parts.ledger), sizeof(config->rules->key));
     agent->config = config;
     agent->parts.config = config;
+    links_renew_tls(agent->parts.links);
     start_deliveries(agent, config);
     start_accounts(agent, config);
     config_free(old);

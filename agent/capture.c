@@ -330,7 +330,7 @@ static void take_body(struct capture *capture, struct item *item)
         return;
     }
     item->outcome = incoming_decide(capture->incoming, &facts);
-    item->decided = true;
+    item->decided = item->outcome.state != UID_UNFETCHED;
     item->wants_body = false;
     if (item->outcome.wanted)
         item->incoming = capture->incoming;

@@ -28,6 +28,7 @@ struct control_question {
 
 struct control {
     struct evconnlistener *listener;
+    struct event *accept_again;
     control_ask *ask;
     void *arg;
     char *path;
@@ -118,6 +119,25 @@ void control_answer(struct control_question *question, const char *text, size_t 
     bufferevent_enable(question->client, EV_WRITE);
 }
 
+/* No descriptor is left, say: a client that waits must not make us spin. */
+static void on_accept_failed(struct evconnlistener *listener, void *arg)
+{
+    struct control *control = arg;
+    struct timeval pause = {.tv_sec = 1};
+
+    evconnlistener_disable(listener);
+    event_add(control->accept_again, &pause);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct control *control = arg;
+
+    (void)fd;
+    (void)what;
+    evconnlistener_enable(control->listener);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int len, void *arg)
 {
@@ -172,6 +192,8 @@ struct control *control_new(struct event_base *base, const char *state_dir, cont
         return NULL;
     }
     control->path = xstrdup(address.sun_path);
+    control->accept_again = evtimer_new(base, on_accept_again, control);
+    evconnlistener_set_error_cb(control->listener, on_accept_failed);
     return control;
 }
 
@@ -184,6 +206,7 @@ void control_free(struct control *control)
     while ((question = LIST_FIRST(&control->questions)) != NULL)
         drop_client(question);
     evconnlistener_free(control->listener);
+    event_free(control->accept_again);
     unlink(control->path);
     free(control->path);
     free(control);

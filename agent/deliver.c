@@ -5,6 +5,7 @@
 
 #include "agent/backoff.h"
 #include "agent/batch.h"
+#include "agent/fault.h"
 #include "agent/folder_name.h"
 #include "agent/limit.h"
 #include "agent/log.h"
@@ -476,6 +477,9 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     struct deliver *deliver = arg;
     struct recover *recover = current_recover(deliver);
 
+    /* The server has stored something, and has not said OK yet. */
+    if (deliver->sending != NULL && untagged->kind == IMAP_UNTAGGED_EXISTS)
+        fault_point(FAULT_APPEND_SENT);
     if (deliver->place.folder != NULL)
         target_folder_untagged(deliver->place.folder, untagged);
     if (recover != NULL)
@@ -517,6 +521,7 @@ static void connect_now(struct deliver *deliver)
         .server = deliver->place.target->server,
         .login = deliver->place.target->login,
         .secret = &deliver->place.target->secret,
+        .urgent = true,
     };
 
     link_free(deliver->link);

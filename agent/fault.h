@@ -18,7 +18,7 @@ enum fault {
     FAULT_DELIVER_CHOSEN, /* pending copies read, no intent */
     FAULT_INTENT_COMMITTED, /* nothing sent */
     FAULT_APPEND_BEGUN, /* a part of the literals is sent */
-    FAULT_APPEND_SENT, /* all is sent, no reply read */
+    FAULT_APPEND_SENT, /* all is sent and stored, the tagged reply is not read */
     FAULT_APPEND_ANSWERED, /* the server said OK, nothing is recorded */
     FAULT_DELIVERY_COMMITTED, /* recorded; the segment still stands */
     FAULT_SEGMENT_REMOVED,

@@ -23,6 +23,7 @@ struct incoming {
     size_t header_held, header_room;
     EVP_MD_CTX *whole, *body;
     struct body_scan *body_scan;
+    bool has_text; /* body_scan gathers it */
     struct sameness *sameness; /* of an internal message only: it costs a digest over the body */
     bool internal;
     struct body_facts *facts;
@@ -84,6 +85,7 @@ struct incoming *incoming_new(struct parts *parts, const struct account *account
     incoming->body = digest_new();
     if (rules_read_bodies(parts->config->rules, &text))
         incoming->body_scan = body_scan_new(text);
+    incoming->has_text = text;
     fault_point(FAULT_CAPTURE_BEGIN);
     return incoming;
 }
@@ -289,8 +291,19 @@ static struct decision *decide_whole(struct incoming *incoming, const struct inc
     return decide_message(incoming->parts, facts, incoming->header, incoming->size, body, explain);
 }
 
+/* A reload while the message arrived may have brought rules that ask more of its body. */
+static bool knows_enough(const struct incoming *incoming)
+{
+    bool text;
+    bool body = rules_read_bodies(incoming->parts->config->rules, &text);
+
+    return (!body || incoming->body_scan != NULL) && (!text || incoming->has_text);
+}
+
 struct outcome incoming_decide(struct incoming *incoming, const struct incoming_facts *facts)
 {
+    if (!knows_enough(incoming))
+        return (struct outcome){.state = UID_UNFETCHED};
     incoming->decision = decide_whole(incoming, facts, false);
     fault_point(FAULT_CAPTURE_END);
     return outcome_of(incoming->decision);

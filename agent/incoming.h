@@ -33,7 +33,7 @@ void incoming_free(struct incoming *incoming); /* forgets the octets, unless inc
 
 struct outcome {
     bool wanted; /* incoming_store() is due */
-    enum uid_state state; /* else this is its state */
+    enum uid_state state; /* else this is its state; UID_UNFETCHED: it must be fetched again */
     char *reason; /* NULL or the caller's to free */
 };
 /* All octets are there. */

@@ -20,6 +20,7 @@ struct gate {
 
 struct context {
     char *ca_file; /* "" for the system's */
+    bool stale; /* kept for the sessions that were made with it */
     SSL_CTX *tls;
     SLIST_ENTRY(context) entry;
 };
@@ -37,6 +38,7 @@ struct link {
     struct links *links;
     struct gate *gate;
     enum link_state state;
+    bool urgent;
     struct imap_events events;
     void *arg;
     struct imap_options options; /* host, login and authorize_as are ours */
@@ -87,6 +89,14 @@ void links_free(struct links *links)
     free(links);
 }
 
+void links_renew_tls(struct links *links)
+{
+    struct context *context;
+
+    SLIST_FOREACH (context, &links->contexts, entry)
+        context->stale = true;
+}
+
 struct event_base *links_base(const struct links *links)
 {
     return links->base;
@@ -117,7 +127,7 @@ static SSL_CTX *find_tls(struct links *links, const char *ca_file, char **why)
     SSL_CTX *tls;
 
     SLIST_FOREACH (context, &links->contexts, entry)
-        if (strcmp(context->ca_file, key) == 0)
+        if (!context->stale && strcmp(context->ca_file, key) == 0)
             return context->tls;
     tls = imap_tls_context_new(ca_file, why);
     if (tls == NULL)
@@ -263,14 +273,31 @@ static void connect_with(void *arg, const char *secret, const char *why)
     link->options.secret = NULL;
 }
 
+/* Watches stay for ever: one place of those that the server has is kept for deliveries. */
+static bool has_place(const struct gate *gate, const struct link *link)
+{
+    unsigned kept = link->urgent || gate->max_sessions == 1 ? 0 : 1;
+
+    return gate->max_sessions == 0 || gate->open + kept < gate->max_sessions;
+}
+
+static struct link *next_in_line(struct gate *gate)
+{
+    struct link *link;
+
+    STAILQ_FOREACH (link, &gate->waiting, entry)
+        if (has_place(gate, link))
+            return link;
+    return NULL;
+}
+
 /* Lets those in who may go. */
 static void admit(struct gate *gate)
 {
     struct link *link;
 
-    while ((link = STAILQ_FIRST(&gate->waiting)) != NULL && gate->signing_in < LIMIT_SIGN_INS &&
-           (gate->max_sessions == 0 || gate->open < gate->max_sessions)) {
-        STAILQ_REMOVE_HEAD(&gate->waiting, entry);
+    while (gate->signing_in < LIMIT_SIGN_INS && (link = next_in_line(gate)) != NULL) {
+        STAILQ_REMOVE(&gate->waiting, link, link, entry);
         gate->signing_in++;
         gate->open++;
         link->state = LINK_SECRET;
@@ -309,6 +336,7 @@ struct link *link_new(struct links *links, const struct link_login *login,
     link->options.port = server->imap.port;
     link->options.security = security_of(&server->imap);
     link->options.enable_qresync = login->qresync;
+    link->urgent = login->urgent;
     link->ca_file = copy_of(server->ca_file);
     link->options.login = xstrdup(login->login);
     /* An account's own secret goes before the master user's. */

@@ -25,6 +25,8 @@ struct link;
 
 struct links *links_new(struct event_base *base);
 void links_free(struct links *links); /* after all links */
+/* After a reload: CA files are read anew for sessions from now on. */
+void links_renew_tls(struct links *links);
 struct event_base *links_base(const struct links *links);
 
 struct link_login {
@@ -32,6 +34,7 @@ struct link_login {
     const char *login;
     const struct secret_source *secret;
     bool qresync;
+    bool urgent; /* a target's: of the server's max_sessions one is kept for such */
 };
 
 /* events is copied; its callbacks get arg. */
