@@ -14,7 +14,7 @@ struct account_watch {
     struct watch *main;
     struct watch *others[LIMIT_IDLE_SESSIONS];
     size_t n_others;
-    size_t others_max; /* less when the server lets no more in */
+    size_t others_max;     /* less when the server lets no more in */
     struct event *refusal; /* an extra session was refused: done outside of its callback */
     struct folder_choice *choice;
     bool known; /* to the ledger: baselined before */

@@ -1,9 +1,9 @@
 /*
  * One account that is watched: its main watch, and as many more as waiting for its folders takes.
  *
- * With NOTIFY one session watches all. With IDLE each of the first LIMIT_IDLE_SESSIONS folders has a
- * session of its own (INBOX, then Sent, then the others); what is left is polled by the main watch,
- * and so are all when the server lets no more sessions in.
+ * With NOTIFY one session watches all. With IDLE each of the first LIMIT_IDLE_SESSIONS folders has
+ * a session of its own (INBOX, then Sent, then the others); what is left is polled by the main
+ * watch, and so are all when the server lets no more sessions in.
  */
 #ifndef AGENT_ACCOUNT_WATCH_H
 #define AGENT_ACCOUNT_WATCH_H

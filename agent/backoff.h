@@ -9,7 +9,7 @@
 
 struct backoff {
     unsigned first, last; /* seconds */
-    unsigned tries; /* since the last success */
+    unsigned tries;       /* since the last success */
 };
 
 /* The wait before the next try, and counts it. */

@@ -16,7 +16,7 @@ enum step { STEP_MAKE, STEP_INTENT, STEP_READY, STEP_APPEND, STEP_IDENTIFY, STEP
 struct sending {
     struct batch *batch;
     size_t first, count; /* of outgoing[] */
-    bool unidentified; /* stored, and the server told no UIDs */
+    bool unidentified;   /* stored, and the server told no UIDs */
 };
 
 /* The question to the ledger; it may be answered after the batch is gone. */
@@ -218,8 +218,8 @@ void batch_send(struct batch *batch)
         messages[i].flags = flags;
     }
     for (size_t i = 0; i < batch->n_sendings; i++) {
-        batch->sendings[i] = (struct sending){
-            .batch = batch, .first = i, .count = together ? batch->n_outgoing : 1};
+        batch->sendings[i] =
+            (struct sending){.batch = batch, .first = i, .count = together ? batch->n_outgoing : 1};
         imap_append(place->session, target_folder_name(place->folder), &messages[i],
                     batch->sendings[i].count, on_appended, &batch->sendings[i]);
     }

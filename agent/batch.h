@@ -1,14 +1,14 @@
 /*
- * A batch: some copies on their way into one folder of a target. They are made from the spool, their
- * intent is committed, they are APPENDed (together where MULTIAPPEND is offered), and what the
- * server said is recorded.
+ * A batch: some copies on their way into one folder of a target. They are made from the spool,
+ * their intent is committed, they are APPENDed (together where MULTIAPPEND is offered), and what
+ * the server said is recorded.
  *
- * A batch is prepared (made, intent committed) while another is being sent, so that the server never
- * waits for our disk. It belongs to the delivery that made it.
+ * A batch is prepared (made, intent committed) while another is being sent, so that the server
+ * never waits for our disk. It belongs to the delivery that made it.
  *
  * Refusals: what is refused for good (too big, malformed) is given up, kept and shown; what is
- * refused for now is due again later. Of a batch that is refused as a whole all copies are due again
- * at once, and batch_end.singles says that they must be sent one by one.
+ * refused for now is due again later. Of a batch that is refused as a whole all copies are due
+ * again at once, and batch_end.singles says that they must be sent one by one.
  */
 #ifndef AGENT_BATCH_H
 #define AGENT_BATCH_H
@@ -28,8 +28,8 @@ struct batch_place {
 };
 
 struct batch_end {
-    bool sent; /* false: it ended before batch_send(), with nothing left to send */
-    size_t singles; /* so many copies are to be sent one by one */
+    bool sent;           /* false: it ended before batch_send(), with nothing left to send */
+    size_t singles;      /* so many copies are to be sent one by one */
     const char *trouble; /* the last refusal, NULL: none */
 };
 
@@ -51,7 +51,8 @@ void batch_free(struct batch *batch);
 size_t batch_count(const struct batch *batch);
 int64_t batch_copy(const struct batch *batch, size_t i);
 bool batch_is_ready(const struct batch *batch);
-/* The search that a batch makes where the server tells no UIDs, for the session's events; or NULL. */
+/* The search that a batch makes where the server tells no UIDs, for the session's events; or NULL.
+ */
 struct recover *batch_recover(const struct batch *batch);
 
 /* One copy is surely not stored. final: given up; else due again after a wait that grows. */

@@ -11,8 +11,8 @@
 /* What is asked of the messages of this folder. */
 enum depth {
     DEPTH_NOTHING, /* no rule could want one */
-    DEPTH_HEADER, /* the header tells which */
-    DEPTH_ALL, /* every one is wanted, or so it seems */
+    DEPTH_HEADER,  /* the header tells which */
+    DEPTH_ALL,     /* every one is wanted, or so it seems */
 };
 
 enum step { STEP_IDLE, STEP_LIST, STEP_HEADERS, STEP_BODIES, STEP_MISSING, STEP_SINGLE };
@@ -40,11 +40,11 @@ struct capture {
     enum depth depth;
     struct item *items; /* ascending UIDs */
     size_t count, room;
-    size_t emitted; /* items that the ledger knows */
-    size_t window; /* end of the items that are being fetched */
+    size_t emitted;              /* items that the ledger knows */
+    size_t window;               /* end of the items that are being fetched */
     struct imap_uidset retrying; /* unfetched before, asked for again */
-    struct item *single; /* STEP_SINGLE: asked for by itself */
-    struct incoming *incoming; /* the body that is arriving */
+    struct item *single;         /* STEP_SINGLE: asked for by itself */
+    struct incoming *incoming;   /* the body that is arriving */
     uint32_t incoming_uid;
     bool incoming_header; /* it is a BODY[HEADER] */
     char *header_text;
@@ -249,8 +249,8 @@ static void settle(struct item *item, enum uid_state state, const char *reason)
     item->decided = true;
     item->wants_body = false;
     free(item->outcome.reason);
-    item->outcome = (struct outcome){.state = state,
-                                     .reason = reason != NULL ? xstrdup(reason) : NULL};
+    item->outcome =
+        (struct outcome){.state = state, .reason = reason != NULL ? xstrdup(reason) : NULL};
 }
 
 /* ---- bodies and headers as they arrive ---- */
@@ -305,10 +305,9 @@ static void take_header(struct capture *capture, struct item *item, const struct
 {
     struct incoming_facts facts = facts_of(capture, item);
     struct outcome outcome;
-    enum verdict verdict =
-        header_decide(capture->parts, &facts, capture->header_text != NULL ? capture->header_text : "",
-                      capture->header_len, fetch->has_size ? fetch->size : capture->header_len,
-                      &outcome);
+    enum verdict verdict = header_decide(
+        capture->parts, &facts, capture->header_text != NULL ? capture->header_text : "",
+        capture->header_len, fetch->has_size ? fetch->size : capture->header_len, &outcome);
 
     if (verdict != VERDICT_NO) {
         free(outcome.reason);
@@ -354,9 +353,8 @@ static void take_listed(struct capture *capture, const struct imap_fetch *fetch)
     struct folder *folder = capture->folder;
     struct item *item;
 
-    if (fetch->uid == 0 ||
-        (fetch->uid <= folder->seen_through &&
-         !imap_uidset_contains(&capture->retrying, fetch->uid)))
+    if (fetch->uid == 0 || (fetch->uid <= folder->seen_through &&
+                            !imap_uidset_contains(&capture->retrying, fetch->uid)))
         return;
     if (capture->count == capture->room) {
         capture->room = capture->room > 0 ? 2 * capture->room : 16;
@@ -622,11 +620,10 @@ static void on_single(void *arg, const struct imap_result *result)
         return;
     item = first_open(capture);
     if (item != NULL && item == capture->single) {
-        char *reason = xasprintf("the server lists it but does not give it: %s",
-                                 result->kind == IMAP_RESULT_OK ? "OK without the message"
-                                                                : result->reason);
-        settle(item,
-               capture->folder->retries >= LIMIT_UNFETCHED_TRIES ? UID_FAILED : UID_UNFETCHED,
+        char *reason =
+            xasprintf("the server lists it but does not give it: %s",
+                      result->kind == IMAP_RESULT_OK ? "OK without the message" : result->reason);
+        settle(item, capture->folder->retries >= LIMIT_UNFETCHED_TRIES ? UID_FAILED : UID_UNFETCHED,
                reason);
         free(reason);
     }

@@ -27,12 +27,12 @@ struct folder {
     uint32_t seen_through;
     uint64_t modseq;
     time_t baseline_at;
-    bool by_date; /* messages older than baseline_at were there before us */
+    bool by_date;                /* messages older than baseline_at were there before us */
     struct imap_uidset vanished; /* above seen_through, proven */
-    struct imap_uidset retry; /* unfetched before */
-    unsigned retries; /* rounds of retry since the session began */
-    bool dirty; /* may have news */
-    bool listed; /* of use to the watch: seen in the last listing */
+    struct imap_uidset retry;    /* unfetched before */
+    unsigned retries;            /* rounds of retry since the session began */
+    bool dirty;                  /* may have news */
+    bool listed;                 /* of use to the watch: seen in the last listing */
 };
 
 struct capture;

@@ -45,7 +45,7 @@ struct server {
     char *name, *file;
     int line;
     struct endpoint imap, smtp, pop3;
-    char *ca_file; /* NULL: the system's */
+    char *ca_file;     /* NULL: the system's */
     char *master_user; /* NULL: none */
     struct secret_source master;
     unsigned max_sessions; /* 0: no limit of ours */
@@ -55,7 +55,7 @@ struct account {
     char *name, *file;
     int line;
     const struct server *server;
-    char *address; /* lower-case domain */
+    char *address;  /* lower-case domain */
     char **aliases; /* NULL-terminated, never NULL */
     char *login;
     struct secret_source secret;
@@ -77,9 +77,9 @@ struct config {
     char *path;
     char *instance, *state_dir, *rules_dir;
     unsigned internal_wait; /* seconds, default 10 */
-    unsigned idle_renew; /* default 540; at most 1740 */
+    unsigned idle_renew;    /* default 540; at most 1740 */
     unsigned poll_interval; /* without IDLE and NOTIFY, default 60 */
-    unsigned safety_poll; /* even when all looks well, default 600 */
+    unsigned safety_poll;   /* even when all looks well, default 600 */
     struct server **servers;
     size_t n_servers;
     struct account **accounts;
@@ -89,13 +89,13 @@ struct config {
     char **lists; /* names, for `users` and messages; members are resolved in the rules */
     size_t n_lists;
     struct rule_set *rules; /* prepared; key still zero: it comes from the ledger */
-    char rules_digest[65]; /* hex SHA-256 over all that decides what is copied where */
-    char *status_listen; /* NULL: none */
+    char rules_digest[65];  /* hex SHA-256 over all that decides what is copied where */
+    char *status_listen;    /* NULL: none */
 };
 
 struct config_problem {
-    char *file; /* NULL: none */
-    int line; /* 0: none */
+    char *file;   /* NULL: none */
+    int line;     /* 0: none */
     bool warning; /* shown, but does not refuse */
     char *text;
 };
@@ -107,7 +107,8 @@ void config_problems_print(const struct config_problems *problems, FILE *out);
 void config_problems_clear(struct config_problems *problems);
 size_t config_errors(const struct config_problems *problems); /* without the warnings */
 
-/* NULL when there are errors (all are in *problems). Reads files only; runs and connects nothing. */
+/* NULL when there are errors (all are in *problems). Reads files only; runs and connects nothing.
+ */
 struct config *config_load(const char *path, struct config_problems *problems);
 void config_free(struct config *config);
 /* The effective configuration in its own syntax, secrets as the names of their sources. */

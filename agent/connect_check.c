@@ -30,8 +30,8 @@ struct subject {
 static void progress(const struct checking *checking)
 {
     if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r%zu of %zu checked%s", checking->total - checking->left,
-                checking->total, checking->left == 0 ? "\n" : " ");
+        fprintf(stderr, "\r%zu of %zu checked%s", checking->total - checking->left, checking->total,
+                checking->left == 0 ? "\n" : " ");
 }
 
 static void name_subject(const struct subject *subject)
@@ -89,8 +89,7 @@ static void print_target(struct subject *subject, struct imap_session *session)
     fprintf(out, "  literals: LITERAL+ %s, LITERAL- %s", yes_no(session, "LITERAL+"),
             yes_no(session, "LITERAL-"));
     if (limit > 0)
-        fprintf(out, "; messages over %llu octets are refused",
-                (unsigned long long)limit);
+        fprintf(out, "; messages over %llu octets are refused", (unsigned long long)limit);
     fputc('\n', out);
     end(subject, false);
 }
@@ -107,8 +106,7 @@ static const char *waiting_method(struct imap_session *session)
 static void print_folders(struct subject *subject)
 {
     FILE *out = subject->checking->out;
-    struct folder_choice *choice =
-        folder_list_choose(&subject->list, subject->account->folders);
+    struct folder_choice *choice = folder_list_choose(&subject->list, subject->account->folders);
     bool wrong = *choice->missing != NULL || choice->count == 0;
 
     fprintf(out, "  folders watched:");
@@ -117,8 +115,10 @@ static void print_folders(struct subject *subject)
                 choice->folders[i].role == FOLDER_SENT ? " (Sent)" : "");
     fprintf(out, "%s\n", choice->count == 0 ? " none" : "");
     for (char **missing = choice->missing; *missing != NULL; missing++)
-        fprintf(out, "  MISSING: the server has no folder for \"%s\"; it is watched as soon as it "
-                     "exists\n", *missing);
+        fprintf(out,
+                "  MISSING: the server has no folder for \"%s\"; it is watched as soon as it "
+                "exists\n",
+                *missing);
     folder_choice_free(choice);
     end(subject, wrong);
 }

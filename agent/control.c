@@ -21,8 +21,8 @@ struct control_question {
     struct control *control; /* NULL: the client is gone, the answer is still awaited */
     struct bufferevent *client;
     struct event *overdue; /* once asked: nothing is read then that a timeout could come from */
-    bool heard; /* the client may end its side now */
-    bool asked; /* and not answered yet */
+    bool heard;            /* the client may end its side now */
+    bool asked;            /* and not answered yet */
     LIST_ENTRY(control_question) entry;
 };
 
@@ -176,15 +176,16 @@ struct control *control_new(struct event_base *base, const char *state_dir, cont
     control->arg = arg;
     if (!address_for(state_dir, &address)) {
         *why = xasprintf("%s/control.sock: the path is too long for a socket; choose a shorter "
-                         "state_dir", state_dir);
+                         "state_dir",
+                         state_dir);
         free(control);
         return NULL;
     }
     unlink(address.sun_path); /* the ledger's lock says that nobody else runs here */
     mask = umask(0177);
-    control->listener = evconnlistener_new_bind(
-        base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 8,
-        (struct sockaddr *)&address, (int)sizeof(address));
+    control->listener = evconnlistener_new_bind(base, on_accept, control,
+                                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 8,
+                                                (struct sockaddr *)&address, (int)sizeof(address));
     umask(mask);
     if (control->listener == NULL) {
         *why = xasprintf("%s: %s", address.sun_path, strerror(errno));

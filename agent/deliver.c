@@ -30,9 +30,9 @@ struct deliver {
     time_t trouble_since, next_try;
     struct backoff backoff, backoff_auth;
     struct event *timer; /* reconnect, or the next copy that is due */
-    struct event *idle; /* closes a session that has nothing to send */
+    struct event *idle;  /* closes a session that has nothing to send */
     struct event *again; /* work() from a clean stack */
-    time_t lost_at; /* an APPEND may have been cut: settle before a search */
+    time_t lost_at;      /* an APPEND may have been cut: settle before a search */
 
     bool kicked; /* the ledger may have something due */
     struct asked *asked;
@@ -400,8 +400,8 @@ static void work(struct deliver *deliver)
         return;
     }
     if (!deliver->kicked || deliver->stopping || deliver->asked != NULL ||
-        deliver->preparing != NULL || deliver->search != NULL ||
-        deliver->state == DELIVER_DOWN || deliver->state == DELIVER_CONNECTING)
+        deliver->preparing != NULL || deliver->search != NULL || deliver->state == DELIVER_DOWN ||
+        deliver->state == DELIVER_CONNECTING)
         return;
     ask(deliver);
 }
@@ -443,7 +443,6 @@ static void on_ready(void *arg)
     log_event(LOG_LEVEL_INFO, "signed-in", "target", deliver->place.target->name, (char *)NULL);
     target_folder_learn(deliver->place.folder, on_learnt, deliver);
 }
-
 
 static void on_closed(void *arg, const struct imap_failure *failure)
 {

@@ -7,8 +7,8 @@
  * the intent, before anything is sent again.
  *
  * A copy that the server refuses for good (too big, malformed) is given up, kept and shown; what is
- * refused for now is tried again later; neither stops the others. A batch that is refused as a whole
- * is sent again one by one.
+ * refused for now is tried again later; neither stops the others. A batch that is refused as a
+ * whole is sent again one by one.
  */
 #ifndef AGENT_DELIVER_H
 #define AGENT_DELIVER_H
@@ -33,7 +33,7 @@ const char *deliver_state_text(enum deliver_state state);
 struct deliver_status {
     enum deliver_state state;
     time_t since;
-    const char *trouble; /* why it is down, or the last refusal; "" if never */
+    const char *trouble;  /* why it is down, or the last refusal; "" if never */
     time_t trouble_since; /* 0: all is well */
     time_t next_try;
 };

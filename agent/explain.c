@@ -59,13 +59,13 @@ static int take_file(struct explained *explained, const struct account *account)
     explained->facts = (struct incoming_facts){
         .account = account,
         .folder = folder,
-        .role = strcasecmp(folder, "\\Sent") == 0 || imap_special_name(IMAP_SPECIAL_SENT, folder, '/')
-                    ? FOLDER_SENT
-                    : FOLDER_OTHER,
+        .role =
+            strcasecmp(folder, "\\Sent") == 0 || imap_special_name(IMAP_SPECIAL_SENT, folder, '/')
+                ? FOLDER_SENT
+                : FOLDER_OTHER,
         .internaldate = time(NULL),
     };
-    explained->incoming =
-        incoming_new(&explained->parts, account, folder, explained->facts.role);
+    explained->incoming = incoming_new(&explained->parts, account, folder, explained->facts.role);
     return read_file(explained) ? 0 : EXIT_NO_INPUT;
 }
 
@@ -292,11 +292,15 @@ static const struct account *choose_account(const struct config *config, const c
     if (name == NULL && config->n_accounts == 1)
         return config->accounts[0];
     if (name == NULL)
-        fprintf(stderr, "mailvigil: whose mailbox? Say --account NAME (one of the %zu that are "
-                        "configured)\n", config->n_accounts);
+        fprintf(stderr,
+                "mailvigil: whose mailbox? Say --account NAME (one of the %zu that are "
+                "configured)\n",
+                config->n_accounts);
     else if (account == NULL)
-        fprintf(stderr, "mailvigil: no account has the name or address \"%s\"; \"mailvigil users\" "
-                        "shows them\n", name);
+        fprintf(stderr,
+                "mailvigil: no account has the name or address \"%s\"; \"mailvigil users\" "
+                "shows them\n",
+                name);
     return account;
 }
 
@@ -313,8 +317,8 @@ int explain_command(const struct config *config, const struct explain_options *a
     if (options.folder == NULL)
         options.folder = "INBOX";
     explained.has_key = read_key(config);
-    status = options.uid != 0 ? take_from_server(&explained, account)
-                              : take_file(&explained, account);
+    status =
+        options.uid != 0 ? take_from_server(&explained, account) : take_file(&explained, account);
     if (status == 0) {
         decision = incoming_explain(explained.incoming, &explained.facts);
         tell(&explained, decision);

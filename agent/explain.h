@@ -1,6 +1,6 @@
 /*
- * `mailvigil explain`: what would happen to this message, rule by rule and why, and the copy that it
- * would make. The message comes from a file, from standard input, or from the server by account,
+ * `mailvigil explain`: what would happen to this message, rule by rule and why, and the copy that
+ * it would make. The message comes from a file, from standard input, or from the server by account,
  * folder and UID. Nothing is stored, nothing is sent, nothing on the server changes.
  */
 #ifndef AGENT_EXPLAIN_H
@@ -10,10 +10,10 @@
 
 struct explain_options {
     const char *account; /* name or address; NULL: the only one there is */
-    const char *folder; /* NULL: INBOX */
-    const char *file; /* NULL or "-": standard input, unless uid is set */
-    uint32_t uid; /* not 0: from the server */
-    bool whole; /* the copy with its body, not only its header */
+    const char *folder;  /* NULL: INBOX */
+    const char *file;    /* NULL or "-": standard input, unless uid is set */
+    uint32_t uid;        /* not 0: from the server */
+    bool whole;          /* the copy with its body, not only its header */
     bool json;
 };
 

@@ -104,8 +104,8 @@ static bool on_body_begin(void *arg, const struct imap_body *body)
     (void)body;
     if (fetch->fetched->incoming != NULL)
         return false;
-    fetch->fetched->incoming = incoming_new(fetch->parts, fetch->account, fetch->folder,
-                                            fetch->fetched->facts.role);
+    fetch->fetched->incoming =
+        incoming_new(fetch->parts, fetch->account, fetch->folder, fetch->fetched->facts.role);
     return true;
 }
 

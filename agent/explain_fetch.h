@@ -1,6 +1,6 @@
 /*
- * Fetches one message from an account's server for `explain`, and one listing for the folder's role.
- * Runs an event loop of its own until it is done or has failed.
+ * Fetches one message from an account's server for `explain`, and one listing for the folder's
+ * role. Runs an event loop of its own until it is done or has failed.
  */
 #ifndef AGENT_EXPLAIN_FETCH_H
 #define AGENT_EXPLAIN_FETCH_H
@@ -8,10 +8,10 @@
 #include "agent/incoming.h"
 
 struct fetched {
-    struct incoming *incoming; /* NULL: failed */
+    struct incoming *incoming;   /* NULL: failed */
     struct incoming_facts facts; /* folder is borrowed from the caller */
-    char *why; /* caller frees */
-    bool absent; /* the server is well, the message or folder is not there */
+    char *why;                   /* caller frees */
+    bool absent;                 /* the server is well, the message or folder is not there */
 };
 
 void explain_fetch(struct parts *parts, const struct account *account, const char *folder,

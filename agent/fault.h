@@ -8,18 +8,18 @@
 #define AGENT_FAULT_H
 
 enum fault {
-    FAULT_FOLDER_OPENED = 1, /* EXAMINE answered, before the ledger hears of it */
-    FAULT_FOLDER_NOTED, /* the baseline is committed */
-    FAULT_CAPTURE_BEGIN, /* first octets of a message arrived */
-    FAULT_CAPTURE_END, /* all octets arrived, nothing is stored */
-    FAULT_SPOOL_WRITTEN, /* written to the segment, not synced */
-    FAULT_SPOOL_SYNCED, /* synced, not committed */
-    FAULT_CAPTURE_COMMITTED, /* committed, nobody knows */
-    FAULT_DELIVER_CHOSEN, /* pending copies read, no intent */
-    FAULT_INTENT_COMMITTED, /* nothing sent */
-    FAULT_APPEND_BEGUN, /* a part of the literals is sent */
-    FAULT_APPEND_SENT, /* all is sent and stored, the tagged reply is not read */
-    FAULT_APPEND_ANSWERED, /* the server said OK, nothing is recorded */
+    FAULT_FOLDER_OPENED = 1,  /* EXAMINE answered, before the ledger hears of it */
+    FAULT_FOLDER_NOTED,       /* the baseline is committed */
+    FAULT_CAPTURE_BEGIN,      /* first octets of a message arrived */
+    FAULT_CAPTURE_END,        /* all octets arrived, nothing is stored */
+    FAULT_SPOOL_WRITTEN,      /* written to the segment, not synced */
+    FAULT_SPOOL_SYNCED,       /* synced, not committed */
+    FAULT_CAPTURE_COMMITTED,  /* committed, nobody knows */
+    FAULT_DELIVER_CHOSEN,     /* pending copies read, no intent */
+    FAULT_INTENT_COMMITTED,   /* nothing sent */
+    FAULT_APPEND_BEGUN,       /* a part of the literals is sent */
+    FAULT_APPEND_SENT,        /* all is sent and stored, the tagged reply is not read */
+    FAULT_APPEND_ANSWERED,    /* the server said OK, nothing is recorded */
     FAULT_DELIVERY_COMMITTED, /* recorded; the segment still stands */
     FAULT_SEGMENT_REMOVED,
     FAULT_RECOVERY_SEARCHED, /* after a restart: the target was searched, nothing recorded */

@@ -78,7 +78,8 @@ static bool is_named(const struct listed_folder *folder, const char *wanted)
     if (is_inbox(wanted))
         return is_inbox(folder->name);
     for (i = 0; wanted[i] != '\0' && folder->name[i] != '\0'; i++)
-        if (wanted[i] != folder->name[i] && !(wanted[i] == '/' && folder->name[i] == folder->delimiter))
+        if (wanted[i] != folder->name[i] &&
+            !(wanted[i] == '/' && folder->name[i] == folder->delimiter))
             return false;
     return wanted[i] == folder->name[i];
 }

@@ -8,8 +8,8 @@
  *              message a second time in one, its \All and \Flagged folders
  *   others     by name; "/" stands for the server's separator
  *
- * A folder's role is FOLDER_SENT when the server marks it \Sent, or no folder is marked and it has a
- * known name for it, whichever way it was chosen.
+ * A folder's role is FOLDER_SENT when the server marks it \Sent, or no folder is marked and it has
+ * a known name for it, whichever way it was chosen.
  */
 #ifndef AGENT_FOLDER_LIST_H
 #define AGENT_FOLDER_LIST_H

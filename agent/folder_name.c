@@ -122,7 +122,8 @@ char *folder_name_make(const char *pattern, time_t internaldate, const struct fo
             put_word(out, word_value(words, which), separator);
             p += word - 1;
         } else if (strncmp(p, "%s", 2) == 0) {
-            fprintf(out, "%lld", (long long)internaldate); /* strftime would read tm as local time */
+            fprintf(out, "%lld",
+                    (long long)internaldate); /* strftime would read tm as local time */
             p++;
         } else if (*p == '%' && p[1] != '\0') {
             put_time(out, *++p, &tm, separator);

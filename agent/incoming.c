@@ -23,7 +23,7 @@ struct incoming {
     size_t header_held, header_room;
     EVP_MD_CTX *whole, *body;
     struct body_scan *body_scan;
-    bool has_text; /* body_scan gathers it */
+    bool has_text;             /* body_scan gathers it */
     struct sameness *sameness; /* of an internal message only: it costs a digest over the body */
     bool internal;
     struct body_facts *facts;
@@ -337,8 +337,7 @@ struct handed_over {
 
 static const char *outcome_text(enum capture_outcome outcome)
 {
-    static const char *const texts[] = {"captured", "duplicate", "joined", "own-copy",
-                                        "lost"};
+    static const char *const texts[] = {"captured", "duplicate", "joined", "own-copy", "lost"};
 
     return texts[outcome];
 }
@@ -393,8 +392,8 @@ static struct ledger_new_copy *copies_new(const struct incoming *incoming,
     bool internal = (decision->route->directions & DIRECTION_INTERNAL) != 0;
 
     for (size_t i = 0; i < decision->n_targets; i++) {
-        monitor_id_make(config->rules->key, facts->account->name, facts->folder,
-                        facts->uidvalidity, facts->uid, decision->targets[i].target, ids[i]);
+        monitor_id_make(config->rules->key, facts->account->name, facts->folder, facts->uidvalidity,
+                        facts->uid, decision->targets[i].target, ids[i]);
         copies[i].target = decision->targets[i].target;
         copies[i].monitor_id = ids[i];
         copies[i].plan = plan_text(decision, &decision->targets[i], &owner);
@@ -415,7 +414,8 @@ void incoming_store(struct incoming *incoming, const struct incoming_facts *fact
         .uid = facts->uid,
         .internaldate = facts->internaldate,
         .internaldate_zone = facts->internaldate_zone,
-        .header_len = incoming->header_len > UINT32_MAX ? UINT32_MAX : (uint32_t)incoming->header_len,
+        .header_len =
+            incoming->header_len > UINT32_MAX ? UINT32_MAX : (uint32_t)incoming->header_len,
         .has_sameness = incoming->internal,
         .monitor_id = monitor_id_read(incoming->header, carried) ? carried : NULL,
         .copies = copies,

@@ -29,12 +29,13 @@ struct incoming *incoming_new(struct parts *parts, const struct account *account
                               const char *folder, enum folder_role role);
 void incoming_write(struct incoming *incoming, const void *data, size_t len);
 uint64_t incoming_size(const struct incoming *incoming);
-void incoming_free(struct incoming *incoming); /* forgets the octets, unless incoming_store() took them */
+void incoming_free(
+    struct incoming *incoming); /* forgets the octets, unless incoming_store() took them */
 
 struct outcome {
-    bool wanted; /* incoming_store() is due */
+    bool wanted;          /* incoming_store() is due */
     enum uid_state state; /* else this is its state; UID_UNFETCHED: it must be fetched again */
-    char *reason; /* NULL or the caller's to free */
+    char *reason;         /* NULL or the caller's to free */
 };
 /* All octets are there. */
 struct outcome incoming_decide(struct incoming *incoming, const struct incoming_facts *facts);

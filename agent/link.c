@@ -20,7 +20,7 @@ struct gate {
 
 struct context {
     char *ca_file; /* "" for the system's */
-    bool stale; /* kept for the sessions that were made with it */
+    bool stale;    /* kept for the sessions that were made with it */
     SSL_CTX *tls;
     SLIST_ENTRY(context) entry;
 };
@@ -57,8 +57,8 @@ struct links *links_new(struct event_base *base)
     struct links *links = xcalloc(1, sizeof(*links));
 
     links->base = base;
-    links->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                          EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    links->dns =
+        evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     if (links->dns == NULL) /* no resolv.conf: addresses and /etc/hosts still work */
         links->dns = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     SLIST_INIT(&links->gates);
@@ -93,8 +93,8 @@ void links_renew_tls(struct links *links)
 {
     struct context *context;
 
-    SLIST_FOREACH (context, &links->contexts, entry)
-        context->stale = true;
+    SLIST_FOREACH(context, &links->contexts, entry)
+    context->stale = true;
 }
 
 struct event_base *links_base(const struct links *links)
@@ -106,9 +106,9 @@ static struct gate *find_gate(struct links *links, const struct server *server)
 {
     struct gate *gate;
 
-    SLIST_FOREACH (gate, &links->gates, entry)
-        if (strcmp(gate->server, server->name) == 0)
-            break;
+    SLIST_FOREACH(gate, &links->gates, entry)
+    if (strcmp(gate->server, server->name) == 0)
+        break;
     if (gate == NULL) {
         gate = xcalloc(1, sizeof(*gate));
         gate->server = xstrdup(server->name);
@@ -126,9 +126,9 @@ static SSL_CTX *find_tls(struct links *links, const char *ca_file, char **why)
     struct context *context;
     SSL_CTX *tls;
 
-    SLIST_FOREACH (context, &links->contexts, entry)
-        if (!context->stale && strcmp(context->ca_file, key) == 0)
-            return context->tls;
+    SLIST_FOREACH(context, &links->contexts, entry)
+    if (!context->stale && strcmp(context->ca_file, key) == 0)
+        return context->tls;
     tls = imap_tls_context_new(ca_file, why);
     if (tls == NULL)
         return NULL;
@@ -285,9 +285,9 @@ static struct link *next_in_line(struct gate *gate)
 {
     struct link *link;
 
-    STAILQ_FOREACH (link, &gate->waiting, entry)
-        if (has_place(gate, link))
-            return link;
+    STAILQ_FOREACH(link, &gate->waiting, entry)
+    if (has_place(gate, link))
+        return link;
     return NULL;
 }
 

@@ -177,8 +177,8 @@ static const struct command {
     {"run", TAKES_DEBUG, run},
     {"check", TAKES_CONNECT, check},
     {"users", TAKES_JSON, users},
-    {"explain",
-     TAKES_ACCOUNT | TAKES_FOLDER | TAKES_UID | TAKES_WHOLE | TAKES_JSON | TAKES_FILE, explain},
+    {"explain", TAKES_ACCOUNT | TAKES_FOLDER | TAKES_UID | TAKES_WHOLE | TAKES_JSON | TAKES_FILE,
+     explain},
     {"status", TAKES_JSON, status},
     {"ledger", TAKES_ACCOUNT | TAKES_SINCE | TAKES_JSON, ledger},
 };
@@ -186,13 +186,12 @@ static const struct command {
 /* ---- options ---- */
 
 static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'},  {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},       {"connect", no_argument, NULL, 'C'},
-    {"json", no_argument, NULL, 'j'},          {"account", required_argument, NULL, 'a'},
-    {"folder", required_argument, NULL, 'f'},  {"uid", required_argument, NULL, 'u'},
-    {"since", required_argument, NULL, 's'},   {"whole", no_argument, NULL, 'w'},
-    {"debug", no_argument, NULL, 'd'},
-    {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},      {"connect", no_argument, NULL, 'C'},
+    {"json", no_argument, NULL, 'j'},         {"account", required_argument, NULL, 'a'},
+    {"folder", required_argument, NULL, 'f'}, {"uid", required_argument, NULL, 'u'},
+    {"since", required_argument, NULL, 's'},  {"whole", no_argument, NULL, 'w'},
+    {"debug", no_argument, NULL, 'd'},        {NULL, 0, NULL, 0},
 };
 
 static bool read_uid(const char *text, uint32_t *uid)

@@ -19,9 +19,9 @@ struct outgoing {
     EVP_MD_CTX *digest; /* while the octets of a large original are read for it */
 
     struct imap_session *session;
-    char *whole; /* the original where it is small, else its header */
-    size_t held; /* octets of whole */
-    uint64_t read_to; /* octets of the original read so far */
+    char *whole;            /* the original where it is small, else its header */
+    size_t held;            /* octets of whole */
+    uint64_t read_to;       /* octets of the original read so far */
     struct evbuffer *piece; /* large: read and not yet sent */
     bool reading, damaged;
     uint64_t sent; /* of the copy */

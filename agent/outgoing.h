@@ -1,7 +1,7 @@
 /*
  * One copy on its way out: made from the original in the spool and its plan, then given to APPEND
- * piece by piece. Originals up to LIMIT_WHOLE_READ are read at once; of larger ones the header, then
- * pieces while the server takes them.
+ * piece by piece. Originals up to LIMIT_WHOLE_READ are read at once; of larger ones the header,
+ * then pieces while the server takes them.
  */
 #ifndef AGENT_OUTGOING_H
 #define AGENT_OUTGOING_H

@@ -171,7 +171,8 @@ struct plan *plan_parse(const char *text)
     char *copy = xstrdup(text);
     char *rest = NULL;
 
-    for (char *line = strtok_r(copy, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(copy, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         char *space = strchr(line, ' ');
         if (space == NULL)
             continue;

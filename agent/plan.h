@@ -3,7 +3,8 @@
  * in the ledger as text until the copy is made, so that a crash, a reload or a deleted original
  * changes nothing in it.
  *
- * As text: one "key value" a line; lists repeat their key. Unknown keys are skipped (older ledgers).
+ * As text: one "key value" a line; lists repeat their key. Unknown keys are skipped (older
+ * ledgers).
  */
 #ifndef AGENT_PLAN_H
 #define AGENT_PLAN_H
@@ -20,7 +21,7 @@ struct plan {
     char **rules;
     size_t n_rules;
     char *purpose, *approved_by; /* NULL: none; of several rules joined by "; " */
-    char *domain; /* of the owner's address, for folder names */
+    char *domain;                /* of the owner's address, for folder names */
 };
 
 /* The plan's text for one target of a decision, a new string. owner as in message.h. */

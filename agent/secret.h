@@ -25,7 +25,8 @@ struct secret_request *secret_get(struct event_base *base, const struct secret_s
                                   secret_done *done, void *arg);
 /* Forgets the request (kills its child); done is not called. */
 void secret_cancel(struct secret_request *request);
-/* Check only: can the file be read, are its permissions right. NULL: well; else why (caller frees). */
+/* Check only: can the file be read, are its permissions right. NULL: well; else why (caller frees).
+ */
 char *secret_check(const struct secret_source *source);
 
 #endif

@@ -22,9 +22,9 @@
 void status_write_json(FILE *out, const struct agent_view *view,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets);
-/* For people: a screenful; what is wrong stands first. The first octet of the answer, cut off by the
- * command, is '1' when something is wrong (an account or target is down, the ledger is stuck), else
- * '0'. */
+/* For people: a screenful; what is wrong stands first. The first octet of the answer, cut off by
+ * the command, is '1' when something is wrong (an account or target is down, the ledger is stuck),
+ * else '0'. */
 void status_write_text(FILE *out, const struct agent_view *view,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets);

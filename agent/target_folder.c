@@ -11,7 +11,7 @@ struct target_folder {
     void *arg;
     char separator;
     char *prefix; /* of the personal namespace, "" if none */
-    char *name; /* being selected, or selected */
+    char *name;   /* being selected, or selected */
     bool selected, create, missing;
     uint32_t uidvalidity, uidnext;
     bool any_keyword;
@@ -140,8 +140,7 @@ static char *full_name(const struct target_folder *folder, const char *name)
 {
     size_t len = strlen(folder->prefix);
 
-    if (strncasecmp(name, "INBOX", 5) == 0 &&
-        (name[5] == '\0' || name[5] == folder->separator))
+    if (strncasecmp(name, "INBOX", 5) == 0 && (name[5] == '\0' || name[5] == folder->separator))
         return xstrdup(name);
     if (strncmp(name, folder->prefix, len) == 0)
         return xstrdup(name);

@@ -10,8 +10,8 @@
  * entered again after idle_renew seconds, and at once when a server that used to send something now
  * and then has fallen silent; a slow safety poll looks at everything even when all looks well.
  *
- * The main watch of an account lists its folders first (through watch_events.listing) and lists them
- * again with each safety poll and when NOTIFY tells of a new one.
+ * The main watch of an account lists its folders first (through watch_events.listing) and lists
+ * them again with each safety poll and when NOTIFY tells of a new one.
  *
  * A watch that loses its session makes a new one after a wait (backoff.h) until it is freed.
  */
@@ -25,9 +25,9 @@ struct watch;
 
 enum watch_state {
     WATCH_CONNECTING, /* waits its turn, connects, signs in */
-    WATCH_WORKING, /* lists, looks, captures */
-    WATCH_WAITING, /* all is seen, news are waited for */
-    WATCH_DOWN, /* waits before it tries again */
+    WATCH_WORKING,    /* lists, looks, captures */
+    WATCH_WAITING,    /* all is seen, news are waited for */
+    WATCH_DOWN,       /* waits before it tries again */
 };
 const char *watch_state_text(enum watch_state state);
 
@@ -63,10 +63,10 @@ void watch_wake(struct watch *watch);
 struct watch_status {
     enum watch_state state;
     enum watch_mode mode;
-    time_t since; /* of this state */
-    const char *trouble; /* why it is down or was last, "" if never */
+    time_t since;         /* of this state */
+    const char *trouble;  /* why it is down or was last, "" if never */
     time_t trouble_since; /* 0 when all is well */
-    time_t next_try; /* WATCH_DOWN */
+    time_t next_try;      /* WATCH_DOWN */
     const char *server_id;
     const char *tls;
 };

@@ -5,12 +5,11 @@
  * batch_begin, run of each job, batch_end; then `done` of each is called on the loop, in order,
  * never before batch_end returned. So a batch is one transaction: what `done` hears of is durable.
  * batch_end may say that nothing of the batch took (a full disk): then the same batch is run again
- * after WORKER_RETRY_SECONDS, from batch_begin on, until it takes; so run() must bear being repeated
- * and leave all effects in memory to batch_end or done. Once worker_finish() was called a batch that
- * fails is given up after one more attempt: its jobs have `lost` set when done is called, which then
- * only frees.
- * Ownership: a job belongs to the submitter until submitted, to the worker until done is called,
- * then to the submitter again (done usually frees it).
+ * after WORKER_RETRY_SECONDS, from batch_begin on, until it takes; so run() must bear being
+ * repeated and leave all effects in memory to batch_end or done. Once worker_finish() was called a
+ * batch that fails is given up after one more attempt: its jobs have `lost` set when done is
+ * called, which then only frees. Ownership: a job belongs to the submitter until submitted, to the
+ * worker until done is called, then to the submitter again (done usually frees it).
  */
 #ifndef AGENT_WORKER_H
 #define AGENT_WORKER_H
@@ -23,14 +22,14 @@ struct worker;
 
 struct worker_job {
     void (*run)(struct worker_job *job, void *context); /* on the thread */
-    void (*done)(struct worker_job *job); /* on the loop */
+    void (*done)(struct worker_job *job);               /* on the loop */
     bool lost; /* for done: what run did was rolled back and will not be tried again */
     struct worker_job *next; /* the worker's own */
 };
 
 struct worker_hooks {
     void (*batch_begin)(void *context); /* each may be NULL */
-    bool (*batch_end)(void *context); /* false: nothing of it took, run it again */
+    bool (*batch_end)(void *context);   /* false: nothing of it took, run it again */
 };
 
 #define WORKER_RETRY_SECONDS 1

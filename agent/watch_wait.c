@@ -1,0 +1,207 @@
+#include "agent/watch_inside.h"
+
+#include <stdlib.h>
+
+#include "agent/limit.h"
+#include "agent/log.h"
+#include "rules/memory.h"
+
+static void on_notify(void *arg, const struct imap_result *result)
+{
+    struct watch *watch = arg;
+
+    if (watch_command_ended(result))
+        return;
+    watch->notify_runs = result->kind == IMAP_RESULT_OK;
+    if (!watch->notify_runs) {
+        log_event(LOG_LEVEL_WARNING, "notify-refused", "account", (*watch->account)->name, "reason",
+                  result->reason, (char *)NULL);
+        watch->notify_refused = true;
+        watch->mode = imap_session_has(watch->session, "IDLE") ? WATCH_MODE_IDLE : WATCH_MODE_POLL;
+        watch->list_due = watch->is_main;
+    }
+    watch_work(watch);
+}
+
+void watch_ask_for_notify(struct watch *watch)
+{
+    const char **names = xcalloc(watch->n_folders, sizeof(*names));
+
+    for (size_t i = 0; i < watch->n_folders; i++)
+        names[i] = watch->folders[i]->name;
+    watch->notify_asked = true;
+    watch->notify_runs = false;
+    if (watch_is_of_everything(watch))
+        imap_notify(watch->session, NULL, 0, on_notify, watch);
+    else
+        imap_notify(watch->session, names, watch->n_folders, on_notify, watch);
+    free(names);
+}
+
+static void on_idling(void *arg)
+{
+    struct watch *watch = arg;
+
+    watch->idle_since = watch->last_heard = time(NULL);
+}
+
+static void on_idle_done(void *arg, const struct imap_result *result)
+{
+    struct watch *watch = arg;
+
+    watch->idling = false;
+    if (watch_command_ended(result))
+        return;
+    if (result->kind == IMAP_RESULT_BAD || result->kind == IMAP_RESULT_NO) {
+        log_event(LOG_LEVEL_WARNING, "idle-refused", "account", (*watch->account)->name, "reason",
+                  result->reason, (char *)NULL);
+        watch->idle_refused = true;
+        if (watch->mode == WATCH_MODE_IDLE)
+            watch->mode = WATCH_MODE_POLL;
+    }
+    watch_work(watch);
+}
+
+/* With NOTIFY too: outside IDLE Dovecot has been seen to keep quiet about a message that comes
+ * right after a command (share/doc/notify.md). */
+bool watch_idles(const struct watch *watch)
+{
+    return watch->mode != WATCH_MODE_POLL && !watch->idle_refused &&
+           imap_session_has(watch->session, "IDLE");
+}
+
+/* Nothing is dirty. */
+void watch_wait(struct watch *watch)
+{
+    watch_set_state(watch, WATCH_WAITING);
+    if (watch_idles(watch) && !watch->idling && watch->selected != NULL && watch->statuses == 0) {
+        watch->idling = true;
+        watch->idle_since = watch->last_heard = time(NULL);
+        imap_idle(watch->session, on_idling, on_idle_done, watch);
+    }
+    watch->events.waiting(watch->arg);
+}
+
+/* ---- polls and renewals ---- */
+
+static void on_status_done(void *arg, const struct imap_result *result)
+{
+    struct watch *watch = arg;
+
+    watch->statuses--;
+    if (!watch_command_ended(result))
+        watch_work(watch);
+}
+
+/* Asks after every folder: the selected one by a capture, the others by STATUS. */
+void watch_look_at_all(struct watch *watch)
+{
+    for (size_t i = 0; i < watch->n_folders; i++) {
+        struct folder *folder = watch->folders[i];
+
+        if (folder == watch->selected || folder->ledger_id == 0) {
+            folder->dirty = true;
+            continue;
+        }
+        watch->statuses++;
+        imap_status(watch->session, folder->name, IMAP_STATUS_UIDNEXT | IMAP_STATUS_UIDVALIDITY,
+                    on_status_done, watch);
+    }
+    watch->last_poll = time(NULL);
+    watch_work(watch);
+}
+
+void watch_on_recheck(evutil_socket_t fd, short what, void *arg)
+{
+    struct watch *watch = arg;
+
+    (void)fd;
+    (void)what;
+    if (watch->session != NULL && watch->state == WATCH_WAITING)
+        watch_look_at_all(watch);
+}
+
+/* Without IDLE beside it, what NOTIFY told is looked at once more a little later: see
+ * watch_idles(). */
+void watch_recheck_soon(struct watch *watch)
+{
+    struct timeval wait = {.tv_sec = 2};
+
+    if (!event_pending(watch->recheck, EV_TIMEOUT, NULL))
+        event_add(watch->recheck, &wait);
+}
+
+static bool has_polled_folders(const struct watch *watch)
+{
+    return watch->mode == WATCH_MODE_POLL ||
+           (watch->mode == WATCH_MODE_IDLE && watch->n_folders > 1);
+}
+
+static bool retries_are_due(const struct watch *watch, time_t now)
+{
+    for (size_t i = 0; i < watch->n_folders; i++) {
+        const struct folder *folder = watch->folders[i];
+        unsigned shift = folder->retries < 7 ? folder->retries : 7;
+
+        if (watch_retry_is_due(folder) &&
+            now - watch->last_poll >= (LIMIT_UNFETCHED_FIRST << shift))
+            return true;
+    }
+    return false;
+}
+
+static bool idle_is_due(const struct watch *watch, time_t now)
+{
+    const struct config *config = watch->parts->config;
+
+    if (now - watch->idle_since >= (time_t)config->idle_renew)
+        return true;
+    return watch->heartbeat > 0 && now - watch->last_heard > 2 * watch->heartbeat + 10;
+}
+
+static void on_ping(void *arg, const struct imap_result *result)
+{
+    (void)arg;
+    (void)result;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct watch *watch = arg;
+    const struct config *config = watch->parts->config;
+    time_t now = time(NULL);
+
+    (void)fd;
+    (void)what;
+    if (watch->session == NULL || watch->state != WATCH_WAITING)
+        return;
+    if (now - watch->last_safety >= (time_t)config->safety_poll) {
+        watch->last_safety = now;
+        watch->list_due = watch->is_main;
+        watch_look_at_all(watch);
+    } else if ((has_polled_folders(watch) &&
+                now - watch->last_poll >= (time_t)config->poll_interval) ||
+               retries_are_due(watch, now)) {
+        watch_look_at_all(watch);
+    } else if (idle_is_due(watch, now)) {
+        if (watch->idling) {
+            imap_idle_stop(watch->session);
+        } else {
+            watch->idle_since = watch->last_heard = now;
+            imap_noop(watch->session, on_ping, NULL);
+        }
+    }
+}
+
+void watch_start_ticking(struct watch *watch)
+{
+    const struct config *config = watch->parts->config;
+    unsigned seconds = config->poll_interval < 10 ? config->poll_interval : 10;
+    struct timeval interval = {.tv_sec = seconds > 0 ? (time_t)seconds : 1};
+
+    watch->last_poll = watch->last_safety = watch->idle_since = watch->last_heard = time(NULL);
+    watch->heartbeat = 0;
+    if (watch->tick == NULL)
+        watch->tick = event_new(watch->parts->base, -1, EV_PERSIST, on_tick, watch);
+    event_add(watch->tick, &interval);
+}
