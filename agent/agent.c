@@ -25,12 +25,14 @@ struct agent {
     struct deliver **deliveries;
     size_t n_deliveries;
     struct control *control;
-    struct event *on_terminate, *on_interrupt, *on_hangup, *watchdog, *give_up;
+    struct event *on_terminate, *on_interrupt, *on_hangup, *watchdog, *give_up, *look;
     time_t started, reloaded;
     char *reload_trouble;
     size_t settled; /* accounts that were listed or have failed once */
     bool ready;
-    size_t stopping; /* deliveries that are not done yet */
+    struct ledger_figures figures; /* as they were last told */
+    bool stuck;                    /* the ledger; it was said */
+    size_t stopping;               /* deliveries that are not done yet */
 };
 
 /* ---- what the parts tell ---- */
@@ -86,7 +88,7 @@ void agent_view(const struct agent *agent, struct agent_view *view)
 }
 
 struct status_question {
-    const struct agent *agent;
+    struct agent *agent;
     struct control_question *question;
     bool json;
 };
@@ -101,6 +103,7 @@ static void on_figures(void *arg, const struct ledger_figures *figures,
     FILE *out = open_memstream(&text, &len);
 
     agent_view(asked->agent, &view);
+    asked->agent->figures = *figures;
     if (asked->json)
         status_write_json(out, &view, figures, targets, n_targets);
     else
@@ -117,6 +120,7 @@ static void on_question(void *arg, struct control_question *question, const char
     struct agent *agent = arg;
     struct status_question *asked;
     bool json = strcmp(line, "status json") == 0;
+    time_t since;
 
     if (!json && strcmp(line, "status") != 0) {
         control_answer(question, unknown, sizeof(unknown) - 1);
@@ -124,7 +128,37 @@ static void on_question(void *arg, struct control_question *question, const char
     }
     asked = xcalloc(1, sizeof(*asked));
     *asked = (struct status_question){.agent = agent, .question = question, .json = json};
-    ledger_figures(agent->parts.ledger, on_figures, asked);
+    if (ledger_is_stuck(agent->parts.ledger, &since) != NULL)
+        on_figures(asked, &agent->figures, NULL, 0); /* as they were last; it answers nobody now */
+    else
+        ledger_figures(agent->parts.ledger, on_figures, asked);
+}
+
+/* ---- a ledger that cannot commit ---- */
+
+static void on_look_at_ledger(evutil_socket_t fd, short what, void *arg)
+{
+    struct agent *agent = arg;
+    time_t since;
+    const char *stuck = ledger_is_stuck(agent->parts.ledger, &since);
+
+    (void)fd;
+    (void)what;
+    if (stuck != NULL && !agent->stuck)
+        log_event(LOG_LEVEL_ERROR, "ledger-stuck", "reason", stuck, "action",
+                  "nothing is captured or delivered until it goes on by itself", (char *)NULL);
+    if (stuck == NULL && agent->stuck)
+        log_event(LOG_LEVEL_NOTICE, "ledger-goes-on", (char *)NULL);
+    agent->stuck = stuck != NULL;
+}
+
+static struct event *look_at_ledger(struct agent *agent)
+{
+    struct timeval interval = {.tv_sec = 1};
+    struct event *event = event_new(agent->parts.base, -1, EV_PERSIST, on_look_at_ledger, agent);
+
+    event_add(event, &interval);
+    return event;
 }
 
 /* ---- configuration: at the start and by SIGHUP ---- */
@@ -368,6 +402,7 @@ static void start(struct agent *agent)
     agent->on_hangup = add_signal(agent, SIGHUP, on_hangup);
     agent->give_up = evtimer_new(agent->parts.base, on_give_up, agent);
     agent->watchdog = service_watchdog(agent->parts.base);
+    agent->look = look_at_ledger(agent);
     log_event(LOG_LEVEL_NOTICE, "started", "version", MAILVIGIL_VERSION, "instance",
               config->instance, (char *)NULL);
     agent->config = NULL;
@@ -403,6 +438,7 @@ static void stop(struct agent *agent)
     free_event(agent->on_hangup);
     free_event(agent->watchdog);
     free_event(agent->give_up);
+    free_event(agent->look);
     config_free(agent->config);
     free(agent->reload_trouble);
     event_base_free(agent->parts.base);

@@ -57,6 +57,15 @@ static int wrong_usage(const char *what)
     return EXIT_USAGE;
 }
 
+static int unknown_command(const char *word)
+{
+    fprintf(stderr,
+            "mailvigil: \"%s\" is no command; known are run, check, users, explain, status and "
+            "ledger\n",
+            word);
+    return EXIT_USAGE;
+}
+
 /* ---- commands ---- */
 
 static struct config *load(const char *path)
@@ -284,7 +293,7 @@ int main(int argc, char **argv)
         return wrong_usage("a command is missing");
     command = find_command(argv[optind]);
     if (command == NULL)
-        return wrong_usage("that command is not known");
+        return unknown_command(argv[optind]);
     if (optind + 1 < argc && (command->takes & TAKES_FILE) != 0)
         arguments.file = argv[++optind];
     if (optind + 1 < argc)

@@ -69,6 +69,7 @@ void watch_ask_for_notify(struct watch *watch);
 void watch_wait(struct watch *watch); /* nothing is dirty */
 bool watch_idles(const struct watch *watch);
 void watch_recheck_soon(struct watch *watch); /* news may come without a word */
+void watch_ask_status(struct watch *watch, const struct folder *folder);
 void watch_look_at_all(struct watch *watch);
 void watch_start_ticking(struct watch *watch);
 void watch_on_recheck(evutil_socket_t fd, short what, void *arg);

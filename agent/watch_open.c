@@ -139,6 +139,7 @@ static void on_examined(void *arg, const struct imap_result *result,
 
 void watch_examine(struct watch *watch, struct folder *folder)
 {
+    const struct folder *left = watch->selected;
     struct imap_resync resync = {0};
 
     watch->selected = NULL;
@@ -146,4 +147,7 @@ void watch_examine(struct watch *watch, struct folder *folder)
     if (folder->uidvalidity != 0 && folder->modseq > 0)
         resync = (struct imap_resync){.uidvalidity = folder->uidvalidity, .modseq = folder->modseq};
     imap_examine(watch->session, folder->name, &resync, on_examined, watch);
+    /* What came into the folder just left while it was being left is told by nobody. */
+    if (left != NULL && watch->mode == WATCH_MODE_NOTIFY)
+        watch_ask_status(watch, left);
 }

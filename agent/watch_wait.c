@@ -93,6 +93,13 @@ static void on_status_done(void *arg, const struct imap_result *result)
         watch_work(watch);
 }
 
+void watch_ask_status(struct watch *watch, const struct folder *folder)
+{
+    watch->statuses++;
+    imap_status(watch->session, folder->name, IMAP_STATUS_UIDNEXT | IMAP_STATUS_UIDVALIDITY,
+                on_status_done, watch);
+}
+
 /* Asks after every folder: the selected one by a capture, the others by STATUS. */
 void watch_look_at_all(struct watch *watch)
 {
@@ -103,9 +110,7 @@ void watch_look_at_all(struct watch *watch)
             folder->dirty = true;
             continue;
         }
-        watch->statuses++;
-        imap_status(watch->session, folder->name, IMAP_STATUS_UIDNEXT | IMAP_STATUS_UIDVALIDITY,
-                    on_status_done, watch);
+        watch_ask_status(watch, folder);
     }
     watch->last_poll = time(NULL);
     watch_work(watch);
@@ -165,6 +170,18 @@ static void on_ping(void *arg, const struct imap_result *result)
     (void)result;
 }
 
+/* A look for new UIDs ends IDLE, proves that the server is alive, and is followed by IDLE again. */
+static void renew(struct watch *watch, time_t now)
+{
+    watch->idle_since = watch->last_heard = now;
+    if (watch->selected != NULL) {
+        watch->selected->dirty = true;
+        watch_work(watch);
+    } else {
+        imap_noop(watch->session, on_ping, NULL);
+    }
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct watch *watch = arg;
@@ -184,12 +201,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
                retries_are_due(watch, now)) {
         watch_look_at_all(watch);
     } else if (idle_is_due(watch, now)) {
-        if (watch->idling) {
-            imap_idle_stop(watch->session);
-        } else {
-            watch->idle_since = watch->last_heard = now;
-            imap_noop(watch->session, on_ping, NULL);
-        }
+        renew(watch, now);
     }
 }
 

@@ -221,15 +221,22 @@ static void on_closed(void *arg, const struct imap_failure *failure)
 
 static const struct imap_events events = {.on_ready = on_ready, .on_closed = on_closed};
 
-static struct watcher *begin_at(struct stage *stage, size_t i, const struct server *server)
+static struct watcher *begin_as(struct stage *stage, size_t i, const struct server *server,
+                                bool urgent)
 {
     struct watcher *watcher = &stage->watchers[i];
-    struct link_login login = {.server = server, .login = "alice", .secret = &stage->source};
+    struct link_login login = {
+        .server = server, .login = "alice", .secret = &stage->source, .urgent = urgent};
     watcher->stage = stage;
     watcher->link = link_new(stage->links, &login, &events, watcher);
     assert_int_equal(watcher->ready + watcher->closed, 0);
     assert_null(link_session(watcher->link));
     return watcher;
+}
+
+static struct watcher *begin_at(struct stage *stage, size_t i, const struct server *server)
+{
+    return begin_as(stage, i, server, false);
 }
 
 static struct watcher *begin(struct stage *stage, size_t i)
@@ -415,7 +422,7 @@ static void no_more_sessions_than_the_server_may_have(void **state)
 {
     struct stage *stage = *state;
     stage->door.answers = true;
-    stage->server.max_sessions = 3;
+    stage->server.max_sessions = 4; /* one of them is kept for targets */
     for (size_t i = 0; i < 8; i++)
         begin(stage, i);
     run_for(stage, 200);
@@ -427,6 +434,24 @@ static void no_more_sessions_than_the_server_may_have(void **state)
     let_go(&stage->watchers[7]); /* it only waited */
     run_for(stage, 100);
     assert_int_equal(count_ready(stage), 5);
+}
+
+static void a_target_gets_the_place_that_watches_leave(void **state)
+{
+    struct stage *stage = *state;
+    stage->door.answers = true;
+    stage->server.max_sessions = 2;
+    for (size_t i = 0; i < 3; i++)
+        begin(stage, i);
+    await_ready(stage, &stage->watchers[0]);
+    await_ready(stage, begin_as(stage, 3, &stage->server, true));
+    begin_as(stage, 4, &stage->server, true);
+    run_for(stage, 100);
+    assert_int_equal(count_ready(stage), 2);
+    let_go(&stage->watchers[3]); /* the next target comes before the watches that waited longer */
+    await_ready(stage, &stage->watchers[4]);
+    run_for(stage, 100);
+    assert_int_equal(count_ready(stage), 3);
 }
 
 static void failures_leave_their_place(void **state)
@@ -538,6 +563,7 @@ int main(void)
         TEST(so_many_sign_in_at_a_time),
         TEST(the_first_come_sign_in_first),
         TEST(no_more_sessions_than_the_server_may_have),
+        TEST(a_target_gets_the_place_that_watches_leave),
         TEST(failures_leave_their_place),
         TEST(a_reload_raises_the_limit),
         TEST(servers_do_not_wait_for_each_other),

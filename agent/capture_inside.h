@@ -1,0 +1,70 @@
+/*
+ * The inside of a capture, shared by its files and nobody else: capture.c (its steps),
+ * capture_take.c (what arrives), capture_note.c (what the ledger is told, and the wait for room).
+ */
+#ifndef AGENT_CAPTURE_INSIDE_H
+#define AGENT_CAPTURE_INSIDE_H
+
+#include <sys/queue.h>
+
+#include "agent/capture.h"
+
+/* What is asked of the messages of this folder. */
+enum depth {
+    DEPTH_NOTHING, /* no rule could want one */
+    DEPTH_HEADER,  /* the header tells which */
+    DEPTH_ALL,     /* every one is wanted, or so it seems */
+};
+
+enum step { STEP_IDLE, STEP_LIST, STEP_HEADERS, STEP_BODIES, STEP_MISSING, STEP_SINGLE };
+
+struct item {
+    uint32_t uid;
+    bool decided; /* outcome is known */
+    bool wants_body;
+    bool gone; /* listed, and expunged since */
+    time_t internaldate;
+    int internaldate_zone;
+    bool draft;
+    struct outcome outcome;
+    struct incoming *incoming; /* complete, to be stored */
+};
+
+struct capture {
+    struct parts *parts;
+    struct imap_session *session;
+    const struct account *const *account;
+    struct folder *folder;
+    capture_done *done;
+    void *arg;
+    enum step step;
+    enum depth depth;
+    struct item *items; /* ascending UIDs */
+    size_t count, room;
+    size_t emitted;              /* items that the ledger knows */
+    size_t window;               /* end of the items that are being fetched */
+    struct imap_uidset retrying; /* unfetched before, asked for again */
+    struct item *single;         /* STEP_SINGLE: asked for by itself */
+    struct incoming *incoming;   /* the body that is arriving */
+    uint32_t incoming_uid;
+    bool incoming_header; /* it is a BODY[HEADER] */
+    char *header_text;
+    size_t header_len, header_room;
+    bool paused;
+    unsigned commands; /* under way */
+    LIST_ENTRY(capture) waiting;
+};
+
+/* capture_note.c */
+struct item *capture_find(struct capture *capture, uint32_t uid);
+struct incoming_facts capture_facts(const struct capture *capture, const struct item *item);
+void capture_pause_if_full(struct capture *capture);
+void capture_end_pause(struct capture *capture);
+void capture_settle(struct item *item, enum uid_state state, const char *reason);
+/* UIDs first to last are not there. */
+void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last);
+/* Tells the ledger of the items that are decided, up to the first that is not. */
+void capture_emit(struct capture *capture);
+void capture_clear_items(struct capture *capture);
+
+#endif

@@ -1,0 +1,195 @@
+#include "agent/capture_inside.h"
+
+#include <stdlib.h>
+
+#include "agent/log.h"
+#include "rules/memory.h"
+
+struct room {
+    struct ledger *ledger;
+    LIST_HEAD(, capture) waiting;
+};
+
+/* ---- waiting for room in the spool ---- */
+
+static void on_room(void *arg)
+{
+    struct room *room = arg;
+    struct capture *capture;
+
+    while ((capture = LIST_FIRST(&room->waiting)) != NULL) {
+        LIST_REMOVE(capture, waiting);
+        capture->paused = false;
+        imap_session_resume(capture->session);
+    }
+}
+
+struct room *room_new(struct ledger *ledger)
+{
+    struct room *room = xcalloc(1, sizeof(*room));
+
+    room->ledger = ledger;
+    LIST_INIT(&room->waiting);
+    ledger_on_room(ledger, on_room, room);
+    return room;
+}
+
+void room_free(struct room *room)
+{
+    free(room);
+}
+
+void capture_pause_if_full(struct capture *capture)
+{
+    if (capture->paused || !ledger_is_full(capture->parts->ledger))
+        return;
+    capture->paused = true;
+    LIST_INSERT_HEAD(&capture->parts->room->waiting, capture, waiting);
+    imap_session_pause(capture->session);
+}
+
+void capture_end_pause(struct capture *capture)
+{
+    if (!capture->paused)
+        return;
+    LIST_REMOVE(capture, waiting);
+    capture->paused = false;
+    if (capture->session != NULL)
+        imap_session_resume(capture->session);
+}
+
+/* ---- items ---- */
+
+struct item *capture_find(struct capture *capture, uint32_t uid)
+{
+    size_t low = 0, high = capture->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (capture->items[middle].uid < uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < capture->count && capture->items[low].uid == uid ? &capture->items[low] : NULL;
+}
+
+void capture_clear_items(struct capture *capture)
+{
+    for (size_t i = capture->emitted; i < capture->count; i++) {
+        incoming_free(capture->items[i].incoming);
+        free(capture->items[i].outcome.reason);
+    }
+    free(capture->items);
+    capture->items = NULL;
+    capture->count = capture->room = capture->emitted = capture->window = 0;
+}
+
+struct incoming_facts capture_facts(const struct capture *capture, const struct item *item)
+{
+    const struct folder *folder = capture->folder;
+
+    return (struct incoming_facts){
+        .account = *capture->account,
+        .folder = folder->name,
+        .role = folder->role,
+        .ledger_folder = folder->ledger_id,
+        .uidvalidity = folder->uidvalidity,
+        .uid = item->uid,
+        .internaldate = item->internaldate,
+        .internaldate_zone = item->internaldate_zone,
+        .old = folder->by_date,
+    };
+}
+
+/* ---- telling the ledger, in the order of UIDs ---- */
+
+static bool is_retry(const struct capture *capture, uint32_t uid)
+{
+    return uid <= capture->folder->seen_through;
+}
+
+/* UIDs first to last are not there. One by one only where some are proven and some are not. */
+void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last)
+{
+    struct folder *folder = capture->folder;
+
+    capture->parts->count.vanished += (uint64_t)last - first + 1;
+    for (size_t i = 0; i < folder->vanished.count && first <= last; i++) {
+        const struct imap_uidrange *range = &folder->vanished.ranges[i];
+        uint32_t to = range->last < last ? range->last : last;
+
+        if (range->last < first || range->first > last)
+            continue;
+        if (range->first > first)
+            ledger_note(capture->parts->ledger, folder->ledger_id, first, range->first - 1,
+                        UID_VANISHED_INFERRED, NULL);
+        ledger_note(capture->parts->ledger, folder->ledger_id,
+                    range->first > first ? range->first : first, to, UID_VANISHED, NULL);
+        if (to == UINT32_MAX)
+            return;
+        first = to + 1;
+    }
+    if (first <= last)
+        ledger_note(capture->parts->ledger, folder->ledger_id, first, last, UID_VANISHED_INFERRED,
+                    NULL);
+}
+
+static void count_outcome(struct parts *parts, enum uid_state state)
+{
+    parts->count.seen++;
+    if (state == UID_NOT_WANTED)
+        parts->count.not_wanted++;
+    else if (state == UID_EXEMPT)
+        parts->count.exempt++;
+    else if (state == UID_UNFETCHED)
+        parts->count.unfetched++;
+    else if (state == UID_FAILED)
+        parts->count.failed++;
+}
+
+static void emit(struct capture *capture, struct item *item)
+{
+    struct folder *folder = capture->folder;
+    struct incoming_facts facts = capture_facts(capture, item);
+
+    if (!is_retry(capture, item->uid)) {
+        if (item->uid > folder->seen_through + 1)
+            capture_note_gap(capture, folder->seen_through + 1, item->uid - 1);
+        folder->seen_through = item->uid;
+    }
+    if (item->incoming != NULL) {
+        capture->parts->count.seen++;
+        incoming_store(item->incoming, &facts);
+        item->incoming = NULL;
+        capture_pause_if_full(capture);
+        return;
+    }
+    count_outcome(capture->parts, item->outcome.state);
+    if (item->outcome.state == UID_UNFETCHED)
+        imap_uidset_add(&folder->retry, item->uid, item->uid);
+    if (item->outcome.state == UID_UNFETCHED || item->outcome.state == UID_FAILED)
+        log_event(LOG_LEVEL_WARNING, "not-fetched", "account", (*capture->account)->name, "folder",
+                  folder->name, "uid", log_number(item->uid), "state",
+                  uid_state_text(item->outcome.state), "reason", item->outcome.reason,
+                  (char *)NULL);
+    ledger_note(capture->parts->ledger, folder->ledger_id, item->uid, item->uid,
+                item->outcome.state, item->outcome.reason);
+    free(item->outcome.reason);
+    item->outcome.reason = NULL;
+}
+
+void capture_emit(struct capture *capture)
+{
+    while (capture->emitted < capture->count && capture->items[capture->emitted].decided)
+        emit(capture, &capture->items[capture->emitted++]);
+}
+
+void capture_settle(struct item *item, enum uid_state state, const char *reason)
+{
+    item->decided = true;
+    item->wants_body = false;
+    free(item->outcome.reason);
+    item->outcome =
+        (struct outcome){.state = state, .reason = reason != NULL ? xstrdup(reason) : NULL};
+}

@@ -1,0 +1,154 @@
+#include "agent/capture_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/memory.h"
+
+/* ---- bodies and headers as they arrive ---- */
+
+bool capture_body_begin(struct capture *capture, const struct imap_body *body)
+{
+    capture->incoming_header = strncasecmp(body->section, "HEADER", 6) == 0;
+    capture->incoming_uid = body->uid;
+    if (capture->step == STEP_IDLE)
+        return false;
+    if (capture->incoming_header) {
+        capture->header_len = 0;
+        return true;
+    }
+    if (*body->section != '\0')
+        return false;
+    incoming_free(capture->incoming);
+    capture->incoming = incoming_new(capture->parts, *capture->account, capture->folder->name,
+                                     capture->folder->role);
+    return true;
+}
+
+void capture_body_data(struct capture *capture, const unsigned char *data, size_t len)
+{
+    if (!capture->incoming_header) {
+        incoming_write(capture->incoming, data, len);
+        capture_pause_if_full(capture);
+        return;
+    }
+    if (len > HEADER_MAX - capture->header_len)
+        len = HEADER_MAX - capture->header_len;
+    if (capture->header_len + len > capture->header_room) {
+        size_t room = capture->header_room > 0 ? capture->header_room : 4096;
+        while (room < capture->header_len + len)
+            room *= 2;
+        capture->header_text = xrealloc(capture->header_text, room);
+        capture->header_room = room;
+    }
+    memcpy(capture->header_text + capture->header_len, data, len);
+    capture->header_len += len;
+}
+
+void capture_body_end(struct capture *capture, bool complete)
+{
+    if (complete)
+        return;
+    incoming_free(capture->incoming);
+    capture->incoming = NULL;
+}
+
+static void take_header(struct capture *capture, struct item *item, const struct imap_fetch *fetch)
+{
+    struct incoming_facts facts = capture_facts(capture, item);
+    struct outcome outcome;
+    enum verdict verdict = header_decide(
+        capture->parts, &facts, capture->header_text != NULL ? capture->header_text : "",
+        capture->header_len, fetch->has_size ? fetch->size : capture->header_len, &outcome);
+
+    if (verdict != VERDICT_NO) {
+        free(outcome.reason);
+        item->wants_body = true;
+        return;
+    }
+    item->decided = true;
+    item->outcome = outcome;
+}
+
+static void take_body(struct capture *capture, struct item *item)
+{
+    struct incoming_facts facts = capture_facts(capture, item);
+
+    if (incoming_size(capture->incoming) == 0) {
+        /* iCloud and others answer OK with an empty body for a message they do not have at hand. */
+        incoming_free(capture->incoming);
+        capture->incoming = NULL;
+        return;
+    }
+    item->outcome = incoming_decide(capture->incoming, &facts);
+    item->decided = item->outcome.state != UID_UNFETCHED;
+    item->wants_body = false;
+    if (item->outcome.wanted)
+        item->incoming = capture->incoming;
+    else
+        incoming_free(capture->incoming);
+    capture->incoming = NULL;
+}
+
+/* ---- the list ---- */
+
+static bool has_flag(const struct imap_fetch *fetch, const char *flag)
+{
+    for (size_t i = 0; i < fetch->n_flags; i++)
+        if (strcasecmp(fetch->flags[i], flag) == 0)
+            return true;
+    return false;
+}
+
+static void take_listed(struct capture *capture, const struct imap_fetch *fetch)
+{
+    struct folder *folder = capture->folder;
+    struct item *item;
+
+    if (fetch->uid == 0 || (fetch->uid <= folder->seen_through &&
+                            !imap_uidset_contains(&capture->retrying, fetch->uid)))
+        return;
+    if (capture->count == capture->room) {
+        capture->room = capture->room > 0 ? 2 * capture->room : 16;
+        capture->items = xreallocarray(capture->items, capture->room, sizeof(*capture->items));
+    }
+    item = &capture->items[capture->count++];
+    *item = (struct item){
+        .uid = fetch->uid,
+        .internaldate = fetch->has_internaldate ? fetch->internaldate : time(NULL),
+        .internaldate_zone = fetch->internaldate_zone,
+        .draft = has_flag(fetch, "\\Draft") && folder->role != FOLDER_SENT,
+    };
+}
+
+void capture_untagged(struct capture *capture, const struct imap_untagged *untagged)
+{
+    const struct imap_fetch *fetch = &untagged->fetch;
+    struct item *item;
+
+    if (untagged->kind != IMAP_UNTAGGED_FETCH || capture->step == STEP_IDLE)
+        return;
+    if (fetch->modseq > capture->folder->modseq)
+        capture->folder->modseq = fetch->modseq;
+    if (capture->step == STEP_LIST) {
+        if (fetch->has_flags)
+            take_listed(capture, fetch);
+        return;
+    }
+    item = fetch->uid != 0 ? capture_find(capture, fetch->uid) : NULL;
+    if (capture->step == STEP_MISSING) {
+        if (item != NULL && !item->decided)
+            item->gone = false;
+        return;
+    }
+    if (item == NULL || item->decided || !fetch->has_body || fetch->body_is_nil) {
+        incoming_free(capture->incoming);
+        capture->incoming = NULL;
+        return;
+    }
+    if (capture->incoming_header)
+        take_header(capture, item, fetch);
+    else if (capture->incoming != NULL)
+        take_body(capture, item);
+    capture_emit(capture);
+}
