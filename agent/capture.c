@@ -33,10 +33,27 @@ static void next_window(struct capture *capture);
 static void check_missing(struct capture *capture);
 static void fetch_single(struct capture *capture);
 
+/* Behind the last message that is there: what surely came and went has a state too. What is only
+ * missing there is not judged yet, for a server may show it late. */
+static void note_vanished_behind(struct capture *capture)
+{
+    struct folder *folder = capture->folder;
+    uint32_t last = folder->seen_through;
+
+    while (last < UINT32_MAX && imap_uidset_contains(&folder->vanished, last + 1))
+        last++;
+    if (last == folder->seen_through)
+        return;
+    capture_note_gap(capture, folder->seen_through + 1, last);
+    folder->seen_through = last;
+}
+
 static void end(struct capture *capture)
 {
     capture_done *done = capture->done;
     void *arg = capture->arg;
+
+    note_vanished_behind(capture);
 
     capture_abandon(capture);
     done(arg);

@@ -25,7 +25,8 @@ struct folder {
     int64_t ledger_id; /* 0: not opened in the ledger since the session began */
     uint32_t uidvalidity;
     uint32_t seen_through;
-    uint64_t modseq;
+    uint64_t modseq; /* as the ledger has it: what vanished since can be asked for */
+    uint64_t examined_modseq; /* HIGHESTMODSEQ of the last EXAMINE, 0: none */
     time_t baseline_at;
     bool by_date;                /* messages older than baseline_at were there before us */
     struct imap_uidset vanished; /* above seen_through, proven */

@@ -128,8 +128,6 @@ void capture_untagged(struct capture *capture, const struct imap_untagged *untag
 
     if (untagged->kind != IMAP_UNTAGGED_FETCH || capture->step == STEP_IDLE)
         return;
-    if (fetch->modseq > capture->folder->modseq)
-        capture->folder->modseq = fetch->modseq;
     if (capture->step == STEP_LIST) {
         if (fetch->has_flags)
             take_listed(capture, fetch);

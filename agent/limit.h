@@ -26,6 +26,7 @@
 #define LIMIT_BACKOFF_LAST 300
 #define LIMIT_BACKOFF_AUTH 600 /* a rejected password is not tried again quickly */
 #define LIMIT_BACKOFF_AUTH_LAST 3600
+#define LIMIT_HEARTBEAT_LEAST 20 /* signs of life in IDLE closer together are not a heartbeat */
 #define LIMIT_SETTLE 2 /* between a lost APPEND and the search for it: the server may still write  \
                         */
 #define LIMIT_TARGET_IDLE 240    /* a session to a target with nothing to send is kept so long */

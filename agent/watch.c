@@ -238,7 +238,7 @@ static void forget_session(struct watch *watch)
     watch->opening = NULL;
     watch->session = NULL;
     watch->selected = watch->examining = NULL;
-    watch->is_listing = watch->idling = false;
+    watch->is_listing = watch->idling = watch->asks_highest = false;
     watch->statuses = 0;
     folder_list_clear(&watch->listing);
     /* What was not committed is known to the ledger alone. */

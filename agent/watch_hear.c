@@ -1,11 +1,18 @@
 #include "agent/watch_inside.h"
 
-static void hear(struct watch *watch)
+#include "agent/limit.h"
+
+/* "* OK Still here": Dovecot says so every two minutes of IDLE, others do likewise or never. What
+ * comes at odd times is news, not a heartbeat. */
+static void hear(struct watch *watch, const struct imap_untagged *untagged)
 {
     time_t now = time(NULL);
+    time_t silence = now - watch->last_heard;
 
-    if (watch->idling && now - watch->last_heard > watch->heartbeat)
-        watch->heartbeat = now - watch->last_heard;
+    if (watch->idling && untagged->kind == IMAP_UNTAGGED_STATUS &&
+        untagged->text.status == IMAP_OK && silence >= LIMIT_HEARTBEAT_LEAST &&
+        silence > watch->heartbeat)
+        watch->heartbeat = silence;
     watch->last_heard = now;
 }
 
@@ -34,14 +41,15 @@ static void take_vanished(struct watch *watch, const struct imap_uidset *uids)
     if (folder == NULL)
         return;
     for (size_t i = 0; i < uids->count; i++)
-        imap_uidset_add(&folder->vanished, uids->ranges[i].first, uids->ranges[i].last);
+        if (folder->ledger_id == 0 || uids->ranges[i].last > folder->seen_through)
+            imap_uidset_add(&folder->vanished, uids->ranges[i].first, uids->ranges[i].last);
 }
 
 void watch_on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct watch *watch = arg;
 
-    hear(watch);
+    hear(watch, untagged);
     switch (untagged->kind) {
     case IMAP_UNTAGGED_LIST:
         if (watch->is_listing)
@@ -68,8 +76,8 @@ void watch_on_untagged(void *arg, const struct imap_untagged *untagged)
     case IMAP_UNTAGGED_FETCH:
         if (capture_runs(watch->capture))
             capture_untagged(watch->capture, untagged);
-        else if (watch->examining != NULL && untagged->fetch.uid > watch->examining->seen_through)
-            watch->examining->seen_through = untagged->fetch.uid;
+        else if (watch->asks_highest && untagged->fetch.uid > watch->highest)
+            watch->highest = untagged->fetch.uid;
         break;
     default:
         break;

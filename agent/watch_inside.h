@@ -33,6 +33,8 @@ struct watch {
     struct folder *selected;  /* EXAMINE was answered with OK */
     struct folder *examining; /* EXAMINE is under way, or the ledger opens it */
     struct ledger_opening *opening;
+    bool asks_highest; /* EXAMINE told no UIDNEXT: the highest UID is asked for */
+    uint32_t highest;
     bool baseline;
     bool notify_asked, notify_runs, notify_refused;
     bool idling, idle_refused;
@@ -42,7 +44,7 @@ struct watch {
     struct event *tick;        /* while signed in: renewals, polls, silence */
     struct event *recheck;     /* after news by NOTIFY */
     time_t idle_since, last_poll, last_safety, last_heard;
-    time_t heartbeat; /* the longest silence between two signs of life while idling, 0: not known */
+    time_t heartbeat; /* the longest silence that ended in "Still here" while idling, 0: none */
 };
 
 /* A question to the ledger that outlives the watch that asked it. */

@@ -6,12 +6,32 @@
 #include "agent/log.h"
 #include "rules/memory.h"
 
+/* What vanished among UIDs that all have a state now is of no use any more. */
+static void forget_vanished(struct folder *folder)
+{
+    struct imap_uidset kept = {0};
+
+    for (size_t i = 0; i < folder->vanished.count; i++) {
+        const struct imap_uidrange *range = &folder->vanished.ranges[i];
+
+        if (range->last > folder->seen_through)
+            imap_uidset_add(&kept, range->first, range->last);
+    }
+    imap_uidset_clear(&folder->vanished);
+    folder->vanished = kept;
+}
+
 static void on_captured(void *arg)
 {
     struct watch *watch = arg;
+    struct folder *folder = watch->selected;
 
-    if (watch->selected != NULL && watch->selected->modseq > 0)
-        ledger_modseq(watch->parts->ledger, watch->selected->ledger_id, watch->selected->modseq);
+    if (folder != NULL && folder->examined_modseq > folder->modseq) {
+        folder->modseq = folder->examined_modseq;
+        ledger_modseq(watch->parts->ledger, folder->ledger_id, folder->modseq);
+    }
+    if (folder != NULL)
+        forget_vanished(folder);
     watch_work(watch);
 }
 
@@ -46,6 +66,29 @@ static void log_opened(const struct watch *watch, const struct folder *folder,
                   log_number(opened->seen_through), (char *)NULL);
 }
 
+static void on_vanished_asked(void *arg, const struct imap_result *result)
+{
+    (void)arg;
+    (void)result; /* a refusal only means that gaps are inferred, not proven */
+}
+
+/* Which messages came and went while nobody watched: RFC 7162 section 3.2.6. The answer is a
+ * VANISHED response before that of the list, which is asked for next. */
+static void ask_for_vanished(struct watch *watch, const struct folder *folder)
+{
+    struct imap_uidset set = {0};
+    char *items;
+
+    if (folder->modseq == 0 || folder->seen_through == UINT32_MAX ||
+        !imap_session_has(watch->session, "QRESYNC"))
+        return;
+    items = xasprintf("(UID) (CHANGEDSINCE %llu VANISHED)", (unsigned long long)folder->modseq);
+    imap_uidset_add(&set, folder->seen_through + 1, UINT32_MAX);
+    imap_uid_fetch(watch->session, &set, items, on_vanished_asked, NULL);
+    imap_uidset_clear(&set);
+    free(items);
+}
+
 static void on_opened(void *arg, const struct ledger_folder *opened)
 {
     struct ledger_opening *opening = arg;
@@ -68,6 +111,7 @@ static void on_opened(void *arg, const struct ledger_folder *opened)
         imap_uidset_add(&folder->retry, opened->retry[i], opened->retry[i]);
     log_opened(watch, folder, opened);
     watch->selected = folder;
+    ask_for_vanished(watch, folder);
     watch_capture(watch, folder);
 }
 
@@ -89,7 +133,8 @@ static void on_highest(void *arg, const struct imap_result *result)
 
     if (watch_command_ended(result) || watch->examining == NULL)
         return;
-    open_in_ledger(watch, watch->examining, watch->examining->seen_through + 1);
+    watch->asks_highest = false;
+    open_in_ledger(watch, watch->examining, watch->highest + 1);
 }
 
 static void give_up_folder(struct watch *watch, const char *why)
@@ -119,6 +164,7 @@ static void on_examined(void *arg, const struct imap_result *result,
         give_up_folder(watch, "the server tells no UIDVALIDITY: its UIDs cannot be relied on");
         return;
     }
+    folder->examined_modseq = mailbox->highestmodseq;
     if (folder->ledger_id != 0 && folder->uidvalidity == mailbox->uidvalidity) {
         watch->examining = NULL;
         watch->selected = folder;
@@ -132,6 +178,8 @@ static void on_examined(void *arg, const struct imap_result *result,
         open_in_ledger(watch, folder, mailbox->uidnext != 0 ? mailbox->uidnext : 1);
         return;
     }
+    watch->asks_highest = true;
+    watch->highest = 0;
     imap_uidset_add(&last, UINT32_MAX, UINT32_MAX);
     imap_uid_fetch(watch->session, &last, "(UID)", on_highest, watch);
     imap_uidset_clear(&last);
@@ -144,8 +192,11 @@ void watch_examine(struct watch *watch, struct folder *folder)
 
     watch->selected = NULL;
     watch->examining = folder;
-    if (folder->uidvalidity != 0 && folder->modseq > 0)
-        resync = (struct imap_resync){.uidvalidity = folder->uidvalidity, .modseq = folder->modseq};
+    if (folder->ledger_id != 0 && folder->modseq > 0 && folder->seen_through < UINT32_MAX)
+        resync = (struct imap_resync){.uidvalidity = folder->uidvalidity,
+                                      .modseq = folder->modseq,
+                                      .known_first = folder->seen_through + 1,
+                                      .known_last = UINT32_MAX};
     imap_examine(watch->session, folder->name, &resync, on_examined, watch);
     /* What came into the folder just left while it was being left is told by nobody. */
     if (left != NULL && watch->mode == WATCH_MODE_NOTIFY)

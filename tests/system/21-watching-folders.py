@@ -1,7 +1,9 @@
 """Which folders are watched, and what happens when mail or folders move."""
 
 import glob
+import json
 import os
+import time
 
 from harness import case, mail
 
@@ -109,6 +111,18 @@ class Default(case.Case):
         self.deliver("alice", "in INBOX")
         self.assert_exactly_once(self.wait_copies(2), ["in Sent", "in INBOX"])
 
+    def test_mail_in_both_folders_at_once(self):
+        """Every look at the one folder leaves the other for a moment."""
+        self.config.rule("everything", incoming="all", outgoing="all")
+        self.started()
+        wanted = []
+        for n in range(60):
+            for save, where in ((self.deliver, "INBOX"), (self.save_sent, "Sent")):
+                wanted.append("%s %d" % (where, n))
+                save("alice", wanted[-1])
+            time.sleep(0.01 * (n % 7))
+        self.assert_exactly_once(self.wait_copies(len(wanted)), wanted)
+
     def test_folders_by_name(self):
         self.config.change("account", "alice", folders=["Other"])
         self.config.rule("everything", incoming="all")
@@ -135,9 +149,31 @@ class Gone(case.Case):
         agent.start()
         self.assert_exactly_once(self.wait_copies(1), ["stays"])
         agent.stop()
-        told = self.command("ledger")
+        told = self.command("ledger", "--json")
         self.assertEqual(told.returncode, 0, told.stderr)
-        self.assertIn("vanished", told.stdout)
+        messages = json.loads(told.stdout)["messages"]
+        self.assertEqual(sum(messages.get(one, 0) for one in ("vanished", "vanished (inferred)")), 1, messages)
+
+    def test_what_vanished_since_the_last_look_is_proven(self):
+        """With QRESYNC the server itself says which UIDs came and went."""
+        self.config.rule("everything", incoming="all")
+        agent = self.started()
+        self.deliver("alice", "the first")
+        self.wait_copies(1)
+        agent.stop()
+        agent.start()  # now the ledger knows a HIGHESTMODSEQ behind the first message
+        agent.stop()
+        self.deliver("alice", "never seen")
+        self.deliver("alice", "stays")
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.delete("INBOX", 2)
+        agent.start()
+        self.assert_exactly_once(self.wait_copies(2), ["the first", "stays"])
+        agent.stop()
+        told = self.command("ledger", "--json")
+        messages = json.loads(told.stdout)["messages"]
+        self.assertEqual((messages.get("vanished"), messages.get("vanished (inferred)")),
+                         (1, None), messages)
 
     def test_new_uidvalidity_loses_nothing_and_copies_nothing_twice(self):
         self.config.rule("everything", incoming="all")
