@@ -100,9 +100,24 @@ void watch_ask_status(struct watch *watch, const struct folder *folder)
                 on_status_done, watch);
 }
 
+static void on_ping(void *arg, const struct imap_result *result)
+{
+    (void)arg;
+    (void)result;
+}
+
+/* Courier looks for new messages at NOOP only: a FETCH would not see them. */
+static void look_at_selected(struct watch *watch)
+{
+    imap_noop(watch->session, on_ping, NULL);
+    if (watch->selected != NULL)
+        watch->selected->dirty = true;
+}
+
 /* Asks after every folder: the selected one by a capture, the others by STATUS. */
 void watch_look_at_all(struct watch *watch)
 {
+    look_at_selected(watch);
     for (size_t i = 0; i < watch->n_folders; i++) {
         struct folder *folder = watch->folders[i];
 
@@ -164,22 +179,13 @@ static bool idle_is_due(const struct watch *watch, time_t now)
     return watch->heartbeat > 0 && now - watch->last_heard > 2 * watch->heartbeat + 10;
 }
 
-static void on_ping(void *arg, const struct imap_result *result)
-{
-    (void)arg;
-    (void)result;
-}
-
 /* A look for new UIDs ends IDLE, proves that the server is alive, and is followed by IDLE again. */
 static void renew(struct watch *watch, time_t now)
 {
     watch->idle_since = watch->last_heard = now;
-    if (watch->selected != NULL) {
-        watch->selected->dirty = true;
+    look_at_selected(watch);
+    if (watch->selected != NULL)
         watch_work(watch);
-    } else {
-        imap_noop(watch->session, on_ping, NULL);
-    }
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
