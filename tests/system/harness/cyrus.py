@@ -8,9 +8,11 @@ import pwd
 import shutil
 import smtplib
 import subprocess
+import time
 
 from . import places, unpacked
 from .dovecot import PASSWORD
+from .mail import message
 
 IMAPD_CONF = """
 configdirectory: {dir}/conf
@@ -21,8 +23,9 @@ idlesocket: {dir}/idle
 lmtpsocket: {dir}/lmtp.socket
 temp_path: {dir}/tmp
 cyrus_user: {user}
-servername: mail.example.org
-virtdomains: off
+servername: example.org
+virtdomains: userid
+defaultdomain: example.org
 admins: admin
 altnamespace: {altnamespace}
 unixhierarchysep: {unixhierarchysep}
@@ -39,6 +42,7 @@ tls_server_cert: {cert}
 tls_server_key: {key}
 tls_client_ca_file: {ca}
 duplicatesuppression: no
+imapidlepoll: {idle}
 """
 
 SPECIAL_USE = """
@@ -51,11 +55,13 @@ xlist-Trash: Trash
 CYRUS_CONF = """
 START {{
   recover cmd="{bin}/ctl_cyrusdb -C {conf} -r"
-  idled cmd="{bin}/idled -C {conf}"
+}}
+DAEMON {{
+  idled cmd="{bin}/idled -C {conf} -d"
 }}
 SERVICES {{
-  imap cmd="{bin}/imapd -C {conf} -U 200" listen="127.0.0.1:{imap_port}" prefork=1 proto="tcp4"
-  imaps cmd="{bin}/imapd -C {conf} -s -U 200" listen="127.0.0.1:{imaps_port}" prefork=0 proto="tcp4"
+  imap cmd="{bin}/imapd -C {conf} -U 1" listen="127.0.0.1:{imap_port}" prefork=0 proto="tcp4"
+  imaps cmd="{bin}/imapd -C {conf} -s -U 1" listen="127.0.0.1:{imaps_port}" prefork=0 proto="tcp4"
   lmtp cmd="{bin}/lmtpd -C {conf} -a" listen="127.0.0.1:{lmtp_port}" prefork=0 proto="tcp4"
 }}
 EVENTS {{
@@ -64,9 +70,11 @@ EVENTS {{
 
 
 class Cyrus(unpacked.Unpacked):
-    """altnamespace: folders lie beside INBOX, not below it. unixhierarchysep: "/", not "."."""
+    """altnamespace: folders lie beside INBOX, not below it. unixhierarchysep: "/", not ".".
+    idle=False: it is not offered."""
 
-    def __init__(self, altnamespace=True, unixhierarchysep=True, special_use=True, **keys):
+    def __init__(self, altnamespace=True, unixhierarchysep=True, special_use=True, idle=True,
+                 **keys):
         self.bin = os.path.dirname(unpacked.need("usr/lib/cyrus/bin/master"))
         super().__init__(**keys)
         self.environment = unpacked.environment()
@@ -78,11 +86,12 @@ class Cyrus(unpacked.Unpacked):
         self.conf = self.write("imapd.conf", IMAPD_CONF.format(
             dir=self.dir, user=identity.pw_name, altnamespace=yes_no[altnamespace],
             unixhierarchysep=yes_no[unixhierarchysep], cert=self.cert, key=self.key,
-            ca=self.ca_file, special_use=SPECIAL_USE if special_use else ""))
+            ca=self.ca_file, special_use=SPECIAL_USE if special_use else "",
+            idle=60 if idle else 0))
         self.cyrus_conf = self.write("cyrus.conf", CYRUS_CONF.format(
             bin=self.bin, conf=self.conf, imap_port=self.imap_port, imaps_port=self.imaps_port,
             lmtp_port=self.lmtp_port))
-        for name in ("conf", "spool", "proc", "lock", "tmp"):
+        for name in ("conf", "conf/socket", "spool", "proc", "lock", "tmp"):
             os.mkdir(self.path(name))
         self._passwords()
         if os.geteuid() == 0:
@@ -100,11 +109,14 @@ class Cyrus(unpacked.Unpacked):
         self.run(self.bin + "/master", "-C", self.conf, "-M", self.cyrus_conf,
                  "-p", self.path("master.pid"), env=self.environment, **self.identity)
         self.wait_listening(self.imap_port, self.imaps_port, self.lmtp_port)
+        # Processes that begin in the same second make mailboxes with the same identifiers, and so
+        # one mailbox of two: one process makes those of all users, alone in its second.
+        self.deliver(self.users, message(subject="welcome", received=True))
+        time.sleep(1.01 - time.time() % 1)
         return self
 
     def deliver(self, user, octets, sender="outside@elsewhere.test"):
-        """LMTP, as an MTA would."""
+        """LMTP, as an MTA would: to one user or to several in one session."""
         with smtplib.LMTP("127.0.0.1", self.lmtp_port) as lmtp:
-            refused = lmtp.sendmail(sender, [self.address(user)], octets)
-        if refused:
-            raise RuntimeError("LMTP refused: %r" % refused)
+            for one in [user] if isinstance(user, str) else user:
+                lmtp.sendmail(sender, [self.address(one)], octets)

@@ -62,7 +62,7 @@ class Unpacked:
         self.ca_file = self.authority.cert
         self.cert, self.key = self.authority.certificate("localhost")
         self.imap_port, self.imaps_port = places.free_ports(2)
-        self.processes = []
+        self.processes, self.guards = [], []
 
     def address(self, user):
         return "%s@%s" % (user, self.domain)
@@ -80,7 +80,8 @@ class Unpacked:
         with open(self.path("output"), "ab") as output:
             self.processes.append(subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                preexec_fn=places.dies_with_us, **keys))
+                **keys))
+        self.guards.append(places.Guard(self.processes[-1].pid))
 
     def wait_listening(self, *ports):
         until = time.monotonic() + 20
@@ -103,13 +104,20 @@ class Unpacked:
         """Ends it with all sessions."""
         for process in self.processes:
             children = descendants(process.pid)
-            for pid in [process.pid] + children:
+            process.terminate()
+            for pid in children:
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
-            process.wait()
-        self.processes = []
+            try:
+                process.wait(1)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for guard in self.guards:
+            guard.release()
+        self.processes, self.guards = [], []
 
     def log(self):
         with open(self.path("output"), errors="replace") as log:
