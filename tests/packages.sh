@@ -1,10 +1,14 @@
 # Sourced by tests/run.sh and share/demo.sh: Debian's packages for what this project needs.
 # need_packages PACKAGE...: installs what is missing as root; else names it and fails.
+# unpack_packages DIRECTORY PACKAGE...: the files of packages that Debian does not let stand beside
+# those of SERVER_PACKAGES, below the directory; the libraries they need are installed.
 
 BUILD_PACKAGES="gcc cmake ninja-build pkg-config libevent-dev libssl-dev libetpan-dev
 libconfuse-dev libsqlite3-dev libpcre2-dev"
 SERVER_PACKAGES="dovecot-imapd dovecot-lmtpd dovecot-sieve openssl python3"
 TEST_PACKAGES="libcmocka-dev isync mandoc sqlite3"
+UNPACKED_PACKAGES="cyrus-imapd cyrus-common sasl2-bin
+courier-imap courier-base courier-authlib courier-authlib-userdb gamin"
 
 need_packages() {
     command -v dpkg-query >/dev/null || return 0
@@ -36,4 +40,33 @@ need_packages() {
     fi
     [ "${made_policy-}" = yes ] && rm -f $policy
     return $result
+}
+
+download_packages() {
+    apt-get -qq download "$@" >/dev/null 2>&1 ||
+        { apt-get -qq update && apt-get -qq download "$@"; } >/dev/null 2>&1
+}
+
+unpack_packages() {
+    command -v dpkg-deb >/dev/null || return 0
+    directory=$1
+    shift
+    [ "$(cat "$directory/.packages" 2>/dev/null)" = "$*" ] && return 0
+    echo "Unpacking" $*
+    rm -rf "$directory"
+    mkdir -p "$directory/.deb"
+    if ! (cd "$directory/.deb" && download_packages "$@"); then
+        echo "apt-get could not download them" >&2
+        return 1
+    fi
+    libraries=
+    for file in "$directory"/.deb/*.deb; do
+        dpkg-deb -x "$file" "$directory"
+        # What only a virus scanner and a messenger of Cyrus need is not for us.
+        libraries="$libraries $(dpkg-deb -f "$file" Depends | tr ',' '\n' |
+            sed -n 's/^ *\(lib[^ |]*\).*/\1/p' | grep -v -e libclamav -e libzephyr)"
+    done
+    rm -r "$directory/.deb"
+    need_packages $libraries || return 1
+    echo "$*" >"$directory/.packages"
 }

@@ -6,6 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 . tests/packages.sh
 need_packages $BUILD_PACKAGES $SERVER_PACKAGES $TEST_PACKAGES
+unpack_packages build/unpacked $UNPACKED_PACKAGES ||
+    echo "The tests on Cyrus and Courier will be skipped" >&2
 
 if [ ! -f build/sanitize/CMakeCache.txt ] && command -v ninja >/dev/null; then
     cmake --preset sanitize -G Ninja
