@@ -30,13 +30,13 @@ enum imap_code {
     IMAP_CODE_NONE,
     IMAP_CODE_OTHER,
     IMAP_CODE_ALERT,
-    IMAP_CODE_CAPABILITY, /* session.c takes it in; code_text holds the atoms */
-    IMAP_CODE_UIDVALIDITY, /* number */
-    IMAP_CODE_UIDNEXT, /* number */
+    IMAP_CODE_CAPABILITY,    /* session.c takes it in; code_text holds the atoms */
+    IMAP_CODE_UIDVALIDITY,   /* number */
+    IMAP_CODE_UIDNEXT,       /* number */
     IMAP_CODE_HIGHESTMODSEQ, /* number */
     IMAP_CODE_NOMODSEQ,
-    IMAP_CODE_APPENDUID, /* uidvalidity, uids */
-    IMAP_CODE_COPYUID, /* uidvalidity, uids = the new ones */
+    IMAP_CODE_APPENDUID,      /* uidvalidity, uids */
+    IMAP_CODE_COPYUID,        /* uidvalidity, uids = the new ones */
     IMAP_CODE_PERMANENTFLAGS, /* code_text: the list without its parentheses */
     IMAP_CODE_READ_ONLY,
     IMAP_CODE_READ_WRITE,
@@ -63,26 +63,26 @@ struct imap_text {
     uint64_t number;
     uint32_t uidvalidity;
     struct imap_uidset uids; /* in the server's order: the k-th belongs to the k-th message */
-    const char *code_text; /* what stood in the brackets after the name, "" if nothing */
-    const char *text; /* human readable, control characters replaced; "" if missing */
+    const char *code_text;   /* what stood in the brackets after the name, "" if nothing */
+    const char *text;        /* human readable, control characters replaced; "" if missing */
 };
 
 enum imap_untagged_kind {
-    IMAP_UNTAGGED_STATUS, /* OK, NO, BAD, BYE, PREAUTH: text */
-    IMAP_UNTAGGED_CAPABILITY, /* words */
-    IMAP_UNTAGGED_ENABLED, /* words */
-    IMAP_UNTAGGED_FLAGS, /* words */
-    IMAP_UNTAGGED_EXISTS, /* number */
-    IMAP_UNTAGGED_RECENT, /* number */
-    IMAP_UNTAGGED_EXPUNGE, /* number: a sequence number */
-    IMAP_UNTAGGED_VANISHED, /* uids, earlier */
-    IMAP_UNTAGGED_FETCH, /* fetch */
-    IMAP_UNTAGGED_LIST, /* list (LIST and LSUB) */
+    IMAP_UNTAGGED_STATUS,      /* OK, NO, BAD, BYE, PREAUTH: text */
+    IMAP_UNTAGGED_CAPABILITY,  /* words */
+    IMAP_UNTAGGED_ENABLED,     /* words */
+    IMAP_UNTAGGED_FLAGS,       /* words */
+    IMAP_UNTAGGED_EXISTS,      /* number */
+    IMAP_UNTAGGED_RECENT,      /* number */
+    IMAP_UNTAGGED_EXPUNGE,     /* number: a sequence number */
+    IMAP_UNTAGGED_VANISHED,    /* uids, earlier */
+    IMAP_UNTAGGED_FETCH,       /* fetch */
+    IMAP_UNTAGGED_LIST,        /* list (LIST and LSUB) */
     IMAP_UNTAGGED_STATUS_DATA, /* mailbox_status (STATUS) */
-    IMAP_UNTAGGED_SEARCH, /* uids, whatever command asked */
-    IMAP_UNTAGGED_NAMESPACE, /* prefix, delimiter of the first personal namespace */
-    IMAP_UNTAGGED_ID, /* words: key, value, key, value ... */
-    IMAP_UNTAGGED_OTHER, /* understood by nobody: ignored and counted */
+    IMAP_UNTAGGED_SEARCH,      /* uids, whatever command asked */
+    IMAP_UNTAGGED_NAMESPACE,   /* prefix, delimiter of the first personal namespace */
+    IMAP_UNTAGGED_ID,          /* words: key, value, key, value ... */
+    IMAP_UNTAGGED_OTHER,       /* understood by nobody: ignored and counted */
 };
 
 struct imap_fetch {
@@ -96,10 +96,10 @@ struct imap_fetch {
     bool has_internaldate;
     time_t internaldate;
     int internaldate_zone; /* minutes east of UTC as the server wrote it */
-    uint64_t modseq; /* 0: not told */
-    const char *email_id; /* OBJECTID EMAILID or X-GM-MSGID; NULL if not told */
-    bool has_body; /* a BODY[...] item came with this unit (streamed, inline or NIL) */
-    bool body_is_nil; /* the server said NIL: it has no such message, or none to give */
+    uint64_t modseq;       /* 0: not told */
+    const char *email_id;  /* OBJECTID EMAILID or X-GM-MSGID; NULL if not told */
+    bool has_body;         /* a BODY[...] item came with this unit (streamed, inline or NIL) */
+    bool body_is_nil;      /* the server said NIL: it has no such message, or none to give */
 };
 
 /* Attributes and special uses of LIST, RFC 6154 and RFC 9051 section 7.3.1. */
@@ -158,7 +158,7 @@ enum imap_response_kind { IMAP_RESPONSE_TAGGED, IMAP_RESPONSE_UNTAGGED, IMAP_RES
 
 struct imap_response {
     enum imap_response_kind kind;
-    const char *tag; /* tagged only */
+    const char *tag;       /* tagged only */
     struct imap_text text; /* tagged: the result; continue: text.text is what stood after "+ " */
     struct imap_untagged untagged;
 };

@@ -11,8 +11,8 @@
  * (secret.zip) is an attachment. Of repeated fields the first counts; a repeated Content-Type sets
  * facts.limited, for readers of mail differ there. A message/rfc822 part that is base64 or
  * quoted-printable is not looked into (facts.limited). Text: the decoded octets (base64,
- * quoted-printable; charset to UTF-8) of text/... parts, the first BODY_TEXT_MAX in all; beyond that
- * facts.limited is set, as it is for more than 10,000 parts or 1,000 parts with text.
+ * quoted-printable; charset to UTF-8) of text/... parts, the first BODY_TEXT_MAX in all; beyond
+ * that facts.limited is set, as it is for more than 10,000 parts or 1,000 parts with text.
  */
 #ifndef RULES_BODY_H
 #define RULES_BODY_H

@@ -42,13 +42,13 @@ struct copy_plan {
     size_t n_rules;
     const char *account, *folder; /* of the source */
     uint32_t uidvalidity, uid;
-    const char *monitor_id; /* monitor_id_make() */
+    const char *monitor_id;      /* monitor_id_make() */
     const unsigned char *sha256; /* of the original, 32 octets */
     time_t captured;
     time_t internaldate;
     unsigned warnings;
     const char *instance; /* right hand side of our Message-ID */
-    const char *purpose; /* may be NULL; X-Monitor-Purpose */
+    const char *purpose;  /* may be NULL; X-Monitor-Purpose */
 };
 
 struct copy_view {

@@ -22,21 +22,21 @@ struct reason {
 struct rule_decision {
     const struct rule *rule;
     enum verdict verdict;
-    unsigned directions; /* in which its selectors take the message */
+    unsigned directions;    /* in which its selectors take the message */
     struct reason *reasons; /* only with `explain`: every condition, not only up to the first no */
     size_t n_reasons;
 };
 
 struct target_decision {
-    const char *target; /* borrowed from a rule */
-    unsigned directions; /* of all rules that chose it */
+    const char *target;        /* borrowed from a rule */
+    unsigned directions;       /* of all rules that chose it */
     const struct rule **rules; /* those that chose it, in the set's order */
     size_t n_rules;
 };
 
 struct decision {
     enum verdict verdict; /* YES: at least one target; NEEDS_BODY: undecided without the body */
-    bool exempt; /* an exempt rule took it out: verdict is NO */
+    bool exempt;          /* an exempt rule took it out: verdict is NO */
     const struct rule *exempt_by;
     struct rule_decision *rules; /* one for each rule of the set, in order */
     size_t n_rules;
@@ -68,7 +68,8 @@ bool rule_covers(const struct rule *rule, const struct owner *owner, enum direct
  * the same after a crash, in every folder, and without the ledger; and not to be foretold without
  * the key.
  */
-bool sample_takes(const unsigned char key[32], const struct rule *rule, const struct header *header);
+bool sample_takes(const unsigned char key[32], const struct rule *rule,
+                  const struct header *header);
 
 /*
  * Sameness of internal messages: SHA-256 over the identifying fields (From, To, Cc, Subject, Date,

@@ -25,7 +25,7 @@
 struct header_field {
     const char *start; /* the whole field with its line ends */
     size_t len;
-    size_t name_len; /* 0: not a field */
+    size_t name_len;   /* 0: not a field */
     const char *value; /* after the colon, up to the last line end, unfolded by header_unfold() */
     size_t value_len;
 };

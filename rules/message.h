@@ -17,7 +17,7 @@ struct owner {
     const char *account; /* its name in the configuration */
     const char *address;
     const char *const *aliases; /* NULL-terminated, or NULL */
-    bool monitor; /* the tick that "selected" means */
+    bool monitor;               /* the tick that "selected" means */
 };
 
 enum folder_role { FOLDER_OTHER, FOLDER_SENT };
@@ -36,14 +36,14 @@ struct message {
 };
 
 enum warning {
-    WARNING_FROM_MISMATCH = 1 << 0, /* in Sent, From is none of the owner's */
+    WARNING_FROM_MISMATCH = 1 << 0,    /* in Sent, From is none of the owner's */
     WARNING_CLAIMED_INTERNAL = 1 << 1, /* received, and claims an inside sender */
     WARNING_NO_FROM = 1 << 2,
     WARNING_SEVERAL_FROM = 1 << 3, /* more than one From field, or several authors */
     WARNING_HEADER_TRUNCATED = 1 << 4,
     WARNING_TOO_MANY_RECIPIENTS = 1 << 5,
     WARNING_TNEF = 1 << 6, /* winmail.dat may hold a receipt request that cannot be removed */
-    WARNING_OLD_MESSAGE = 1 << 7, /* found again after a change of UIDVALIDITY */
+    WARNING_OLD_MESSAGE = 1 << 7,  /* found again after a change of UIDVALIDITY */
     WARNING_BODY_LIMITED = 1 << 8, /* body patterns saw only a part, see body.h */
 };
 /* "from-mismatch" ...; NULL behind the last: for (i = 0; warning_text(1u << i); i++). */
@@ -80,9 +80,9 @@ struct recipient {
  *   Any author inside: internal; any outside, or none: incoming.
  */
 struct route {
-    bool sent; /* by the owner */
+    bool sent;           /* by the owner */
     unsigned directions; /* of enum direction */
-    char *sender; /* never NULL; "" if there is none */
+    char *sender;        /* never NULL; "" if there is none */
     bool sender_claimed;
     struct recipient *recipients;
     size_t n_recipients;

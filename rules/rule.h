@@ -19,7 +19,7 @@ enum selector { SELECT_NONE, SELECT_SELECTED, SELECT_ALL };
 enum direction { DIRECTION_INCOMING = 1, DIRECTION_OUTGOING = 2, DIRECTION_INTERNAL = 4 };
 
 struct patterns; /* pattern.h: compiled glob and /regex/ patterns */
-struct hours; /* hours.h: "Mon-Fri 08:00-18:00 Europe/Berlin" */
+struct hours;    /* hours.h: "Mon-Fri 08:00-18:00 Europe/Berlin" */
 
 struct rule {
     char *name;
@@ -29,11 +29,11 @@ struct rule {
     bool exempt;
     /* Exempt: its selectors count only if one is not none; its other conditions must hold. */
     char **addresses; /* exempt only: patterns for owner, sender (claimed too) and recipients */
-    char **targets; /* names of targets, lists already resolved, each once */
-    double sample; /* percent, 0 to 100 */
+    char **targets;   /* names of targets, lists already resolved, each once */
+    double sample;    /* percent, 0 to 100 */
     bool has_min_size, has_max_size;
     uint64_t min_size, max_size; /* octets; both bounds are part of the range */
-    char **users, **not_users; /* names or addresses of accounts; globs allowed */
+    char **users, **not_users;   /* names or addresses of accounts; globs allowed */
     char **from, **to, **subject, **body, **attachment; /* as written; NULL: not asked */
     char **header; /* "X-Class: secret": name, colon, glob or /regex/ for the value */
     bool has_since, has_until;
@@ -50,9 +50,9 @@ struct rule_set {
     struct rule *rules;
     size_t count, room;
     char **domains; /* whose addresses are ours; lower case; "sub.example.org" only if named */
-    unsigned char key[32]; /* the instance key: sampling, X-Monitor-Id, boundaries */
+    unsigned char key[32];   /* the instance key: sampling, X-Monitor-Id, boundaries */
     char *subject_prefix[3]; /* incoming, outgoing, internal; never NULL after rules_prepare() */
-    char **removed_fields; /* further names to remove beside copy.h's, NULL: none */
+    char **removed_fields;   /* further names to remove beside copy.h's, NULL: none */
 };
 
 struct rule_set *rule_set_new(void);
