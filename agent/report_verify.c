@@ -7,6 +7,7 @@
 #include "agent/ledger_inside.h"
 #include "agent/report_inside.h"
 #include "rules/memory.h"
+#include "rules/octet.h"
 
 struct verifying {
     const struct report *report;
@@ -36,18 +37,11 @@ struct pair {
     char *value; /* decoded; room for all of the body */
 };
 
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
-
 static const char *decode(const char *p, char *value)
 {
     while (*p != '\0' && *p != ' ') {
-        int high = p[0] == '%' ? hex_value(p[1]) : -1;
-        int low = high >= 0 ? hex_value(p[2]) : -1;
+        int high = p[0] == '%' ? octet_hex(p[1]) : -1;
+        int low = high >= 0 ? octet_hex(p[2]) : -1;
         if (low >= 0) {
             *value++ = (char)(high << 4 | low);
             p += 3;

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "rules/memory.h"
+#include "rules/octet.h"
 
 /* One word, or one address in the making: what goes beyond is dropped and the rest too long. */
 struct candidate {
@@ -29,14 +30,9 @@ struct parser {
     bool open_comment, open_quote; /* no closing one follows: they are passed over from here on */
 };
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 bool address_same(const char *a, const char *b)
 {
-    while (*a != '\0' && lower(*a) == lower(*b))
+    while (*a != '\0' && octet_lower(*a) == octet_lower(*b))
         a++, b++;
     return *a == *b;
 }
@@ -52,7 +48,7 @@ static size_t hash(const struct address_list *list, const char *address)
 {
     uint64_t h = (uintptr_t)list->slots ^ 0x9e3779b97f4a7c15u;
     for (; *address != '\0'; address++) {
-        h = (h ^ (unsigned char)lower(*address)) * 0xff51afd7ed558ccdu;
+        h = (h ^ (unsigned char)octet_lower(*address)) * 0xff51afd7ed558ccdu;
         h ^= h >> 32;
     }
     return (size_t)h;
@@ -95,7 +91,7 @@ bool address_list_add(struct address_list *list, const char *address)
     char *copy = xstrdup(address);
     char *at = strrchr(copy, '@');
     for (char *c = at; c != NULL && *c != '\0'; c++)
-        *c = lower(*c);
+        *c = octet_lower(*c);
     *find_slot(list, copy) = (uint32_t)list->count + 1;
     list->addresses[list->count++] = copy;
     return true;

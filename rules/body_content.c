@@ -3,6 +3,7 @@
 #include "rules/buffer.h"
 #include "rules/charset.h"
 #include "rules/encoded_word.h"
+#include "rules/octet.h"
 
 struct reader {
     const char *c, *end;
@@ -11,11 +12,6 @@ struct reader {
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
 static void skip_comment(struct reader *reader)
@@ -55,7 +51,7 @@ static char *read_word(struct reader *reader, const char *stops)
         if (c != '\0' && strchr(stops, c) != NULL)
             break;
         if (c > ' ' && c <= '~')
-            buffer_char(&word, lower(c));
+            buffer_char(&word, octet_lower(c));
         reader->c++;
     }
     return buffer_take(&word);
@@ -155,19 +151,11 @@ static const char *find_section(const struct content *content, const char *name,
     return value;
 }
 
-static int hex_digit(char c)
-{
-    c = lower(c);
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void add_percent_decoded(struct buffer *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        int high = text[0] == '%' ? hex_digit(text[1]) : -1;
-        int low = high >= 0 ? hex_digit(text[2]) : -1;
+        int high = text[0] == '%' ? octet_hex(text[1]) : -1;
+        int low = high >= 0 ? octet_hex(text[2]) : -1;
         if (low >= 0) {
             buffer_char(out, (char)(high << 4 | low));
             text += 2;

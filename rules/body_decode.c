@@ -4,6 +4,7 @@
 
 #include "rules/base64.h"
 #include "rules/charset.h"
+#include "rules/octet.h"
 
 enum encoding { IDENTITY, BASE64, QUOTED_PRINTABLE };
 
@@ -32,14 +33,6 @@ struct body_decoder *body_decoder_new(const char *encoding, const char *charset)
     return decoder;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Octets that turned out to be no escape are text. */
 static void end_escape(struct body_decoder *decoder)
 {
@@ -55,7 +48,7 @@ static void end_escape(struct body_decoder *decoder)
 /* Whether c goes on with, or ends, the escape that was begun. */
 static bool in_escape(struct body_decoder *decoder, char c)
 {
-    int value = hex_digit(c);
+    int value = octet_hex(c);
     if (decoder->escape == EQUALS && value >= 0) {
         decoder->digit = c;
         decoder->escape = EQUALS_DIGIT;
@@ -64,7 +57,7 @@ static bool in_escape(struct body_decoder *decoder, char c)
     if (decoder->escape == EQUALS_DIGIT) {
         if (value < 0)
             return false;
-        buffer_char(&decoder->octets, (char)(hex_digit(decoder->digit) << 4 | value));
+        buffer_char(&decoder->octets, (char)(octet_hex(decoder->digit) * 16 + value));
         decoder->escape = NO_ESCAPE;
         return true;
     }

@@ -1,14 +1,10 @@
 #include "rules/charset.h"
 #include "rules/copy_fields.h"
 #include "rules/encoded_word.h"
+#include "rules/octet.h"
 
 #define PREFIX_MAX 200
 #define LINE_MAX_OCTETS 998 /* RFC 5322 section 2.1.1 */
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
 
 static const char *configured_prefix(const struct rule_set *set, unsigned directions)
 {
@@ -63,7 +59,7 @@ static size_t first_line_len(const char *text, size_t len)
 static size_t leading_blanks(const char *text, size_t len)
 {
     size_t n = 0;
-    while (n < len && is_blank(text[n]))
+    while (n < len && octet_is_blank(text[n]))
         n++;
     return n;
 }
@@ -78,9 +74,9 @@ static bool line_is_blank(const char *text, size_t len)
 static bool is_encoded_word(const char *text, size_t len)
 {
     size_t i = 0;
-    while (i < len && (is_blank(text[i]) || text[i] == '\r' || text[i] == '\n'))
+    while (i < len && (octet_is_blank(text[i]) || text[i] == '\r' || text[i] == '\n'))
         i++;
-    return len - i > 1 && text[i] == '=' && text[i + 1] == '?';
+    return i + 1 < len && text[i] == '=' && text[i + 1] == '?';
 }
 
 /* Parts prefix and old text with a fold. */

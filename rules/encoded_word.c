@@ -5,6 +5,7 @@
 
 #include "rules/base64.h"
 #include "rules/charset.h"
+#include "rules/octet.h"
 
 /* Each charset that a text switches to costs a converter: a text may do so this often. */
 #define SWITCHES_MAX 200
@@ -72,20 +73,12 @@ static bool read_word(const char *c, const char *end, struct encoded_word *word)
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void decode_q(const char *text, size_t len, struct buffer *octets)
 {
     for (size_t i = 0; i < len; i++) {
         char c = text[i] == '_' ? ' ' : text[i];
-        if (c == '=' && i + 2 < len && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-            c = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+        if (c == '=' && i + 2 < len && octet_hex(text[i + 1]) >= 0 && octet_hex(text[i + 2]) >= 0) {
+            c = (char)(octet_hex(text[i + 1]) << 4 | octet_hex(text[i + 2]));
             i += 2;
         }
         buffer_char(octets, c);

@@ -5,13 +5,9 @@
 
 #include "rules/encoded_word.h"
 #include "rules/memory.h"
+#include "rules/octet.h"
 
 enum scan_state { LINE_START, IN_LINE, LINE_START_CR, ENDED };
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
 
 long header_scan_feed(struct header_scan *scan, const char *data, size_t len)
 {
@@ -55,14 +51,14 @@ static const char *line_end(const char *line, const char *end)
 static const char *field_end(const char *start, const char *end)
 {
     const char *next = line_end(start, end);
-    while (next < end && is_blank(*next))
+    while (next < end && octet_is_blank(*next))
         next = line_end(next, end);
     return next;
 }
 
 static size_t name_length(const char *start, const char *colon)
 {
-    while (colon > start && is_blank(colon[-1]))
+    while (colon > start && octet_is_blank(colon[-1]))
         colon--;
     for (const char *c = start; c < colon; c++)
         if (*c <= ' ' || *c > '~')
@@ -161,7 +157,7 @@ static bool is_control(char c)
 char *header_value(const struct header_field *field, size_t max)
 {
     const char *in = field->value, *end = field->value + field->value_len;
-    while (in < end && (is_blank(*in) || is_control(*in)))
+    while (in < end && (octet_is_blank(*in) || is_control(*in)))
         in++;
 
     size_t left = (size_t)(end - in);
