@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/backoff.h"
 #include "agent/control.h"
@@ -456,6 +457,7 @@ int agent_run(const char *config_path)
     if (agent.config == NULL)
         return EXIT_CONFIGURATION;
     signal(SIGPIPE, SIG_IGN);
+    umask(077);
     evthread_use_pthreads();
     agent.parts.base = event_base_new();
     status = open_ledger(&agent);

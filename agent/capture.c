@@ -24,6 +24,8 @@ static void sort_items(struct capture *capture)
     for (size_t i = 0; i < capture->count; i++)
         if (kept == 0 || capture->items[kept - 1].uid != capture->items[i].uid)
             capture->items[kept++] = capture->items[i];
+    while (capture->cut != 0 && kept > 0 && capture->items[kept - 1].uid > capture->cut)
+        kept--;
     capture->count = kept;
 }
 
@@ -33,16 +35,39 @@ static void next_window(struct capture *capture);
 static void check_missing(struct capture *capture);
 static void fetch_single(struct capture *capture);
 
+/* Forgets all that the ledger has not been told. */
+static void abandon(struct capture *capture)
+{
+    capture_clear_items(capture);
+    imap_uidset_clear(&capture->retrying);
+    incoming_free(capture->incoming);
+    capture->incoming = NULL;
+    capture_end_pause(capture);
+    free(capture->header_text);
+    capture->header_text = NULL;
+    capture->header_len = capture->header_room = 0;
+    capture->step = STEP_IDLE;
+    capture->folder = NULL;
+}
+
 /* Behind the last message that is there: what surely came and went has a state too. What is only
- * missing there is not judged yet, for a server may show it late. */
+ * missing there is not judged yet, for a server may show it late; nor is what the server says of
+ * UIDs that it has not given yet. */
 static void note_vanished_behind(struct capture *capture)
 {
     struct folder *folder = capture->folder;
     uint32_t last = folder->seen_through;
 
-    while (last < UINT32_MAX && imap_uidset_contains(&folder->vanished, last + 1))
-        last++;
-    if (last == folder->seen_through)
+    imap_uidset_normalise(&folder->vanished);
+    for (size_t i = 0; i < folder->vanished.count && last < UINT32_MAX; i++) {
+        const struct imap_uidrange *range = &folder->vanished.ranges[i];
+
+        if (range->first <= last + 1 && range->last > last)
+            last = range->last;
+    }
+    if (folder->uidnext == 0 || last >= folder->uidnext)
+        last = folder->uidnext > 0 ? folder->uidnext - 1 : 0;
+    if (last <= folder->seen_through)
         return;
     capture_note_gap(capture, folder->seen_through + 1, last);
     folder->seen_through = last;
@@ -54,8 +79,10 @@ static void end(struct capture *capture)
     void *arg = capture->arg;
 
     note_vanished_behind(capture);
+    if (capture->cut != 0)
+        capture->folder->dirty = true;
 
-    capture_abandon(capture);
+    abandon(capture);
     done(arg);
 }
 
@@ -63,12 +90,9 @@ static void end(struct capture *capture)
 static bool goes_on(struct capture *capture, const struct imap_result *result)
 {
     capture->commands--;
-    if (capture->step == STEP_IDLE)
-        return false;
-    if (result->kind != IMAP_RESULT_LOST && result->kind != IMAP_RESULT_UNSENT)
-        return true;
-    capture_abandon(capture);
-    return false;
+    /* After LOST and UNSENT the watch calls capture_lose(). */
+    return capture->step != STEP_IDLE && result->kind != IMAP_RESULT_LOST &&
+           result->kind != IMAP_RESULT_UNSENT;
 }
 
 /* The items of the window for which `which` holds, as a set. */
@@ -126,6 +150,16 @@ static void on_headers(void *arg, const struct imap_result *result)
         check_missing(capture);
 }
 
+static void leave_suspect(struct capture *capture, struct item *item)
+{
+    struct folder *folder = capture->folder;
+
+    capture_settle(item, folder->retries >= LIMIT_UNFETCHED_TRIES ? UID_FAILED : UID_UNFETCHED,
+                   "the session was lost each time that it was fetched");
+    folder->suspect = 0;
+    folder->strikes = 0;
+}
+
 /* What needs no octet of the message to be decided. */
 static void decide_listed(struct capture *capture, struct item *item)
 {
@@ -133,6 +167,8 @@ static void decide_listed(struct capture *capture, struct item *item)
 
     if (folder->by_date && item->internaldate < folder->baseline_at)
         capture_settle(item, UID_BEFORE_BASELINE, "older than the first sight of the account");
+    else if (item->uid == folder->suspect && folder->strikes >= LIMIT_SUSPECT)
+        leave_suspect(capture, item);
     else if (item->draft)
         capture_settle(item, UID_DRAFT, NULL);
     else if (capture->depth == DEPTH_NOTHING)
@@ -323,6 +359,7 @@ void capture_start(struct capture *capture, struct imap_session *session,
     capture->arg = arg;
     capture->depth = depth_for(capture);
     capture->step = STEP_LIST;
+    capture->cut = 0;
     imap_uidset_normalise(&folder->vanished);
     if (retry) {
         capture->retrying = folder->retry;
@@ -342,15 +379,29 @@ bool capture_runs(const struct capture *capture)
     return capture->step != STEP_IDLE;
 }
 
-void capture_abandon(struct capture *capture)
+/* Which message the session may have been lost over. */
+static uint32_t suspect_of(const struct capture *capture)
 {
-    capture_clear_items(capture);
-    imap_uidset_clear(&capture->retrying);
-    incoming_free(capture->incoming);
-    capture->incoming = NULL;
-    capture_end_pause(capture);
-    capture->step = STEP_IDLE;
-    capture->folder = NULL;
+    if (capture->step != STEP_HEADERS && capture->step != STEP_BODIES &&
+        capture->step != STEP_SINGLE)
+        return 0;
+    for (size_t i = capture->emitted; i < capture->window; i++)
+        if (!capture->items[i].decided)
+            return capture->items[i].uid;
+    return 0;
+}
+
+void capture_lose(struct capture *capture)
+{
+    struct folder *folder = capture->folder;
+    uint32_t suspect;
+
+    if (capture->step == STEP_IDLE)
+        return;
+    suspect = suspect_of(capture);
+    folder->strikes = suspect != 0 && suspect == folder->suspect ? folder->strikes + 1 : 1;
+    folder->suspect = suspect;
+    abandon(capture);
 }
 
 void capture_free(struct capture *capture)
@@ -358,7 +409,6 @@ void capture_free(struct capture *capture)
     if (capture == NULL)
         return;
     capture->session = NULL; /* it may be gone already */
-    capture_abandon(capture);
-    free(capture->header_text);
+    abandon(capture);
     free(capture);
 }

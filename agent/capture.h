@@ -25,15 +25,19 @@ struct folder {
     int64_t ledger_id; /* 0: not opened in the ledger since the session began */
     uint32_t uidvalidity;
     uint32_t seen_through;
-    uint64_t modseq; /* as the ledger has it: what vanished since can be asked for */
+    uint64_t modseq;          /* as the ledger has it: what vanished since can be asked for */
+    uint32_t uidnext;         /* as the last EXAMINE told, 0: it did not */
     uint64_t examined_modseq; /* HIGHESTMODSEQ of the last EXAMINE, 0: none */
     time_t baseline_at;
     bool by_date;                /* messages older than baseline_at were there before us */
     struct imap_uidset vanished; /* above seen_through, proven */
     struct imap_uidset retry;    /* unfetched before */
-    unsigned retries;            /* rounds of retry since the session began */
-    bool dirty;                  /* may have news */
-    bool listed;                 /* of use to the watch: seen in the last listing */
+    unsigned retries;            /* rounds of retry so far */
+    time_t retry_at;             /* the next one not before */
+    uint32_t suspect; /* the message that was asked for when the session was lost, 0: none */
+    unsigned strikes; /* how often in a row */
+    bool dirty;       /* may have news */
+    bool listed;      /* of use to the watch: seen in the last listing */
 };
 
 struct capture;
@@ -52,8 +56,9 @@ void capture_start(struct capture *capture, struct imap_session *session,
                    const struct account *const *account, struct folder *folder, bool retry,
                    capture_done *done, void *arg);
 bool capture_runs(const struct capture *capture);
-/* The session has ended: forgets all that is not in the ledger; done is not called. */
-void capture_abandon(struct capture *capture);
+/* The session has ended: forgets all that is not in the ledger; done is not called. A message over
+ * which sessions are lost again and again is left as unfetched, so that it stops no other. */
+void capture_lose(struct capture *capture);
 
 /* From the session's events while it runs. */
 void capture_untagged(struct capture *capture, const struct imap_untagged *untagged);

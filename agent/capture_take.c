@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/limit.h"
 #include "rules/memory.h"
 
 /* ---- bodies and headers as they arrive ---- */
@@ -108,6 +109,11 @@ static void take_listed(struct capture *capture, const struct imap_fetch *fetch)
     if (fetch->uid == 0 || (fetch->uid <= folder->seen_through &&
                             !imap_uidset_contains(&capture->retrying, fetch->uid)))
         return;
+    if (capture->count == LIMIT_LISTED) {
+        if (capture->cut == 0 || fetch->uid < capture->cut)
+            capture->cut = fetch->uid;
+        return;
+    }
     if (capture->count == capture->room) {
         capture->room = capture->room > 0 ? 2 * capture->room : 16;
         capture->items = xreallocarray(capture->items, capture->room, sizeof(*capture->items));

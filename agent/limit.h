@@ -11,6 +11,8 @@
 #define LIMIT_FOLDERS 2000     /* folders of one account that are watched */
 #define LIMIT_FETCH_WINDOW 500 /* messages asked for in one FETCH while a backlog is worked off */
 #define LIMIT_BODY (2ull * 1024 * 1024 * 1024) /* octets of one message */
+#define LIMIT_LISTED 100000 /* messages of one list; what lies beyond is listed next */
+#define LIMIT_SUSPECT 3 /* sessions lost over one message before the others go on without it */
 #define LIMIT_UNFETCHED_TRIES 10 /* of a message that its server does not give, before FAILED */
 #define LIMIT_SIGN_INS 16        /* sessions of one server that sign in at the same time */
 

@@ -336,6 +336,7 @@ struct link *link_new(struct links *links, const struct link_login *login,
     link->options.port = server->imap.port;
     link->options.security = security_of(&server->imap);
     link->options.enable_qresync = login->qresync;
+    link->options.body_max = LIMIT_BODY;
     link->urgent = login->urgent;
     link->ca_file = copy_of(server->ca_file);
     link->options.login = xstrdup(login->login);

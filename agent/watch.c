@@ -131,6 +131,8 @@ static void list(struct watch *watch)
     watch->list_due = false;
     watch->is_listing = true;
     folder_list_clear(&watch->listing);
+    if (imap_session_has(watch->session, "NAMESPACE"))
+        imap_namespace(watch->session, NULL, NULL);
     imap_list(watch->session, "*", 0, on_list, watch);
 }
 
@@ -231,8 +233,7 @@ static void on_ready(void *arg)
 
 static void forget_session(struct watch *watch)
 {
-    if (capture_runs(watch->capture))
-        capture_abandon(watch->capture);
+    capture_lose(watch->capture);
     if (watch->opening != NULL)
         watch->opening->watch = NULL;
     watch->opening = NULL;

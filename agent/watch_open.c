@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/fault.h"
+#include "agent/limit.h"
 #include "agent/log.h"
 #include "rules/memory.h"
 
@@ -37,7 +38,7 @@ static void on_captured(void *arg)
 
 bool watch_retry_is_due(const struct folder *folder)
 {
-    return folder->retry.count > 0;
+    return folder->retry.count > 0 && time(NULL) >= folder->retry_at;
 }
 
 void watch_capture(struct watch *watch, struct folder *folder)
@@ -45,8 +46,12 @@ void watch_capture(struct watch *watch, struct folder *folder)
     bool retry = watch_retry_is_due(folder);
 
     folder->dirty = false;
-    if (retry)
+    if (retry) {
+        unsigned shift = folder->retries < 7 ? folder->retries : 7;
+
+        folder->retry_at = time(NULL) + (LIMIT_UNFETCHED_FIRST << shift);
         folder->retries++;
+    }
     capture_start(watch->capture, watch->session, watch->account, folder, retry, on_captured,
                   watch);
 }
@@ -165,6 +170,7 @@ static void on_examined(void *arg, const struct imap_result *result,
         return;
     }
     folder->examined_modseq = mailbox->highestmodseq;
+    folder->uidnext = mailbox->uidnext;
     if (folder->ledger_id != 0 && folder->uidvalidity == mailbox->uidvalidity) {
         watch->examining = NULL;
         watch->selected = folder;

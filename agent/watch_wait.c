@@ -157,16 +157,11 @@ static bool has_polled_folders(const struct watch *watch)
            (watch->mode == WATCH_MODE_IDLE && watch->n_folders > 1);
 }
 
-static bool retries_are_due(const struct watch *watch, time_t now)
+static bool retries_are_due(const struct watch *watch)
 {
-    for (size_t i = 0; i < watch->n_folders; i++) {
-        const struct folder *folder = watch->folders[i];
-        unsigned shift = folder->retries < 7 ? folder->retries : 7;
-
-        if (watch_retry_is_due(folder) &&
-            now - watch->last_poll >= (LIMIT_UNFETCHED_FIRST << shift))
+    for (size_t i = 0; i < watch->n_folders; i++)
+        if (watch_retry_is_due(watch->folders[i]))
             return true;
-    }
     return false;
 }
 
@@ -204,7 +199,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         watch_look_at_all(watch);
     } else if ((has_polled_folders(watch) &&
                 now - watch->last_poll >= (time_t)config->poll_interval) ||
-               retries_are_due(watch, now)) {
+               retries_are_due(watch)) {
         watch_look_at_all(watch);
     } else if (idle_is_due(watch, now)) {
         renew(watch, now);

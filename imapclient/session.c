@@ -285,7 +285,7 @@ struct imap_session *imap_session_new(struct event_base *base, struct evdns_base
     event_assign(&session->kick, base, -1, 0, on_kick, session);
     evtimer_assign(&session->timer, base, on_timer, session);
     session->signin = signin_new(options);
-    session->framing = framing_new(incoming_sink(), session, 0);
+    session->framing = framing_new(incoming_sink(), session, options->body_max);
     incoming_grammar_acquire();
     open_transport(session, base, dns, options);
     deadline_connecting(session);

@@ -63,6 +63,7 @@ struct imap_options {
     unsigned connect_timeout; /* seconds; 0: 30 */
     unsigned reply_timeout; /* seconds; 0: 60 */
     unsigned command_timeout; /* seconds; 0: 600 */
+    uint64_t body_max; /* octets of a message that is taken, a larger one ends the session; 0: any */
     size_t write_high; /* octets queued for sending before a source is paused; 0: 256 KiB */
     bool hide_idle, hide_notify; /* do not use although offered */
     bool enable_qresync; /* ENABLE QRESYNC (or CONDSTORE) when offered */

@@ -105,6 +105,27 @@ class Hostile(Bad):
 class UnfetchableMessages(Bad):
     """One message that does not come stops no other."""
 
+    def test_a_message_over_which_each_session_is_lost(self):
+        agent = self.started()
+        self.add("before")
+        self.wait_copies(1)
+        poison = self.add("poison")
+
+        def cut_over_poison(session, _tag, arguments):
+            ranges, items = str(arguments[0]), str(arguments[1:])
+            if "BODY" in items and str(poison) in [one.split(":")[0] for one in ranges.split(",")]:
+                session.cut()
+                return True
+            return False
+
+        self.source.on["UID FETCH"] = cut_over_poison
+        self.source.disconnect()
+        self.add("behind")
+        self.assert_exactly_once(self.wait_copies(2, timeout=60), ["before", "behind"])
+        agent.stop()
+        told = self.command("ledger", "--account", "mallory")
+        self.assertIn("the session was lost each time", told.stdout)
+
     def comes_later(self, fault):
         self.started()
         self.add("first")
