@@ -148,6 +148,8 @@ static void on_ready(void *arg)
     fprintf(subject->checking->out, "  news by %s; changes by %s\n", waiting_method(session),
             imap_session_has(session, "QRESYNC") ? "QRESYNC (what vanishes is proven)"
                                                  : "comparison (what vanishes is inferred)");
+    if (imap_session_has(session, "NAMESPACE"))
+        imap_namespace(session, NULL, NULL);
     imap_list(session, "*", 0, on_listed, subject);
 }
 
@@ -170,8 +172,7 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct subject *subject = arg;
 
-    if (untagged->kind == IMAP_UNTAGGED_LIST)
-        folder_list_add(&subject->list, &untagged->list);
+    folder_list_hear(&subject->list, untagged);
 }
 
 static void begin(struct subject *subject)

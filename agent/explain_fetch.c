@@ -78,8 +78,11 @@ static void on_listed(void *arg, const struct imap_result *result)
 static void on_ready(void *arg)
 {
     struct fetch *fetch = arg;
+    struct imap_session *session = link_session(fetch->link);
 
-    imap_list(link_session(fetch->link), "*", 0, on_listed, fetch);
+    if (imap_session_has(session, "NAMESPACE"))
+        imap_namespace(session, NULL, NULL);
+    imap_list(session, "*", 0, on_listed, fetch);
 }
 
 static void on_closed(void *arg, const struct imap_failure *failure)
@@ -91,8 +94,7 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct fetch *fetch = arg;
 
-    if (untagged->kind == IMAP_UNTAGGED_LIST)
-        folder_list_add(&fetch->list, &untagged->list);
+    folder_list_hear(&fetch->list, untagged);
     if (untagged->kind == IMAP_UNTAGGED_FETCH && untagged->fetch.has_internaldate)
         fetch->fetched->facts.internaldate = untagged->fetch.internaldate;
 }

@@ -36,12 +36,32 @@ void folder_list_add(struct folder_list *list, const struct imap_list *listed)
         .name = xstrdup(listed->mailbox), .flags = listed->flags, .delimiter = listed->delimiter};
 }
 
+void folder_list_hear(struct folder_list *list, const struct imap_untagged *untagged)
+{
+    if (untagged->kind == IMAP_UNTAGGED_LIST) {
+        folder_list_add(list, &untagged->list);
+    } else if (untagged->kind == IMAP_UNTAGGED_NAMESPACE && untagged->prefix != NULL) {
+        free(list->prefix);
+        list->prefix = xstrdup(untagged->prefix);
+    }
+}
+
 void folder_list_clear(struct folder_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->folders[i].name);
     free(list->folders);
+    free(list->prefix);
     *list = (struct folder_list){0};
+}
+
+/* Without the prefix of the personal namespace. */
+static const char *short_name(const struct folder_list *list, size_t i)
+{
+    const char *name = list->folders[i].name;
+    size_t len = list->prefix != NULL ? strlen(list->prefix) : 0;
+
+    return len > 0 && strncmp(name, list->prefix, len) == 0 ? name + len : name;
 }
 
 /* Marked by the server; or no folder is marked for this use, and the name is known. */
@@ -52,7 +72,8 @@ static bool has_use(const struct folder_list *list, size_t i, unsigned flag, enu
     for (size_t k = 0; k < list->count; k++)
         if ((list->folders[k].flags & flag) != 0)
             return false;
-    return imap_special_name(use, list->folders[i].name, list->folders[i].delimiter);
+    return imap_special_name(use, list->folders[i].name, list->folders[i].delimiter) ||
+           imap_special_name(use, short_name(list, i), list->folders[i].delimiter);
 }
 
 bool folder_list_is_sent(const struct folder_list *list, size_t i)
@@ -70,18 +91,25 @@ static bool is_left_out(const struct folder_list *list, size_t i)
            has_use(list, i, IMAP_LIST_TRASH, IMAP_SPECIAL_TRASH);
 }
 
-/* Whether the configuration's name, "/" for the separator, is this folder. */
-static bool is_named(const struct listed_folder *folder, const char *wanted)
+/* Whether the configuration's name, "/" for the separator, is this one. */
+static bool is_same_name(const char *name, char delimiter, const char *wanted)
 {
     size_t i;
 
+    for (i = 0; wanted[i] != '\0' && name[i] != '\0'; i++)
+        if (wanted[i] != name[i] && !(wanted[i] == '/' && name[i] == delimiter))
+            return false;
+    return wanted[i] == name[i];
+}
+
+static bool is_named(const struct folder_list *list, size_t i, const char *wanted)
+{
+    const struct listed_folder *folder = &list->folders[i];
+
     if (is_inbox(wanted))
         return is_inbox(folder->name);
-    for (i = 0; wanted[i] != '\0' && folder->name[i] != '\0'; i++)
-        if (wanted[i] != folder->name[i] &&
-            !(wanted[i] == '/' && folder->name[i] == folder->delimiter))
-            return false;
-    return wanted[i] == folder->name[i];
+    return is_same_name(folder->name, folder->delimiter, wanted) ||
+           is_same_name(short_name(list, i), folder->delimiter, wanted);
 }
 
 static bool is_wanted_as(const struct folder_list *list, size_t i, const char *wanted)
@@ -90,7 +118,7 @@ static bool is_wanted_as(const struct folder_list *list, size_t i, const char *w
         return !is_left_out(list, i);
     if (strcasecmp(wanted, "\\Sent") == 0)
         return folder_list_is_sent(list, i);
-    return is_named(&list->folders[i], wanted);
+    return is_named(list, i, wanted);
 }
 
 static void choose(struct folder_choice *choice, const struct folder_list *list, size_t i)

@@ -8,6 +8,9 @@
  *              message a second time in one, its \All and \Flagged folders
  *   others     by name; "/" stands for the server's separator
  *
+ * Names are known, and configured ones found, at top level and below the prefix of the personal
+ * namespace, where NAMESPACE told one before.
+ *
  * A folder's role is FOLDER_SENT when the server marks it \Sent, or no folder is marked and it has
  * a known name for it, whichever way it was chosen.
  */
@@ -26,9 +29,12 @@ struct listed_folder {
 struct folder_list {
     struct listed_folder *folders;
     size_t count, room;
+    char *prefix; /* of the personal namespace; NULL: none */
 };
 
 void folder_list_add(struct folder_list *list, const struct imap_list *listed);
+/* Takes what LIST and NAMESPACE tell, nothing else. */
+void folder_list_hear(struct folder_list *list, const struct imap_untagged *untagged);
 void folder_list_clear(struct folder_list *list);
 
 struct chosen_folder {

@@ -174,6 +174,23 @@ static void flags_of_two_lines_are_joined(void **state)
     folder_list_clear(&list);
 }
 
+static void folders_are_known_below_the_personal_namespace(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {"\\Sent", "Work/New", NULL};
+    struct folder_list list = {0};
+    const struct imap_untagged namespace = {
+        .kind = IMAP_UNTAGGED_NAMESPACE, .prefix = "~me.", .delimiter = '.'};
+    folder_list_hear(&list, &namespace);
+    add(&list, "~me.Sent", 0, '.');
+    add(&list, "~you.Sent", 0, '.');
+    add(&list, "~me.Work.New", 0, '.');
+    char *text = chosen(&list, wanted);
+    assert_string_equal(text, "~me.Sent=sent, ~me.Work.New");
+    free(text);
+    folder_list_clear(&list);
+}
+
 /* Dovecot lists INBOX last. */
 static void inbox_is_kept_behind_the_limit(void **state)
 {
@@ -201,6 +218,7 @@ int main(void)
         cmocka_unit_test(chooses),
         cmocka_unit_test(the_rest_comes_in_the_servers_order),
         cmocka_unit_test(flags_of_two_lines_are_joined),
+        cmocka_unit_test(folders_are_known_below_the_personal_namespace),
         cmocka_unit_test(inbox_is_kept_behind_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
