@@ -103,7 +103,8 @@ void body_head_read(struct body_head *head, const char *text, size_t len)
     *head = (struct body_head){0};
     struct reader reader = {text, text + len};
     reader.end -= len > 0 && text[len - 1] == '~' ? 1 : 0; /* of a literal8, RFC 3516 */
-    reader.at += len > 2 ? 2 : len; /* "* " */
+    reader.at += len > 1 ? 1 : len;                        /* "*" */
+    skip_spaces(&reader);                                  /* DavMail sends two */
     head->seq = read_number(&reader);
     while (reader.at < reader.end && *reader.at != '(') {
         reader.at++;

@@ -20,6 +20,7 @@ struct head_case {
 static const struct head_case heads[] = {
     {"* 12 FETCH (UID 7 BODY[] ", 12, 7, ""},
     {"* 12 FETCH (UID 7 BODY[]", 12, 7, ""},
+    {"*  12 FETCH (UID 7 BODY[] ", 12, 7, ""},
     {"* 12 FETCH (BODY[HEADER] ", 12, 0, "HEADER"},
     {"* 1 fetch (flags (\\Seen $X) uid 4294967295 body[text]<0> ", 1, UINT32_MAX, "text"},
     {"* 1 FETCH (UID 4294967296 BODY[] ", 1, 0, ""},
