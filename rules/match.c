@@ -93,6 +93,31 @@ void match_patterns(struct buffer *buffer, char *const *texts)
         list(buffer, texts, count, " or ");
 }
 
+const char *match_fields(const struct patterns *patterns, const struct field_facts *fields,
+                         struct pattern_search *search)
+{
+    for (size_t i = 0; i < fields->addresses.count; i++) {
+        const char *address = fields->addresses.addresses[i];
+        if (patterns_match(patterns, PATTERN_ANY_KIND, address, strlen(address), search))
+            return address;
+    }
+    for (size_t i = 0; i < fields->count; i++)
+        if (patterns_match(patterns, PATTERN_REGEX, fields->texts[i], strlen(fields->texts[i]),
+                           search))
+            return fields->texts[i];
+    return NULL;
+}
+
+void match_people(struct buffer *buffer, const char *hit, const struct field_facts *fields)
+{
+    if (hit != NULL)
+        match_quote(buffer, hit);
+    else if (fields->addresses.count > 0)
+        match_texts(buffer, fields->addresses.addresses, fields->addresses.count);
+    else
+        match_say(buffer, "nobody that could be read");
+}
+
 void match_limited(struct buffer *buffer, const struct pattern_search *search)
 {
     if (buffer != NULL && search->limited > 0)

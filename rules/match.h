@@ -49,6 +49,11 @@ unsigned match_direction_taken(const struct rule *rule, const struct owner *owne
 /* Whether the rule's `addresses` name the owner: then all that is his is meant. */
 bool match_exempt_owner(const struct rule *rule, const struct owner *owner);
 
+/* What in fields of addresses the patterns take: an address, or the whole text of a field by a
+ * /regex/; NULL: nothing. */
+const char *match_fields(const struct patterns *patterns, const struct field_facts *fields,
+                         struct pattern_search *search);
+
 /* For describing; each does nothing where the buffer is NULL. */
 
 /* In quotation marks: at most 60 octets, controls and marks that turn the direction of writing
@@ -56,6 +61,8 @@ bool match_exempt_owner(const struct rule *rule, const struct owner *owner);
 void match_quote(struct buffer *buffer, const char *text);
 /* 12,345 */
 void match_number(struct buffer *buffer, uint64_t number);
+/* What was taken of the fields; where hit is NULL, all whom they name. */
+void match_people(struct buffer *buffer, const char *hit, const struct field_facts *fields);
 /* "a", "b" or "c": patterns as written. */
 void match_patterns(struct buffer *buffer, char *const *texts);
 /* "a", "b" and 7 more */
