@@ -116,5 +116,7 @@ void config_print(const struct config *config, FILE *out);
 
 const struct account *config_account(const struct config *config, const char *name_or_address);
 const struct target *config_target(const struct config *config, const char *name);
+/* The account's owner as the rules know him; borrows from the account. */
+struct owner account_owner(const struct account *account);
 
 #endif

@@ -304,3 +304,13 @@ const struct target *config_target(const struct config *config, const char *name
     }
     return NULL;
 }
+
+struct owner account_owner(const struct account *account)
+{
+    return (struct owner){
+        .account = account->name,
+        .address = account->address,
+        .aliases = (const char *const *)account->aliases,
+        .monitor = account->monitor,
+    };
+}

@@ -6,16 +6,6 @@
 #include "rules/match.h"
 #include "rules/memory.h"
 
-static struct owner owner_of(const struct account *account)
-{
-    return (struct owner){
-        .account = account->name,
-        .address = account->address,
-        .aliases = (const char *const *)account->aliases,
-        .monitor = account->monitor,
-    };
-}
-
 const char *coverage_condition(const struct rule *rule, size_t i)
 {
     const struct {
@@ -49,7 +39,7 @@ static bool is_conditional(const struct rule *rule)
 /* The directions in which everything of that owner is exempt, whoever else has to do with it. */
 static unsigned exempt_directions(const struct config *config, const struct account *account)
 {
-    const struct owner owner = owner_of(account);
+    const struct owner owner = account_owner(account);
     unsigned exempt = 0;
 
     for (size_t i = 0; i < config->rules->count; i++) {
@@ -73,7 +63,7 @@ static unsigned covered(const struct rule *rule, const struct owner *owner)
 unsigned coverage_directions(const struct config *config, const struct rule *rule,
                              const struct account *account)
 {
-    const struct owner owner = owner_of(account);
+    const struct owner owner = account_owner(account);
     unsigned directions = covered(rule, &owner);
 
     return directions != 0 ? directions & ~exempt_directions(config, account) : 0;
@@ -90,7 +80,7 @@ static unsigned covered_by_any(const struct config *config, const struct owner *
 
 const char *coverage_reason(const struct config *config, const struct account *account)
 {
-    const struct owner owner = owner_of(account);
+    const struct owner owner = account_owner(account);
     struct owner selected = owner;
     unsigned directions = covered_by_any(config, &owner);
 

@@ -162,34 +162,24 @@ static void view_for(struct explained *explained, const struct decision *decisio
     const struct config *config = explained->parts.config;
     const struct target *target = config_target(config, chosen->target);
     const struct incoming_facts *facts = &explained->facts;
-    struct owner owner = {.account = facts->account->name, .address = facts->account->address};
+    struct owner owner = account_owner(facts->account);
     char *text = plan_text(decision, chosen, &owner);
     struct plan *said = plan_parse(text);
     char id[MONITOR_ID_LEN + 1];
     size_t header_len;
     const char *header = incoming_header(explained->incoming, &header_len);
-    struct copy_plan plan = {
-        .form = target->form,
-        .directions = said->directions,
-        .sender = said->sender,
-        .sender_claimed = said->sender_claimed,
-        .recipients = said->recipients,
-        .n_recipients = said->n_recipients,
-        .rules = (const char *const *)said->rules,
-        .n_rules = said->n_rules,
-        .account = facts->account->name,
-        .folder = facts->folder,
-        .uidvalidity = facts->uidvalidity,
-        .uid = facts->uid,
-        .monitor_id = id,
-        .sha256 = incoming_sha256(explained->incoming),
-        .captured = time(NULL),
-        .internaldate = facts->internaldate,
-        .warnings = said->warnings,
-        .instance = config->instance,
-        .purpose = said->purpose,
-    };
+    struct copy_plan plan = plan_copy(said);
 
+    plan.form = target->form;
+    plan.account = facts->account->name;
+    plan.folder = facts->folder;
+    plan.uidvalidity = facts->uidvalidity;
+    plan.uid = facts->uid;
+    plan.monitor_id = id;
+    plan.sha256 = incoming_sha256(explained->incoming);
+    plan.captured = time(NULL);
+    plan.internaldate = facts->internaldate;
+    plan.instance = config->instance;
     monitor_id_make(config->rules->key, plan.account, plan.folder, plan.uidvalidity, plan.uid,
                     chosen->target, id);
     copy_make(config->rules, &plan, header, header_len, incoming_size(explained->incoming), view);

@@ -8,6 +8,7 @@
 #include "agent/log.h"
 #include "agent/plan.h"
 #include "rules/body.h"
+#include "rules/buffer.h"
 #include "rules/memory.h"
 
 struct incoming {
@@ -19,8 +20,7 @@ struct incoming {
     struct header_scan scan;
     bool header_ended, finished;
     uint64_t size, header_len;
-    char *header_text; /* at most HEADER_MAX octets */
-    size_t header_held, header_room;
+    struct buffer header_text; /* at most HEADER_MAX octets */
     EVP_MD_CTX *whole, *body;
     struct body_scan *body_scan;
     bool has_text;             /* body_scan gathers it */
@@ -92,27 +92,14 @@ struct incoming *incoming_new(struct parts *parts, const struct account *account
 
 static void keep_header(struct incoming *incoming, const char *data, size_t len)
 {
-    if (len > HEADER_MAX - incoming->header_held)
-        len = HEADER_MAX - incoming->header_held;
-    if (incoming->header_held + len > incoming->header_room) {
-        size_t room = incoming->header_room > 0 ? incoming->header_room : 4096;
-        while (room < incoming->header_held + len)
-            room *= 2;
-        incoming->header_text = xrealloc(incoming->header_text, room);
-        incoming->header_room = room;
-    }
-    memcpy(incoming->header_text + incoming->header_held, data, len);
-    incoming->header_held += len;
+    size_t left = HEADER_MAX - incoming->header_text.len;
+
+    buffer_add(&incoming->header_text, data, len < left ? len : left);
 }
 
-static struct owner owner_of(const struct account *account)
+static const char *held_header(const struct incoming *incoming)
 {
-    return (struct owner){
-        .account = account->name,
-        .address = account->address,
-        .aliases = (const char *const *)account->aliases,
-        .monitor = account->monitor,
-    };
+    return incoming->header_text.data != NULL ? incoming->header_text.data : "";
 }
 
 /* A header that fills all that is kept of one may have lost its end: nothing is proven to be
@@ -138,8 +125,7 @@ static void end_header(struct incoming *incoming)
     struct route *route;
 
     incoming->header_ended = true;
-    incoming->header = whole_header(incoming->header_text != NULL ? incoming->header_text : "",
-                                    incoming->header_held);
+    incoming->header = whole_header(held_header(incoming), incoming->header_text.len);
     message.header = incoming->header;
     route = route_find(incoming->parts->config->rules, &message);
     incoming->internal = (route->directions & DIRECTION_INTERNAL) != 0;
@@ -200,7 +186,7 @@ void incoming_free(struct incoming *incoming)
         decision_free(incoming->decision);
     if (incoming->header != NULL)
         header_free(incoming->header);
-    free(incoming->header_text);
+    buffer_free(&incoming->header_text);
     for (char **alias = incoming->aliases; *alias != NULL; alias++)
         free(*alias);
     free(incoming->aliases);
@@ -214,7 +200,7 @@ static struct decision *decide_message(struct parts *parts, const struct incomin
                                        const struct header *header, uint64_t size,
                                        const struct body_facts *body, bool explain)
 {
-    struct owner owner = owner_of(facts->account);
+    struct owner owner = account_owner(facts->account);
     struct message message = {
         .owner = &owner,
         .role = facts->role,
@@ -316,8 +302,8 @@ struct decision *incoming_explain(struct incoming *incoming, const struct incomi
 
 const char *incoming_header(const struct incoming *incoming, size_t *len)
 {
-    *len = incoming->header_held;
-    return incoming->header_text != NULL ? incoming->header_text : "";
+    *len = incoming->header_text.len;
+    return held_header(incoming);
 }
 
 const unsigned char *incoming_sha256(const struct incoming *incoming)
@@ -387,7 +373,7 @@ static struct ledger_new_copy *copies_new(const struct incoming *incoming,
 {
     const struct decision *decision = incoming->decision;
     const struct config *config = incoming->parts->config;
-    struct owner owner = owner_of(facts->account);
+    struct owner owner = account_owner(facts->account);
     struct ledger_new_copy *copies = xcalloc(decision->n_targets, sizeof(*copies));
     bool internal = (decision->route->directions & DIRECTION_INTERNAL) != 0;
 

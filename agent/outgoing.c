@@ -142,28 +142,18 @@ static void make_view(struct outgoing *outgoing, const char *header_text, size_t
 {
     const struct ledger_copy *copy = outgoing->copy;
     struct plan *said = plan_parse(copy->plan);
-    struct copy_plan plan = {
-        .form = outgoing->form,
-        .directions = said->directions,
-        .sender = said->sender,
-        .sender_claimed = said->sender_claimed,
-        .recipients = said->recipients,
-        .n_recipients = said->n_recipients,
-        .rules = (const char *const *)said->rules,
-        .n_rules = said->n_rules,
-        .account = copy->account,
-        .folder = copy->folder,
-        .uidvalidity = copy->uidvalidity,
-        .uid = copy->uid,
-        .monitor_id = copy->monitor_id,
-        .sha256 = copy->sha256,
-        .captured = copy->captured,
-        .internaldate = copy->internaldate,
-        .warnings = said->warnings,
-        .instance = outgoing->parts->config->instance,
-        .purpose = said->purpose,
-    };
+    struct copy_plan plan = plan_copy(said);
 
+    plan.form = outgoing->form;
+    plan.account = copy->account;
+    plan.folder = copy->folder;
+    plan.uidvalidity = copy->uidvalidity;
+    plan.uid = copy->uid;
+    plan.monitor_id = copy->monitor_id;
+    plan.sha256 = copy->sha256;
+    plan.captured = copy->captured;
+    plan.internaldate = copy->internaldate;
+    plan.instance = outgoing->parts->config->instance;
     copy_make(outgoing->parts->config->rules, &plan, header_text, header_len, copy->size,
               &outgoing->view);
     plan_free(said);

@@ -277,3 +277,18 @@ char *plan_join(const char *first, const char *second)
     plan_free(more);
     return text;
 }
+
+struct copy_plan plan_copy(const struct plan *plan)
+{
+    return (struct copy_plan){
+        .directions = plan->directions,
+        .sender = plan->sender,
+        .sender_claimed = plan->sender_claimed,
+        .recipients = plan->recipients,
+        .n_recipients = plan->n_recipients,
+        .rules = (const char *const *)plan->rules,
+        .n_rules = plan->n_rules,
+        .warnings = plan->warnings,
+        .purpose = plan->purpose,
+    };
+}

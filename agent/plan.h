@@ -29,6 +29,8 @@ char *plan_text(const struct decision *decision, const struct target_decision *t
                 const struct owner *owner);
 struct plan *plan_parse(const char *text);
 void plan_free(struct plan *plan);
+/* What the plan says of its copy, all else unset; borrows from the plan. */
+struct copy_plan plan_copy(const struct plan *plan);
 
 /*
  * What two captures of one internal message say together: recipients of both (what a header says of
