@@ -45,8 +45,7 @@ static void reset_signals(void)
 
 _Noreturn static void become(const char *command, char *const *environment, int out)
 {
-    char *const arguments[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
-                               (char *)(uintptr_t)command, NULL};
+    char *const arguments[] = {"sh", "-c", (char *)command, NULL};
     int null = open("/dev/null", O_RDONLY);
 
     setpgid(0, 0);

@@ -68,7 +68,7 @@ void config_folders_settle(char **folders)
     for (; *folders != NULL; folders++) {
         for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
             if (strcasecmp(*folders, fixed[i]) == 0)
-                strcpy(*folders, fixed[i]);
+                memcpy(*folders, fixed[i], strlen(fixed[i]));
         }
     }
 }

@@ -534,9 +534,9 @@ void config_text_free(struct config_text *text)
 int config_text_next_section(const struct config_text *text, const char *name, size_t *at)
 {
     while (*at < text->n_sections) {
-        const struct config_section_line *section = &text->sections[(*at)++];
-        if (strcmp(section->kind, name) == 0)
-            return section->line;
+        const struct config_section_line *next = &text->sections[(*at)++];
+        if (strcmp(next->kind, name) == 0)
+            return next->line;
     }
     return 0;
 }

@@ -172,8 +172,10 @@ const char *units_percent(const char *text, double *percent)
     if (*text == '.') {
         if (!isdigit((unsigned char)*++text))
             return form;
-        for (; isdigit((unsigned char)*text); text++, place /= 10)
-            value += (*text - '0') * place;
+        while (isdigit((unsigned char)*text)) {
+            value += (*text++ - '0') * place;
+            place /= 10;
+        }
     }
     if (*text == '%')
         text++;

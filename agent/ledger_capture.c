@@ -445,12 +445,12 @@ static void capture_release(struct ledger_job *base)
     uint64_t handed = job->handed;
     for (size_t i = 0; i < job->capture.n_copies; i++) {
         const struct ledger_new_copy *copy = &job->capture.copies[i];
-        free((char *)(uintptr_t)copy->target);
-        free((char *)(uintptr_t)copy->monitor_id);
-        free((char *)(uintptr_t)copy->plan);
+        free((char *)copy->target);
+        free((char *)copy->monitor_id);
+        free((char *)copy->plan);
     }
-    free((struct ledger_new_copy *)(uintptr_t)job->capture.copies);
-    free((char *)(uintptr_t)job->capture.monitor_id);
+    free((struct ledger_new_copy *)job->capture.copies);
+    free((char *)job->capture.monitor_id);
     spool_big_close(&ledger->spool, &job->entry->big, true);
     spool_entry_free(job->entry);
     free(job);

@@ -34,10 +34,11 @@ void ledger_tally_load(struct ledger *ledger)
     sqlite3_stmt *query = ledger_query(ledger, "SELECT key, n FROM tally");
     while (ledger_row(ledger, query)) {
         const char *key = column_text(query, 0);
-        unsigned state;
+        unsigned long state;
         if (strncmp(key, "delivered ", 10) == 0)
             target_tally(ledger, key + 10)->delivered = column_number(query, 1);
-        else if (sscanf(key, "state %u", &state) == 1 && state < N_UID_STATES)
+        else if (strncmp(key, "state ", 6) == 0 &&
+                 (state = strtoul(key + 6, NULL, 10)) < N_UID_STATES)
             ledger->states[state] = column_number(query, 1);
     }
 }
@@ -98,7 +99,7 @@ struct figures_job {
 static void targets_clear(struct figures_job *job)
 {
     for (size_t i = 0; i < job->n_targets; i++)
-        free((char *)(uintptr_t)job->targets[i].target);
+        free((char *)job->targets[i].target);
     free(job->targets);
     job->targets = NULL;
     job->n_targets = 0;

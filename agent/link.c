@@ -120,7 +120,7 @@ static struct gate *find_gate(struct links *links, const struct server *server)
 }
 
 /* NULL and *why when the CA file cannot be read. A failure is not kept: the file may be mended. */
-static SSL_CTX *find_tls(struct links *links, const char *ca_file, char **why)
+static struct context *find_context(struct links *links, const char *ca_file, char **why)
 {
     const char *key = ca_file != NULL ? ca_file : "";
     struct context *context;
@@ -128,7 +128,7 @@ static SSL_CTX *find_tls(struct links *links, const char *ca_file, char **why)
 
     SLIST_FOREACH(context, &links->contexts, entry)
     if (!context->stale && strcmp(context->ca_file, key) == 0)
-        return context->tls;
+        return context;
     tls = imap_tls_context_new(ca_file, why);
     if (tls == NULL)
         return NULL;
@@ -136,7 +136,7 @@ static SSL_CTX *find_tls(struct links *links, const char *ca_file, char **why)
     context->ca_file = xstrdup(key);
     context->tls = tls;
     SLIST_INSERT_HEAD(&links->contexts, context, entry);
-    return tls;
+    return context;
 }
 
 static void admit(struct gate *gate);
@@ -259,12 +259,13 @@ static void connect_with(void *arg, const char *secret, const char *why)
         return;
     }
     if (link->options.security != IMAP_SECURITY_NONE) {
-        link->options.tls = find_tls(link->links, link->ca_file, &trouble);
-        if (link->options.tls == NULL) {
+        struct context *context = find_context(link->links, link->ca_file, &trouble);
+        if (context == NULL) {
             fail(link, IMAP_FAILURE_TLS, trouble);
             free(trouble);
             return;
         }
+        link->options.tls = context->tls;
     }
     link->state = LINK_SIGNING_IN;
     link->options.secret = secret;

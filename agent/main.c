@@ -88,16 +88,16 @@ static int run(const struct arguments *arguments)
 static int check(const struct arguments *arguments)
 {
     struct config *config;
-    int status;
+    int result;
 
     if (!arguments->connect)
         return check_configuration(arguments->config_path, stdout, stderr);
     config = load(arguments->config_path);
     if (config == NULL)
         return EXIT_CONFIGURATION;
-    status = connect_check(config, stdout);
+    result = connect_check(config, stdout);
     config_free(config);
-    return status;
+    return result;
 }
 
 static int users(const struct arguments *arguments)
@@ -116,16 +116,16 @@ static int explain(const struct arguments *arguments)
         .json = arguments->json,
     };
     struct config *config;
-    int status;
+    int result;
 
     if (arguments->uid != 0 && arguments->file != NULL)
         return wrong_usage("explain takes a file or --uid, not both");
     config = load(arguments->config_path);
     if (config == NULL)
         return EXIT_CONFIGURATION;
-    status = explain_command(config, &options);
+    result = explain_command(config, &options);
     config_free(config);
-    return status;
+    return result;
 }
 
 static int status(const struct arguments *arguments)

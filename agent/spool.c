@@ -123,7 +123,7 @@ bool spool_put(struct spool *spool, const void *octets, size_t len, const unsign
     spool_header_make(spool->headers[spool->n_records], len, sha256);
     /* The header's address is set in spool_flush(): the array may move until then. */
     spool->pieces[spool->n_records * 2 + 1] =
-        (struct iovec){.iov_base = (void *)(uintptr_t)octets, .iov_len = len};
+        (struct iovec){.iov_base = (void *)octets, .iov_len = len};
     spool->n_records++;
     *segment = spool->current.segment;
     *offset = spool->size + spool->added + SPOOL_HEADER;

@@ -51,13 +51,14 @@ const char *direction_text(unsigned directions, char buffer[40])
     } texts[] = {{DIRECTION_INCOMING, "incoming"},
                  {DIRECTION_OUTGOING, "outgoing"},
                  {DIRECTION_INTERNAL, "internal"}};
-    buffer[0] = '\0';
+    char *end = buffer;
+    *end = '\0';
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if ((directions & texts[i].direction) == 0)
             continue;
-        if (buffer[0] != '\0')
-            strcat(buffer, ", ");
-        strcat(buffer, texts[i].text);
+        if (end > buffer)
+            end = stpcpy(end, ", ");
+        end = stpcpy(end, texts[i].text);
     }
     return buffer;
 }
