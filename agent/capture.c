@@ -165,7 +165,7 @@ static void decide_listed(struct capture *capture, struct item *item)
 {
     const struct folder *folder = capture->folder;
 
-    if (folder->by_date && item->internaldate < folder->baseline_at)
+    if (item->uid <= folder->look_through && item->internaldate < folder->baseline_at)
         capture_settle(item, UID_BEFORE_BASELINE, "older than the first sight of the account");
     else if (item->uid == folder->suspect && folder->strikes >= LIMIT_SUSPECT)
         leave_suspect(capture, item);

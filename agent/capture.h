@@ -29,7 +29,7 @@ struct folder {
     uint32_t uidnext;         /* as the last EXAMINE told, 0: it did not */
     uint64_t examined_modseq; /* HIGHESTMODSEQ of the last EXAMINE, 0: none */
     time_t baseline_at;
-    bool by_date;                /* messages older than baseline_at were there before us */
+    uint32_t look_through; /* UIDs up to it that are older than baseline_at were there before us */
     struct imap_uidset vanished; /* above seen_through, proven */
     struct imap_uidset retry;    /* unfetched before */
     unsigned retries;            /* rounds of retry so far */

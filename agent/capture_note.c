@@ -98,7 +98,7 @@ struct incoming_facts capture_facts(const struct capture *capture, const struct 
         .uid = item->uid,
         .internaldate = item->internaldate,
         .internaldate_zone = item->internaldate_zone,
-        .old = folder->by_date,
+        .old = item->uid <= folder->look_through,
     };
 }
 

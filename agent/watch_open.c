@@ -110,7 +110,7 @@ static void on_opened(void *arg, const struct ledger_folder *opened)
     folder->seen_through = opened->seen_through;
     folder->modseq = opened->modseq;
     folder->baseline_at = opened->baseline_at;
-    folder->by_date = opened->seen_through < opened->look_through;
+    folder->look_through = opened->look_through;
     imap_uidset_clear(&folder->retry);
     for (size_t i = 0; i < opened->n_retry; i++)
         imap_uidset_add(&folder->retry, opened->retry[i], opened->retry[i]);

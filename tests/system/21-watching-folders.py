@@ -191,8 +191,12 @@ class Gone(case.Case):
         mark = agent.mark()
         agent.start()
         self.deliver("alice", "afterwards")
-        self.assert_exactly_once(self.wait_copies(5), [
-            "number 0", "number 1", "number 2", "meanwhile", "afterwards"])
+        # Older than the first sight of the account, but moved in now.
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("INBOX", mail.message(subject="an old one", received=True),
+                           date=1577872800)
+        self.assert_exactly_once(self.wait_copies(6), [
+            "number 0", "number 1", "number 2", "meanwhile", "afterwards", "an old one"])
         agent.wait_line("(?i)uidvalidity", since=mark)
 
 
