@@ -12,7 +12,7 @@
 #define LIMIT_FETCH_WINDOW 500 /* messages asked for in one FETCH while a backlog is worked off */
 #define LIMIT_BODY (2ull * 1024 * 1024 * 1024) /* octets of one message */
 #define LIMIT_LISTED 100000 /* messages of one list; what lies beyond is listed next */
-#define LIMIT_SUSPECT 3 /* sessions lost over one message before the others go on without it */
+#define LIMIT_SUSPECT 3     /* sessions lost over one message before the others go on without it */
 #define LIMIT_UNFETCHED_TRIES 10 /* of a message that its server does not give, before FAILED */
 #define LIMIT_SIGN_INS 16        /* sessions of one server that sign in at the same time */
 
@@ -29,10 +29,9 @@
 #define LIMIT_BACKOFF_AUTH 600 /* a rejected password is not tried again quickly */
 #define LIMIT_BACKOFF_AUTH_LAST 3600
 #define LIMIT_HEARTBEAT_LEAST 20 /* signs of life in IDLE closer together are not a heartbeat */
-#define LIMIT_SETTLE 2 /* between a lost APPEND and the search for it: the server may still write  \
-                        */
-#define LIMIT_TARGET_IDLE 240    /* a session to a target with nothing to send is kept so long */
-#define LIMIT_SHUTDOWN 20        /* SIGTERM: for what is in flight */
+#define LIMIT_SETTLE 2        /* before a lost APPEND is searched for: the server may still write */
+#define LIMIT_TARGET_IDLE 240 /* a session to a target with nothing to send is kept so long */
+#define LIMIT_SHUTDOWN 20     /* SIGTERM: for what is in flight */
 #define LIMIT_UNFETCHED_FIRST 30 /* before a message that could not be fetched is tried again */
 
 #endif

@@ -41,14 +41,14 @@
 struct imap_session;
 
 enum imap_security {
-    IMAP_SECURITY_TLS, /* from the first octet, port 993 */
+    IMAP_SECURITY_TLS,      /* from the first octet, port 993 */
     IMAP_SECURITY_STARTTLS, /* required, port 143 */
-    IMAP_SECURITY_NONE, /* loopback addresses only: checked after resolution */
+    IMAP_SECURITY_NONE,     /* loopback addresses only: checked after resolution */
 };
 
 enum imap_method {
     IMAP_AUTH_PASSWORD, /* AUTHENTICATE PLAIN if offered, else LOGIN unless LOGINDISABLED */
-    IMAP_AUTH_TOKEN, /* OAUTHBEARER if offered, else XOAUTH2 */
+    IMAP_AUTH_TOKEN,    /* OAUTHBEARER if offered, else XOAUTH2 */
 };
 
 struct imap_options {
@@ -57,16 +57,17 @@ struct imap_options {
     enum imap_security security;
     SSL_CTX *tls; /* from imap_tls_context_new(); shared, must outlive the session */
     enum imap_method method;
-    const char *login; /* authentication identity */
+    const char *login;        /* authentication identity */
     const char *authorize_as; /* authorization identity, NULL: the same (RFC 4616) */
-    const char *secret; /* password or token; the session wipes its copy after sign-in */
+    const char *secret;       /* password or token; the session wipes its copy after sign-in */
     unsigned connect_timeout; /* seconds; 0: 30 */
-    unsigned reply_timeout; /* seconds; 0: 60 */
+    unsigned reply_timeout;   /* seconds; 0: 60 */
     unsigned command_timeout; /* seconds; 0: 600 */
-    uint64_t body_max; /* octets of a message that is taken, a larger one ends the session; 0: any */
+    uint64_t
+        body_max; /* octets of a message that is taken, a larger one ends the session; 0: any */
     size_t write_high; /* octets queued for sending before a source is paused; 0: 256 KiB */
     bool hide_idle, hide_notify; /* do not use although offered */
-    bool enable_qresync; /* ENABLE QRESYNC (or CONDSTORE) when offered */
+    bool enable_qresync;         /* ENABLE QRESYNC (or CONDSTORE) when offered */
 };
 
 /*
@@ -86,11 +87,11 @@ enum imap_phase {
 };
 
 enum imap_failure_kind {
-    IMAP_FAILURE_RESOLVE, /* the name has no address */
-    IMAP_FAILURE_CONNECT, /* refused, unreachable */
-    IMAP_FAILURE_TLS, /* certificate or handshake; retrying will not help soon */
+    IMAP_FAILURE_RESOLVE,  /* the name has no address */
+    IMAP_FAILURE_CONNECT,  /* refused, unreachable */
+    IMAP_FAILURE_TLS,      /* certificate or handshake; retrying will not help soon */
     IMAP_FAILURE_PROTOCOL, /* not IMAP, a limit of framing.h was passed, PREAUTH where TLS is due */
-    IMAP_FAILURE_AUTH, /* credentials rejected: do not retry quickly */
+    IMAP_FAILURE_AUTH,     /* credentials rejected: do not retry quickly */
     IMAP_FAILURE_UNAVAILABLE, /* NO [UNAVAILABLE], [LIMIT], [INUSE], BYE: retry with backoff */
     IMAP_FAILURE_TIMEOUT,
     IMAP_FAILURE_CLOSED, /* the connection went away */
@@ -101,22 +102,22 @@ struct imap_failure {
     enum imap_failure_kind kind;
     enum imap_phase phase;
     const char *reason; /* for a person; control characters replaced */
-    unsigned backoff; /* seconds that the server asked us to stay away, 0: it did not */
+    unsigned backoff;   /* seconds that the server asked us to stay away, 0: it did not */
 };
 
 enum imap_result_kind {
     IMAP_RESULT_OK,
     IMAP_RESULT_NO,
     IMAP_RESULT_BAD,
-    IMAP_RESULT_LOST, /* the session ended after the command may have been seen by the server */
-    IMAP_RESULT_UNSENT, /* the session ended, and not one octet of the command was written */
+    IMAP_RESULT_LOST,    /* the session ended after the command may have been seen by the server */
+    IMAP_RESULT_UNSENT,  /* the session ended, and not one octet of the command was written */
     IMAP_RESULT_INVALID, /* refused by us: an argument cannot be sent, or the source failed */
 };
 
 struct imap_result {
     enum imap_result_kind kind;
     const struct imap_text *text; /* OK, NO, BAD: as the server gave it; else NULL */
-    const char *reason; /* always a sentence for a log */
+    const char *reason;           /* always a sentence for a log */
 };
 
 typedef void imap_done(void *arg, const struct imap_result *result);
@@ -124,9 +125,10 @@ typedef void imap_done(void *arg, const struct imap_result *result);
 /* A BODY[...] item of a FETCH, streamed. */
 struct imap_body {
     uint32_t seq;
-    uint32_t uid; /* 0: not known yet; the FETCH unit that follows the body tells */
+    uint32_t uid;  /* 0: not known yet; the FETCH unit that follows the body tells */
     uint64_t size; /* of the literal */
-    const char *section; /* "", "HEADER", "HEADER.FIELDS (X-MONITOR-ID)" ... as the server wrote it */
+    const char
+        *section; /* "", "HEADER", "HEADER.FIELDS (X-MONITOR-ID)" ... as the server wrote it */
 };
 
 struct imap_events {
@@ -182,7 +184,7 @@ struct imap_mailbox {
     uint32_t exists, uidvalidity, uidnext;
     uint64_t highestmodseq;
     bool no_modseq, read_only;
-    bool keywords; /* PERMANENTFLAGS has \* */
+    bool keywords;               /* PERMANENTFLAGS has \* */
     const char *permanent_flags; /* "" if not told */
     const char *mailbox_id;
 };
@@ -206,7 +208,8 @@ void imap_unselect(struct imap_session *session, imap_done *done, void *arg);
 void imap_uid_fetch(struct imap_session *session, const struct imap_uidset *set, const char *items,
                     imap_done *done, void *arg);
 /* UID SEARCH criteria; the found UIDs come as IMAP_UNTAGGED_SEARCH. */
-void imap_uid_search(struct imap_session *session, const char *criteria, imap_done *done, void *arg);
+void imap_uid_search(struct imap_session *session, const char *criteria, imap_done *done,
+                     void *arg);
 void imap_uid_store(struct imap_session *session, const struct imap_uidset *set, const char *change,
                     imap_done *done, void *arg);
 /* Needs UIDPLUS; else IMAP_RESULT_INVALID. */
@@ -253,7 +256,7 @@ void imap_notify(struct imap_session *session, const char *const *mailboxes, siz
 struct imap_append_message {
     const char *flags; /* "\\Seen $MDNSent" without parentheses, NULL or "": none */
     bool has_date;
-    time_t date; /* INTERNALDATE */
+    time_t date;   /* INTERNALDATE */
     int date_zone; /* minutes east of UTC */
     uint64_t size;
     /* Adds between 1 and want octets to out and returns how many; 0: none at hand now, call
