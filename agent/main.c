@@ -53,7 +53,7 @@ struct arguments {
 
 static int wrong_usage(const char *what)
 {
-    fprintf(stderr, "mailvigil: %s; \"mailvigil --help\" shows the commands\n", what);
+    fprintf(stderr, "mailvigil: %s; \"mailvigil --help\" shows what there is\n", what);
     return EXIT_USAGE;
 }
 
@@ -74,6 +74,8 @@ static struct config *load(const char *path)
     struct config *config = config_load(path, &problems);
 
     config_problems_print(&problems, stderr);
+    if (config == NULL)
+        fprintf(stderr, "mailvigil: the configuration cannot be used\n");
     config_problems_clear(&problems);
     return config;
 }
@@ -247,6 +249,42 @@ static int take_option(int option, struct arguments *arguments)
     }
 }
 
+/* getopt names it only in a message of its own: a long option that it has passed, or optopt. */
+static int wrong_option(int option, char **argv)
+{
+    char letter[] = {'-', (char)optopt, '\0'}, text[200];
+    const char *name = strncmp(argv[optind - 1], "--", 2) == 0 ? argv[optind - 1] : letter;
+
+    if (option == 'u')
+        return wrong_usage("--uid takes a number from 1 to 4294967295");
+    snprintf(text, sizeof(text), option == ':' ? "%.100s lacks its value" : "%.100s is no option",
+             name);
+    return wrong_usage(text);
+}
+
+/* -1: go on with the command; else the exit status. */
+static int read_options(int argc, char **argv, struct arguments *arguments, unsigned *given)
+{
+    int option, taken;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":c:h", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(usage_text, stdout);
+            return 0;
+        }
+        if (option == 'v') {
+            printf("mailvigil %s\n", MAILVIGIL_VERSION);
+            return 0;
+        }
+        taken = take_option(option, arguments);
+        if (taken < 0)
+            return wrong_option(option, argv);
+        *given |= (unsigned)taken;
+    }
+    return -1;
+}
+
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
@@ -272,23 +310,10 @@ int main(int argc, char **argv)
     struct arguments arguments = {.config_path = CONFIG_DEFAULT_PATH};
     const struct command *command;
     unsigned given = 0;
-    int option, taken;
+    int ended = read_options(argc, argv, &arguments, &given);
 
-    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(usage_text, stdout);
-            return 0;
-        }
-        if (option == 'v') {
-            printf("mailvigil %s\n", MAILVIGIL_VERSION);
-            return 0;
-        }
-        taken = take_option(option, &arguments);
-        if (taken < 0)
-            return option == 'u' ? wrong_usage("--uid takes a number from 1 to 4294967295")
-                                 : wrong_usage("that option is not known or lacks its value");
-        given |= (unsigned)taken;
-    }
+    if (ended >= 0)
+        return ended;
     if (optind == argc)
         return wrong_usage("a command is missing");
     command = find_command(argv[optind]);
@@ -299,7 +324,7 @@ int main(int argc, char **argv)
     if (optind + 1 < argc)
         return wrong_usage("there are more words than the command takes");
     if ((given & ~command->takes) != 0)
-        return wrong_usage("the command does not take one of these options");
+        return wrong_usage("the command does not take that option");
     signal(SIGPIPE, SIG_IGN);
     set_limits();
     return command->run(&arguments);
