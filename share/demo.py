@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import sys
 import time
 
@@ -107,6 +108,8 @@ To end it:  kill %d %d; rm -r %s %s"""
 
 def main():
     keep = "--keep" in sys.argv[1:]
+    # As Ctrl-C: what was started is ended, what was written is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     dovecot = Dovecot(users=USERS, own_session=keep)
     config = agent = None
     try:
@@ -123,6 +126,10 @@ def main():
             return 0
         agent.stop()
         return 0
+    except KeyboardInterrupt:
+        keep = False
+        say("\nInterrupted.")
+        return 130
     except (AssertionError, RuntimeError, OSError) as failure:
         keep = False
         say("The demonstration failed: %s" % failure)
