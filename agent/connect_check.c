@@ -10,10 +10,20 @@
 #include "agent/link.h"
 #include "rules/memory.h"
 
+enum { OFFERS_WIDTH = 78, FOLDERS_NAMED = 20 };
+
+/* What a server offers is told once; again only where a login is offered something else. */
+struct told {
+    const struct server *server;
+    char *offers;
+};
+
 struct checking {
     struct event_base *base;
     struct links *links;
     FILE *out;
+    struct told *told;
+    size_t n_told;
     size_t left, total, wrong;
 };
 
@@ -29,7 +39,8 @@ struct subject {
 
 static void progress(const struct checking *checking)
 {
-    if (isatty(STDERR_FILENO))
+    /* On a terminal what is told shows by itself how far it is. */
+    if (isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO))
         fprintf(stderr, "\r%zu of %zu checked%s", checking->total - checking->left, checking->total,
                 checking->left == 0 ? "\n" : " ");
 }
@@ -65,6 +76,42 @@ static const char *yes_no(struct imap_session *session, const char *capability)
     return imap_session_has(session, capability) ? "yes" : "no";
 }
 
+static const struct server *server_of(const struct subject *subject)
+{
+    return subject->account != NULL ? subject->account->server : subject->target->server;
+}
+
+static bool was_told(struct checking *checking, const struct server *server, const char *offers)
+{
+    size_t i = 0;
+
+    while (i < checking->n_told && checking->told[i].server != server)
+        i++;
+    if (i < checking->n_told && strcmp(checking->told[i].offers, offers) == 0)
+        return true;
+    if (i == checking->n_told)
+        checking->told[checking->n_told++] = (struct told){.server = server};
+    free(checking->told[i].offers);
+    checking->told[i].offers = xstrdup(offers);
+    return false;
+}
+
+static void print_offers(FILE *out, const struct server *server, const char *offers)
+{
+    int column = fprintf(out, "  server %s offers:", server->name);
+
+    while (*offers != '\0') {
+        int len = (int)strcspn(offers, " ");
+
+        if (column + 1 + len > OFFERS_WIDTH)
+            column = fprintf(out, "\n   ") - 1;
+        column += fprintf(out, " %.*s", len, offers);
+        offers += len;
+        offers += strspn(offers, " ");
+    }
+    fputc('\n', out);
+}
+
 static void print_server(const struct subject *subject, struct imap_session *session)
 {
     FILE *out = subject->checking->out;
@@ -74,7 +121,8 @@ static void print_server(const struct subject *subject, struct imap_session *ses
     name_subject(subject);
     fprintf(out, ": signed in, %s%s%s\n", *tls != '\0' ? tls : "without TLS",
             *id != '\0' ? ", " : "", id);
-    fprintf(out, "  offers: %s\n", imap_session_capabilities(session));
+    if (!was_told(subject->checking, server_of(subject), imap_session_capabilities(session)))
+        print_offers(out, server_of(subject), imap_session_capabilities(session));
 }
 
 static void print_target(struct subject *subject, struct imap_session *session)
@@ -82,6 +130,10 @@ static void print_target(struct subject *subject, struct imap_session *session)
     FILE *out = subject->checking->out;
     uint64_t limit = imap_session_append_limit(session);
 
+    fprintf(out,
+            "  copies go to folder \"%s\", made when it is missing; whether that is allowed shows "
+            "with the first copy\n",
+            subject->target->folder);
     fprintf(out, "  copies are stored %s; UIDs are %s\n",
             imap_session_has(session, "MULTIAPPEND") ? "in batches (MULTIAPPEND)" : "one by one",
             imap_session_has(session, "UIDPLUS") ? "told by the server (UIDPLUS)"
@@ -103,6 +155,17 @@ static const char *waiting_method(struct imap_session *session)
     return "polling";
 }
 
+/* For who has to correct a name. */
+static void print_existing(const struct folder_list *list, FILE *out)
+{
+    fprintf(out, "  the server has:");
+    for (size_t i = 0; i < list->count && i < FOLDERS_NAMED; i++)
+        fprintf(out, "%s \"%s\"", i > 0 ? "," : "", list->folders[i].name);
+    if (list->count > FOLDERS_NAMED)
+        fprintf(out, " and %zu more", list->count - FOLDERS_NAMED);
+    fprintf(out, "%s\n", list->count == 0 ? " none" : "");
+}
+
 static void print_folders(struct subject *subject)
 {
     FILE *out = subject->checking->out;
@@ -119,6 +182,8 @@ static void print_folders(struct subject *subject)
                 "  MISSING: the server has no folder for \"%s\"; it is watched as soon as it "
                 "exists\n",
                 *missing);
+    if (wrong)
+        print_existing(&subject->list, out);
     folder_choice_free(choice);
     end(subject, wrong);
 }
@@ -126,7 +191,14 @@ static void print_folders(struct subject *subject)
 static void on_listed(void *arg, const struct imap_result *result)
 {
     struct subject *subject = arg;
+    struct imap_session *session = link_session(subject->link);
 
+    if (session == NULL) /* on_closed tells of it */
+        return;
+    print_server(subject, session);
+    fprintf(subject->checking->out, "  news by %s; changes by %s\n", waiting_method(session),
+            imap_session_has(session, "QRESYNC") ? "QRESYNC (what vanishes is proven)"
+                                                 : "comparison (what vanishes is inferred)");
     if (result->kind == IMAP_RESULT_OK) {
         print_folders(subject);
         return;
@@ -140,17 +212,43 @@ static void on_ready(void *arg)
     struct subject *subject = arg;
     struct imap_session *session = link_session(subject->link);
 
-    print_server(subject, session);
     if (subject->target != NULL) {
+        print_server(subject, session);
         print_target(subject, session);
         return;
     }
-    fprintf(subject->checking->out, "  news by %s; changes by %s\n", waiting_method(session),
-            imap_session_has(session, "QRESYNC") ? "QRESYNC (what vanishes is proven)"
-                                                 : "comparison (what vanishes is inferred)");
     if (imap_session_has(session, "NAMESPACE"))
         imap_namespace(session, NULL, NULL);
     imap_list(session, "*", 0, on_listed, subject);
+}
+
+/* What in the configuration is likely to be the cause; NULL: nothing comes to mind. */
+static const char *hint(const struct server *server, const struct imap_failure *failure)
+{
+    bool starttls = server->imap.security == SECURITY_STARTTLS;
+
+    if (failure->kind == IMAP_FAILURE_TLS && strstr(failure->reason, "unknown CA") != NULL)
+        return server->ca_file == NULL
+                   ? "if the authority is your own, ca_file of the server names its certificate"
+                   : "ca_file of the server must hold the authority that issued it";
+    if (failure->kind == IMAP_FAILURE_TLS && strstr(failure->reason, "another name") != NULL)
+        return "imap of the server must name it as its certificate does";
+    if (failure->kind == IMAP_FAILURE_TLS && strstr(failure->reason, "not speak TLS") != NULL)
+        return "a port that begins without TLS is written imap://, which is STARTTLS";
+    if (failure->kind == IMAP_FAILURE_TIMEOUT && failure->phase == IMAP_PHASE_GREETING && starttls)
+        return "a port that begins with TLS is written imaps://";
+    return NULL;
+}
+
+static void print_failure(const struct subject *subject, const struct imap_failure *failure)
+{
+    FILE *out = subject->checking->out;
+    const char *advice = hint(server_of(subject), failure);
+
+    name_subject(subject);
+    fprintf(out, "\n  WRONG: %s\n", failure->reason);
+    if (advice != NULL)
+        fprintf(out, "  (%s)\n", advice);
 }
 
 static void on_closed(void *arg, const struct imap_failure *failure)
@@ -158,8 +256,7 @@ static void on_closed(void *arg, const struct imap_failure *failure)
     struct subject *subject = arg;
 
     if (!subject->done) {
-        name_subject(subject);
-        fprintf(subject->checking->out, "\n  WRONG: %s\n", failure->reason);
+        print_failure(subject, failure);
         link_free(subject->link);
         subject->link = NULL;
         end(subject, true);
@@ -186,11 +283,28 @@ static void begin(struct subject *subject)
         login.login = subject->account->login;
         login.secret = &subject->account->secret;
     } else {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a subject is one of both */
         login.server = subject->target->server;
         login.login = subject->target->login;
         login.secret = &subject->target->secret;
     }
     subject->link = link_new(subject->checking->links, &login, &events, subject);
+}
+
+static void print_summary(const struct checking *checking)
+{
+    if (checking->wrong == 0)
+        fprintf(checking->out, "\n%zu checked, nothing is wrong\n", checking->total);
+    else
+        fprintf(checking->out, "\n%zu checked, something is wrong with %zu\n", checking->total,
+                checking->wrong);
+}
+
+static void forget_told(struct checking *checking)
+{
+    for (size_t i = 0; i < checking->n_told; i++)
+        free(checking->told[i].offers);
+    free(checking->told);
 }
 
 int connect_check(const struct config *config, FILE *out)
@@ -199,6 +313,7 @@ int connect_check(const struct config *config, FILE *out)
     struct subject *subjects = xcalloc(config->n_accounts + config->n_targets, sizeof(*subjects));
     size_t n = 0;
 
+    checking.told = xcalloc(config->n_servers, sizeof(*checking.told));
     checking.links = links_new(checking.base);
     checking.left = checking.total = config->n_accounts + config->n_targets;
     for (size_t i = 0; i < config->n_accounts; i++)
@@ -211,11 +326,13 @@ int connect_check(const struct config *config, FILE *out)
     }
     if (n > 0)
         event_base_dispatch(checking.base);
+    print_summary(&checking);
     for (size_t i = 0; i < n; i++) {
         link_free(subjects[i].link);
         folder_list_clear(&subjects[i].list);
     }
     free(subjects);
+    forget_told(&checking);
     links_free(checking.links);
     event_base_free(checking.base);
     return checking.wrong > 0 ? 1 : 0;
