@@ -314,6 +314,14 @@ static void try_next(struct transport *transport)
 
 /* ---- names ---- */
 
+/* libevent's words for a name that does not exist are those of getaddrinfo's arguments. */
+static const char *resolve_trouble(int result)
+{
+    if (result == 0)
+        return "it has no address";
+    return result == EVUTIL_EAI_NONAME ? "there is no such name" : evutil_gai_strerror(result);
+}
+
 static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg)
 {
     struct lookup *lookup = arg;
@@ -328,7 +336,7 @@ static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg
     transport->lookup = NULL;
     if (result != 0 || addresses == NULL) {
         char *reason = xasprintf("the name %s cannot be resolved: %s", transport->host,
-                                 result != 0 ? evutil_gai_strerror(result) : "no address");
+                                 resolve_trouble(result));
         go_down(transport, IMAP_FAILURE_RESOLVE, reason);
         free(reason);
         return;
