@@ -33,7 +33,7 @@ static const struct scheme pop3_schemes[] = {
 };
 enum { N_SCHEMES = 3 };
 
-/* DESIGN section 10: no plaintext password beyond loopback. */
+/* No plaintext password beyond loopback. Asked only of a host that read_authority() has found. */
 static bool is_loopback(const char *host)
 {
     struct in_addr ipv4;
@@ -43,6 +43,7 @@ static bool is_loopback(const char *host)
         return ntohl(ipv4.s_addr) >> 24 == 127;
     if (inet_pton(AF_INET6, host, &ipv6) == 1)
         return IN6_IS_ADDR_LOOPBACK(&ipv6);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): there is one */
     return strcasecmp(host, "localhost") == 0;
 }
 

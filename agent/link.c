@@ -139,6 +139,11 @@ static struct context *find_context(struct links *links, const char *ca_file, ch
     return context;
 }
 
+static void leave_line(struct link *link)
+{
+    STAILQ_REMOVE(&link->gate->waiting, link, link, entry);
+}
+
 static void admit(struct gate *gate);
 
 /* Leaves the counts of the gate; the next in line may go. */
@@ -148,7 +153,7 @@ static void leave(struct link *link)
 
     link->state = LINK_CLOSED;
     if (state == LINK_WAITING)
-        STAILQ_REMOVE(&link->gate->waiting, link, link, entry);
+        leave_line(link);
     if (state == LINK_SECRET || state == LINK_SIGNING_IN)
         link->gate->signing_in--;
     if (state == LINK_SECRET || state == LINK_SIGNING_IN || state == LINK_READY)
@@ -298,7 +303,7 @@ static void admit(struct gate *gate)
     struct link *link;
 
     while (gate->signing_in < LIMIT_SIGN_INS && (link = next_in_line(gate)) != NULL) {
-        STAILQ_REMOVE(&gate->waiting, link, link, entry);
+        leave_line(link);
         gate->signing_in++;
         gate->open++;
         link->state = LINK_SECRET;

@@ -46,7 +46,7 @@ static void put_number(unsigned char *octets, uint64_t number, int width)
 void spool_header_make(unsigned char header[SPOOL_HEADER], uint64_t len,
                        const unsigned char sha256[32])
 {
-    memcpy(header, "MVS1", 4);
+    memcpy(header, "MVS1", 4); /* NOLINT(bugprone-not-null-terminated-result): octets, no string */
     put_number(header + 4, len, 8);
     memcpy(header + 12, sha256, 32);
     put_number(header + 44, crc32(header, 44), 4);

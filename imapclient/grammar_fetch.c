@@ -398,9 +398,10 @@ static void tell_items(struct fetch *fetch, const struct mailimap_msg_att *items
 static bool parse_line(struct fetch *fetch)
 {
     const struct mailimap_response_info *info = etpan_parse(fetch->grammar->etpan);
-    if (info == NULL || clist_isempty(info->rsp_fetch_list))
+    clistiter *first = info != NULL ? clist_begin(info->rsp_fetch_list) : NULL;
+    if (first == NULL)
         return false;
-    tell_items(fetch, clist_content(clist_begin(info->rsp_fetch_list)));
+    tell_items(fetch, clist_content(first));
     return true;
 }
 

@@ -121,7 +121,7 @@ struct charset_reader *charset_reader_new(const char *name, size_t name_len)
     reader->kind = found->kind;
     if (found->kind == KIND_ICONV) {
         reader->converter = iconv_open("UTF-8", found->iconv_name);
-        if (reader->converter == (iconv_t)-1)
+        if (reader->converter == (iconv_t)-1) /* NOLINT(performance-no-int-to-ptr): POSIX */
             reader->kind = KIND_UNKNOWN;
     }
     return reader;

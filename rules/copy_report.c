@@ -24,9 +24,9 @@ static void make_boundary(const struct rule_set *set, const struct copy_plan *pl
         memory_exhausted();
     buffer_free(&source);
     /* "=_" cannot stand in base64 or quoted-printable text, RFC 2045 section 6.7 */
-    memcpy(boundary, "=_mailvigil_", 12);
+    char *end = stpcpy(boundary, "=_mailvigil_");
     for (size_t i = 0; i < 18; i++)
-        snprintf(boundary + 12 + 2 * i, 3, "%02x", digest[i]);
+        end += snprintf(end, 3, "%02x", digest[i]);
 }
 
 /* Whether the value can stand in our header as it is: 7-bit, CRLF, its lines not too long. */

@@ -79,7 +79,7 @@ static enum verdict find_exempt(struct decision *decision)
     enum verdict verdict = VERDICT_NO;
     for (size_t i = 0; i < decision->n_rules; i++) {
         const struct rule_decision *by = &decision->rules[i];
-        if (!by->rule->exempt || by->verdict == VERDICT_NO)
+        if (by->verdict == VERDICT_NO || !by->rule->exempt)
             continue;
         verdict = by->verdict;
         if (verdict == VERDICT_YES) {
@@ -100,7 +100,7 @@ static void conclude(struct decision *decision)
     bool wanted = false;
     for (size_t i = 0; i < decision->n_rules; i++) {
         const struct rule_decision *by = &decision->rules[i];
-        if (!has_targets(by->rule) || by->verdict == VERDICT_NO)
+        if (by->verdict == VERDICT_NO || !has_targets(by->rule))
             continue;
         wanted = true;
         if (by->verdict == VERDICT_NEEDS_BODY || exempt == VERDICT_NEEDS_BODY)
