@@ -16,7 +16,11 @@ struct printing {
     FILE *out;
     struct json json;
     int account, folder, uids, state; /* widths */
+    bool any;                         /* lines */
 };
+
+static const char head_account[] = "ACCOUNT", head_folder[] = "FOLDER",
+                  head_uids[] = "UIDVALIDITY/UID", head_state[] = "STATE";
 
 /* ---- lines for people ---- */
 
@@ -40,6 +44,7 @@ static void measure(void *arg, const struct report_line *line)
     struct printing *printing = arg;
     char uids[64];
     uids_text(line, uids);
+    printing->any = true;
     grow(&printing->account, strlen(line->account));
     grow(&printing->folder, strlen(line->folder));
     grow(&printing->uids, strlen(uids));
@@ -53,6 +58,20 @@ static void put(FILE *out, const char *text, int width)
     for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++, n++)
         fputc(*p < ' ' || *p == 0x7f ? '?' : *p, out);
     fprintf(out, "%*s", width > n ? width - n : 0, "");
+}
+
+static void print_head(struct printing *printing)
+{
+    grow(&printing->account, strlen(head_account));
+    grow(&printing->folder, strlen(head_folder));
+    grow(&printing->uids, strlen(head_uids));
+    grow(&printing->state, strlen(head_state));
+    fprintf(printing->out, "%-21s", "WHEN (UTC)");
+    put(printing->out, head_account, printing->account + 2);
+    put(printing->out, head_folder, printing->folder + 2);
+    put(printing->out, head_uids, printing->uids + 2);
+    put(printing->out, head_state, printing->state + 2);
+    fputs("COPY OR REASON\n", printing->out);
 }
 
 static void put_named(FILE *out, const char *name, const char *text)
@@ -140,6 +159,13 @@ static void print_text(struct report *report, const char *account, time_t since,
     struct printing printing = {.out = out};
     struct ledger_figures figures;
     report_lines(report, account, since, measure, &printing);
+    if (!printing.any) {
+        fprintf(out, "No message%s%s%s since %s.\n", account != NULL ? " of account " : "",
+                account != NULL ? account : "", since != 0 ? " is in the ledger" : " has come",
+                since != 0 ? "then" : "the baseline");
+        return;
+    }
+    print_head(&printing);
     report_lines(report, account, since, print_line, &printing);
     report_figures(report, account, since, &figures);
     print_summary(out, &figures);
@@ -194,7 +220,6 @@ static void print_json(struct report *report, const char *account, time_t since,
     json_object_end(json);
     json_bool(json, "complete", is_complete(&figures));
     json_object_end(json);
-    fputc('\n', out);
 }
 
 /* ---- the command ---- */
@@ -212,8 +237,17 @@ static bool read_since(const char *text, time_t *since)
     return true;
 }
 
-int ledger_command(const char *state_dir, const char *account, const char *since_text, bool json,
-                   FILE *out)
+static bool is_known(struct report *report, const char *account, bool configured)
+{
+    struct printing printing = {0};
+    if (account == NULL || configured)
+        return true;
+    report_lines(report, account, 0, measure, &printing);
+    return printing.any;
+}
+
+int ledger_command(const char *state_dir, const char *account, bool configured,
+                   const char *since_text, bool json, FILE *out)
 {
     time_t since;
     char *why;
@@ -229,6 +263,14 @@ int ledger_command(const char *state_dir, const char *account, const char *since
         fprintf(stderr, "mailvigil: %s\n", why);
         free(why);
         return EX_TEMPFAIL;
+    }
+    if (!is_known(report, account, configured)) {
+        fprintf(stderr,
+                "mailvigil: no account has the name or address \"%s\"; \"mailvigil users\" shows"
+                " them\n",
+                account);
+        report_close(report);
+        return EX_USAGE;
     }
     if (json)
         print_json(report, account, since, out);

@@ -15,11 +15,12 @@
 #include <stdio.h>
 
 /*
- * account NULL: all. since NULL: all; else a date (2026-01-31) or a duration (7d). The exit status:
- * 0; 64 for a since that is neither, 75 when there is no ledger to read: why is told on standard
- * error.
+ * account NULL: all; one that is not configured any more may still be in the ledger. since NULL:
+ * all; else a date (2026-01-31) or a duration (7d). The exit status: 0; 64 for a since that is
+ * neither and for an account that neither the configuration nor the ledger knows, 75 when there is
+ * no ledger to read: why is told on standard error.
  */
-int ledger_command(const char *state_dir, const char *account, const char *since, bool json,
-                   FILE *out);
+int ledger_command(const char *state_dir, const char *account, bool configured, const char *since,
+                   bool json, FILE *out);
 
 #endif

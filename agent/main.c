@@ -157,12 +157,14 @@ static int status(const struct arguments *arguments)
 static int ledger(const struct arguments *arguments)
 {
     struct config *config = load(arguments->config_path);
+    const struct account *account;
     int result;
 
     if (config == NULL)
         return EXIT_CONFIGURATION;
-    result = ledger_command(config->state_dir, arguments->account, arguments->since,
-                            arguments->json, stdout);
+    account = arguments->account != NULL ? config_account(config, arguments->account) : NULL;
+    result = ledger_command(config->state_dir, account != NULL ? account->name : arguments->account,
+                            account != NULL, arguments->since, arguments->json, stdout);
     config_free(config);
     return result;
 }

@@ -175,7 +175,10 @@ class Running(CommandLine):
         for word in ("not wanted", "exempt", "delivered"):
             self.assertIn(word, done.stdout)
         only_bob = self.command("ledger", "--account", "bob")
-        self.assertNotIn("delivered ", only_bob.stdout.split("\n", 1)[0])
+        self.assertEqual(only_bob.stdout, "No message of account bob has come since the baseline.\n")
+        self.assertEqual(self.command("ledger", "--account", "bob@example.org").stdout,
+                         only_bob.stdout)
+        self.assertEqual(self.command("ledger", "--account", "nobody").returncode, USAGE)
         json.loads(self.command("ledger", "--json").stdout)
 
     def test_log_holds_no_content_and_no_secret(self):

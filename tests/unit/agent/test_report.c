@@ -252,7 +252,7 @@ static int run_command(const struct room *room, const char *account, const char 
     size_t len;
     FILE *out = open_memstream(text, &len);
     assert_non_null(out);
-    int status = ledger_command(room->dir, account, since, json, out);
+    int status = ledger_command(room->dir, account, false, since, json, out);
     fclose(out);
     return status;
 }
@@ -286,6 +286,27 @@ static void test_command_says_when_all_is_delivered(void **state)
 static void test_command_says_what_vanished(void **state)
 {
     assert_says(*state, "bob", "1 vanished before it could be known whether a rule wanted it.");
+}
+
+static void test_command_refuses_an_account_that_nobody_knows(void **state)
+{
+    char *text;
+    assert_int_equal(run_command(*state, "nobody", NULL, false, &text), 64);
+    free(text);
+}
+
+static void test_command_says_when_an_account_had_no_message(void **state)
+{
+    const struct room *room = *state;
+    char *text;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    assert_non_null(out);
+    int status = ledger_command(room->dir, "nobody", true, NULL, false, out);
+    fclose(out);
+    assert_int_equal(status, 0);
+    assert_string_equal(text, "No message of account nobody has come since the baseline.\n");
+    free(text);
 }
 
 static void test_command_refuses_a_since_that_is_none(void **state)
@@ -347,6 +368,8 @@ int main(void)
         TEST(test_command_says_what_is_not_delivered),
         TEST(test_command_says_when_all_is_delivered),
         TEST(test_command_says_what_vanished),
+        TEST(test_command_refuses_an_account_that_nobody_knows),
+        TEST(test_command_says_when_an_account_had_no_message),
         TEST(test_command_refuses_a_since_that_is_none),
         TEST(test_command_takes_dates_and_durations),
         TEST(test_json_has_lines_and_the_summary),
