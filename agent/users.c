@@ -238,7 +238,6 @@ void users_print_json(const struct config *config, FILE *out)
     }
     json_array_end(&json);
     json_object_end(&json);
-    fputc('\n', out);
 }
 
 int users_command(const char *config_path, bool json, FILE *out, FILE *err)
