@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "agent/json.h"
+#include "agent/text_table.h"
+#include "rules/memory.h"
 
 static const struct ledger_target_figures *find_figures(const struct ledger_target_figures *targets,
                                                         size_t n, const char *name)
@@ -195,7 +197,7 @@ static bool print_troubles(FILE *out, const struct agent_view *view)
     bool any = stuck != NULL || *view->reload_trouble != '\0';
 
     if (stuck != NULL)
-        fprintf(out, "WRONG  ledger: %s, since %s\n", stuck, ago(buffer, since));
+        fprintf(out, "WRONG  ledger, for %s: %s\n", ago(buffer, since), stuck);
     if (*view->reload_trouble != '\0')
         fprintf(out, "WRONG  the last reload was refused, the old configuration stays: %s\n",
                 view->reload_trouble);
@@ -206,9 +208,9 @@ static bool print_troubles(FILE *out, const struct agent_view *view)
         if (status.trouble_since == 0)
             continue;
         any = true;
-        fprintf(out, "WRONG  account %s: %s, since %s\n",
-                account_watch_account(view->accounts[i])->name, status.trouble,
-                ago(buffer, status.trouble_since));
+        fprintf(out, "WRONG  account %s, for %s: %s\n",
+                account_watch_account(view->accounts[i])->name, ago(buffer, status.trouble_since),
+                status.trouble);
     }
     for (size_t i = 0; i < view->n_deliveries; i++) {
         struct deliver_status status;
@@ -217,17 +219,35 @@ static bool print_troubles(FILE *out, const struct agent_view *view)
         if (status.trouble_since == 0)
             continue;
         any = true;
-        fprintf(out, "WRONG  target %s: %s, since %s\n", deliver_target(view->deliveries[i])->name,
-                status.trouble, ago(buffer, status.trouble_since));
+        fprintf(out, "WRONG  target %s, for %s: %s\n", deliver_target(view->deliveries[i])->name,
+                ago(buffer, status.trouble_since), status.trouble);
     }
     return any;
+}
+
+static void put_header(struct text_table *table, const char *const *names, size_t count)
+{
+    text_table_begin(table, count);
+    for (size_t i = 0; i < count; i++)
+        text_table_cell(table, names[i]);
+}
+
+static void put_number(struct text_table *table, uint64_t number)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRIu64, number);
+    text_table_cell(table, text);
 }
 
 static void print_targets(FILE *out, const struct agent_view *view,
                           const struct ledger_target_figures *targets, size_t n_targets)
 {
-    fprintf(out, "\n%-24s %-11s %10s %10s %10s  %s\n", "TARGET", "STATE", "DELIVERED", "PENDING",
-            "GIVEN UP", "OLDEST");
+    static const char *const names[] = {"TARGET",  "STATE",    "DELIVERED",
+                                        "PENDING", "GIVEN UP", "OLDEST PENDING"};
+    struct text_table table;
+
+    put_header(&table, names, sizeof(names) / sizeof(*names));
     for (size_t i = 0; i < view->n_deliveries; i++) {
         const char *name = deliver_target(view->deliveries[i])->name;
         const struct ledger_target_figures *figures = find_figures(targets, n_targets, name);
@@ -235,30 +255,55 @@ static void print_targets(FILE *out, const struct agent_view *view,
         char buffer[32];
 
         deliver_status(view->deliveries[i], &status);
-        fprintf(out, "%-24s %-11s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 "  %s\n", name,
-                deliver_state_text(status.state), figures->delivered, figures->pending,
-                figures->failed,
-                figures->oldest_pending != 0 ? ago(buffer, figures->oldest_pending) : "-");
+        text_table_cell(&table, name);
+        text_table_cell(&table, deliver_state_text(status.state));
+        put_number(&table, figures->delivered);
+        put_number(&table, figures->pending);
+        put_number(&table, figures->failed);
+        text_table_cell(&table,
+                        figures->oldest_pending != 0 ? ago(buffer, figures->oldest_pending) : "-");
     }
+    fputc('\n', out);
+    text_table_print(&table, "", out);
+    text_table_clear(&table);
+}
+
+/* How many are watched, and which of those that are configured are not there. */
+static void put_folders(struct text_table *table, const struct account_watch *account)
+{
+    size_t folders = 0;
+    char *text, *longer;
+
+    for (size_t w = 0; w < account_watch_count(account); w++)
+        folders += watch_folder_count(account_watch_nth(account, w));
+    text = xasprintf("%zu", folders);
+    for (char *const *missing = account_watch_missing(account); *missing != NULL; missing++) {
+        longer = xasprintf("%s  (no %s)", text, *missing);
+        free(text);
+        text = longer;
+    }
+    text_table_cell(table, text);
+    free(text);
 }
 
 static void print_accounts(FILE *out, const struct agent_view *view)
 {
-    fprintf(out, "\n%-32s %-11s %-7s %s\n", "ACCOUNT", "STATE", "BY", "FOLDERS");
-    for (size_t i = 0; i < view->n_accounts; i++) {
-        const struct account_watch *account = view->accounts[i];
-        struct watch_status status;
-        size_t folders = 0;
+    static const char *const names[] = {"ACCOUNT", "STATE", "NEWS BY", "FOLDERS"};
+    struct text_table table;
 
-        worst_status(account, &status);
-        for (size_t w = 0; w < account_watch_count(account); w++)
-            folders += watch_folder_count(account_watch_nth(account, w));
-        fprintf(out, "%-32s %-11s %-7s %zu", account_watch_account(account)->name,
-                watch_state_text(status.state), watch_mode_text(status.mode), folders);
-        for (char *const *missing = account_watch_missing(account); *missing != NULL; missing++)
-            fprintf(out, "  (no %s)", *missing);
-        fputc('\n', out);
+    put_header(&table, names, sizeof(names) / sizeof(*names));
+    for (size_t i = 0; i < view->n_accounts; i++) {
+        struct watch_status status;
+
+        worst_status(view->accounts[i], &status);
+        text_table_cell(&table, account_watch_account(view->accounts[i])->name);
+        text_table_cell(&table, watch_state_text(status.state));
+        text_table_cell(&table, watch_mode_text(status.mode));
+        put_folders(&table, view->accounts[i]);
     }
+    fputc('\n', out);
+    text_table_print(&table, "", out);
+    text_table_clear(&table);
 }
 
 void status_write_text(FILE *out, const struct agent_view *view,
@@ -280,10 +325,11 @@ void status_write_text(FILE *out, const struct agent_view *view,
         fputs(troubles, out);
     free(troubles);
     fprintf(out,
-            "copies: %" PRIu64 " delivered, %" PRIu64 " pending (%" PRIu64 " held), %" PRIu64
-            " given up; spool: %" PRIu64 " octets in %" PRIu64 " segments\n",
+            "copies: %" PRIu64 " delivered, %" PRIu64 " pending (%" PRIu64
+            " held back for now), %" PRIu64 " given up; spool: %" PRIu64 " octets in %" PRIu64
+            " segment%s\n",
             figures->delivered, figures->pending, figures->held, figures->failed_copies,
-            figures->spool_bytes, figures->spool_segments);
+            figures->spool_bytes, figures->spool_segments, figures->spool_segments == 1 ? "" : "s");
     print_targets(out, view, targets, n_targets);
     print_accounts(out, view);
 }
