@@ -36,6 +36,8 @@ static bool read_file(struct explained *explained)
     int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
     ssize_t got = -1;
 
+    if (is_stdin && isatty(fd))
+        fprintf(stderr, "Reading the message from standard input, to its end (Ctrl-D)\n");
     while (fd >= 0) {
         explained->original = xrealloc(explained->original, explained->original_len + 65536);
         got = read(fd, explained->original + explained->original_len, 65536);
@@ -49,7 +51,9 @@ static bool read_file(struct explained *explained)
         fprintf(stderr, "mailvigil: %s: %s\n", is_stdin ? "standard input" : name, strerror(errno));
     if (fd >= 0 && !is_stdin)
         close(fd);
-    return got == 0;
+    if (got == 0 && explained->original_len == 0)
+        fprintf(stderr, "mailvigil: %s is empty\n", is_stdin ? "standard input" : name);
+    return got == 0 && explained->original_len > 0;
 }
 
 static int take_file(struct explained *explained, const struct account *account)
@@ -146,7 +150,8 @@ static void print_result(const struct decision *decision)
     }
     printf("\nresult: copied to");
     for (size_t i = 0; i < decision->n_targets; i++) {
-        printf("%s %s (rules", i > 0 ? "," : "", decision->targets[i].target);
+        printf("%s %s (rule%s", i > 0 ? "," : "", decision->targets[i].target,
+               decision->targets[i].n_rules == 1 ? "" : "s");
         for (size_t k = 0; k < decision->targets[i].n_rules; k++)
             printf(" %s", decision->targets[i].rules[k]->name);
         printf(")");
