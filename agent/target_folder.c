@@ -47,6 +47,14 @@ static void finish(struct target_folder *folder, const char *why)
         done(folder->arg, why);
 }
 
+static void fail(struct target_folder *folder, const char *what, const char *reason)
+{
+    char *why = xasprintf("the folder %s cannot be %s: %s", folder->name, what, reason);
+
+    finish(folder, why);
+    free(why);
+}
+
 static bool ended(const struct imap_result *result)
 {
     return result->kind == IMAP_RESULT_LOST || result->kind == IMAP_RESULT_UNSENT;
@@ -98,7 +106,7 @@ static void on_created(void *arg, const struct imap_result *result)
         return;
     folder->create = false;
     if (result->kind != IMAP_RESULT_OK) {
-        finish(folder, result->reason);
+        fail(folder, "created", result->reason);
         return;
     }
     imap_subscribe(folder->session, folder->name, NULL, NULL);
@@ -127,7 +135,7 @@ static void on_selected(void *arg, const struct imap_result *result,
     if (folder->missing && folder->create)
         imap_create(folder->session, folder->name, on_created, folder);
     else
-        finish(folder, result->reason);
+        fail(folder, "selected", result->reason);
 }
 
 static void select_it(struct target_folder *folder)
