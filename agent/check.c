@@ -1,14 +1,33 @@
 #include "agent/check.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "agent/config.h"
+#include "rules/memory.h"
 
 static void summary(FILE *err, const char *path, size_t errors, size_t warnings)
 {
     if (errors > 0)
         fprintf(err, "%s: %zu error%s, %zu warning%s: the configuration cannot be used\n", path,
                 errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+}
+
+/* `run` makes the state directory, but not the one in which it lies. */
+static void look_for_state_dir(FILE *err, const struct config *config)
+{
+    char *parent = xstrdup(config->state_dir), *slash = strrchr(parent, '/');
+
+    if (slash != NULL && slash > parent) {
+        *slash = '\0';
+        if (access(parent, F_OK) != 0 && errno == ENOENT)
+            fprintf(err, "%s: warning: state_dir %s: make %s before the first run\n", config->path,
+                    config->state_dir, parent);
+    }
+    free(parent);
 }
 
 int check_configuration(const char *path, FILE *out, FILE *err)
@@ -20,6 +39,7 @@ int check_configuration(const char *path, FILE *out, FILE *err)
     config_problems_print(&problems, err);
     summary(err, path, errors, problems.count - errors);
     if (config != NULL) {
+        look_for_state_dir(err, config);
         fprintf(out, "# %s: %zu account%s, %zu target%s, %zu rule%s\n# rules %s\n\n", path,
                 config->n_accounts, config->n_accounts == 1 ? "" : "s", config->n_targets,
                 config->n_targets == 1 ? "" : "s", config->rules->count,

@@ -55,6 +55,12 @@ static bool open_directory(struct opening *opening)
     const char *path = opening->options->state_dir;
     struct stat status;
     bool made = mkdir(path, 0700) == 0;
+    /* Not made here: the parent may be a disk that is not mounted, where a ledger lies. */
+    if (!made && errno == ENOENT)
+        return refuse(opening, LEDGER_SYSTEM,
+                      "state_dir %s cannot be made: the directory it should lie in does not exist;"
+                      " make that first",
+                      path);
     if (!made && errno != EEXIST)
         return refuse(opening, LEDGER_SYSTEM, "state_dir %s cannot be made: %s", path,
                       strerror(errno));

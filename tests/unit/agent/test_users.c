@@ -11,7 +11,7 @@
 
 static const char main_text[] =
     "instance = \"example.org\"\n"
-    "domains = {\"example.org\"}\n"
+    "domains = {\"example.org\"} state_dir = \"state\"\n"
     "server \"office\" {\n"
     "    imap = \"imaps://mail.example.org\"\n"
     "    master_user = \"vigil\"\n"
@@ -179,6 +179,21 @@ static void test_check(void **state)
     free(o.err);
 }
 
+static void test_check_tells_where_the_state_cannot_be_made(void **state)
+{
+    struct fixture *f = *state;
+    char *text = config_files_replace(main_text, 2,
+                                      "domains = {\"example.org\"} state_dir = \"nowhere/state\"");
+
+    config_files_write(&f->files, "mailvigil.conf", text, 0644);
+    struct outputs o = check(f);
+    assert_int_equal(o.status, 0);
+    assert_non_null(strstr(o.err, "nowhere before the first run"));
+    free(o.out);
+    free(o.err);
+    free(text);
+}
+
 static void test_check_faulty(void **state)
 {
     struct fixture *f = *state;
@@ -215,8 +230,10 @@ static void test_users_faulty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_at_a_glance), TEST(test_json),         TEST(test_reasons),
-        TEST(test_check),       TEST(test_check_faulty), TEST(test_users_faulty),
+        TEST(test_at_a_glance),  TEST(test_json),
+        TEST(test_reasons),      TEST(test_check_tells_where_the_state_cannot_be_made),
+        TEST(test_check),        TEST(test_check_faulty),
+        TEST(test_users_faulty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
