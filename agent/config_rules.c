@@ -224,6 +224,29 @@ static void check_names(const struct config_section *sections, size_t count)
     name_index_free(names);
 }
 
+/* The tick that is forgotten most often. */
+static void check_selected(const struct config_loader *loader)
+{
+    const struct config *config = loader->config;
+    bool selected = false, all = false;
+
+    for (size_t i = 0; i < config->rules->count; i++) {
+        const struct rule *rule = &config->rules->rules[i];
+        if (rule->exempt)
+            continue;
+        selected |= rule->incoming == SELECT_SELECTED || rule->outgoing == SELECT_SELECTED ||
+                    rule->internal == SELECT_SELECTED;
+        all |= rule->incoming == SELECT_ALL || rule->outgoing == SELECT_ALL ||
+               rule->internal == SELECT_ALL;
+    }
+    for (size_t i = 0; i < config->n_accounts; i++)
+        selected &= !config->accounts[i]->monitor;
+    if (selected && !all && config->n_accounts > 0)
+        config_warning(loader->problems, config->path, 0,
+                       "every rule takes selected accounts only, and none has monitor = true: "
+                       "nothing will be copied");
+}
+
 void config_load_rules(struct config_loader *loader)
 {
     size_t count;
@@ -239,6 +262,7 @@ void config_load_rules(struct config_loader *loader)
     if (count == 0)
         config_warning(loader->problems, loader->config->path, 0,
                        "there is no rule: nothing will be copied");
+    check_selected(loader);
     config_lists_free(lists);
     free(sections);
 }
