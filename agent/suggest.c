@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 static size_t least(size_t a, size_t b)
 {
@@ -50,6 +51,9 @@ void suggest_begin(struct suggestion *suggestion, const char *word)
 void suggest_offer(struct suggestion *suggestion, const char *known)
 {
     size_t len = strlen(suggestion->word), known_len = strlen(known);
+    if (len >= 4 && known_len <= SUGGEST_MAX && suggestion->best == NULL &&
+        strncasecmp(suggestion->word, known, len) == 0)
+        suggestion->best = known; /* begun rightly; a nearer one may still come */
     size_t apart = len > known_len ? len - known_len : known_len - len;
 
     if (known_len > SUGGEST_MAX || apart >= suggestion->distance)

@@ -1,7 +1,8 @@
 /*
  * "Did you mean": which of the known names is most like a mistyped one. Likeness is the number of
  * letters changed, left out, added or swapped with their neighbour, compared without case; up to a
- * third of the word's letters (at least one) may differ.
+ * third of the word's letters (at least one) may differ. A name that only begins with the word (of
+ * four letters or more) is told where nothing is more like it.
  */
 #ifndef AGENT_SUGGEST_H
 #define AGENT_SUGGEST_H
