@@ -86,7 +86,10 @@ static bool read_header(struct table *table)
         seen[column] = true;
     }
     if (!seen[ADDRESS])
-        fault(table, "the column \"address\" is missing; the first line must name the columns");
+        fault(
+            table,
+            "the column \"address\" is missing; the first line must name the columns, with commas "
+            "between them");
     return seen[ADDRESS];
 }
 
