@@ -111,6 +111,28 @@ static const char *verdict_text(enum verdict verdict)
     return texts[verdict];
 }
 
+/* What a copy says in a word (X-Monitor-Warning), at length; "" for what the word says by itself.
+ */
+static const char *warning_meaning(unsigned warning)
+{
+    switch (warning) {
+    case WARNING_FROM_MISMATCH:
+        return ": it lies among sent mail, and its From is no address of the owner";
+    case WARNING_CLAIMED_INTERNAL:
+        return ": it was received, and its From claims an address of ours";
+    case WARNING_NO_FROM:
+        return ": it has no From";
+    case WARNING_SEVERAL_FROM:
+        return ": it has several From fields or authors";
+    case WARNING_TNEF:
+        return ": its winmail.dat may hold a request for a receipt, which stays in the copy";
+    case WARNING_BODY_LIMITED:
+        return ": patterns for the body have seen a part of it only";
+    default:
+        return "";
+    }
+}
+
 static void print_route(const struct route *route)
 {
     char buffer[40];
@@ -126,7 +148,7 @@ static void print_route(const struct route *route)
         printf("            and %zu more\n", route->n_recipients - 20);
     for (unsigned i = 0; warning_text(1u << i) != NULL; i++)
         if ((route->warnings & (1u << i)) != 0)
-            printf("warning:    %s\n", warning_text(1u << i));
+            printf("warning:    %s%s\n", warning_text(1u << i), warning_meaning(1u << i));
 }
 
 static void print_rule(const struct rule_decision *rule)
