@@ -26,6 +26,13 @@ class Usage(CommandLine):
         self.assertEqual(done.returncode, USAGE)
         self.assertIn("chekc", done.stderr)
 
+    def test_wrong_option_is_named(self):
+        for words, option in ((("check", "--conect"), "--conect"), (("status", "-x"), "-x"),
+                              (("ledger", "--since"), "--since")):
+            done = self.command(*words)
+            self.assertEqual(done.returncode, USAGE, words)
+            self.assertRegex(done.stderr, r"\Amailvigil: %s [^\n]*\n\Z" % option)
+
     def test_missing_configuration_is_named(self):
         done = case.run_command("/nonexistent/mailvigil.conf", "check")
         self.assertEqual(done.returncode, CONFIGURATION)
@@ -79,6 +86,14 @@ class Check(CommandLine):
         self.assertRegex(done.stdout + done.stderr, "bob")
         self.assertRegex((done.stdout + done.stderr).lower(), "auth|reject|password")
 
+    def test_connect_tells_what_the_unknown_authority_needs(self):
+        self.config.change("server", "office", ca_file=None)
+        done = self.command("check", "--connect")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("unknown CA", done.stdout)
+        self.assertIn("ca_file of the server", done.stdout)
+        self.assertIn("wrong with 3", done.stdout)
+
     def test_ten_thousand_accounts_are_read_in_a_second(self):
         path = os.path.join(self.config.dir, "users.csv")
         secret = self.config.secret("all.secret", "secret")
@@ -128,6 +143,11 @@ class Explain(CommandLine):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("attachment", done.stdout)
         self.assertNotIn("{Mon-In}", done.stdout)
+
+    def test_nothing_on_standard_input_is_no_message(self):
+        done = self.command("explain", "--account", "alice", stdin=b"")
+        self.assertEqual(done.returncode, 66)
+        self.assertIn("empty", done.stderr)
 
     def test_folder_makes_it_sent(self):
         done = self.command("explain", "--account", "alice", "--folder", "Sent", stdin=mail.message(
