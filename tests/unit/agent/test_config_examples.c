@@ -9,14 +9,9 @@
 #include "agent/config_files.h"
 #include "agent/config_source.h"
 
-/* Where this file lies in the source tree. */
-static const char here[] = "tests/unit/agent/test_config_examples.c";
-
 static char *example(const char *name)
 {
-    size_t root = strlen(__FILE__) - strlen(here);
-
-    return xasprintf("%.*sshare/examples/%s", (int)root, __FILE__, name);
+    return xasprintf(SOURCE_DIRECTORY "/share/examples/%s", name);
 }
 
 static void copy(const struct config_files *files, const char *name)

@@ -9,8 +9,7 @@
 
 static inline char *samples_path(const char *name)
 {
-    const char *slash = strrchr(__FILE__, '/');
-    return xasprintf("%.*s/../../samples/%s", (int)(slash - __FILE__), __FILE__, name);
+    return xasprintf(SOURCE_DIRECTORY "/tests/samples/%s", name);
 }
 
 static inline struct buffer sample_read(const char *name)
