@@ -177,11 +177,7 @@ static void decide_listed(struct capture *capture, struct item *item)
 
 static enum depth depth_for(const struct capture *capture)
 {
-    const struct account *account = *capture->account;
-    struct owner owner = {.account = account->name,
-                          .address = account->address,
-                          .aliases = (const char *const *)account->aliases,
-                          .monitor = account->monitor};
+    struct owner owner = account_owner(*capture->account);
 
     switch (decide_before_fetch(capture->parts->config->rules, &owner, capture->folder->role)) {
     case VERDICT_NO:

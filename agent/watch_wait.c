@@ -121,6 +121,7 @@ void watch_look_at_all(struct watch *watch)
     for (size_t i = 0; i < watch->n_folders; i++) {
         struct folder *folder = watch->folders[i];
 
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there is a folder at each place */
         if (folder == watch->selected || folder->ledger_id == 0) {
             folder->dirty = true;
             continue;
