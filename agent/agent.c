@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 
 #include "agent/backoff.h"
@@ -32,8 +33,9 @@ struct agent {
     size_t settled; /* accounts that were listed or have failed once */
     bool ready;
     struct ledger_figures figures; /* as they were last told */
-    bool stuck;                    /* the ledger; it was said */
-    size_t stopping;               /* deliveries that are not done yet */
+    LIST_HEAD(, status_question) asked;
+    bool stuck;      /* the ledger; it was said */
+    size_t stopping; /* deliveries that are not done yet */
 };
 
 /* ---- what the parts tell ---- */
@@ -88,31 +90,53 @@ void agent_view(const struct agent *agent, struct agent_view *view)
     };
 }
 
+/* One that waits for the ledger's figures. */
 struct status_question {
     struct agent *agent;
-    struct control_question *question;
+    struct control_question *question; /* NULL: answered before they came */
     bool json;
+    LIST_ENTRY(status_question) entry;
 };
 
-static void on_figures(void *arg, const struct ledger_figures *figures,
-                       const struct ledger_target_figures *targets, size_t n_targets)
+static void answer(struct status_question *asked, const struct ledger_figures *figures,
+                   const struct ledger_target_figures *targets, size_t n_targets)
 {
-    struct status_question *asked = arg;
     struct agent_view view;
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
 
     agent_view(asked->agent, &view);
-    asked->agent->figures = *figures;
     if (asked->json)
         status_write_json(out, &view, figures, targets, n_targets);
     else
         status_write_text(out, &view, figures, targets, n_targets);
     fclose(out);
     control_answer(asked->question, text, len);
+    asked->question = NULL;
     free(text);
+}
+
+static void on_figures(void *arg, const struct ledger_figures *figures,
+                       const struct ledger_target_figures *targets, size_t n_targets)
+{
+    struct status_question *asked = arg;
+
+    asked->agent->figures = *figures;
+    if (asked->question != NULL)
+        answer(asked, figures, targets, n_targets);
+    LIST_REMOVE(asked, entry);
     free(asked);
+}
+
+/* A ledger that is stuck answers nobody now: the figures as they were last. */
+static void answer_all(struct agent *agent)
+{
+    struct status_question *asked;
+
+    LIST_FOREACH(asked, &agent->asked, entry)
+    if (asked->question != NULL)
+        answer(asked, &agent->figures, NULL, 0);
 }
 
 static void on_question(void *arg, struct control_question *question, const char *line)
@@ -129,8 +153,9 @@ static void on_question(void *arg, struct control_question *question, const char
     }
     asked = xcalloc(1, sizeof(*asked));
     *asked = (struct status_question){.agent = agent, .question = question, .json = json};
+    LIST_INSERT_HEAD(&agent->asked, asked, entry);
     if (ledger_is_stuck(agent->parts.ledger, &since) != NULL)
-        on_figures(asked, &agent->figures, NULL, 0); /* as they were last; it answers nobody now */
+        on_figures(asked, &agent->figures, NULL, 0);
     else
         ledger_figures(agent->parts.ledger, on_figures, asked);
 }
@@ -148,6 +173,8 @@ static void on_look_at_ledger(evutil_socket_t fd, short what, void *arg)
     if (stuck != NULL && !agent->stuck)
         log_event(LOG_LEVEL_ERROR, "ledger-stuck", "reason", stuck, "action",
                   "nothing is captured or delivered until it goes on by itself", (char *)NULL);
+    if (stuck != NULL)
+        answer_all(agent); /* who asked before it was */
     if (stuck == NULL && agent->stuck)
         log_event(LOG_LEVEL_NOTICE, "ledger-goes-on", (char *)NULL);
     agent->stuck = stuck != NULL;
