@@ -600,6 +600,8 @@ bool deliver_update(struct deliver *deliver, const struct target *target)
                     &target->secret))
         return false;
     deliver->place.target = target;
+    if (deliver->state == DELIVER_DOWN) /* what was wrong may be mended now */
+        event_active(deliver->timer, EV_TIMEOUT, 0);
     return true;
 }
 
