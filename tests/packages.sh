@@ -3,7 +3,7 @@
 # unpack_packages DIRECTORY PACKAGE...: the files of packages that Debian does not let stand beside
 # those of SERVER_PACKAGES, below the directory; the libraries they need are installed.
 
-BUILD_PACKAGES="gcc cmake ninja-build pkg-config libevent-dev libssl-dev libetpan-dev
+BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libevent-dev libssl-dev libetpan-dev
 libconfuse-dev libsqlite3-dev libpcre2-dev"
 SERVER_PACKAGES="dovecot-imapd dovecot-lmtpd dovecot-sieve openssl python3"
 TEST_PACKAGES="libcmocka-dev isync mandoc sqlite3 clang-format cppcheck"
