@@ -1,10 +1,13 @@
 """Servers that Debian does not let stand beside Dovecot: their packages are unpacked, not
 installed, by tests/run.sh. What is common to them: ports, processes, who reads and who delivers."""
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -13,8 +16,26 @@ from .certs import Authority
 from .dovecot import PASSWORD, USERS
 from .imap import Mailbox
 
-ROOT = os.environ.get("MAILVIGIL_UNPACKED") or os.path.abspath(
+UNPACKED = os.environ.get("MAILVIGIL_UNPACKED") or os.path.abspath(
     os.path.join(os.path.dirname(__file__), "..", "..", "..", "build", "unpacked"))
+
+
+def _reachable(path):
+    """The servers do not run as root: below a directory like /root they get a copy elsewhere."""
+    above = path
+    while os.path.isdir(above) and os.stat(above).st_mode & 0o001 and above != "/":
+        above = os.path.dirname(above)
+    if above == "/" or not os.path.isdir(path):
+        return path
+    copy = tempfile.mkdtemp(prefix="mvp-")
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    os.chmod(copy, 0o755)
+    shutil.copytree(path, copy, symlinks=True, dirs_exist_ok=True)
+    os.chmod(copy, 0o755)
+    return copy
+
+
+ROOT = _reachable(UNPACKED)
 
 
 def need(path):
