@@ -89,7 +89,6 @@ static void end(struct capture *capture)
 /* Whether the reply lets the capture go on: not when the session is gone. */
 static bool goes_on(struct capture *capture, const struct imap_result *result)
 {
-    capture->commands--;
     /* After LOST and UNSENT the watch calls capture_lose(). */
     return capture->step != STEP_IDLE && result->kind != IMAP_RESULT_LOST &&
            result->kind != IMAP_RESULT_UNSENT;
@@ -122,7 +121,6 @@ static void fetch_window(struct capture *capture, enum step step,
 
     capture->step = step;
     window_set(capture, which, &set);
-    capture->commands++;
     imap_uid_fetch(capture->session, &set, what, done, capture);
     imap_uidset_clear(&set);
 }
@@ -150,11 +148,17 @@ static void on_headers(void *arg, const struct imap_result *result)
         check_missing(capture);
 }
 
+/* Of a message that did not come: tried again, but not for ever. */
+static enum uid_state unfetched_state(const struct folder *folder)
+{
+    return folder->retries >= LIMIT_UNFETCHED_TRIES ? UID_FAILED : UID_UNFETCHED;
+}
+
 static void leave_suspect(struct capture *capture, struct item *item)
 {
     struct folder *folder = capture->folder;
 
-    capture_settle(item, folder->retries >= LIMIT_UNFETCHED_TRIES ? UID_FAILED : UID_UNFETCHED,
+    capture_settle(item, unfetched_state(folder),
                    "the session was lost each time that it was fetched");
     folder->suspect = 0;
     folder->strikes = 0;
@@ -298,9 +302,7 @@ static void on_single(void *arg, const struct imap_result *result)
         char *reason =
             xasprintf("the server lists it but does not give it: %s",
                       result->kind == IMAP_RESULT_OK ? "OK without the message" : result->reason);
-        capture_settle(
-            item, capture->folder->retries >= LIMIT_UNFETCHED_TRIES ? UID_FAILED : UID_UNFETCHED,
-            reason);
+        capture_settle(item, unfetched_state(capture->folder), reason);
         free(reason);
     }
     fetch_single(capture);
@@ -321,7 +323,6 @@ static void fetch_single(struct capture *capture)
     capture->single = item;
     capture->step = STEP_SINGLE;
     imap_uidset_add(&set, item->uid, item->uid);
-    capture->commands++;
     imap_uid_fetch(capture->session, &set, "(UID BODY.PEEK[])", on_single, capture);
     imap_uidset_clear(&set);
 }
@@ -365,7 +366,6 @@ void capture_start(struct capture *capture, struct imap_session *session,
     }
     if (folder->seen_through < UINT32_MAX)
         imap_uidset_add(&set, folder->seen_through + 1, UINT32_MAX);
-    capture->commands++;
     imap_uid_fetch(session, &set, "(UID FLAGS INTERNALDATE)", on_listed, capture);
     imap_uidset_clear(&set);
 }

@@ -51,8 +51,7 @@ struct capture {
     char *header_text;
     size_t header_len, header_room;
     bool paused;
-    uint32_t cut;      /* the lowest UID that found no place in the list, 0: all did */
-    unsigned commands; /* under way */
+    uint32_t cut; /* the lowest UID that found no place in the list, 0: all did */
     LIST_ENTRY(capture) waiting;
 };
 
