@@ -7,6 +7,7 @@
 
 #include "agent/account_watch.h"
 #include "agent/deliver.h"
+#include "agent/probes.h"
 
 struct agent;
 
@@ -22,6 +23,7 @@ struct agent_view {
     size_t n_deliveries;
     time_t started, reloaded;   /* reloaded: 0 if never */
     const char *reload_trouble; /* why the last reload was refused, "" if it was not */
+    const struct probes *probes;
 };
 void agent_view(const struct agent *agent, struct agent_view *view);
 

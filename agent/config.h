@@ -16,7 +16,9 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "agent/range.h"
 #include "rules/copy.h"
+#include "rules/hours.h"
 #include "rules/rule.h"
 
 #define CONFIG_DEFAULT_PATH MAILVIGIL_SYSCONFDIR "/mailvigil.conf"
@@ -60,6 +62,7 @@ struct account {
     char *login;
     struct secret_source secret;
     bool monitor;
+    bool watch;     /* default true; false: only probes and reflectors use it */
     char **folders; /* NULL-terminated: "INBOX", "\\Sent", "*", names */
 };
 
@@ -71,6 +74,70 @@ struct target {
     struct secret_source secret;
     char *folder; /* pattern, agent/folder_name.h expands it */
     enum copy_form form;
+};
+
+enum probe_type { PROBE_IMAP, PROBE_POP3, PROBE_SMTP, PROBE_MAILBOX, PROBE_ROUNDTRIP };
+
+struct probe {
+    char *name, *file;
+    int line;
+    enum probe_type type;
+    const struct server *server;
+    const struct account *account; /* signs in; NULL: no sign-in (mailbox: required) */
+    unsigned every;                /* seconds, default 60; round trip 300 */
+    unsigned timeout;              /* milliseconds of one dialogue, default 10,000 */
+    struct range warn, crit;       /* seconds */
+    unsigned cert_warn, cert_crit; /* seconds before expiry, default 21d and 7d; 0: never */
+    char **expect_capability;      /* NULL-terminated, never NULL */
+    int family;                    /* AF_UNSPEC: each that the name has; AF_INET, AF_INET6 */
+    char *folder;                  /* imap, mailbox; default INBOX */
+
+    /* damping, probe_state.h */
+    unsigned raise_failures, raise_of; /* default 2 of 3 */
+    unsigned clear;                    /* default 2 */
+    double hysteresis;                 /* 0 to 1 of the threshold, default 0.1 */
+    struct hours **maintenance;        /* NULL-terminated, never NULL */
+    unsigned remind;                   /* seconds, 0: never (default) */
+
+    /* smtp: envelope of the check (to NULL: none), its own sign-in. Round trip: the submission. */
+    char *from, *to, *login; /* login: default from (round trip); NULL: the account's, or none */
+    struct secret_source secret;
+
+    /* mailbox: ages in seconds, counts, percents */
+    struct range newest_warn, newest_crit, oldest_warn, oldest_crit;
+    struct range count_warn, count_crit, quota_warn, quota_crit;
+
+    /* round trip */
+    const struct account *return_account;
+    char *return_folder; /* default INBOX */
+    char *junk_folder;   /* NULL: found by SPECIAL-USE or its known names */
+    char *reply_to;      /* default: the return account's address; part of what is signed */
+    unsigned lost;       /* seconds, default 24h */
+    char *secret_file;   /* reflect/token.h */
+    bool dedicated;      /* nothing but probes lies in the return folder: EXPUNGE may be used */
+};
+
+struct reflector {
+    char *name, *file;
+    int line;
+    const struct account *account; /* probes arrive there */
+    const struct server *server;   /* submission; signed in as the account */
+    char *address;                 /* that probes are sent to; default: the account's */
+    char *reply_to;
+    char *folder; /* default INBOX */
+    char *secret_file;
+    char *sender;  /* envelope sender of answers; "" (default): null sender */
+    unsigned keep; /* seconds that answered probes are kept, default 1d */
+    bool dedicated;
+};
+
+struct alert {
+    char *file;
+    int line;
+    char **command; /* NULL-terminated, absolute path first; NULL: none */
+    char *webhook;  /* https, or http to loopback; NULL: none */
+    char *ca_file;  /* for the webhook; NULL: the system's */
+    char **probes;  /* names; NULL-terminated, never NULL; empty: all */
 };
 
 struct config {
@@ -91,6 +158,12 @@ struct config {
     struct rule_set *rules; /* prepared; key still zero: it comes from the ledger */
     char rules_digest[65];  /* hex SHA-256 over all that decides what is copied where */
     char *status_listen;    /* NULL: none */
+    struct probe **probes;
+    size_t n_probes;
+    struct reflector **reflectors;
+    size_t n_reflectors;
+    struct alert **alerts;
+    size_t n_alerts;
 };
 
 struct config_problem {
@@ -116,6 +189,8 @@ void config_print(const struct config *config, FILE *out);
 
 const struct account *config_account(const struct config *config, const char *name_or_address);
 const struct target *config_target(const struct config *config, const char *name);
+const struct probe *config_probe(const struct config *config, const char *name);
+const char *probe_type_text(enum probe_type type); /* "imap" ... "roundtrip" */
 /* The account's owner as the rules know him; borrows from the account. */
 struct owner account_owner(const struct account *account);
 

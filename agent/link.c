@@ -102,6 +102,11 @@ struct event_base *links_base(const struct links *links)
     return links->base;
 }
 
+struct evdns_base *links_dns(const struct links *links)
+{
+    return links->dns;
+}
+
 static struct gate *find_gate(struct links *links, const struct server *server)
 {
     struct gate *gate;
@@ -137,6 +142,13 @@ static struct context *find_context(struct links *links, const char *ca_file, ch
     context->tls = tls;
     SLIST_INSERT_HEAD(&links->contexts, context, entry);
     return context;
+}
+
+SSL_CTX *links_tls(struct links *links, const char *ca_file, char **why)
+{
+    struct context *context = find_context(links, ca_file, why);
+
+    return context != NULL ? context->tls : NULL;
 }
 
 static void leave_line(struct link *link)

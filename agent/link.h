@@ -28,6 +28,10 @@ void links_free(struct links *links); /* after all links */
 /* After a reload: CA files are read anew for sessions from now on. */
 void links_renew_tls(struct links *links);
 struct event_base *links_base(const struct links *links);
+struct evdns_base *links_dns(const struct links *links);
+/* The context for that CA file (NULL: the system's); lives as long as links. NULL: *why, caller
+ * frees. */
+SSL_CTX *links_tls(struct links *links, const char *ca_file, char **why);
 
 struct link_login {
     const struct server *server;

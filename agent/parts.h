@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "agent/config.h"
+#include "agent/histogram.h"
 #include "agent/ledger.h"
 #include "agent/link.h"
 
@@ -28,7 +29,9 @@ struct parts {
         uint64_t seen, captured, duplicates, joined, own_copies, not_wanted, exempt, vanished,
             unfetched, failed;
         uint64_t delivered, refused, reconnects;
-    } count; /* since the start */
+    } count;                           /* since the start */
+    struct histogram capture_latency;  /* from INTERNALDATE to stored, of new messages */
+    struct histogram delivery_latency; /* from stored to delivered, of copies */
 };
 
 #endif

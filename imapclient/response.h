@@ -82,6 +82,7 @@ enum imap_untagged_kind {
     IMAP_UNTAGGED_SEARCH,      /* uids, whatever command asked */
     IMAP_UNTAGGED_NAMESPACE,   /* prefix, delimiter of the first personal namespace */
     IMAP_UNTAGGED_ID,          /* words: key, value, key, value ... */
+    IMAP_UNTAGGED_QUOTA,       /* quota: one for each root, RFC 9208 section 5.1 */
     IMAP_UNTAGGED_OTHER,       /* understood by nobody: ignored and counted */
 };
 
@@ -139,6 +140,12 @@ struct imap_mailbox_status {
     const char *mailbox_id;
 };
 
+/* Used and allowed of the two resources that matter; limits are 0 where there is none. */
+struct imap_quota {
+    uint64_t storage_used, storage_limit; /* octets: the wire has units of 1024 */
+    uint64_t messages_used, messages_limit;
+};
+
 struct imap_untagged {
     enum imap_untagged_kind kind;
     uint32_t number;
@@ -147,6 +154,7 @@ struct imap_untagged {
     struct imap_fetch fetch;
     struct imap_list list;
     struct imap_mailbox_status mailbox_status;
+    struct imap_quota quota;
     struct imap_uidset uids;
     const char *const *words;
     size_t n_words;

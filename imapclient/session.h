@@ -36,6 +36,7 @@
 #include <event2/event.h>
 #include <openssl/ssl.h>
 
+#include "imapclient/certificate.h"
 #include "imapclient/response.h"
 
 struct imap_session;
@@ -68,6 +69,11 @@ struct imap_options {
     size_t write_high; /* octets queued for sending before a source is paused; 0: 256 KiB */
     bool hide_idle, hide_notify; /* do not use although offered */
     bool enable_qresync;         /* ENABLE QRESYNC (or CONDSTORE) when offered */
+    bool no_sign_in; /* ready after CAPABILITY, not signed in; login and secret are not used */
+    /* NULL: host is resolved. Else only this address is tried, and its port counts. Copied. */
+    const struct sockaddr *address;
+    int address_len;
+    bool record_certificates; /* certificate.h */
 };
 
 /*
@@ -146,6 +152,9 @@ struct imap_events {
     void (*on_body_end)(void *arg, bool complete);
     /* A line as it was sent or received, without literals' contents and without secrets. */
     void (*on_trace)(void *arg, bool sent, const char *line, size_t len);
+    /* A phase of the connection begins now; the last one is READY, just before on_ready. With
+     * STARTTLS the order is GREETING, CAPABILITY, TLS, CAPABILITY, AUTH. */
+    void (*on_phase)(void *arg, enum imap_phase phase);
 };
 
 struct imap_session *imap_session_new(struct event_base *base, struct evdns_base *dns,
@@ -170,6 +179,8 @@ uint64_t imap_session_append_limit(const struct imap_session *session);
 const char *imap_session_server_id(const struct imap_session *session);
 /* "TLSv1.3", or "" without TLS. */
 const char *imap_session_tls_version(const struct imap_session *session);
+/* With record_certificates, also after on_closed, until the session is freed. NULL: none seen. */
+const struct certificate_chain *imap_session_certificates(const struct imap_session *session);
 /* Units that the grammar did not understand, and units in all. */
 void imap_session_counters(const struct imap_session *session, uint64_t *ignored, uint64_t *units);
 
@@ -225,6 +236,8 @@ void imap_status(struct imap_session *session, const char *mailbox, unsigned ite
  * Without LIST-STATUS no STATUS data come. */
 void imap_list(struct imap_session *session, const char *pattern, unsigned status_items,
                imap_done *done, void *arg);
+/* GETQUOTAROOT (RFC 9208, 2087); the quotas come as IMAP_UNTAGGED_QUOTA. */
+void imap_quota_root(struct imap_session *session, const char *mailbox, imap_done *done, void *arg);
 void imap_namespace(struct imap_session *session, imap_done *done, void *arg);
 
 /*

@@ -21,6 +21,7 @@
 #include <event2/event.h>
 #include <openssl/ssl.h>
 
+#include "imapclient/certificate.h"
 #include "imapclient/session.h"
 
 #define TRANSPORT_READ_MAX (64 * 1024) /* octets buffered before the reader is called */
@@ -34,6 +35,11 @@ struct transport_options {
     bool loopback_only;
     SSL_CTX *tls;
     unsigned timeout; /* seconds for all addresses together; each gets its share */
+    /* NULL: the name is resolved. Else connect to this address only (its port counts); host is then
+     * only the name that the certificate must carry. Copied. */
+    const struct sockaddr *address;
+    int address_len;
+    bool record_certificates; /* go down only after the certificates were seen: certificate.h */
 };
 
 struct transport_events {
@@ -42,6 +48,8 @@ struct transport_events {
     void (*writable)(void *arg); /* what was queued fell below the low mark */
     /* RESOLVE, CONNECT, TLS or CLOSED; reason is borrowed. */
     void (*down)(void *arg, enum imap_failure_kind kind, const char *reason);
+    /* May be NULL. RESOLVE, CONNECT (once for each address), TLS begin now. */
+    void (*phase)(void *arg, enum imap_phase phase);
 };
 
 struct transport *transport_new(struct event_base *base, struct evdns_base *dns,
@@ -68,5 +76,8 @@ void transport_set_reading(struct transport *transport, bool on);
 void transport_start_tls(struct transport *transport);
 /* "TLSv1.3", "" without TLS. */
 const char *transport_tls_version(const struct transport *transport);
+/* With record_certificates, after a handshake was tried: kept until transport_free(). NULL: none.
+ */
+const struct certificate_chain *transport_certificates(const struct transport *transport);
 
 #endif

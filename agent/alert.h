@@ -1,0 +1,50 @@
+/*
+ * Telling people of a changed state: `alert` sections run a command, or post to a webhook.
+ *
+ * The facts are one JSON object: event (raised, changed, cleared, reminder), instance, probe, type,
+ * server, state, previous, since, at, summary, phase, reply, ... A command gets it on standard
+ * input and the main facts in its environment (MAILVIGIL_EVENT, _INSTANCE, _PROBE, _TYPE, _SERVER,
+ * _STATE, _PREVIOUS, _SINCE, _SUMMARY, _PHASE); it is executed as it is written, without a shell.
+ * A webhook gets a POST with Content-Type application/json; 2xx is success.
+ *
+ * One alert a change; tried again with backoff up to ALERT_TRIES times, then given up with a log
+ * line; never blocks the loop; ALERT_RUNNING_MAX at a time, others wait in line, ALERT_QUEUE_MAX at
+ * most (the oldest is dropped and logged). A later change of the same probe does not overtake an
+ * earlier one that is still being tried at the same destination.
+ */
+#ifndef AGENT_ALERT_H
+#define AGENT_ALERT_H
+
+#include "agent/link.h"
+#include "agent/probe_state.h"
+
+#define ALERT_TRIES 5
+#define ALERT_TIMEOUT 30 /* seconds of one try */
+#define ALERT_RUNNING_MAX 8
+#define ALERT_QUEUE_MAX 1000
+
+struct alerts;
+
+struct alert_facts { /* borrowed for the call */
+    const struct probe *probe;
+    enum probe_event event;
+    enum probe_status state, previous;
+    time_t since, at;
+    const struct probe_result *result; /* NULL: at the end of a window or a reminder without one */
+    const struct probe_verdict *verdict; /* NULL likewise */
+};
+
+struct alerts *alerts_new(struct links *links);
+/* Stops commands that run. */
+void alerts_free(struct alerts *alerts);
+/* For every alert section of the configuration that names the probe or none. What was queued keeps
+ * its destination over a reload. */
+void alerts_tell(struct alerts *alerts, const struct config *config,
+                 const struct alert_facts *facts);
+struct alerts_count {
+    uint64_t sent, failed, dropped;
+    size_t waiting;
+};
+struct alerts_count alerts_count(const struct alerts *alerts);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * What the header of a returned message tells of its way: delays between its Received fields, and
+ * what the receiving server thought of it (Authentication-Results, RFC 8601). For information:
+ * every line of it but the topmost ones may be anybody's. Pure; bounded by what rules/header.h
+ * bounds.
+ */
+#ifndef AGENT_DELIVERY_FACTS_H
+#define AGENT_DELIVERY_FACTS_H
+
+#include "agent/probe_result.h"
+#include "rules/header.h"
+
+/* Delays in seconds from each Received to the one above it, oldest first; ROUNDTRIP_HOPS_MAX at
+ * most (the newest). A line without a date that can be read makes no hop. The number of hops. */
+size_t delivery_hops(const struct header *header, int64_t seconds[ROUNDTRIP_HOPS_MAX]);
+
+/* The result of each method in the topmost Authentication-Results field; authserv_id NULL: whoever
+ * wrote it; else only fields of that server count. Comments and quoted strings are passed over.
+ * pass; fail for fail, softfail, hardfail, permerror, policy; other for the rest; several results
+ * of one method (DKIM): one pass is a pass. */
+void delivery_auth(const struct header *header, const char *authserv_id,
+                   enum auth_result results[AUTH_METHODS]);
+
+/* The date of a Received field or a Date (RFC 5322 section 3.3, obsolete forms too), seconds since
+ * 1970; false: cannot be read. */
+bool delivery_date(const char *text, size_t len, int64_t *seconds);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * What one run of a probe found: facts, not yet judged (probe_verdict.h judges).
+ *
+ * A service is looked at by each address family on its own: one path each, at most two. When the
+ * name cannot be resolved, or a round trip is what ran, there is one path.
+ * Ownership: probe_result_free(). Units: microseconds, seconds since 1970.
+ */
+#ifndef AGENT_PROBE_RESULT_H
+#define AGENT_PROBE_RESULT_H
+
+#include <netinet/in.h>
+
+#include "agent/config.h"
+#include "agent/dialogue.h"
+#include "agent/pop3.h"
+#include "agent/probe_imap.h"
+
+#define PROBE_PATHS_MAX 2
+
+struct probe_path {
+    int family;                     /* AF_INET, AF_INET6; 0: not known */
+    char address[INET6_ADDRSTRLEN]; /* "" if none */
+    struct phase_clock clock;
+    enum dialogue_end end;
+    enum phase failed; /* PHASE_NONE: it went well */
+    char command[16];
+    unsigned code;
+    bool temporary;
+    char reason[DIALOGUE_TEXT_MAX], reply[DIALOGUE_TEXT_MAX];
+    char tls_version[16];
+    char *capabilities;                     /* NULL: none seen */
+    struct certificate_chain *certificates; /* NULL: none seen */
+    struct pop3_facts pop3;
+    struct probe_imap_facts imap;
+};
+
+enum roundtrip_verdict {
+    ROUNDTRIP_OUTSTANDING,
+    ROUNDTRIP_RETURNED,
+    ROUNDTRIP_LATE, /* behind crit, before lost */
+    ROUNDTRIP_LOST,
+    ROUNDTRIP_UNCERTAIN,
+    ROUNDTRIP_REJECTED,
+};
+enum placement { PLACEMENT_NONE, PLACEMENT_INBOX, PLACEMENT_JUNK, PLACEMENT_OTHER };
+enum auth_method { AUTH_SPF, AUTH_DKIM, AUTH_DMARC, AUTH_METHODS };
+enum auth_result { AUTH_ABSENT, AUTH_PASS, AUTH_FAIL, AUTH_OTHER, AUTH_RESULTS }; /* of RFC 8601 */
+
+#define ROUNDTRIP_HOPS_MAX 20
+
+struct roundtrip_facts {
+    enum roundtrip_verdict verdict;
+    int64_t duration; /* microseconds, -1: it has not come back */
+    enum placement placement;
+    enum auth_result auth[AUTH_METHODS];
+    bool by_reflector; /* the answer was signed; else the probe itself came back: forwarded */
+    bool has_legs;
+    double leg_min[3], leg_max[3]; /* seconds: out, reflector, back; legs.h */
+    double offset_min, offset_max; /* of the reflector's clock */
+    size_t n_hops;
+    int64_t hop_seconds[ROUNDTRIP_HOPS_MAX]; /* oldest first; negative: clocks disagree */
+    const char *seen_by;                     /* "idle", "noop", "poll": constant */
+    uint64_t outstanding;                    /* of this probe, now */
+    time_t oldest_outstanding;               /* 0: none */
+};
+
+struct probe_result {
+    time_t at; /* when it began */
+    enum probe_type type;
+    uint64_t microseconds; /* the longest path; a round trip's duration */
+    size_t n_paths;
+    struct probe_path paths[PROBE_PATHS_MAX];
+    /* Why it could not be run at all (a secret file, a CA file): UNKNOWN, not a fault of the
+     * service. NULL: it ran. */
+    char *trouble;
+    bool has_roundtrip;
+    struct roundtrip_facts roundtrip;
+};
+
+struct probe_result *probe_result_new(const struct probe *probe);
+void probe_result_free(struct probe_result *result);
+/* Copies what the dialogue told into the path; ends its clock. */
+void probe_path_take(struct probe_path *path, const struct dialogue_outcome *outcome);
+
+const char *roundtrip_verdict_text(enum roundtrip_verdict verdict);
+const char *placement_text(enum placement placement); /* "none" "inbox" "spam" "other" */
+const char *auth_method_text(enum auth_method method);
+const char *auth_result_text(enum auth_result result);
+
+#endif

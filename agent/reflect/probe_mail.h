@@ -1,0 +1,43 @@
+/*
+ * What a message says to somebody who looks for probes: the header section of any mail, hostile as
+ * it may be, in; tokens and the signs of automatic mail out. Pure, linear, bounded; nothing that is
+ * found leads into text that leaves the machine (answer.h writes verified things only).
+ *
+ * Bounds: PROBE_MAIL_HEADER octets, PROBE_MAIL_LINES lines, PROBE_MAIL_LINE octets a line, beyond
+ * which `strange` is set. Exactly one field of each of ours counts; one that is repeated, folded,
+ * has 8-bit, NUL or another length sets `strange`. (A Subject may be folded by gateways: its words
+ * are looked at.)
+ */
+#ifndef AGENT_REFLECT_PROBE_MAIL_H
+#define AGENT_REFLECT_PROBE_MAIL_H
+
+#include "agent/reflect/token.h"
+
+#define PROBE_MAIL_HEADER (64 * 1024)
+#define PROBE_MAIL_LINES 1000
+#define PROBE_MAIL_LINE 4096
+#define PROBE_MAIL_RECEIVED_MAX 30
+#define PROBE_MAIL_ID_MAX 200
+
+struct probe_mail {
+    bool strange;
+    bool has_probe_field, has_return_field; /* X-Mailvigil-*, well formed */
+    char probe_field[TOKEN_LEN + 1];
+    char return_field[RETURN_LEN + 1];
+    /* From the Subject, where gateways dropped the fields. "" if none. */
+    char subject_probe[TOKEN_LEN + 1];
+    char subject_return[RETURN_LEN + 1];
+    char message_id[PROBE_MAIL_ID_MAX];  /* "<...>", only dot-atoms and one "@"; "" if not so */
+    bool auto_submitted;                 /* any but "no" and "auto-generated" */
+    bool list;                           /* any List-* field, Precedence list or bulk or junk */
+    bool null_sender;                    /* Return-Path: <> */
+    bool from_daemon;                    /* Return-Path or From is MAILER-DAEMON or postmaster */
+    char return_path[PROBE_MAIL_ID_MAX]; /* an address in plain form, else "" */
+    char from[PROBE_MAIL_ID_MAX];        /* likewise */
+    size_t received;                     /* how many Received fields */
+};
+
+/* text: from the start of the message; the header section ends at the first empty line. */
+void probe_mail_parse(struct probe_mail *mail, const char *text, size_t len);
+
+#endif

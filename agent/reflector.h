@@ -1,0 +1,28 @@
+/*
+ * email_return without an MTA: answers probes that arrive in a mailbox over IMAP, by submission.
+ * Decisions and answers are those of reflect/answer.h; each nonce is noted in the ledger before its
+ * answer goes, and forgotten when the server surely has not taken it (temporary trouble: tried
+ * again with backoff for an hour). Answered probes are deleted after `keep`, verified ones only
+ * (inbox.h). Rate: REFLECTOR_PER_HOUR answers at most.
+ */
+#ifndef AGENT_REFLECTOR_H
+#define AGENT_REFLECTOR_H
+
+#include "agent/ledger.h"
+#include "agent/link.h"
+
+#define REFLECTOR_PER_HOUR 3600
+
+struct reflector_watch;
+
+struct reflector_counts {
+    uint64_t answered, refused, replayed, failed; /* since the start */
+};
+
+struct reflector_watch *reflector_watch_new(struct links *links, struct ledger *ledger,
+                                            const struct reflector *reflector);
+void reflector_watch_free(struct reflector_watch *watch);
+struct reflector_counts reflector_watch_counts(const struct reflector_watch *watch);
+const char *reflector_watch_trouble(const struct reflector_watch *watch); /* NULL: well */
+
+#endif

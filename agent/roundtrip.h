@@ -1,0 +1,43 @@
+/*
+ * A round trip probe at work: sends a signed test message by submission, sees it come back, keeps
+ * the books, cleans up.
+ *
+ * The message: plain ASCII, unique Message-ID, From the probe's `from`, To its `to`,
+ * Auto-Submitted: auto-generated, the token in its field and in the Subject (token.h). It comes
+ * back as an answer (email_return, a reflector), signed again, or as itself (plain forwarding).
+ * Order: the nonce is durable in the ledger, then the dialogue, then its outcome in the ledger.
+ * Only durations on our own clock are judged; the reflector's stamps give legs (legs.h).
+ * Clean-up: a message is deleted only when its token verifies under our keys for our addresses, and
+ * it is past `lost` (settled or foreign, it makes no difference), by UID EXPUNGE (inbox.h).
+ *
+ * A result is told for each message when it is settled for the first time: returned (at once), not
+ * back within crit (then told as outstanding, which is judged critical), rejected, uncertain.
+ * Without a ledger (a single run by hand) nothing is durable and nothing is deleted.
+ */
+#ifndef AGENT_ROUNDTRIP_H
+#define AGENT_ROUNDTRIP_H
+
+#include "agent/ledger.h"
+#include "agent/link.h"
+#include "agent/roundtrip_book.h"
+
+struct roundtrip;
+/* The result is the callee's. */
+typedef void roundtrip_told(void *arg, struct probe_result *result);
+
+/* instance: part of the probe id. ledger NULL: none. */
+struct roundtrip *roundtrip_new(struct links *links, struct ledger *ledger, const char *instance,
+                                const struct probe *probe, roundtrip_told *told, void *arg);
+void roundtrip_free(struct roundtrip *roundtrip);
+/* Sends one message now, unless one is being sent, the ledger has not told its books yet, or the
+ * books are full. An uncertain end is followed by one retry with a new nonce. */
+void roundtrip_send(struct roundtrip *roundtrip);
+const struct book_counts *roundtrip_counts(const struct roundtrip *roundtrip);
+/* Of the last one that came back; NULL: none yet since the start. */
+const struct roundtrip_facts *roundtrip_last(const struct roundtrip *roundtrip);
+/* Why the return mailbox cannot be listened to; NULL: it is. */
+const char *roundtrip_trouble(const struct roundtrip *roundtrip);
+/* Messages in the return folder; false: not known. */
+bool roundtrip_mailbox(const struct roundtrip *roundtrip, uint32_t *messages);
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * The books of a round trip probe: every test message that was sent, until its verdict, and counts
+ * that always balance:
+ *
+ *     sent = returned + late + lost + uncertain + outstanding
+ *
+ * duplicates, rejected and what came back behind its verdict are counted apart. Pure: no I/O; the
+ * time is an argument; persistence is ledger_probe.h, told of each change through `changed`.
+ *
+ *   intend      the nonce is noted before the dialogue begins; not yet sent
+ *   sent        the server has taken the message: outstanding
+ *   rejected    it surely has not: the nonce is forgotten; counted by reason
+ *   uncertain   perhaps it has: counted as sent and uncertain; its return is told, not counted as
+ *               returned (after_verdict)
+ *   returned    first sight of a verified answer: returned, or late when behind `crit`;
+ *               later ones are duplicates, unless it is the same message (folder, UIDVALIDITY, UID)
+ *   lost        `lost` seconds have passed; a return after that is told as after_verdict
+ *
+ * Nonces that are not in the books (another instance, `mailvigil probe` by hand) change nothing.
+ * After a restart, what was intended and not settled is uncertain.
+ * Durations: CLOCK_BOOTTIME microseconds within one boot (boot id), else the wall clock, never
+ * negative. A step of the wall clock does not move verdicts within one boot.
+ * Bounds: BOOK_ENTRIES_MAX open and settled entries are remembered; settled ones are forgotten
+ * BOOK_MEMORY seconds after `lost`; when full, sending stops (a probe that never returns and is
+ * never lost cannot grow memory).
+ */
+#ifndef AGENT_ROUNDTRIP_BOOK_H
+#define AGENT_ROUNDTRIP_BOOK_H
+
+#include "agent/probe_result.h"
+#include "agent/reflect/token.h"
+
+#define BOOK_ENTRIES_MAX 20000
+#define BOOK_MEMORY (5 * 86400)
+
+struct book_time {
+    int64_t wall_us;  /* CLOCK_REALTIME */
+    int64_t boot_us;  /* CLOCK_BOOTTIME */
+    char boot_id[40]; /* /proc/sys/kernel/random/boot_id */
+};
+
+enum book_state {
+    BOOK_INTENDED,
+    BOOK_OUTSTANDING,
+    BOOK_RETURNED,
+    BOOK_LATE,
+    BOOK_LOST,
+    BOOK_UNCERTAIN
+};
+
+struct book_place {   /* where an answer lies */
+    char folder[128]; /* cut */
+    uint32_t uidvalidity, uid;
+};
+
+struct book_entry {
+    unsigned char nonce[TOKEN_NONCE];
+    enum book_state state;
+    struct book_time began;    /* when the sending began */
+    int64_t accepted_us;       /* wall clock when the server had taken it, 0: not yet */
+    struct book_time returned; /* its first answer */
+    int64_t duration_us;       /* -1: none */
+    struct book_place place;   /* of its first answer */
+};
+
+enum book_rejection {
+    REJECT_CONNECT,
+    REJECT_TLS,
+    REJECT_GREETING,
+    REJECT_CAPABILITY,
+    REJECT_AUTH,
+    REJECT_MAIL,
+    REJECT_RCPT,
+    REJECT_DATA,
+    REJECT_REASONS
+};
+const char *book_rejection_text(enum book_rejection reason);
+
+#define BOOK_BUCKETS 13
+extern const double book_bucket_bounds[BOOK_BUCKETS]; /* seconds: .5 1 2.5 5 ... 3600 */
+
+struct book_counts {
+    uint64_t sent, returned, late, lost, uncertain;
+    uint64_t outstanding;
+    uint64_t duplicates, after_verdict;
+    uint64_t rejected[REJECT_REASONS];
+    uint64_t buckets[BOOK_BUCKETS + 1]; /* of durations of returned and late; not cumulative */
+    double duration_sum;                /* seconds */
+    double last_duration;               /* seconds, -1: none yet */
+    int64_t last_success, last_sent;    /* seconds since 1970, 0: never */
+};
+bool book_balances(const struct book_counts *counts);
+
+struct roundtrip_book;
+
+struct book_limits {
+    unsigned crit, lost; /* seconds; crit 0: nothing is late */
+};
+
+struct book_events {
+    /* An entry is new or has another state; counts as they are now. To be made durable together. */
+    void (*changed)(void *arg, const struct book_entry *entry, const struct book_counts *counts);
+    void (*forgotten)(void *arg, const unsigned char nonce[TOKEN_NONCE]);
+};
+
+struct roundtrip_book *roundtrip_book_new(const struct book_limits *limits,
+                                          const struct book_events *events, void *arg);
+void roundtrip_book_free(struct roundtrip_book *book);
+void roundtrip_book_set_limits(struct roundtrip_book *book, const struct book_limits *limits);
+/* At the start: what the ledger kept; then book_restarted() once, which settles intentions. */
+void roundtrip_book_load(struct roundtrip_book *book, const struct book_entry *entries, size_t n,
+                         const struct book_counts *counts);
+void roundtrip_book_restarted(struct roundtrip_book *book, const struct book_time *now);
+
+bool roundtrip_book_intend(struct roundtrip_book *book, const unsigned char nonce[TOKEN_NONCE],
+                           const struct book_time *now); /* false: full */
+void roundtrip_book_sent(struct roundtrip_book *book, const unsigned char nonce[TOKEN_NONCE],
+                         const struct book_time *now);
+void roundtrip_book_rejected(struct roundtrip_book *book, const unsigned char nonce[TOKEN_NONCE],
+                             enum book_rejection reason, const struct book_time *now);
+void roundtrip_book_uncertain(struct roundtrip_book *book, const unsigned char nonce[TOKEN_NONCE],
+                              const struct book_time *now);
+
+enum book_return {
+    BOOK_IS_RETURNED,
+    BOOK_IS_LATE,
+    BOOK_IS_DUPLICATE,
+    BOOK_IS_AFTER_VERDICT, /* of a lost or uncertain one */
+    BOOK_IS_KNOWN,         /* the same message, seen again */
+    BOOK_IS_FOREIGN,       /* not in the books */
+};
+/* *entry_r: as it stands now, borrowed until the next call; NULL when foreign. */
+enum book_return roundtrip_book_returned(struct roundtrip_book *book,
+                                         const unsigned char nonce[TOKEN_NONCE],
+                                         const struct book_place *place,
+                                         const struct book_time *now,
+                                         const struct book_entry **entry_r);
+/* What has passed `lost` becomes lost; settled entries are forgotten in time. When to call again,
+ * in seconds from now; 0: no need. */
+unsigned roundtrip_book_tick(struct roundtrip_book *book, const struct book_time *now);
+const struct book_entry *roundtrip_book_find(const struct roundtrip_book *book,
+                                             const unsigned char nonce[TOKEN_NONCE]);
+/* Age of the oldest outstanding in microseconds, -1: none. */
+int64_t roundtrip_book_oldest(const struct roundtrip_book *book, const struct book_time *now);
+const struct book_counts *roundtrip_book_counts(const struct roundtrip_book *book);
+
+void book_time_now(struct book_time *now);
+/* Microseconds from one to the other, never negative. */
+int64_t book_time_between(const struct book_time *from, const struct book_time *to);
+
+#endif

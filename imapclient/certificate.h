@@ -1,0 +1,43 @@
+/*
+ * What a server showed of itself in a TLS handshake: every certificate that it sent, whether or not
+ * they were accepted, and what was wrong with them.
+ *
+ * A recorded handshake goes to its end even when the chain or the name does not verify, so that
+ * dates can be told; the connection is closed right behind it, before one octet of the protocol or
+ * a secret was sent (transport.h). Times are seconds since 1970. Texts are for a person: RFC 2253
+ * names, control characters replaced, cut to their room.
+ */
+#ifndef IMAPCLIENT_CERTIFICATE_H
+#define IMAPCLIENT_CERTIFICATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include <openssl/ssl.h>
+
+#define CERTIFICATE_CHAIN_MAX 10 /* further ones are counted, not kept */
+#define CERTIFICATE_NAME_MAX 160
+
+struct certificate {
+    time_t not_before, not_after;
+    char subject[CERTIFICATE_NAME_MAX], issuer[CERTIFICATE_NAME_MAX];
+    char sha256[65]; /* fingerprint, hex */
+};
+
+struct certificate_chain {
+    size_t count;                                      /* kept; 0: the server sent none */
+    size_t sent;                                       /* by the server */
+    struct certificate members[CERTIFICATE_CHAIN_MAX]; /* the server's own first */
+    time_t earliest_expiry;                            /* of all members */
+    time_t verified_expiry; /* earliest of the verified chain, 0: not verified */
+    bool verified;          /* chain, dates and name */
+    char error[200];        /* "the certificate has expired" ...; "" when verified */
+};
+
+/* Before the handshake: verification is recorded in ssl and does not stop it. */
+void certificate_record(SSL *ssl);
+/* After the handshake (or its failure): a new chain; NULL when no certificate came. free(). */
+struct certificate_chain *certificate_chain_new(const SSL *ssl, const char *host);
+
+#endif
