@@ -11,9 +11,9 @@
  *    32   HMAC-SHA-256 over a domain word, the octets before, and both addresses
  *
  * An answer's stamp is 48 octets, 64 characters: the reflector's receive time and hand-over time
- * (microseconds since 1970, 8 octets each, big-endian) and an HMAC over another domain word, the
- * whole token, both times and both addresses. So legs cannot be forged, and one is never taken for
- * the other. A return is written "TOKEN.STAMP", 157 characters.
+ * (microseconds since 1970, 8 octets each, big-endian) and an HMAC over "mailvigil return 1" NUL,
+ * the whole token, both times, to NUL, reply_to NUL. So legs cannot be forged, and one is never
+ * taken for the other. A return is written "TOKEN.STAMP", 157 characters.
  *
  * Addresses are compared with their domain in lower case and are signed so: the probe's (`to`) and
  * the one that answers go to (`reply_to`). They are not in the token: both sides have them in their
@@ -23,7 +23,8 @@
  *        answer: X-Mailvigil-Return: TOKEN.STAMP and Subject: mailvigil return TOKEN.STAMP UTC-time
  *
  * The secret file: first line signs; further ones (TOKEN_KEYS_MAX in all) are accepted too, so that
- * keys can be changed. 16 octets or more a line; a file that group or others can read is refused.
+ * keys can be changed. 16 octets or more a line, empty lines are passed over; a file that group or
+ * others can read or write, or that is neither ours nor root's, is refused.
  *
  * Links to libcrypto only. No clock, and no I/O but token_keys_read().
  */
@@ -81,7 +82,7 @@ uint64_t token_sent_ms(const struct probe_token *token);
 struct stamp {
     uint64_t received_us, handed_us; /* on the reflector's clock */
 };
-/* Signed with the key that verifies the token, which must verify. */
+/* Signed with the key that verifies the token, which must verify (else out is ""). */
 void return_write(const struct probe_token *token, const struct token_keys *keys,
                   const struct stamp *stamp, const char *to, const char *reply_to,
                   char out[RETURN_LEN + 1]);
