@@ -164,6 +164,7 @@ struct config {
     size_t n_reflectors;
     struct alert **alerts;
     size_t n_alerts;
+    unsigned holders; /* config_hold() */
 };
 
 struct config_problem {
@@ -184,6 +185,8 @@ size_t config_errors(const struct config_problems *problems); /* without the war
  */
 struct config *config_load(const char *path, struct config_problems *problems);
 void config_free(struct config *config);
+/* One config_free() more is needed: for who keeps what it points into over a reload. */
+struct config *config_hold(struct config *config);
 /* The effective configuration in its own syntax, secrets as the names of their sources. */
 void config_print(const struct config *config, FILE *out);
 

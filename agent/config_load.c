@@ -259,10 +259,20 @@ struct config *config_load(const char *path, struct config_problems *problems)
     return loader.config;
 }
 
+struct config *config_hold(struct config *config)
+{
+    config->holders++;
+    return config;
+}
+
 void config_free(struct config *config)
 {
     if (config == NULL)
         return;
+    if (config->holders > 0) {
+        config->holders--;
+        return;
+    }
     for (size_t i = 0; i < config->n_accounts; i++)
         config_account_free(config->accounts[i]);
     for (size_t i = 0; i < config->n_targets; i++)

@@ -19,8 +19,8 @@ struct probes;
 
 struct probes *probes_new(struct parts *parts);
 void probes_free(struct probes *probes);
-/* parts->config is new: at the start and after a reload. The old one is still there. */
-void probes_take_config(struct probes *probes, const struct config *config);
+/* At the start and after a reload. Probes that go on as they were hold the config they came from. */
+void probes_take_config(struct probes *probes, struct config *config);
 
 struct probe_view { /* borrowed until the loop goes on */
     const struct probe *probe;
