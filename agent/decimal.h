@@ -1,0 +1,20 @@
+/*
+ * Decimal fractions as text in the C locale, whatever LC_NUMERIC is: "0.004", never "4e-03" or
+ * "0,004". For ranges, perfdata and JSON.
+ */
+#ifndef AGENT_DECIMAL_H
+#define AGENT_DECIMAL_H
+
+#include <stdbool.h>
+
+#define DECIMAL_TEXT_MAX 32
+#define DECIMAL_PARSE_MAX 1e12 /* what is as big or bigger is not read */
+
+/* Rounded to 6 decimals, without trailing zeros; from 1e12 on without decimals, cut at 1e24. "" for
+ * what is no number. */
+void decimal_text(double value, char out[DECIMAL_TEXT_MAX]);
+/* "-12.5" or "+3" or ".5" at *text, which is moved behind it. false: no number is there, or one
+ * that is too big. */
+bool decimal_parse(const char **text, double *value);
+
+#endif
