@@ -244,6 +244,7 @@ static void read_record(struct table *table)
     struct account *account = xcalloc(1, sizeof(*account));
     account->file = xstrdup(table->path);
     account->line = table->csv.line;
+    account->watch = true;
     read_address(table, account, fields[ADDRESS]);
     account->name = xstrdup(account->address != NULL ? account->address : "");
     account->login = xstrdup(*fields[LOGIN] != '\0' ? fields[LOGIN] : account->name);

@@ -97,6 +97,7 @@ struct probe {
     unsigned clear;                    /* default 2 */
     double hysteresis;                 /* 0 to 1 of the threshold, default 0.1 */
     struct hours **maintenance;        /* NULL-terminated, never NULL */
+    char **maintenance_texts;          /* as written, likewise */
     unsigned remind;                   /* seconds, 0: never (default) */
 
     /* smtp: envelope of the check (to NULL: none), its own sign-in. Round trip: the submission. */
@@ -194,6 +195,11 @@ const struct account *config_account(const struct config *config, const char *na
 const struct target *config_target(const struct config *config, const char *name);
 const struct probe *config_probe(const struct config *config, const char *name);
 const char *probe_type_text(enum probe_type type); /* "imap" ... "roundtrip" */
+/* Whether two configurations mean the same by it: the servers it speaks to and the accounts it
+ * signs in with are compared, too; where it stands in its file is not. Over a reload what is the
+ * same goes on with what it knows. */
+bool probe_same(const struct probe *a, const struct probe *b);
+bool reflector_same(const struct reflector *a, const struct reflector *b);
 /* The account's owner as the rules know him; borrows from the account. */
 struct owner account_owner(const struct account *account);
 

@@ -91,13 +91,18 @@ static void load_account(struct config_loader *loader, const struct config_secti
     account->name = xstrdup(section->name);
     account->file = xstrdup(section->source->path);
     account->line = section->line;
-    account->server = config_section_server(loader, section);
+    account->watch = true;
+    config_bool(section, "watch", &account->watch);
+    account->server = config_section_server(loader, section, account->watch ? "imap" : NULL);
     load_address(section, account);
     load_aliases(section, account);
     account->login = config_string(section, "login");
     if (account->login == NULL && account->address != NULL)
         account->login = xstrdup(account->address);
     config_bool(section, "monitor", &account->monitor);
+    if (account->monitor && !account->watch)
+        config_section_warning(section, config_value(section, "monitor"),
+                               "monitor = true means nothing where watch is false");
     load_folders(section, account);
     config_section_secret(section, account->server, &account->secret);
     config_take_account(loader, account);
@@ -154,7 +159,7 @@ static void take_address(struct config_loader *loader, const struct account *acc
     free(key);
 }
 
-static bool is_inside(const struct config *config, const char *address)
+bool config_is_inside(const struct config *config, const char *address)
 {
     const char *at = strrchr(address, '@');
 
@@ -172,7 +177,8 @@ static void take_addresses(struct config_loader *loader, const struct account *a
     take_address(loader, account, account->address, false);
     for (size_t i = 0; account->aliases[i] != NULL; i++)
         take_address(loader, account, account->aliases[i], true);
-    if (*loader->config->rules->domains != NULL && !is_inside(loader->config, account->address))
+    if (account->watch && *loader->config->rules->domains != NULL &&
+        !config_is_inside(loader->config, account->address))
         config_warning(loader->problems, account->file, account->line,
                        "account \"%.64s\": the domain of %s is not in domains: its owner's mail "
                        "will look like that of an outsider",
@@ -181,7 +187,7 @@ static void take_addresses(struct config_loader *loader, const struct account *a
 
 static void take_login(struct config_loader *loader, const struct account *account)
 {
-    if (account->server == NULL || account->login == NULL)
+    if (account->server == NULL || account->login == NULL || !account->watch)
         return;
     char *key = xasprintf("%s\n%s", account->server->name, account->login);
     if (!name_index_add(loader->logins, key, account)) {

@@ -191,6 +191,30 @@ static void load_accounts_file(struct config_loader *loader, const struct config
     free(written);
 }
 
+static bool watches_anybody(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_accounts; i++) {
+        if (config->accounts[i]->watch)
+            return true;
+    }
+    return false;
+}
+
+/* An instance may do nothing but probing: without rules nobody is missed. */
+static void warn_of_idleness(const struct config_loader *loader)
+{
+    const struct config *config = loader->config;
+    bool probing = config->n_probes > 0 || config->n_reflectors > 0;
+
+    if (!watches_anybody(config) && (config->rules->count > 0 || !probing))
+        config_warning(loader->problems, config->path, 0,
+                       "there is no account%s: nobody is monitored",
+                       config->n_accounts > 0 ? " that is watched" : "");
+    if (config->rules->count == 0 && (watches_anybody(config) || !probing))
+        config_warning(loader->problems, config->path, 0,
+                       "there is no rule: nothing will be copied");
+}
+
 static void load_all(struct config_loader *loader, const struct config_source *source)
 {
     struct config *config = loader->config;
@@ -202,13 +226,14 @@ static void load_all(struct config_loader *loader, const struct config_source *s
         config_problem(loader->problems, config->path, 0, "no server is defined");
     config_load_accounts(loader, source);
     load_accounts_file(loader, source);
-    if (config->n_accounts == 0)
-        config_warning(loader->problems, config->path, 0,
-                       "there is no account: nobody is monitored");
     config_load_targets(loader, source);
     config_load_texts(loader, source);
     config_load_rules(loader);
-    config_load_later(loader, source);
+    config_load_probes(loader, source);
+    config_load_reflectors(loader, source);
+    config_load_alerts(loader, source);
+    config_load_status(loader, source);
+    warn_of_idleness(loader);
 }
 
 /* ---- the whole ---- */
@@ -222,6 +247,7 @@ static void loader_begin(struct config_loader *loader, const char *path,
     loader->config->rules = rule_set_new();
     loader->servers = name_index_new();
     loader->targets = name_index_new();
+    loader->probes = name_index_new();
     loader->accounts = name_index_new();
     loader->addresses = name_index_new();
     loader->logins = name_index_new();
@@ -234,6 +260,7 @@ static void loader_end(struct config_loader *loader)
     free(loader->sources);
     name_index_free(loader->servers);
     name_index_free(loader->targets);
+    name_index_free(loader->probes);
     name_index_free(loader->accounts);
     name_index_free(loader->addresses);
     name_index_free(loader->logins);
@@ -273,12 +300,21 @@ void config_free(struct config *config)
         config->holders--;
         return;
     }
+    for (size_t i = 0; i < config->n_alerts; i++)
+        config_alert_free(config->alerts[i]);
+    for (size_t i = 0; i < config->n_reflectors; i++)
+        config_reflector_free(config->reflectors[i]);
+    for (size_t i = 0; i < config->n_probes; i++)
+        config_probe_free(config->probes[i]);
     for (size_t i = 0; i < config->n_accounts; i++)
         config_account_free(config->accounts[i]);
     for (size_t i = 0; i < config->n_targets; i++)
         config_target_free(config->targets[i]);
     for (size_t i = 0; i < config->n_servers; i++)
         config_server_free(config->servers[i]);
+    free(config->alerts);
+    free(config->reflectors);
+    free(config->probes);
     free(config->accounts);
     free(config->targets);
     free(config->servers);

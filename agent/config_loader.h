@@ -18,7 +18,7 @@ struct config_loader {
     struct config_problems *problems;
     struct config_source **sources; /* the main file, then those of rules_dir; kept to the end */
     size_t n_sources;
-    struct name_index *servers, *targets;
+    struct name_index *servers, *targets, *probes;
     struct name_index *accounts;  /* by name */
     struct name_index *addresses; /* addresses and aliases in lower case: their account */
     struct name_index *logins;    /* "server\nlogin": its account */
@@ -39,9 +39,33 @@ void config_bool(const struct config_section *section, const char *key, bool *va
 /* A new string, or NULL: not given. Empty values are told. */
 char *config_string(const struct config_section *section, const char *key);
 
-/* The server that the section names, or the only one there is; NULL: a problem was told. */
+/* The server that the section names, or the only one there is; NULL: a problem was told. service:
+ * "imap", "pop3" or "smtp", which it must have; NULL: any. */
 const struct server *config_section_server(const struct config_loader *loader,
-                                           const struct config_section *section);
+                                           const struct config_section *section,
+                                           const char *service);
+/* Likewise, but where none is named it is the account's, if that is not NULL. */
+const struct server *config_account_server(const struct config_loader *loader,
+                                           const struct config_section *section,
+                                           const struct account *account, const char *service);
+/* Tells it when the server has no such service. value NULL: at the section's line. */
+void config_need_service(const struct config_section *section, const struct config_value *value,
+                         const struct server *server, const char *service);
+/* The account that the key names; NULL: not given, or a problem was told. */
+const struct account *config_section_account(const struct config_loader *loader,
+                                             const struct config_section *section, const char *key);
+/* An account whose mailbox test messages come to; its server must have IMAP. */
+const struct account *config_section_mailbox(const struct config_loader *loader,
+                                             const struct config_section *section, const char *key);
+/* A new string with its domain in lower case; NULL: not given, or a problem was told. */
+char *config_section_address(const struct config_section *section, const char *key);
+/* The name of one folder, or a copy of by_default, which may be NULL. */
+char *config_section_folder(const struct config_section *section, const char *key,
+                            const char *by_default);
+/* The path of a file of keys (reflect/token.h), which must be given and usable. */
+char *config_section_keys(const struct config_section *section, const char *key);
+/* Problems for those keys that are not given. keys: NULL-terminated. */
+void config_section_required(const struct config_section *section, const char *const *keys);
 /* Reads password_file, password_command, oauth_token_command, and checks the file. With none of
  * them the server needs a master user. */
 void config_section_secret(const struct config_section *section, const struct server *server,
@@ -54,8 +78,10 @@ void config_load_targets(struct config_loader *loader, const struct config_sourc
 /* Lists and rules of all sources; rules_prepare(). */
 void config_load_rules(struct config_loader *loader);
 void config_load_texts(struct config_loader *loader, const struct config_source *source);
-/* probe, reflector, alert, status: known and checked, not yet in use. */
-void config_load_later(struct config_loader *loader, const struct config_source *source);
+void config_load_probes(struct config_loader *loader, const struct config_source *source);
+void config_load_reflectors(struct config_loader *loader, const struct config_source *source);
+void config_load_alerts(struct config_loader *loader, const struct config_source *source);
+void config_load_status(struct config_loader *loader, const struct config_source *source);
 void config_digest(struct config *config);
 
 /*
@@ -63,6 +89,11 @@ void config_digest(struct config *config);
  * takes it. Where it stands is in account->file and account->line.
  */
 void config_take_account(struct config_loader *loader, struct account *account);
+
+/* Whether the address, its domain in lower case, is in one of our domains. */
+bool config_is_inside(const struct config *config, const char *address);
+/* 127.0.0.0/8, ::1 or "localhost"; without brackets. */
+bool config_is_loopback(const char *host);
 
 /* NULL: it can stand in folders; else what is wrong with it (static text). */
 const char *config_folder_fault(const char *folder);
@@ -74,5 +105,8 @@ char **config_default_folders(void);
 void config_server_free(struct server *server);
 void config_account_free(struct account *account);
 void config_target_free(struct target *target);
+void config_probe_free(struct probe *probe);
+void config_reflector_free(struct reflector *reflector);
+void config_alert_free(struct alert *alert);
 
 #endif

@@ -5,9 +5,11 @@
  */
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "agent/config_loader.h"
+#include "agent/decimal.h"
 
 struct printer {
     FILE *out;
@@ -45,6 +47,11 @@ put_plain(const struct printer *printer, const char *key, const char *format, ..
     vfprintf(printer->out, format, arguments);
     va_end(arguments);
     fputc('\n', printer->out);
+}
+
+static void put_bool(const struct printer *printer, const char *key, bool value)
+{
+    put_plain(printer, key, "%s", value ? "true" : "false");
 }
 
 static void put_list(const struct printer *printer, const char *key, char *const *list)
@@ -107,7 +114,8 @@ static void print_account(FILE *out, const struct account *account)
     put_list(&printer, "aliases", account->aliases);
     put(&printer, "login", account->login);
     put_secret(&printer, &account->secret);
-    put_plain(&printer, "monitor", "%s", account->monitor ? "true" : "false");
+    put_bool(&printer, "monitor", account->monitor);
+    put_bool(&printer, "watch", account->watch);
     put_list(&printer, "folders", account->folders);
     end(&printer);
 }
@@ -234,6 +242,110 @@ static void print_texts(FILE *out, const struct rule_set *set)
     end(&printer);
 }
 
+/* ---- probes ---- */
+
+static void put_range(const struct printer *printer, const char *key, const struct range *range)
+{
+    char text[RANGE_TEXT_MAX];
+
+    range_text(range, text);
+    if (range->set)
+        put(printer, key, text);
+}
+
+static void put_damping(const struct printer *printer, const struct probe *probe)
+{
+    char percent[DECIMAL_TEXT_MAX];
+
+    decimal_text(probe->hysteresis * 100, percent);
+    put_plain(printer, "raise", "%u/%u", probe->raise_failures, probe->raise_of);
+    put_plain(printer, "clear", "%u", probe->clear);
+    put_plain(printer, "hysteresis", "%s", percent);
+    put_list(printer, "maintenance", probe->maintenance_texts);
+    put_plain(printer, "remind", "%us", probe->remind);
+}
+
+static void put_service(const struct printer *printer, const struct probe *probe)
+{
+    if (probe->account != NULL)
+        put(printer, "account", probe->account->name);
+    if (probe->account != NULL || probe->type == PROBE_MAILBOX)
+        put(printer, "folder", probe->folder);
+    if (probe->family != AF_UNSPEC)
+        put(printer, "family", probe->family == AF_INET ? "ipv4" : "ipv6");
+    put_list(printer, "expect_capability", probe->expect_capability);
+    put_plain(printer, "cert_warn", "%us", probe->cert_warn);
+    put_plain(printer, "cert_crit", "%us", probe->cert_crit);
+    put_range(printer, "newest_warn", &probe->newest_warn);
+    put_range(printer, "newest_crit", &probe->newest_crit);
+    put_range(printer, "oldest_warn", &probe->oldest_warn);
+    put_range(printer, "oldest_crit", &probe->oldest_crit);
+    put_range(printer, "count_warn", &probe->count_warn);
+    put_range(printer, "count_crit", &probe->count_crit);
+    put_range(printer, "quota_warn", &probe->quota_warn);
+    put_range(printer, "quota_crit", &probe->quota_crit);
+}
+
+static void put_roundtrip(const struct printer *printer, const struct probe *probe)
+{
+    put(printer, "return_account", probe->return_account->name);
+    put(printer, "return_folder", probe->return_folder);
+    put(printer, "junk_folder", probe->junk_folder);
+    put(printer, "reply_to", probe->reply_to);
+    put_plain(printer, "lost", "%us", probe->lost);
+    put(printer, "secret_file", probe->secret_file);
+    put_bool(printer, "dedicated", probe->dedicated);
+}
+
+static void print_probe(FILE *out, const struct probe *probe)
+{
+    struct printer printer = begin(out, "probe", probe->name, 19);
+
+    put(&printer, "type", probe_type_text(probe->type));
+    put(&printer, "server", probe->server->name);
+    put_plain(&printer, "every", "%us", probe->every);
+    put_plain(&printer, "timeout", "%ums", probe->timeout);
+    put_range(&printer, "warn", &probe->warn);
+    put_range(&printer, "crit", &probe->crit);
+    put(&printer, "from", probe->from);
+    put(&printer, "to", probe->to);
+    put(&printer, "login", probe->login);
+    put_secret(&printer, &probe->secret);
+    if (probe->type == PROBE_ROUNDTRIP)
+        put_roundtrip(&printer, probe);
+    else
+        put_service(&printer, probe);
+    put_damping(&printer, probe);
+    end(&printer);
+}
+
+static void print_reflector(FILE *out, const struct reflector *reflector)
+{
+    struct printer printer = begin(out, "reflector", reflector->name, 11);
+
+    put(&printer, "account", reflector->account->name);
+    put(&printer, "server", reflector->server->name);
+    put(&printer, "address", reflector->address);
+    put(&printer, "reply_to", reflector->reply_to);
+    put(&printer, "folder", reflector->folder);
+    put(&printer, "secret_file", reflector->secret_file);
+    put(&printer, "sender", reflector->sender);
+    put_plain(&printer, "keep", "%us", reflector->keep);
+    put_bool(&printer, "dedicated", reflector->dedicated);
+    end(&printer);
+}
+
+static void print_alert(FILE *out, const struct alert *alert)
+{
+    struct printer printer = begin(out, "alert", NULL, 7);
+
+    put_list(&printer, "command", alert->command);
+    put(&printer, "webhook", alert->webhook);
+    put(&printer, "ca_file", alert->ca_file);
+    put_list(&printer, "probes", alert->probes);
+    end(&printer);
+}
+
 static void print_status(FILE *out, const char *listen)
 {
     if (listen == NULL)
@@ -255,5 +367,11 @@ void config_print(const struct config *config, FILE *out)
     for (size_t i = 0; i < config->rules->count; i++)
         print_rule(out, &config->rules->rules[i]);
     print_texts(out, config->rules);
+    for (size_t i = 0; i < config->n_probes; i++)
+        print_probe(out, config->probes[i]);
+    for (size_t i = 0; i < config->n_reflectors; i++)
+        print_reflector(out, config->reflectors[i]);
+    for (size_t i = 0; i < config->n_alerts; i++)
+        print_alert(out, config->alerts[i]);
     print_status(out, config->status_listen);
 }

@@ -240,7 +240,7 @@ static void check_selected(const struct config_loader *loader)
                rule->internal == SELECT_ALL;
     }
     for (size_t i = 0; i < config->n_accounts; i++)
-        selected &= !config->accounts[i]->monitor;
+        selected &= !(config->accounts[i]->monitor && config->accounts[i]->watch);
     if (selected && !all && config->n_accounts > 0)
         config_warning(loader->problems, config->path, 0,
                        "every rule takes selected accounts only, and none has monitor = true: "
@@ -259,9 +259,6 @@ void config_load_rules(struct config_loader *loader)
         load_rule(loader, lists, &sections[i]);
     config_lists_unused(lists);
     rules_prepare(loader->config->rules, complain, &complaints);
-    if (count == 0)
-        config_warning(loader->problems, loader->config->path, 0,
-                       "there is no rule: nothing will be copied");
     check_selected(loader);
     config_lists_free(lists);
     free(sections);

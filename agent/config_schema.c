@@ -22,6 +22,8 @@ static int note_value(cfg_t *cfg, cfg_opt_t *option, const char *text, void *res
 #define NAMED(name, options) CFG_SEC(name, options, CFGF_MULTI | CFGF_TITLE)
 /* MULTI, so that libconfuse makes none where none is written. */
 #define UNNAMED(name, options) CFG_SEC(name, options, CFGF_MULTI)
+/* libconfuse asks for this flag only where there are titles; config_text.c asks for it here. */
+#define ONCE(name, options) CFG_SEC(name, options, CFGF_MULTI | CFGF_NO_TITLE_DUPES)
 
 #define LIST_OPTIONS                                                                               \
     {                                                                                              \
@@ -46,14 +48,21 @@ static int note_value(cfg_t *cfg, cfg_opt_t *option, const char *text, void *res
 #define PROBE_OPTIONS                                                                              \
     {                                                                                              \
         VALUE("type"), VALUE("server"), VALUE("account"), VALUE("every"), VALUE("timeout"),        \
-            VALUE("warn"), VALUE("crit"), VALUE("cert_warn"), VALUE("cert_crit"), VALUE("from"),   \
-            VALUE("password_file"), VALUE("to"), VALUE("return_account"), VALUE("return_folder"),  \
-            VALUE("lost"), VALUE("secret_file"), CFG_END()                                         \
+            VALUE("warn"), VALUE("crit"), VALUE("cert_warn"), VALUE("cert_crit"),                  \
+            LIST("expect_capability"), VALUE("family"), VALUE("folder"), VALUE("raise"),           \
+            VALUE("clear"), VALUE("hysteresis"), LIST("maintenance"), VALUE("remind"),             \
+            VALUE("from"), VALUE("to"), VALUE("login"), VALUE("password_file"),                    \
+            VALUE("password_command"), VALUE("oauth_token_command"), VALUE("newest_warn"),         \
+            VALUE("newest_crit"), VALUE("oldest_warn"), VALUE("oldest_crit"), VALUE("count_warn"), \
+            VALUE("count_crit"), VALUE("quota_warn"), VALUE("quota_crit"),                         \
+            VALUE("return_account"), VALUE("return_folder"), VALUE("junk_folder"),                 \
+            VALUE("reply_to"), VALUE("lost"), VALUE("secret_file"), VALUE("dedicated"), CFG_END()  \
     }
 
 #define REFLECTOR_OPTIONS                                                                          \
     {                                                                                              \
-        VALUE("account"), VALUE("server"), VALUE("secret_file"), VALUE("reply_to"), CFG_END()      \
+        VALUE("account"), VALUE("server"), VALUE("address"), VALUE("reply_to"), VALUE("folder"),   \
+            VALUE("secret_file"), VALUE("sender"), VALUE("keep"), VALUE("dedicated"), CFG_END()    \
     }
 
 cfg_t *config_schema_rules(void)
@@ -76,6 +85,7 @@ cfg_t *config_schema_main(void)
                            VALUE("password_command"),
                            VALUE("oauth_token_command"),
                            VALUE("monitor"),
+                           VALUE("watch"),
                            LIST("folders"),
                            CFG_END()};
     cfg_opt_t target[] = {VALUE("server"),
@@ -93,7 +103,8 @@ cfg_t *config_schema_main(void)
     cfg_opt_t status[] = {VALUE("listen"), CFG_END()};
     cfg_opt_t probe[] = PROBE_OPTIONS;
     cfg_opt_t reflector[] = REFLECTOR_OPTIONS;
-    cfg_opt_t alert[] = {VALUE("command"), CFG_END()};
+    cfg_opt_t alert[] = {LIST("command"), VALUE("webhook"), VALUE("ca_file"), LIST("probes"),
+                         CFG_END()};
     cfg_opt_t options[] = {VALUE("instance"),
                            LIST("domains"),
                            VALUE("state_dir"),
@@ -109,11 +120,11 @@ cfg_t *config_schema_main(void)
                            NAMED("target", target),
                            NAMED("list", list),
                            NAMED("rule", rule),
-                           UNNAMED("texts", texts),
-                           UNNAMED("status", status),
+                           ONCE("texts", texts),
+                           ONCE("status", status),
                            NAMED("probe", probe),
                            NAMED("reflector", reflector),
-                           NAMED("alert", alert),
+                           UNNAMED("alert", alert),
                            CFG_END()};
 
     return memory_check(cfg_init(options, CFGF_NONE));

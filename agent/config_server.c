@@ -33,8 +33,8 @@ static const struct scheme pop3_schemes[] = {
 };
 enum { N_SCHEMES = 3 };
 
-/* No plaintext password beyond loopback. Asked only of a host that read_authority() has found. */
-static bool is_loopback(const char *host)
+/* No plaintext password beyond loopback. */
+bool config_is_loopback(const char *host)
 {
     struct in_addr ipv4;
     struct in6_addr ipv6;
@@ -125,7 +125,7 @@ static void load_endpoint(const struct config_section *section, const char *key,
     endpoint->security = scheme->security;
     endpoint->port = scheme->port;
     if (config_expect(section, key, value, read_authority(colon + 3, endpoint)) &&
-        scheme->security == SECURITY_PLAIN && !is_loopback(endpoint->host))
+        scheme->security == SECURITY_PLAIN && !config_is_loopback(endpoint->host))
         config_section_problem(section, value,
                                "%s is \"%.200s\": without TLS only a loopback address or "
                                "\"localhost\" is allowed; expected %s:// or %s://",
@@ -205,8 +205,23 @@ void config_load_servers(struct config_loader *loader, const struct config_sourc
     free(sections);
 }
 
+static bool has_service(const struct server *server, const char *service)
+{
+    if (strcmp(service, "imap") == 0)
+        return server->imap.set;
+    return strcmp(service, "smtp") == 0 ? server->smtp.set : server->pop3.set;
+}
+
+void config_need_service(const struct config_section *section, const struct config_value *value,
+                         const struct server *server, const char *service)
+{
+    if (service != NULL && !has_service(server, service))
+        config_section_problem(section, value, "server \"%s\" has no %s", server->name, service);
+}
+
 const struct server *config_section_server(const struct config_loader *loader,
-                                           const struct config_section *section)
+                                           const struct config_section *section,
+                                           const char *service)
 {
     const struct config_value *value = config_value(section, "server");
     const struct server *server;
@@ -225,9 +240,19 @@ const struct server *config_section_server(const struct config_loader *loader,
     if (server == NULL)
         config_section_problem(section, value, "server \"%.64s\" is not defined%s", value->text,
                                config_hint(hint, name_index_suggest(loader->servers, value->text)));
-    else if (!server->imap.set)
-        config_section_problem(section, value, "server \"%s\" has no imap", server->name);
+    else
+        config_need_service(section, value, server, service);
     return server;
+}
+
+const struct server *config_account_server(const struct config_loader *loader,
+                                           const struct config_section *section,
+                                           const struct account *account, const char *service)
+{
+    if (account == NULL || account->server == NULL || !config_missing(section, "server"))
+        return config_section_server(loader, section, service);
+    config_need_service(section, NULL, account->server, service);
+    return account->server;
 }
 
 static void clear_endpoint(struct endpoint *endpoint)

@@ -40,7 +40,7 @@ static struct target *load_target(const struct config_loader *loader,
     target->name = xstrdup(section->name);
     target->file = xstrdup(section->source->path);
     target->line = section->line;
-    target->server = config_section_server(loader, section);
+    target->server = config_section_server(loader, section, "imap");
     target->login = config_string(section, "login");
     if (config_missing(section, "login"))
         config_section_problem(section, NULL, "login is missing");

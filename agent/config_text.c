@@ -367,6 +367,8 @@ static bool title_fits(struct parser *parser, const cfg_opt_t *option, const str
                        name, name);
         return false;
     }
+    if (!wanted && (option->flags & CFGF_NO_TITLE_DUPES) == 0)
+        return true;
     char *key = xasprintf("%s\n%s", name, wanted ? title : "");
     bool fresh = name_index_add(parser->titles, key, t);
     if (!fresh) {

@@ -5,8 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/decimal.h"
+
 #define COUNT_MAX 1000000u
 #define DURATION_MAX (100u * 365 * 86400) /* a hundred years, fits in 32 bits */
+#define MILLISECONDS_MAX (24 * 3600 * 1000)
 
 struct unit {
     const char *name;
@@ -86,6 +89,29 @@ const char *units_duration(const char *text, unsigned *seconds)
         return "a duration such as 30s, 5m, 12h or 90d";
     *seconds = (unsigned)value;
     return NULL;
+}
+
+const char *units_milliseconds(const char *text, unsigned *milliseconds)
+{
+    static const struct {
+        const char *name;
+        double factor;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}};
+    static const char form[] = "a duration such as 500ms, 1.5s or 10s";
+    double value;
+
+    if (!isdigit((unsigned char)*text) || !decimal_parse(&text, &value))
+        return form;
+    if (*text == ' ')
+        text++;
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+        double product = value * units[i].factor;
+        if (strcasecmp(units[i].name, text) != 0 || product < 1 || product > MILLISECONDS_MAX)
+            continue;
+        *milliseconds = (unsigned)(product + 0.5);
+        return NULL;
+    }
+    return form;
 }
 
 static bool is_leap(int year)

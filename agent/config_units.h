@@ -14,6 +14,9 @@
 const char *units_size(const char *text, uint64_t *octets);
 /* Seconds, from s, m, h, d, w; a bare 0 needs no unit. */
 const char *units_duration(const char *text, unsigned *seconds);
+/* Milliseconds, from ms, s, m, h; decimals allowed: "500ms", "1.5s". At least one, at most a day.
+ */
+const char *units_milliseconds(const char *text, unsigned *milliseconds);
 /* "2026-01-31": the first second of that day, UTC. Years 1970 to 9999. */
 const char *units_date(const char *text, time_t *start);
 /* true, yes, on, 1; false, no, off, 0; without case. */

@@ -1,9 +1,11 @@
 /* What sections of every kind read in the same way. */
 #include <string.h>
+#include <strings.h>
 
 #include "agent/config_loader.h"
 #include "agent/config_names.h"
 #include "agent/config_units.h"
+#include "agent/reflect/token.h"
 #include "agent/secret.h"
 #include "rules/memory.h"
 
@@ -75,6 +77,86 @@ char *config_string(const struct config_section *section, const char *key)
         return NULL;
     }
     return xstrdup(value->text);
+}
+
+const struct account *config_section_account(const struct config_loader *loader,
+                                             const struct config_section *section, const char *key)
+{
+    const struct config_value *value = config_value(section, key);
+    char hint[CONFIG_HINT_MAX];
+
+    if (value == NULL)
+        return NULL;
+    const struct account *account = name_index_get(loader->accounts, value->text);
+    if (account == NULL)
+        config_section_problem(
+            section, value, "%s: account \"%.64s\" is not defined%s", key, value->text,
+            config_hint(hint, name_index_suggest(loader->accounts, value->text)));
+    return account;
+}
+
+const struct account *config_section_mailbox(const struct config_loader *loader,
+                                             const struct config_section *section, const char *key)
+{
+    const struct account *account = config_section_account(loader, section, key);
+
+    if (account == NULL || account->server == NULL)
+        return account;
+    if (account->watch) /* else its server was not yet asked for IMAP */
+        config_section_warning(section, config_value(section, key),
+                               "account \"%s\" is watched, test messages too: it should have "
+                               "watch = false",
+                               account->name);
+    else
+        config_need_service(section, config_value(section, key), account->server, "imap");
+    return account;
+}
+
+char *config_section_address(const struct config_section *section, const char *key)
+{
+    const struct config_value *value = config_value(section, key);
+
+    if (value == NULL || !config_expect(section, key, value, names_address(value->text)))
+        return NULL;
+    char *address = xstrdup(value->text);
+    names_lower_domain(address);
+    return address;
+}
+
+char *config_section_folder(const struct config_section *section, const char *key,
+                            const char *by_default)
+{
+    const struct config_value *value = config_value(section, key);
+
+    if (value == NULL)
+        return by_default != NULL ? xstrdup(by_default) : NULL;
+    if (*value->text == '\0' || *value->text == '\\' || strpbrk(value->text, "*%") != NULL)
+        config_expect(section, key, value, "the name of one folder, such as INBOX");
+    return xstrdup(strcasecmp(value->text, "INBOX") == 0 ? "INBOX" : value->text);
+}
+
+char *config_section_keys(const struct config_section *section, const char *key)
+{
+    char *written = config_string(section, key), why[512];
+    struct token_keys keys;
+
+    if (written == NULL)
+        return NULL;
+    char *path = config_path(written, section->source->path);
+    free(written);
+    if (token_keys_read(path, &keys, why, sizeof(why)))
+        token_keys_wipe(&keys);
+    else
+        config_section_problem(section, config_value(section, key), "%s: %s", key, why);
+    return path;
+}
+
+void config_section_required(const struct config_section *section, const char *const *keys)
+{
+    for (; *keys != NULL; keys++) {
+        if (config_missing(section, *keys))
+            config_section_problem(section, NULL, "%s is missing", *keys);
+    }
 }
 
 static void check_secret_file(const struct config_section *section,

@@ -373,13 +373,9 @@ static const struct mistake mistakes[] = {
     {RULES, 11, "addresses = {\"x@y\"} sample = 5", NULL, 0, {"exempt", "sample"}, 0},
     {RULES, 11, "addresses = {}", NULL, 0, {"privileged", "empty list"}, 2},
     {RULES, 9, "rule \"a b\" {", NULL, 0, {"a b", "letters, digits"}, 0},
-    /* what is to come */
-    {MAIN, 36, "probe \"p\" { type = \"ping\" }", NULL, 0, {"type", "imap, pop3, smtp"}, 0},
-    {MAIN, 36, "probe \"p\" { type = \"imap\" every = often }", NULL, 0, {"every", "30s"}, 0},
-    {MAIN, 36, "probe \"p\" { type = \"imap\" evry = 60s }", NULL, 0, {"evry", "every"}, 0},
-    {MAIN, 36, "reflector \"r\" { reply_to = \"x\" }", NULL, 0, {"reply_to", "an address"}, 0},
+    {MAIN, 20, "watch = perhaps", NULL, 0, {"watch", "true or false"}, 0},
     {MAIN, 36, "status { listen = \"8025\" }", NULL, 0, {"listen", "127.0.0.1:8025"}, 0},
-    {MAIN, 36, "alert \"a\" { }", NULL, 0, {"command is missing"}, 0},
+    {MAIN, 36, "status { }\nstatus { }", NULL, 37, {"status", "twice", "line 36"}, 0},
     /* the accounts file */
     {CSV,
      1,
@@ -777,19 +773,8 @@ struct hint {
 static void test_warnings(void **state)
 {
     static const struct hint warnings[] = {
-        {MAIN, 36, "status { listen = \"127.0.0.1:8025\" }", 36, "not yet in use"},
-        {MAIN, 36, "alert \"a\" { command = \"x\" }", 36, "not yet in use"},
-        {MAIN, 36,
-         "probe \"p\" { type = \"roundtrip\" server = \"office\" account = \"alice\" every = "
-         "\"60s\" "
-         "timeout = \"10s\" warn = \"1s\" crit = \"5s\" cert_warn = \"21d\" cert_crit = \"7d\" "
-         "from = \"p@example.org\" password_file = \"x\" to = \"q@example.org\" "
-         "return_account = \"p\" return_folder = \"INBOX\" lost = \"24h\" secret_file = \"x\" }",
-         36, "not yet in use"},
-        {MAIN, 36,
-         "reflector \"r\" { account = \"a\" server = \"office\" secret_file = \"x\" "
-         "reply_to = \"p@example.org\" }",
-         36, "not yet in use"},
+        {MAIN, 36, "alert { command = \"/bin/true\" }", 36, "no probe"},
+        {MAIN, 20, "monitor = true watch = false", 20, "watch is false"},
         {MAIN, 36, "target \"spare\" { login = \"m\" password_file = \"alice.secret\" }", 36,
          "named by no rule"},
         {MAIN, 36,
