@@ -5,8 +5,10 @@
 
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libevent-dev libssl-dev libetpan-dev
 libconfuse-dev libsqlite3-dev libpcre2-dev"
-SERVER_PACKAGES="dovecot-imapd dovecot-lmtpd dovecot-pop3d dovecot-sieve postfix openssl python3"
-TEST_PACKAGES="git libcmocka-dev isync mandoc sqlite3 clang-format cppcheck faketime"
+SERVER_PACKAGES="dovecot-imapd dovecot-lmtpd dovecot-sieve openssl python3"
+TEST_PACKAGES="git libcmocka-dev dovecot-pop3d isync mandoc sqlite3 clang-format cppcheck faketime"
+# Only where no other MTA is installed, which it would take the place of.
+MTA_PACKAGES="postfix"
 UNPACKED_PACKAGES="cyrus-imapd cyrus-common sasl2-bin
 courier-imap courier-base courier-authlib courier-authlib-userdb gamin"
 

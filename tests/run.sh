@@ -6,6 +6,11 @@ set -eu
 cd "$(dirname "$0")/.."
 . tests/packages.sh
 need_packages $BUILD_PACKAGES $SERVER_PACKAGES $TEST_PACKAGES
+if [ -x /usr/sbin/sendmail ] && [ ! -x /usr/sbin/postfix ]; then
+    echo "Another MTA is installed: the tests on Postfix will be skipped" >&2
+else
+    need_packages $MTA_PACKAGES || echo "The tests on Postfix will be skipped" >&2
+fi
 unpack_packages build/unpacked $UNPACKED_PACKAGES ||
     echo "The tests on Cyrus and Courier will be skipped" >&2
 
