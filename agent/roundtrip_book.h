@@ -9,20 +9,23 @@
  *
  *   intend      the nonce is noted before the dialogue begins; not yet sent
  *   sent        the server has taken the message: outstanding
- *   rejected    it surely has not: the nonce is forgotten; counted by reason
+ *   rejected    it surely has not: counted by reason and told once (BOOK_REJECTED), then unknown
  *   uncertain   perhaps it has: counted as sent and uncertain; its return is told, not counted as
  *               returned (after_verdict)
  *   returned    first sight of a verified answer: returned, or late when behind `crit`;
  *               later ones are duplicates, unless it is the same message (folder, UIDVALIDITY, UID)
  *   lost        `lost` seconds have passed; a return after that is told as after_verdict
  *
- * Nonces that are not in the books (another instance, `mailvigil probe` by hand) change nothing.
- * After a restart, what was intended and not settled is uncertain.
+ * An answer may be seen before the server's reply to the end of DATA is: then the message was sent,
+ * whatever that reply says. Nonces that are not in the books (another instance, `mailvigil probe`
+ * by hand) change nothing. After a restart, what was intended and not settled is uncertain.
  * Durations: CLOCK_BOOTTIME microseconds within one boot (boot id), else the wall clock, never
- * negative. A step of the wall clock does not move verdicts within one boot.
+ * negative; from the beginning of the sending. A step of the wall clock does not move verdicts
+ * within one boot.
  * Bounds: BOOK_ENTRIES_MAX open and settled entries are remembered; settled ones are forgotten
- * BOOK_MEMORY seconds after `lost`; when full, sending stops (a probe that never returns and is
- * never lost cannot grow memory).
+ * BOOK_MEMORY seconds after `lost`, or when a new one needs their room, oldest first. When that
+ * many are open, sending stops. Cost: finding is O(1); a tick and the oldest walk through what is
+ * remembered.
  */
 #ifndef AGENT_ROUNDTRIP_BOOK_H
 #define AGENT_ROUNDTRIP_BOOK_H
@@ -45,7 +48,8 @@ enum book_state {
     BOOK_RETURNED,
     BOOK_LATE,
     BOOK_LOST,
-    BOOK_UNCERTAIN
+    BOOK_UNCERTAIN,
+    BOOK_REJECTED /* told once, never kept */
 };
 
 struct book_place {   /* where an answer lies */
@@ -58,8 +62,8 @@ struct book_entry {
     enum book_state state;
     struct book_time began;    /* when the sending began */
     int64_t accepted_us;       /* wall clock when the server had taken it, 0: not yet */
-    struct book_time returned; /* its first answer */
-    int64_t duration_us;       /* -1: none */
+    struct book_time returned; /* its first answer, behind its verdict too */
+    int64_t duration_us;       /* until then, -1: none */
     struct book_place place;   /* of its first answer */
 };
 
@@ -87,18 +91,21 @@ struct book_counts {
     uint64_t buckets[BOOK_BUCKETS + 1]; /* of durations of returned and late; not cumulative */
     double duration_sum;                /* seconds */
     double last_duration;               /* seconds, -1: none yet */
-    int64_t last_success, last_sent;    /* seconds since 1970, 0: never */
+    /* Seconds since 1970, 0: never. When one came back within crit; when a sending began. */
+    int64_t last_success, last_sent;
 };
 bool book_balances(const struct book_counts *counts);
 
 struct roundtrip_book;
 
 struct book_limits {
-    unsigned crit, lost; /* seconds; crit 0: nothing is late */
+    unsigned crit, lost; /* seconds; crit 0: nothing is late; what took just so long is in time */
 };
 
+/* Not called from within one another: a callback only takes note. Each may be NULL. */
 struct book_events {
-    /* An entry is new or has another state; counts as they are now. To be made durable together. */
+    /* An entry is new, or it or the counts are others now. To be made durable together; one that is
+     * BOOK_REJECTED is to be removed, together with its counts. */
     void (*changed)(void *arg, const struct book_entry *entry, const struct book_counts *counts);
     void (*forgotten)(void *arg, const unsigned char nonce[TOKEN_NONCE]);
 };
@@ -107,13 +114,14 @@ struct roundtrip_book *roundtrip_book_new(const struct book_limits *limits,
                                           const struct book_events *events, void *arg);
 void roundtrip_book_free(struct roundtrip_book *book);
 void roundtrip_book_set_limits(struct roundtrip_book *book, const struct book_limits *limits);
-/* At the start: what the ledger kept; then book_restarted() once, which settles intentions. */
+/* At the start: what the ledger kept, in the order of sending; then book_restarted() once, which
+ * settles intentions. What was sent by the counts and is nowhere else counts as lost. */
 void roundtrip_book_load(struct roundtrip_book *book, const struct book_entry *entries, size_t n,
                          const struct book_counts *counts);
 void roundtrip_book_restarted(struct roundtrip_book *book, const struct book_time *now);
 
 bool roundtrip_book_intend(struct roundtrip_book *book, const unsigned char nonce[TOKEN_NONCE],
-                           const struct book_time *now); /* false: full */
+                           const struct book_time *now); /* false: full, or not a new nonce */
 void roundtrip_book_sent(struct roundtrip_book *book, const unsigned char nonce[TOKEN_NONCE],
                          const struct book_time *now);
 void roundtrip_book_rejected(struct roundtrip_book *book, const unsigned char nonce[TOKEN_NONCE],
@@ -136,7 +144,8 @@ enum book_return roundtrip_book_returned(struct roundtrip_book *book,
                                          const struct book_time *now,
                                          const struct book_entry **entry_r);
 /* What has passed `lost` becomes lost; settled entries are forgotten in time. When to call again,
- * in seconds from now; 0: no need. */
+ * in seconds from now, BOOK_TICK_MAX at most (clocks may be moved, machines sleep); 0: no need. */
+#define BOOK_TICK_MAX 600
 unsigned roundtrip_book_tick(struct roundtrip_book *book, const struct book_time *now);
 const struct book_entry *roundtrip_book_find(const struct roundtrip_book *book,
                                              const unsigned char nonce[TOKEN_NONCE]);
