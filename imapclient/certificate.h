@@ -29,14 +29,17 @@ struct certificate_chain {
     size_t count;                                      /* kept; 0: the server sent none */
     size_t sent;                                       /* by the server */
     struct certificate members[CERTIFICATE_CHAIN_MAX]; /* the server's own first */
-    time_t earliest_expiry;                            /* of all members */
+    time_t earliest_expiry;                            /* of all that were sent */
     time_t verified_expiry; /* earliest of the verified chain, 0: not verified */
     bool verified;          /* chain, dates and name */
-    char error[200];        /* "the certificate has expired" ...; "" when verified */
+    char error[200];        /* "the server's certificate has expired" ...; "" when verified */
 };
 
-/* Before the handshake: verification is recorded in ssl and does not stop it. */
+/* Before the handshake: verification is recorded in ssl and does not stop it. Uses the SSL's
+ * application data. Whoever records has to look at the result before anything is sent. */
 void certificate_record(SSL *ssl);
+/* Recorded or enforced: the first thing that was wrong, X509_V_OK if nothing was. */
+long certificate_verify_result(const SSL *ssl);
 /* After the handshake (or its failure): a new chain; NULL when no certificate came. free(). */
 struct certificate_chain *certificate_chain_new(const SSL *ssl, const char *host);
 

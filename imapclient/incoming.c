@@ -136,6 +136,7 @@ static void trace_unit(struct imap_session *session, const char *unit, size_t le
 
 static void on_bye(struct imap_session *session, const struct imap_text *text)
 {
+    session->bye = true;
     if (!session->logging_out) {
         session_fail_text(session, IMAP_FAILURE_UNAVAILABLE, "the server said BYE", text);
     }

@@ -8,11 +8,40 @@
 
 /* ---- its end ---- */
 
+/* Not where the server has said BYE, nor in the middle of its greeting, nor twice. */
+static void say_farewell(struct imap_session *session)
+{
+    if (!session->say_farewell || session->bye || session->logging_out || session->in_body ||
+        session->phase <= IMAP_PHASE_GREETING) {
+        return;
+    }
+    char line[32];
+    snprintf(line, sizeof(line), "V%u LOGOUT\r\n", session->last_number + 1);
+    transport_farewell(session->transport, line);
+}
+
+/* What it knows is asked for later too. */
+static void drop_transport(struct imap_session *session)
+{
+    if (session->transport == NULL) {
+        return;
+    }
+    const struct certificate_chain *seen = transport_certificates(session->transport);
+    if (seen != NULL) {
+        session->certificates = xmalloc(sizeof(*seen));
+        *session->certificates = *seen;
+    }
+    session->tls_version = transport_tls_version(session->transport);
+    say_farewell(session);
+    transport_free(session->transport);
+    session->transport = NULL;
+}
+
 static void destroy(struct imap_session *session)
 {
     event_del(&session->kick);
     event_del(&session->timer);
-    transport_free(session->transport);
+    drop_transport(session);
     command_forget_all(session);
     framing_free(session->framing);
     incoming_grammar_release();
@@ -21,6 +50,7 @@ static void destroy(struct imap_session *session)
     free(session->server_id);
     free(session->selected);
     free(session->failure_reason);
+    free(session->certificates);
     free(session);
 }
 
@@ -136,8 +166,7 @@ void session_fail_text(struct imap_session *session, enum imap_failure_kind kind
 
 static void end_session(struct imap_session *session)
 {
-    transport_free(session->transport);
-    session->transport = NULL;
+    drop_transport(session);
     event_del(&session->timer);
     if (session->in_body && session->body_wanted && session->events.on_body_end != NULL) {
         session->events.on_body_end(session->arg, false);
@@ -250,11 +279,26 @@ static unsigned or_default(unsigned value, unsigned fallback)
     return value != 0 ? value : fallback;
 }
 
+static void on_transport_phase(void *arg, enum imap_phase phase)
+{
+    struct imap_session *session = arg;
+    session_enter(session);
+    if (!session_is_over(session)) {
+        session_tell_phase(session, phase);
+    }
+    session_leave(session);
+}
+
 static void open_transport(struct imap_session *session, struct event_base *base,
                            struct evdns_base *dns, const struct imap_options *options)
 {
     static const struct transport_events events = {
-        .up = on_up, .readable = on_readable, .writable = on_writable, .down = on_down};
+        .up = on_up,
+        .readable = on_readable,
+        .writable = on_writable,
+        .down = on_down,
+        .phase = on_transport_phase,
+    };
     struct transport_options how = {
         .host = options->host,
         .port = options->port,
@@ -262,6 +306,9 @@ static void open_transport(struct imap_session *session, struct event_base *base
         .loopback_only = options->security == IMAP_SECURITY_NONE,
         .tls = options->tls,
         .timeout = session->connect_timeout,
+        .address = options->address,
+        .address_len = options->address_len,
+        .record_certificates = options->record_certificates,
     };
     session->transport = transport_new(base, dns, &how, &events, session);
 }
@@ -279,6 +326,8 @@ struct imap_session *imap_session_new(struct event_base *base, struct evdns_base
     session->write_high = options->write_high != 0 ? options->write_high : 256 * 1024;
     session->hide_idle = options->hide_idle;
     session->hide_notify = options->hide_notify;
+    session->say_farewell = options->say_farewell;
+    session->told = IMAP_PHASE_READY;
     session->capabilities = xstrdup("");
     TAILQ_INIT(&session->waiting);
     TAILQ_INIT(&session->sent);
@@ -293,13 +342,25 @@ struct imap_session *imap_session_new(struct event_base *base, struct evdns_base
     return session;
 }
 
+void session_tell_phase(struct imap_session *session, enum imap_phase phase)
+{
+    if (session->told == phase) {
+        return;
+    }
+    session->told = phase;
+    if (session->events.on_phase != NULL) {
+        session->events.on_phase(session->arg, phase);
+    }
+}
+
 void session_ready(struct imap_session *session)
 {
     signin_free(session->signin);
     session->signin = NULL;
     session->phase = IMAP_PHASE_READY;
     evtimer_del(&session->timer);
-    if (session->events.on_ready != NULL) {
+    session_tell_phase(session, IMAP_PHASE_READY);
+    if (!session_is_over(session) && session->events.on_ready != NULL) {
         session->events.on_ready(session->arg);
     }
 }
@@ -356,7 +417,16 @@ void imap_session_resume(struct imap_session *session)
 
 const char *imap_session_tls_version(const struct imap_session *session)
 {
-    return session->transport != NULL ? transport_tls_version(session->transport) : "";
+    if (session->transport != NULL) {
+        return transport_tls_version(session->transport);
+    }
+    return session->tls_version != NULL ? session->tls_version : "";
+}
+
+const struct certificate_chain *imap_session_certificates(const struct imap_session *session)
+{
+    return session->transport != NULL ? transport_certificates(session->transport)
+                                      : session->certificates;
 }
 
 void imap_session_counters(const struct imap_session *session, uint64_t *ignored, uint64_t *units)

@@ -74,6 +74,9 @@ struct imap_options {
     const struct sockaddr *address;
     int address_len;
     bool record_certificates; /* certificate.h */
+    /* A session that fails or is freed says LOGOUT where the connection stands behind its greeting,
+     * and does not wait for the answer. */
+    bool say_farewell;
 };
 
 /*
@@ -153,7 +156,8 @@ struct imap_events {
     /* A line as it was sent or received, without literals' contents and without secrets. */
     void (*on_trace)(void *arg, bool sent, const char *line, size_t len);
     /* A phase of the connection begins now; the last one is READY, just before on_ready. With
-     * STARTTLS the order is GREETING, CAPABILITY, TLS, CAPABILITY, AUTH. */
+     * STARTTLS the order is GREETING, CAPABILITY, TLS, CAPABILITY, AUTH: TLS begins with the
+     * command. What follows the sign-in until READY belongs to AUTH. */
     void (*on_phase)(void *arg, enum imap_phase phase);
 };
 
@@ -177,7 +181,7 @@ const char *imap_session_capabilities(const struct imap_session *session);
 uint64_t imap_session_append_limit(const struct imap_session *session);
 /* name and version of the server from ID, or ""; control characters replaced. */
 const char *imap_session_server_id(const struct imap_session *session);
-/* "TLSv1.3", or "" without TLS. */
+/* "TLSv1.3", or "" without TLS. Also after on_closed. */
 const char *imap_session_tls_version(const struct imap_session *session);
 /* With record_certificates, also after on_closed, until the session is freed. NULL: none seen. */
 const struct certificate_chain *imap_session_certificates(const struct imap_session *session);
@@ -214,6 +218,10 @@ void imap_select(struct imap_session *session, const char *mailbox, imap_selecte
 /* UNSELECT, or CLOSE after EXAMINE where it is not offered. */
 void imap_unselect(struct imap_session *session, imap_done *done, void *arg);
 
+/* FETCH set items, of sequence numbers: they hold from one command that may tell EXPUNGE to the
+ * next (RFC 9051 section 7.5.1). Else as imap_uid_fetch(). */
+void imap_fetch(struct imap_session *session, const struct imap_uidset *numbers, const char *items,
+                imap_done *done, void *arg);
 /* UID FETCH set items; items is written as is, such as "(UID FLAGS BODY.PEEK[])". A set too long
  * for one line becomes several commands; done is called once, with the first failure if any. */
 void imap_uid_fetch(struct imap_session *session, const struct imap_uidset *set, const char *items,
@@ -226,6 +234,8 @@ void imap_uid_store(struct imap_session *session, const struct imap_uidset *set,
 /* Needs UIDPLUS; else IMAP_RESULT_INVALID. */
 void imap_uid_expunge(struct imap_session *session, const struct imap_uidset *set, imap_done *done,
                       void *arg);
+/* EXPUNGE: whatever is \Deleted in the selected mailbox goes, whoever marked it. */
+void imap_expunge(struct imap_session *session, imap_done *done, void *arg);
 void imap_noop(struct imap_session *session, imap_done *done, void *arg);
 void imap_check(struct imap_session *session, imap_done *done, void *arg);
 void imap_create(struct imap_session *session, const char *mailbox, imap_done *done, void *arg);

@@ -36,10 +36,13 @@ struct imap_session {
     char *server_id;
     char *selected; /* mailbox opened for writing, NULL otherwise */
     char *failure_reason;
+    struct certificate_chain *certificates; /* once the transport is gone */
+    const char *tls_version;                /* likewise: a constant of OpenSSL */
     uint64_t units, ignored;
     uint64_t progress_at, started_at, paused_at, connect_until; /* milliseconds, deadline.c */
     size_t write_high, unsent;
     enum imap_phase phase;
+    enum imap_phase told; /* by on_phase; READY: none yet */
     enum imap_failure_kind failure;
     unsigned backoff;
     unsigned last_number;
@@ -47,7 +50,7 @@ struct imap_session {
     unsigned busy, pauses;
     bool in_feed, in_body, body_wanted, body_streamed;
     bool starttls_agreed, qresync, condstore, logging_out;
-    bool hide_idle, hide_notify;
+    bool hide_idle, hide_notify, say_farewell, bye;
     bool ending; /* a failure is noted; the end comes with the next kick */
     bool closed; /* on_closed was called */
     bool dead;   /* freed by its owner */
@@ -64,6 +67,8 @@ session_fail(struct imap_session *session, enum imap_failure_kind kind, const ch
 /* As session_fail(), for a refusal in the server's words: kind and backoff are read from them. */
 void session_fail_text(struct imap_session *session, enum imap_failure_kind kind, const char *what,
                        const struct imap_text *text);
+/* A phase begins, if it has not begun already. */
+void session_tell_phase(struct imap_session *session, enum imap_phase phase);
 void session_ready(struct imap_session *session);
 void session_trace(struct imap_session *session, bool sent, const char *line, size_t len);
 
@@ -91,7 +96,6 @@ void capability_set_id(struct imap_session *session, const char *const *words, s
 /* signin.c */
 struct signin *signin_new(const struct imap_options *options);
 void signin_free(struct signin *signin);
-bool signin_wants_tls(const struct signin *signin);
 /* The transport is up, for the first time or after STARTTLS. */
 void signin_up(struct imap_session *session);
 void signin_greeting(struct imap_session *session, const struct imap_untagged *untagged);

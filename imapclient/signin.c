@@ -16,7 +16,7 @@ struct signin {
     enum imap_security security;
     enum imap_method method;
     uint16_t port;
-    bool enable;
+    bool enable, no_sign_in;
     bool secured, capability_told, signed_in, extras_sent;
     unsigned extras; /* ID and ENABLE under way */
 };
@@ -39,6 +39,7 @@ struct signin *signin_new(const struct imap_options *options)
     signin->method = options->method;
     signin->port = options->port;
     signin->enable = options->enable_qresync;
+    signin->no_sign_in = options->no_sign_in;
     signin->secured = options->security != IMAP_SECURITY_STARTTLS;
     return signin;
 }
@@ -116,6 +117,10 @@ static void starttls_finish(struct imap_session *session, struct command *comman
 static void ask_starttls(struct imap_session *session)
 {
     static const struct command_class class = {.setup = true, .finish = starttls_finish};
+    session_tell_phase(session, IMAP_PHASE_TLS);
+    if (session_is_over(session)) {
+        return;
+    }
     if (!imap_session_has(session, "STARTTLS")) {
         session_fail(session, IMAP_FAILURE_TLS, "the server does not offer STARTTLS");
         return;
@@ -375,7 +380,13 @@ static void next_step(struct imap_session *session)
         ask_capability(session);
     } else if (!signin->secured) {
         ask_starttls(session);
+    } else if (signin->no_sign_in) {
+        session_ready(session);
     } else if (!signin->signed_in) {
+        session_tell_phase(session, IMAP_PHASE_AUTH);
+        if (session_is_over(session)) {
+            return;
+        }
         if (signin->method == IMAP_AUTH_TOKEN) {
             authenticate_token(session);
         } else {
@@ -391,17 +402,26 @@ static void next_step(struct imap_session *session)
     }
 }
 
+static void begin_capability(struct imap_session *session)
+{
+    session->phase = IMAP_PHASE_CAPABILITY;
+    session_tell_phase(session, IMAP_PHASE_CAPABILITY);
+    if (!session_is_over(session)) {
+        next_step(session);
+    }
+}
+
 void signin_up(struct imap_session *session)
 {
     struct signin *signin = session->signin;
     if (session->phase != IMAP_PHASE_TLS) { /* the first time: the server speaks first */
         session->phase = IMAP_PHASE_GREETING;
+        session_tell_phase(session, IMAP_PHASE_GREETING);
         return;
     }
     signin->secured = true;
     signin->capability_told = false;
-    session->phase = IMAP_PHASE_CAPABILITY;
-    next_step(session);
+    begin_capability(session);
 }
 
 void signin_greeting(struct imap_session *session, const struct imap_untagged *untagged)
@@ -423,9 +443,8 @@ void signin_greeting(struct imap_session *session, const struct imap_untagged *u
         return;
     }
     signin->signed_in = text->status == IMAP_PREAUTH;
-    session->phase = IMAP_PHASE_CAPABILITY;
     if (text->code == IMAP_CODE_CAPABILITY) {
         capability_set(session, text->code_text);
     }
-    next_step(session);
+    begin_capability(session);
 }

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "imapclient/certificate.h"
 #include "imapclient/memory.h"
 #include "imapclient/session.h"
 
@@ -87,7 +88,7 @@ static char *verify_failure(long result, const char *host)
 
 char *tls_failure(const SSL *ssl, const char *host, unsigned long error)
 {
-    long result = SSL_get_verify_result(ssl);
+    long result = certificate_verify_result(ssl);
     if (result != X509_V_OK) {
         return verify_failure(result, host);
     }

@@ -28,6 +28,13 @@
 struct lookup {
     struct transport *transport;
     struct evdns_getaddrinfo_request *request;
+    bool *ended; /* NULL, or told when it ends: within the call that began it */
+};
+
+/* The one address that the owner wants. */
+struct given {
+    struct evutil_addrinfo info;
+    struct sockaddr_storage address;
 };
 
 struct transport {
@@ -35,21 +42,39 @@ struct transport {
     struct evdns_base *dns;
     struct lookup *lookup;
     struct evutil_addrinfo *addresses, *next;
+    struct given *given; /* NULL: the name is looked up */
     struct event *attempt_timer;
     struct bufferevent *bev;
     SSL_CTX *tls;
     SSL *ssl; /* owned by bev */
     char *host;
     char *reason; /* of the last attempt that failed */
+    struct certificate_chain *certificates;
     const struct transport_events *events;
     void *arg;
     enum imap_phase phase;
     unsigned timeout;
     uint16_t port;
-    bool tls_at_once, loopback_only, down;
+    bool tls_at_once, loopback_only, record, down;
+    bool telling, abandoned; /* freed while it told of a phase */
 };
 
 static void try_next(struct transport *transport);
+
+static struct given *given_new(const struct sockaddr *address, int len)
+{
+    struct given *given = xcalloc(1, sizeof(*given));
+    size_t room = sizeof(given->address);
+    size_t used = len > 0 && (size_t)len < room ? (size_t)len : room;
+    memcpy(&given->address, address, used);
+    given->info = (struct evutil_addrinfo){
+        .ai_family = given->address.ss_family,
+        .ai_socktype = SOCK_STREAM,
+        .ai_addrlen = (ev_socklen_t)used,
+        .ai_addr = (struct sockaddr *)&given->address,
+    };
+    return given;
+}
 
 struct transport *transport_new(struct event_base *base, struct evdns_base *dns,
                                 const struct transport_options *options,
@@ -63,7 +88,11 @@ struct transport *transport_new(struct event_base *base, struct evdns_base *dns,
     transport->tls = options->tls;
     transport->tls_at_once = options->tls_at_once;
     transport->loopback_only = options->loopback_only;
+    transport->record = options->record_certificates;
     transport->timeout = options->timeout;
+    if (options->address != NULL) {
+        transport->given = given_new(options->address, options->address_len);
+    }
     transport->events = events;
     transport->arg = arg;
     transport->phase = IMAP_PHASE_RESOLVE;
@@ -104,14 +133,20 @@ void transport_free(struct transport *transport)
     if (transport == NULL) {
         return;
     }
+    if (transport->telling) {
+        transport->abandoned = true;
+        return;
+    }
     if (transport->lookup != NULL) {
         transport->lookup->transport = NULL;
         evdns_getaddrinfo_cancel(transport->lookup->request);
     }
     drop_connection(transport);
     drop_addresses(transport);
+    free(transport->given);
     free(transport->host);
     free(transport->reason);
+    free(transport->certificates);
     free(transport);
 }
 
@@ -125,6 +160,23 @@ static void go_down(struct transport *transport, enum imap_failure_kind kind, co
         bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
     }
     transport->events->down(transport->arg, kind, reason);
+}
+
+/* false: its owner has freed it, it is gone. */
+static bool begin_phase(struct transport *transport, enum imap_phase phase)
+{
+    transport->phase = phase;
+    if (transport->events->phase == NULL) {
+        return true;
+    }
+    transport->telling = true;
+    transport->events->phase(transport->arg, phase);
+    transport->telling = false;
+    if (transport->abandoned) {
+        transport_free(transport);
+        return false;
+    }
+    return true;
 }
 
 static void set_reason(struct transport *transport, char *reason)
@@ -302,6 +354,9 @@ static void try_next(struct transport *transport)
             set_reason(transport, xstrdup("without TLS only loopback addresses are spoken to"));
             continue;
         }
+        if (!begin_phase(transport, IMAP_PHASE_CONNECT)) {
+            return;
+        }
         if (begin_attempt(transport, address, share_of_time(transport))) {
             return;
         }
@@ -326,6 +381,9 @@ static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg
 {
     struct lookup *lookup = arg;
     struct transport *transport = lookup->transport;
+    if (lookup->ended != NULL) {
+        *lookup->ended = true;
+    }
     free(lookup);
     if (transport == NULL) {
         if (addresses != NULL) {
@@ -347,7 +405,7 @@ static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg
     try_next(transport);
 }
 
-void transport_open(struct transport *transport)
+static void look_up(struct transport *transport)
 {
     struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct evutil_addrinfo *addresses = NULL;
@@ -364,14 +422,39 @@ void transport_open(struct transport *transport)
         return;
     }
     hints.ai_flags = EVUTIL_AI_ADDRCONFIG | EVUTIL_AI_NUMERICSERV;
+    bool ended = false; /* when it is answered at once, neither of both need be there any more */
+    lookup->ended = &ended;
     struct evdns_getaddrinfo_request *request =
         evdns_getaddrinfo(transport->dns, transport->host, service, &hints, on_resolved, lookup);
-    if (transport->lookup != NULL) { /* else it was answered at once */
-        transport->lookup->request = request;
+    if (!ended) {
+        lookup->ended = NULL;
+        lookup->request = request;
+    }
+}
+
+void transport_open(struct transport *transport)
+{
+    if (transport->given != NULL) {
+        transport->phase = IMAP_PHASE_CONNECT;
+        transport->next = &transport->given->info;
+        try_next(transport);
+    } else if (begin_phase(transport, IMAP_PHASE_RESOLVE)) {
+        look_up(transport);
     }
 }
 
 /* ---- TLS ---- */
+
+/* Whether the handshake went on although it should not be gone on with. */
+static bool is_refused(struct transport *transport)
+{
+    if (!transport->record) {
+        return false; /* OpenSSL has seen to it */
+    }
+    free(transport->certificates);
+    transport->certificates = certificate_chain_new(transport->ssl, transport->host);
+    return transport->certificates == NULL || !transport->certificates->verified;
+}
 
 static void on_tls_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -383,8 +466,15 @@ static void on_tls_event(struct bufferevent *bev, short what, void *arg)
         on_open_event(bev, what, arg);
         return;
     }
-    if ((what & BEV_EVENT_CONNECTED) != 0) {
+    bool refused = is_refused(transport);
+    if ((what & BEV_EVENT_CONNECTED) != 0 && !refused) {
         came_up(transport);
+        return;
+    }
+    if ((what & BEV_EVENT_CONNECTED) != 0) {
+        go_down(transport, IMAP_FAILURE_TLS,
+                transport->certificates != NULL ? transport->certificates->error
+                                                : "the server showed no certificate");
         return;
     }
     char *reason = tls_failure(transport->ssl, transport->host, bufferevent_get_openssl_error(bev));
@@ -394,11 +484,16 @@ static void on_tls_event(struct bufferevent *bev, short what, void *arg)
 
 void transport_start_tls(struct transport *transport)
 {
-    transport->phase = IMAP_PHASE_TLS;
+    if (!begin_phase(transport, IMAP_PHASE_TLS)) {
+        return;
+    }
     SSL *ssl = transport->tls != NULL ? tls_client_new(transport->tls, transport->host) : NULL;
     if (ssl == NULL) {
         go_down(transport, IMAP_FAILURE_TLS, "the server's name cannot be verified");
         return;
+    }
+    if (transport->record) {
+        certificate_record(ssl);
     }
     evutil_socket_t fd = bufferevent_getfd(transport->bev);
     bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
@@ -418,6 +513,11 @@ void transport_start_tls(struct transport *transport)
 const char *transport_tls_version(const struct transport *transport)
 {
     return transport->ssl != NULL ? SSL_get_version(transport->ssl) : "";
+}
+
+const struct certificate_chain *transport_certificates(const struct transport *transport)
+{
+    return transport->certificates;
 }
 
 /* ---- the open connection ---- */
@@ -463,6 +563,22 @@ size_t transport_unsent(struct transport *transport)
         in_kernel = 0;
     }
     return evbuffer_get_length(transport_output(transport)) + (size_t)in_kernel;
+}
+
+void transport_farewell(struct transport *transport, const char *line)
+{
+    if (transport->bev == NULL || transport->down || transport->phase != IMAP_PHASE_GREETING ||
+        evbuffer_get_length(transport_output(transport)) > 0) {
+        return;
+    }
+    size_t len = strlen(line);
+    if (transport->ssl != NULL) {
+        ERR_clear_error();
+        (void)SSL_write(transport->ssl, line, (int)len);
+        ERR_clear_error();
+    } else {
+        (void)!send(bufferevent_getfd(transport->bev), line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
 }
 
 void transport_set_low_mark(struct transport *transport, size_t low)

@@ -39,7 +39,9 @@ struct transport_options {
      * only the name that the certificate must carry. Copied. */
     const struct sockaddr *address;
     int address_len;
-    bool record_certificates; /* go down only after the certificates were seen: certificate.h */
+    /* An unverified handshake is completed, its certificates are kept, and then the transport goes
+     * down (TLS) without having been up: not one octet follows the handshake. */
+    bool record_certificates;
 };
 
 struct transport_events {
@@ -71,6 +73,9 @@ size_t transport_unsent(struct transport *transport);
 /* writable is called when no more than low octets are queued. */
 void transport_set_low_mark(struct transport *transport, size_t low);
 void transport_set_reading(struct transport *transport, bool on);
+/* The last line before transport_free(), with its line end: sent if the connection stands, nothing
+ * else is on its way and the system takes it at once. */
+void transport_farewell(struct transport *transport, const char *line);
 
 /* STARTTLS was agreed on. The caller has made sure that the input is empty. */
 void transport_start_tls(struct transport *transport);

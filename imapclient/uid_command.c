@@ -1,6 +1,7 @@
 /*
- * UID FETCH, UID STORE, UID EXPUNGE (RFC 9051 section 6.4.9, RFC 4315): commands over a set, which
- * may be too long for one line. Then several are sent, one after the other, as one command.
+ * UID FETCH, UID STORE, UID EXPUNGE (RFC 9051 section 6.4.9, RFC 4315), and FETCH: commands over a
+ * set, which may be too long for one line. Then several are sent, one after the other, as one
+ * command.
  */
 #include "imapclient/session_private.h"
 #include "imapclient/writer.h"
@@ -93,6 +94,12 @@ static void queue_uid(struct imap_session *session, const char *verb, const stru
         (void)imap_uidset_add(&uid->set, set->ranges[i].first, set->ranges[i].last);
     }
     command_queue(session, &uid->command);
+}
+
+void imap_fetch(struct imap_session *session, const struct imap_uidset *numbers, const char *items,
+                imap_done *done, void *arg)
+{
+    queue_uid(session, "FETCH", numbers, xasprintf(" %s", items), done, arg);
 }
 
 void imap_uid_fetch(struct imap_session *session, const struct imap_uidset *set, const char *items,

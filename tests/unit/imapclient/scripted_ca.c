@@ -12,6 +12,7 @@
 #define DAY (24 * 3600L)
 
 struct scripted_ca {
+    struct scripted_ca *above; /* NULL: a root */
     EVP_PKEY *key;
     X509 *certificate;
     long serial;
@@ -58,7 +59,9 @@ struct scripted_ca *scripted_ca_new(void)
 
 void scripted_ca_free(struct scripted_ca *ca)
 {
-    unlink(ca->file);
+    if (ca->above == NULL) {
+        unlink(ca->file);
+    }
     X509_free(ca->certificate);
     EVP_PKEY_free(ca->key);
     free(ca);
@@ -78,6 +81,19 @@ static X509 *issue(struct scripted_ca *ca, EVP_PKEY *key, const char *name, long
     return certificate;
 }
 
+struct scripted_ca *scripted_ca_intermediate(struct scripted_ca *ca, long end)
+{
+    struct scripted_ca *below = xcalloc(1, sizeof(*below));
+    below->above = ca;
+    below->key = EVP_EC_gen("P-256");
+    below->certificate =
+        certificate_new("scripted intermediate", below->key, ++ca->serial, -30 * DAY, end);
+    X509_set_issuer_name(below->certificate, X509_get_subject_name(ca->certificate));
+    add_extension(below->certificate, ca->certificate, NID_basic_constraints, "critical,CA:TRUE");
+    X509_sign(below->certificate, ca->key, EVP_sha256());
+    return below;
+}
+
 SSL_CTX *scripted_ca_server(struct scripted_ca *ca, const char *name, long begin, long end)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -85,6 +101,9 @@ SSL_CTX *scripted_ca_server(struct scripted_ca *ca, const char *name, long begin
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     SSL_CTX_use_certificate(context, certificate);
     SSL_CTX_use_PrivateKey(context, key);
+    for (struct scripted_ca *above = ca; above->above != NULL; above = above->above) {
+        SSL_CTX_add1_chain_cert(context, above->certificate);
+    }
     X509_free(certificate);
     EVP_PKEY_free(key);
     return memory_or_abort(context);

@@ -186,6 +186,14 @@ static void on_trace(void *arg, bool sent, const char *line, size_t len)
     }
 }
 
+static void on_phase(void *arg, enum imap_phase phase)
+{
+    struct client *client = arg;
+    size_t len = strlen(client->phases);
+    snprintf(client->phases + len, sizeof(client->phases) - len, "%s%s", len > 0 ? " " : "",
+             phases[phase]);
+}
+
 void *client_named(struct client *client, const char *name)
 {
     assert_true(named_used < NAMED_MAX);
@@ -256,6 +264,7 @@ void client_start(struct client *client)
         .on_body_data = on_body_data,
         .on_body_end = on_body_end,
         .on_trace = on_trace,
+        .on_phase = on_phase,
     };
     client->session =
         imap_session_new(client->base, client->dns, &client->options, &events, client);
@@ -282,6 +291,30 @@ void client_await(struct client *client, const char *text)
     if (!client_logged(client, text)) {
         fail_msg("awaited \"%s\", but the log says:\n%s\ntrace:\n%s", text, client_log(client),
                  client_trace(client));
+    }
+}
+
+static void out_of_patience(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    *(bool *)arg = true;
+}
+
+void client_await_script(struct client *client)
+{
+    bool late = false;
+    struct timeval patience = {.tv_sec = PATIENCE};
+    struct event *timer = evtimer_new(client->base, out_of_patience, &late);
+    evtimer_add(timer, &patience);
+    while (!late && scripted_server_complaint(client->server) != NULL) {
+        event_base_loop(client->base, EVLOOP_ONCE);
+    }
+    event_free(timer);
+    const char *complaint = scripted_server_complaint(client->server);
+    if (complaint != NULL) {
+        fail_msg("the script was not played: %s\n%s",
+                 *complaint != '\0' ? complaint : "steps are left", client_trace(client));
     }
 }
 

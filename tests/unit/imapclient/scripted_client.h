@@ -25,6 +25,7 @@ struct client {
     struct imap_session *session;
     struct imap_options options;
     struct client_text log, trace;
+    char phases[400]; /* "resolve connect greeting ..." */
     struct evbuffer *body;
     void (*on_ready)(struct client *client);
     void (*on_untagged)(struct client *client, const struct imap_untagged *untagged);
@@ -41,6 +42,8 @@ void client_serve_tls(struct client *client, const char *const *script, SSL_CTX 
 void client_start(struct client *client);
 /* Runs the loop until the log holds the text; fails the test after ten seconds. */
 void client_await(struct client *client, const char *text);
+/* Runs the loop until the script was played to its end; fails the test after ten seconds. */
+void client_await_script(struct client *client);
 /* Runs the loop for a moment, to see that nothing more happens. */
 void client_settle(struct client *client, unsigned milliseconds);
 const char *client_log(const struct client *client);

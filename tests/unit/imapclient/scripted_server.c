@@ -2,6 +2,7 @@
 
 #include <fnmatch.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,8 @@ struct scripted_server {
     char *complaint;
     char *tags[TAGS_MAX];
     size_t tags_first, tags_end;
-    size_t take_left;
-    bool tls_at_once, in_tls, handshaking, released;
+    size_t take_left, dripped;
+    bool tls_at_once, in_tls, handshaking, released, ended;
 };
 
 static void play(struct scripted_server *server);
@@ -57,8 +58,11 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     struct scripted_server *server = arg;
     if ((what & BEV_EVENT_CONNECTED) != 0) {
         server->handshaking = false;
-        play(server);
     }
+    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0) {
+        server->ended = true;
+    }
+    play(server);
 }
 
 static void use(struct scripted_server *server, struct bufferevent *bev)
@@ -98,6 +102,7 @@ struct scripted_server *scripted_server_new(struct event_base *base, const char 
 {
     struct scripted_server *server = xcalloc(1, sizeof(*server));
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    signal(SIGPIPE, SIG_IGN); /* as the agent does */
     server->base = base;
     server->step = script;
     server->tls = tls;
@@ -219,6 +224,33 @@ static void send_big(struct scripted_server *server, const char *count)
     }
 }
 
+/* Waits until each octet has left, so that the other side may see it alone. */
+static bool drip(struct scripted_server *server, const char *text)
+{
+    struct evbuffer *out = bufferevent_get_output(server->bev);
+    bufferevent_setwatermark(server->bev, EV_WRITE, 0, 0);
+    if (evbuffer_get_length(out) > 0) {
+        return false;
+    }
+    size_t len = strlen(text), at = server->dripped++;
+    if (at == len + 2) {
+        server->dripped = 0;
+        bufferevent_setwatermark(server->bev, EV_WRITE, FLOOD_AHEAD / 2, 0);
+        return true;
+    }
+    evbuffer_add(out, at < len ? &text[at] : &"\r\n"[at - len], 1);
+    return false;
+}
+
+static bool has_ended(struct scripted_server *server)
+{
+    size_t more = evbuffer_get_length(bufferevent_get_input(server->bev));
+    if (more > 0) {
+        complain(server, "the end of the connection", "octets");
+    }
+    return server->ended || more > 0;
+}
+
 /* Waits until all was sent. */
 static bool start_tls(struct scripted_server *server)
 {
@@ -271,6 +303,12 @@ static bool do_step(struct scripted_server *server, const char *step)
     if (strcmp(step, "DEAF") == 0) {
         bufferevent_disable(server->bev, EV_READ);
         return true;
+    }
+    if (strcmp(step, "END") == 0) {
+        return has_ended(server);
+    }
+    if (strncmp(step, "DRIP ", 5) == 0) {
+        return drip(server, text);
     }
     if (strncmp(step, "FLOOD ", 6) == 0) {
         flood(server, text);

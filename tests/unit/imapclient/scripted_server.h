@@ -10,6 +10,8 @@
  *   "TLS"      handshake, in the clear before        "CLOSE"    close the connection
  *   "FLOOD text"  send the line without end          "BIG n"    send n octets of 'x'
  *   "NUL"      send that octet         "DEAF"   read no more
+ *   "DRIP text"  send the line octet by octet, each once the one before has left
+ *   "END"      the client has closed, and sent nothing since the step before
  *   "HOLD"     do nothing more until scripted_server_go()
  * Consecutive sends leave in one segment.
  */
@@ -47,6 +49,9 @@ const char *scripted_ca_file(const struct scripted_ca *ca);
 /* A server's context with a certificate for name ("DNS:localhost", "IP:127.0.0.1"), valid from
  * begin to end, seconds from now. */
 SSL_CTX *scripted_ca_server(struct scripted_ca *ca, const char *name, long begin, long end);
+/* A CA whose certificate that one has issued; its servers send it, and those above but the root,
+ * behind their own. Valid until end. To be freed before that one. */
+struct scripted_ca *scripted_ca_intermediate(struct scripted_ca *ca, long end);
 /* The same as two files, valid today. */
 void scripted_ca_server_files(struct scripted_ca *ca, const char *name, const char *certificate,
                               const char *key);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "imapclient/memory.h"
 #include "imapclient/scripted_client.h"
 
 #define DAY (24 * 3600L)
@@ -166,6 +167,192 @@ static void test_starttls_refusals(void **state)
     }
 }
 
+/* ---- certificates told although they are refused ---- */
+
+struct recorded_case {
+    const char *title;
+    bool intermediate, of_other_ca;
+    long intermediate_end;
+    const char *name;
+    long begin, end;
+    const char *error; /* how it begins; "" when verified */
+    size_t count;
+    long earliest, verified; /* seconds from now, 0: none */
+};
+
+static const struct recorded_case recorded[] = {
+    {"a good one", false, false, 0, "IP:127.0.0.1", -DAY, 5 * DAY, "", 1, 5 * DAY, 5 * DAY},
+    {"a good one behind an intermediate that goes earlier", true, false, 4 * DAY, "IP:127.0.0.1",
+     -DAY, 5 * DAY, "", 2, 4 * DAY, 4 * DAY},
+    {"a good one that outlives its CA", false, false, 0, "IP:127.0.0.1", -DAY, 90 * DAY, "", 1,
+     90 * DAY, 30 * DAY},
+    {"expired", false, false, 0, "IP:127.0.0.1", -DAY, -3600,
+     "the server's certificate has expired", 1, -3600, 0},
+    {"not yet valid", false, false, 0, "IP:127.0.0.1", 3600, DAY,
+     "the server's certificate is not yet valid", 1, DAY, 0},
+    {"an expired intermediate", true, false, -3600, "IP:127.0.0.1", -DAY, DAY,
+     "the server's certificate has expired", 2, -3600, 0},
+    {"for another name", false, false, 0, "DNS:mail.test", -DAY, DAY,
+     "the server's certificate is for another name than 127.0.0.1", 1, DAY, 0},
+    {"of an unknown CA", false, true, 0, "IP:127.0.0.1", -DAY, DAY,
+     "the server's certificate was issued by an unknown CA", 1, DAY, 0},
+    {"of an unknown CA, behind an intermediate", true, true, 20 * DAY, "IP:127.0.0.1", -DAY, DAY,
+     "the server's certificate was issued by an unknown CA", 2, DAY, 0},
+    {"all at once: the words are those of a handshake that stops at the first", false, true, 0,
+     "DNS:mail.test", -DAY, -3600, "the server's certificate was issued by an unknown CA", 1, -3600,
+     0},
+};
+
+static void assert_near(time_t told, long expected, time_t now)
+{
+    if (expected == 0) {
+        assert_int_equal(told, 0);
+    } else {
+        assert_in_range(told, (uintmax_t)(now + expected - 60), (uintmax_t)(now + expected));
+    }
+}
+
+static void check_chain(const struct recorded_case *c, const struct certificate_chain *chain)
+{
+    time_t now = time(NULL) + 1;
+    assert_non_null(chain);
+    assert_int_equal(chain->count, c->count);
+    assert_int_equal(chain->sent, c->count);
+    assert_int_equal(chain->verified, *c->error == '\0');
+    assert_memory_equal(chain->error, c->error, strlen(c->error));
+    assert_int_equal(*chain->error == '\0', chain->verified);
+    assert_near(chain->earliest_expiry, c->earliest, now);
+    assert_near(chain->verified_expiry, c->verified, now);
+    assert_near(chain->members[0].not_before, c->begin, now);
+    assert_near(chain->members[0].not_after, c->end, now);
+    assert_string_equal(chain->members[0].subject, "CN=scripted server");
+    assert_int_equal(strlen(chain->members[0].sha256), 64);
+    if (c->intermediate) {
+        assert_near(chain->members[1].not_after, c->intermediate_end, now);
+        assert_string_equal(chain->members[0].issuer, "CN=scripted intermediate");
+        assert_string_equal(chain->members[1].subject, "CN=scripted intermediate");
+        assert_string_not_equal(chain->members[0].sha256, chain->members[1].sha256);
+    }
+}
+
+/* Refused: the script's end is that of a connection on which nothing came after the handshake. */
+static void record(const struct recorded_case *c, bool at_once)
+{
+    static const char *const refused_at_once[] = {"END", NULL};
+    static const char *const refused_later[] = {
+        "S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi", "C STARTTLS", "T OK go", "TLS", "END", NULL};
+    static const char *const good_at_once[] = {GREETING, SIGN_IN, SIGNED_IN(""), "END", NULL};
+    static const char *const good_later[] = {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi",
+                                             "C STARTTLS",
+                                             "T OK go",
+                                             "TLS",
+                                             "C CAPABILITY",
+                                             "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN",
+                                             "T OK done",
+                                             SIGN_IN,
+                                             SIGNED_IN(""),
+                                             "END",
+                                             NULL};
+    bool good = *c->error == '\0';
+    const char *const *script =
+        at_once ? (good ? good_at_once : refused_at_once) : (good ? good_later : refused_later);
+    struct client client;
+    SSL_CTX *trusted = trusting();
+    struct scripted_ca *root = c->of_other_ca ? other_ca : ca;
+    struct scripted_ca *issuer =
+        c->intermediate ? scripted_ca_intermediate(root, c->intermediate_end) : root;
+    SSL_CTX *server = scripted_ca_server(issuer, c->name, c->begin, c->end);
+    print_message("  %s%s\n", c->title, at_once ? "" : ", STARTTLS");
+    client_init(&client);
+    client.options.security = at_once ? IMAP_SECURITY_TLS : IMAP_SECURITY_STARTTLS;
+    client.options.tls = trusted;
+    client.options.record_certificates = true;
+    client_serve_tls(&client, script, server, at_once);
+    client_start(&client);
+    char *expected = xasprintf(good ? "ready%s" : "closed TLS tls: %s", c->error);
+    client_await(&client, expected);
+    free(expected);
+    check_chain(c, imap_session_certificates(client.session));
+    assert_string_equal(imap_session_tls_version(client.session), "TLSv1.3");
+    assert_string_equal(
+        client.phases,
+        at_once
+            ? (good ? "resolve connect tls greeting capability auth ready" : "resolve connect tls")
+            : (good ? "resolve connect greeting capability tls capability auth ready"
+                    : "resolve connect greeting capability tls"));
+    if (good) {
+        imap_session_free(client.session);
+        client.session = NULL;
+    }
+    client_await_script(&client);
+    client_finish(&client);
+    SSL_CTX_free(trusted);
+    SSL_CTX_free(server);
+    if (c->intermediate) {
+        scripted_ca_free(issuer);
+    }
+}
+
+static void test_certificates_are_told_although_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(recorded) / sizeof(*recorded); i++) {
+        record(&recorded[i], true);
+        record(&recorded[i], false);
+    }
+}
+
+static void test_chain_longer_than_is_kept(void **state)
+{
+    (void)state;
+    static const char *const script[] = {GREETING, SIGN_IN, SIGNED_IN(""), NULL};
+    struct client client;
+    SSL_CTX *trusted = trusting();
+    SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, 20 * DAY);
+    struct scripted_ca *extra = scripted_ca_intermediate(ca, DAY);
+    SSL_CTX *other = scripted_ca_server(extra, "IP:127.0.0.1", -DAY, DAY);
+    STACK_OF(X509) *chain = NULL;
+    SSL_CTX_get0_chain_certs(other, &chain);
+    for (int i = 0; i < CERTIFICATE_CHAIN_MAX + 4; i++) {
+        SSL_CTX_add1_chain_cert(server, sk_X509_value(chain, 0));
+    }
+    client_init(&client);
+    client.options.security = IMAP_SECURITY_TLS;
+    client.options.tls = trusted;
+    client.options.record_certificates = true;
+    client_serve_tls(&client, script, server, true);
+    client_start(&client);
+    client_await(&client, "ready");
+    const struct certificate_chain *told = imap_session_certificates(client.session);
+    assert_int_equal(told->count, CERTIFICATE_CHAIN_MAX);
+    assert_int_equal(told->sent, CERTIFICATE_CHAIN_MAX + 5);
+    assert_true(told->verified);
+    client_finish(&client);
+    scripted_ca_free(extra);
+    SSL_CTX_free(trusted);
+    SSL_CTX_free(server);
+    SSL_CTX_free(other);
+}
+
+static void test_nothing_is_recorded_unasked(void **state)
+{
+    (void)state;
+    static const char *const script[] = {GREETING, SIGN_IN, SIGNED_IN(""), NULL};
+    struct client client;
+    SSL_CTX *trusted = trusting();
+    SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, DAY);
+    client_init(&client);
+    client.options.security = IMAP_SECURITY_TLS;
+    client.options.tls = trusted;
+    client_serve_tls(&client, script, server, true);
+    client_start(&client);
+    client_await(&client, "ready");
+    assert_null(imap_session_certificates(client.session));
+    client_finish(&client);
+    SSL_CTX_free(trusted);
+    SSL_CTX_free(server);
+}
+
 static void ask_resync(struct client *client)
 {
     static const struct imap_resync known = {.uidvalidity = 7, .modseq = 90};
@@ -262,6 +449,9 @@ int main(void)
         cmocka_unit_test(test_clear_text_behind_tls_port),
         cmocka_unit_test(test_old_tls_refused),
         cmocka_unit_test(test_ca_file_missing),
+        cmocka_unit_test(test_certificates_are_told_although_refused),
+        cmocka_unit_test(test_chain_longer_than_is_kept),
+        cmocka_unit_test(test_nothing_is_recorded_unasked),
     };
     return cmocka_run_group_tests(tests, make_cas, free_cas);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <event2/dns.h>
 
 #include "imapclient/scripted_client.h"
+#include "imapclient/transport.h"
 
 static const char *const script[] = {"S * PREAUTH [CAPABILITY IMAP4rev1] hello", NULL};
 
@@ -123,6 +125,128 @@ static void test_ipv6_loopback(void **state)
     client_abandon(&client);
 }
 
+/* ---- one given address ---- */
+
+static struct sockaddr_in address_of(const char *text, uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    assert_int_equal(inet_pton(AF_INET, text, &address.sin_addr), 1);
+    return address;
+}
+
+static void test_given_address(void **state)
+{
+    (void)state;
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script);
+    struct sockaddr_in address = address_of("127.0.0.1", client.options.port);
+    client.options.host = "mail.test"; /* that nobody resolves */
+    client.options.port = 9;
+    client.options.address = (struct sockaddr *)&address;
+    client.options.address_len = sizeof(address);
+    client_start(&client);
+    memset(&address, 0, sizeof(address)); /* it was copied */
+    client_await(&client, "ready");
+    assert_string_equal(client.phases, "connect greeting capability ready");
+    client_finish(&client);
+}
+
+static void test_given_address_is_not_loopback(void **state)
+{
+    (void)state;
+    struct client client;
+    struct sockaddr_in address = address_of("192.0.2.1", 143);
+    client_init(&client);
+    client.options.host = "localhost";
+    client.options.address = (struct sockaddr *)&address;
+    client.options.address_len = sizeof(address);
+    client_start(&client);
+    client_await(&client, "closed CONNECT connect: cannot connect to localhost port");
+    assert_true(client_logged(&client, "without TLS only loopback addresses are spoken to"));
+    assert_string_equal(client.phases, "");
+    client_abandon(&client);
+}
+
+static void test_given_address_refuses(void **state)
+{
+    (void)state;
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script); /* the name has an address that answers: not tried */
+    struct sockaddr_in address = address_of("127.0.0.2", client.options.port);
+    client.options.address = (struct sockaddr *)&address;
+    client.options.address_len = sizeof(address);
+    client_start(&client);
+    client_await(&client, "closed CONNECT connect: cannot connect to 127.0.0.1 port");
+    assert_string_equal(client.phases, "connect");
+    client_abandon(&client);
+}
+
+/* ---- an owner who has enough of it ---- */
+
+struct owner {
+    struct transport *transport;
+    enum imap_phase leave_at;
+    unsigned called;
+    bool ended;
+};
+
+static void leave(void *arg, enum imap_phase phase)
+{
+    struct owner *owner = arg;
+    assert_false(owner->ended);
+    owner->called++;
+    if (phase == owner->leave_at) {
+        transport_free(owner->transport);
+        owner->ended = true;
+    }
+}
+
+static void came_up(void *arg)
+{
+    struct owner *owner = arg;
+    assert_false(owner->ended);
+    transport_start_tls(owner->transport);
+}
+
+static void went_down(void *arg, enum imap_failure_kind kind, const char *reason)
+{
+    (void)arg;
+    fail_msg("down %d: %s", kind, reason);
+}
+
+static void never(void *arg)
+{
+    (void)arg;
+}
+
+static void test_freed_while_told_of_a_phase(void **state)
+{
+    (void)state;
+    static const struct transport_events events = {
+        .up = came_up, .readable = never, .writable = never, .down = went_down, .phase = leave};
+    static const enum imap_phase phases[] = {IMAP_PHASE_RESOLVE, IMAP_PHASE_CONNECT,
+                                             IMAP_PHASE_TLS};
+    for (size_t i = 0; i < sizeof(phases) / sizeof(*phases); i++) {
+        struct client client;
+        client_init(&client);
+        client_serve(&client, script);
+        client.dns = resolver(client.base, "127.0.0.1 mail.test\n");
+        struct transport_options options = {
+            .host = "mail.test", .port = client.options.port, .timeout = 5};
+        struct owner owner = {.leave_at = phases[i]};
+        owner.transport = transport_new(client.base, client.dns, &options, &events, &owner);
+        transport_open(owner.transport);
+        while (!owner.ended) {
+            event_base_loop(client.base, EVLOOP_ONCE);
+        }
+        client_settle(&client, 10); /* nothing more comes */
+        assert_int_equal(owner.called, i + 1);
+        client_abandon(&client);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +255,10 @@ int main(void)
         cmocka_unit_test(test_nameserver_is_silent),
         cmocka_unit_test(test_no_resolver),
         cmocka_unit_test(test_ipv6_loopback),
+        cmocka_unit_test(test_given_address),
+        cmocka_unit_test(test_given_address_is_not_loopback),
+        cmocka_unit_test(test_given_address_refuses),
+        cmocka_unit_test(test_freed_while_told_of_a_phase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

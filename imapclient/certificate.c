@@ -1,0 +1,121 @@
+#include "imapclient/certificate.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "imapclient/memory.h"
+#include "imapclient/tls.h"
+
+/* ---- the handshake ---- */
+
+/* The first thing that is wrong is what an enforced handshake would have stopped at. It is kept at
+ * the SSL itself: OpenSSL's own result is that of the last look, and what a verifier may still set
+ * after a fault was passed over is not ours to trust. */
+static int on_verify(int well, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    if (!well && SSL_get_app_data(ssl) == NULL) {
+        SSL_set_app_data(ssl, (void *)(intptr_t)X509_STORE_CTX_get_error(store));
+    }
+    return 1;
+}
+
+void certificate_record(SSL *ssl)
+{
+    SSL_set_app_data(ssl, NULL);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, on_verify);
+}
+
+long certificate_verify_result(const SSL *ssl)
+{
+    long first = (long)(intptr_t)SSL_get_app_data(ssl);
+    return first != X509_V_OK ? first : SSL_get_verify_result(ssl);
+}
+
+/* ---- facts ---- */
+
+static time_t seconds(const ASN1_TIME *time)
+{
+    struct tm parts;
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? timegm(&parts) : 0;
+}
+
+/* XN_FLAG_RFC2253 escapes controls and all beyond ASCII. */
+static void put_name(char *out, size_t room, const X509_NAME *name)
+{
+    BIO *text = memory_or_abort(BIO_new(BIO_s_mem()));
+    X509_NAME_print_ex(text, name, 0, XN_FLAG_RFC2253);
+    int len = BIO_read(text, out, (int)room - 1);
+    out[len > 0 ? len : 0] = '\0';
+    BIO_free(text);
+    ERR_clear_error();
+    for (char *c = out; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f) {
+            *c = '?';
+        }
+    }
+}
+
+static void put_fingerprint(char out[65], const X509 *certificate)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    out[0] = '\0';
+    if (X509_digest(certificate, EVP_sha256(), digest, &len) != 1) {
+        return;
+    }
+    for (unsigned i = 0; i < len && i < 32; i++) {
+        snprintf(out + 2 * (size_t)i, 3, "%02x", digest[i]);
+    }
+}
+
+static void take(struct certificate *member, const X509 *certificate)
+{
+    member->not_before = seconds(X509_get0_notBefore(certificate));
+    member->not_after = seconds(X509_get0_notAfter(certificate));
+    put_name(member->subject, sizeof(member->subject), X509_get_subject_name(certificate));
+    put_name(member->issuer, sizeof(member->issuer), X509_get_issuer_name(certificate));
+    put_fingerprint(member->sha256, certificate);
+}
+
+static time_t earliest_expiry(const STACK_OF(X509) * certificates)
+{
+    time_t earliest = 0;
+    for (int i = 0; i < sk_X509_num(certificates); i++) {
+        time_t expiry = seconds(X509_get0_notAfter(sk_X509_value(certificates, i)));
+        if (i == 0 || expiry < earliest) {
+            earliest = expiry;
+        }
+    }
+    return earliest;
+}
+
+struct certificate_chain *certificate_chain_new(const SSL *ssl, const char *host)
+{
+    const STACK_OF(X509) *sent = SSL_get_peer_cert_chain(ssl);
+    if (sent == NULL || sk_X509_num(sent) <= 0) {
+        return NULL;
+    }
+    struct certificate_chain *chain = xcalloc(1, sizeof(*chain));
+    chain->sent = (size_t)sk_X509_num(sent);
+    chain->count = chain->sent < CERTIFICATE_CHAIN_MAX ? chain->sent : CERTIFICATE_CHAIN_MAX;
+    for (size_t i = 0; i < chain->count; i++) {
+        take(&chain->members[i], sk_X509_value(sent, (int)i));
+    }
+    chain->earliest_expiry = earliest_expiry(sent);
+    const STACK_OF(X509) *verified = SSL_get0_verified_chain(ssl);
+    if (certificate_verify_result(ssl) != X509_V_OK) {
+        char *error = tls_failure(ssl, host, 0);
+        snprintf(chain->error, sizeof(chain->error), "%s", error);
+        free(error);
+    } else if (verified == NULL || sk_X509_num(verified) <= 0) {
+        snprintf(chain->error, sizeof(chain->error), "the server's certificate was not verified");
+    } else {
+        chain->verified = true;
+        chain->verified_expiry = earliest_expiry(verified);
+    }
+    return chain;
+}
