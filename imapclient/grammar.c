@@ -158,6 +158,7 @@ static const struct reader readers[] = {
     {"LIST", IMAP_UNTAGGED_LIST, grammar_list},
     {"LSUB", IMAP_UNTAGGED_LIST, grammar_list},
     {"NAMESPACE", IMAP_UNTAGGED_NAMESPACE, grammar_namespace},
+    {"QUOTA", IMAP_UNTAGGED_QUOTA, grammar_quota},
     {"SEARCH", IMAP_UNTAGGED_SEARCH, read_search},
     {"STATUS", IMAP_UNTAGGED_STATUS_DATA, grammar_mailbox_status},
     {"VANISHED", IMAP_UNTAGGED_VANISHED, read_vanished},

@@ -4,10 +4,10 @@
  * Tagged lines, continuation lines and response codes are simple and are parsed here before
  * libetpan sees a unit; what is known to crash it is kept from it (OK without text after a code,
  * two BADCHARSET codes, malformed PERMANENTFLAGS, deep nesting: see share/doc/libetpan.md).
- * FETCH, LIST, LSUB, STATUS, SEARCH, FLAGS, CAPABILITY, NAMESPACE, ENABLED, ID, VANISHED, EXISTS,
- * RECENT and EXPUNGE come out as struct imap_untagged; FETCH items that libetpan does not know
- * (EMAILID, SAVEDATE, PREVIEW, a BODY[...] with <origin>) are cut out or read here first, so that
- * the known items of such a unit are not lost.
+ * FETCH, LIST, LSUB, STATUS, SEARCH, FLAGS, CAPABILITY, NAMESPACE, ENABLED, ID, QUOTA, VANISHED,
+ * EXISTS, RECENT and EXPUNGE come out as struct imap_untagged; FETCH items that libetpan does not
+ * know (EMAILID, SAVEDATE, PREVIEW, a BODY[...] with <origin>) are cut out or read here first, so
+ * that the known items of such a unit are not lost.
  *
  * One grammar serves all sessions of a thread: it keeps nothing between units.
  */

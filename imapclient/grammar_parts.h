@@ -41,4 +41,7 @@ bool grammar_list(struct grammar *grammar, struct scan *scan);
 bool grammar_mailbox_status(struct grammar *grammar, struct scan *scan);
 bool grammar_namespace(struct grammar *grammar, struct scan *scan);
 
+/* grammar_quota.c: what follows "* QUOTA". */
+bool grammar_quota(struct grammar *grammar, struct scan *scan);
+
 #endif

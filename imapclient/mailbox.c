@@ -32,6 +32,11 @@ void imap_noop(struct imap_session *session, imap_done *done, void *arg)
     command_queue_line(session, xstrdup("NOOP"), done, arg);
 }
 
+void imap_expunge(struct imap_session *session, imap_done *done, void *arg)
+{
+    command_queue_line(session, xstrdup("EXPUNGE"), done, arg);
+}
+
 void imap_check(struct imap_session *session, imap_done *done, void *arg)
 {
     command_queue_line(session, xstrdup("CHECK"), done, arg);
@@ -45,6 +50,11 @@ void imap_create(struct imap_session *session, const char *mailbox, imap_done *d
 void imap_subscribe(struct imap_session *session, const char *mailbox, imap_done *done, void *arg)
 {
     queue_mailbox(session, "SUBSCRIBE ", mailbox, "", done, arg);
+}
+
+void imap_quota_root(struct imap_session *session, const char *mailbox, imap_done *done, void *arg)
+{
+    queue_mailbox(session, "GETQUOTAROOT ", mailbox, "", done, arg);
 }
 
 void imap_namespace(struct imap_session *session, imap_done *done, void *arg)

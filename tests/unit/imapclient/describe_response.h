@@ -146,6 +146,11 @@ static void put_untagged(struct line *line, const struct imap_untagged *untagged
         put(line, "namespace <%s> %c", untagged->prefix,
             untagged->delimiter != '\0' ? untagged->delimiter : '-');
         break;
+    case IMAP_UNTAGGED_QUOTA:
+        put(line, "quota storage=%" PRIu64 "/%" PRIu64 " messages=%" PRIu64 "/%" PRIu64,
+            untagged->quota.storage_used, untagged->quota.storage_limit,
+            untagged->quota.messages_used, untagged->quota.messages_limit);
+        break;
     case IMAP_UNTAGGED_OTHER:
         put(line, "other");
         break;

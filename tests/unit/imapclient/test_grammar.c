@@ -280,6 +280,41 @@ static void namespaces(void **state)
     CHECK(units);
 }
 
+static void quotas(void **state)
+{
+    static const struct unit units[] = {
+        {"* QUOTA \"\" (STORAGE 10 512)", "quota storage=10240/524288 messages=0/0"},
+        {"* QUOTA \"User quota\" (STORAGE 1 2 MESSAGE 3 4)",
+         "quota storage=1024/2048 messages=3/4"},
+        {"* quota #user/alice (message 3 4 storage 1 2)", "quota storage=1024/2048 messages=3/4"},
+        {"* QUOTA {4}\r\nro)t (MESSAGE 3 4)", "quota storage=0/0 messages=3/4"},
+        {"* QUOTA root ()", "quota storage=0/0 messages=0/0"},
+        {"*  QUOTA  root  ( STORAGE  1  2 )", "quota storage=1024/2048 messages=0/0"},
+        {"* QUOTA root (MAILBOX 1 2 STORAGE 3 4 X-ODD \"a\" (b))",
+         "quota storage=3072/4096 messages=0/0"},
+        {"* QUOTA root (STORAGE 4294967296 8589934592)",
+         "quota storage=4398046511104/8796093022208 messages=0/0"},
+        {"* QUOTA root (STORAGE 9007199254740991 9007199254740991)",
+         "quota storage=9223372036854774784/9223372036854774784 messages=0/0"},
+        {"* QUOTA root (STORAGE 9007199254740992 1)", "other"},
+        {"* QUOTA root (MESSAGE 1 9223372036854775808)", "other"},
+        {"* QUOTA root (MESSAGE -1 4)", "other"},
+        {"* QUOTA root (MESSAGE 3 4x)", "other"},
+        {"* QUOTA root (MESSAGE 3)", "other"},
+        {"* QUOTA root (MESSAGE)", "other"},
+        {"* QUOTA root (MESSAGE 3 4STORAGE 1 2)", "other"},
+        {"* QUOTA root (MESSAGE 3 4) more", "other"},
+        {"* QUOTA root (MESSAGE 3 4", "other"},
+        {"* QUOTA root MESSAGE 3 4", "other"},
+        {"* QUOTA (MESSAGE 3 4)", "other"},
+        {"* QUOTA \"root (MESSAGE 3 4)", "other"},
+        {"* QUOTA {400}\r\nroot (MESSAGE 3 4)", "other"},
+        {"* QUOTA", "other"},
+        {"* QUOTAROOT INBOX \"\"", "other"},
+    };
+    CHECK(units);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +327,7 @@ int main(void)
         cmocka_unit_test(list),
         cmocka_unit_test(mailbox_status),
         cmocka_unit_test(namespaces),
+        cmocka_unit_test(quotas),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

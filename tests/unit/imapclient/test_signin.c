@@ -267,11 +267,138 @@ static void test_capabilities(void **state)
     client_finish(&client);
 }
 
+/* ---- sessions that do not sign in, and those that take their leave ---- */
+
+struct unsigned_case {
+    const char *title;
+    const char *script[12];
+    const char *phases;
+};
+
+static const struct unsigned_case unsigned_cases[] = {
+    {"capabilities in the greeting",
+     {GREETING, "C NOOP", "T OK done", "C LOGOUT", "S * BYE", "T OK bye"},
+     "resolve connect greeting capability ready"},
+    {"capabilities asked for, no password wanted",
+     {"S * OK hi", "C CAPABILITY", "S * CAPABILITY IMAP4rev1 ID LOGINDISABLED", "T OK done",
+      "C NOOP", "T OK done", "C LOGOUT", "CLOSE"},
+     "resolve connect greeting capability ready"},
+    {"PREAUTH",
+     {"S * PREAUTH [CAPABILITY IMAP4rev1 ID] hi", "C NOOP", "T OK done", "C LOGOUT", "T OK bye"},
+     "resolve connect greeting capability ready"},
+};
+
+static void noop_and_leave(struct client *client)
+{
+    imap_noop(client->session, client_done, client_named(client, "noop"));
+    imap_session_logout(client->session);
+}
+
+static void test_without_sign_in(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(unsigned_cases) / sizeof(*unsigned_cases); i++) {
+        print_message("  %s\n", unsigned_cases[i].title);
+        struct client client;
+        client_init(&client);
+        client.options.login = client.options.secret = NULL;
+        client.options.no_sign_in = true;
+        client.options.say_farewell = true;
+        client.on_ready = noop_and_leave;
+        client_serve(&client, unsigned_cases[i].script);
+        client_start(&client);
+        client_await(&client, "closed LOGOUT");
+        assert_true(client_logged(&client, "noop: OK"));
+        assert_string_equal(client.phases, unsigned_cases[i].phases);
+        client_finish(&client);
+    }
+}
+
+struct farewell_case {
+    const char *title;
+    const char *script[10];
+    const char *expect;
+};
+
+static const struct farewell_case farewells[] = {
+    {"refused sign-in", {GREETING, SIGN_IN, "T NO wrong", "C LOGOUT", "END"}, "closed AUTH auth"},
+    {"no sign-in offered",
+     {"S * OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi", "C LOGOUT", "END"},
+     "closed AUTH capability"},
+    {"freed when ready", {BEGIN(""), "C LOGOUT", "END"}, "ready"},
+    {"not before the greeting is complete", {"R * OK hel", "END"}, NULL},
+    {"not after a greeting of something else", {"S 220 smtp", "END"}, "closed PROTOCOL greeting"},
+    {"not to who has said BYE",
+     {GREETING, SIGN_IN, "S * BYE gone", "END"},
+     "closed UNAVAILABLE auth"},
+};
+
+static void test_farewell(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(farewells) / sizeof(*farewells); i++) {
+        print_message("  %s\n", farewells[i].title);
+        struct client client;
+        client_init(&client);
+        client.options.say_farewell = true;
+        client_serve(&client, farewells[i].script);
+        client_start(&client);
+        if (farewells[i].expect != NULL) {
+            client_await(&client, farewells[i].expect);
+        } else {
+            client_settle(&client, 20);
+        }
+        imap_session_free(client.session);
+        client.session = NULL;
+        client_await_script(&client);
+        client_finish(&client);
+    }
+}
+
+static void ask_quota(struct client *client)
+{
+    struct imap_uidset ends = {0};
+    imap_uidset_add(&ends, 1, 2);
+    imap_uidset_add(&ends, 7, 8);
+    imap_fetch(client->session, &ends, "(UID INTERNALDATE)", client_done,
+               client_named(client, "fetch"));
+    imap_quota_root(client->session, "a\nb", client_done, client_named(client, "odd"));
+    imap_quota_root(client->session, "Entw\xc3\xbcrfe", client_done, client_named(client, "quota"));
+    imap_uidset_clear(&ends);
+}
+
+static void test_quota_and_sequence_numbers(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("QUOTA"),
+                                         "C FETCH 1:2,7:8 (UID INTERNALDATE)",
+                                         "C GETQUOTAROOT Entw&APw-rfe",
+                                         "S * 1 FETCH (UID 9)",
+                                         "T OK done",
+                                         "S * QUOTAROOT Entw&APw-rfe user",
+                                         "S * QUOTA user (STORAGE 1 2)",
+                                         "T OK done",
+                                         NULL};
+    struct client client;
+    client_init(&client);
+    client.on_ready = ask_quota;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "quota: OK");
+    assert_true(client_logged(&client, "fetch 1 uid 9"));
+    assert_true(client_logged(&client, "fetch: OK"));
+    assert_true(client_logged(&client, "odd: INVALID"));
+    client_finish(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signin),
         cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_without_sign_in),
+        cmocka_unit_test(test_farewell),
+        cmocka_unit_test(test_quota_and_sequence_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
