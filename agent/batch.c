@@ -117,6 +117,7 @@ static void take_stored(struct batch *batch, const struct sending *sending,
             .uid = uid,
         };
         target_folder_advance(folder, uid);
+        histogram_add_since(&batch->place->parts->delivery_latency, copy->captured);
         log_delivered(batch, copy, uid);
     }
     batch->place->parts->count.delivered += sending->count;

@@ -318,6 +318,7 @@ struct handed_over {
     char *account, *folder;
     uint32_t uid;
     uint64_t size;
+    time_t came;    /* 0: before we looked, its latency would tell of that */
     char **targets; /* NULL-terminated */
 };
 
@@ -336,6 +337,8 @@ static void on_stored(void *arg, enum capture_outcome outcome)
     uint64_t *counts[] = {&parts->count.captured, &parts->count.duplicates, &parts->count.joined,
                           &parts->count.own_copies, &parts->count.unfetched};
     ++*counts[outcome];
+    if (outcome == CAPTURE_STORED && handed->came != 0)
+        histogram_add_since(&parts->capture_latency, handed->came);
     log_event(LOG_LEVEL_INFO, outcome_text(outcome), "account", handed->account, "folder",
               handed->folder, "uid", log_number(handed->uid), "octets",
               log_number((long long)handed->size), (char *)NULL);
@@ -360,6 +363,8 @@ static struct handed_over *handed_over_new(const struct incoming *incoming,
     handed->folder = xstrdup(facts->folder);
     handed->uid = facts->uid;
     handed->size = incoming->size;
+    if (!facts->old && facts->internaldate >= incoming->parts->started)
+        handed->came = facts->internaldate;
     handed->targets = xcalloc(decision->n_targets + 1, sizeof(char *));
     for (size_t i = 0; i < decision->n_targets; i++)
         handed->targets[i] = xstrdup(decision->targets[i].target);

@@ -20,6 +20,7 @@ struct parts {
     struct ledger *ledger;
     const struct config *config;
     struct room *room;
+    time_t started; /* the agent */
     /* A message was stored: its copies for this target wait in the ledger. */
     void (*stored)(void *arg, const char *target);
     /* An account has been listed and is watched, or has failed for now. */
@@ -30,7 +31,7 @@ struct parts {
             unfetched, failed;
         uint64_t delivered, refused, reconnects;
     } count;                           /* since the start */
-    struct histogram capture_latency;  /* from INTERNALDATE to stored, of new messages */
+    struct histogram capture_latency;  /* from INTERNALDATE to stored, of what came since started */
     struct histogram delivery_latency; /* from stored to delivered, of copies */
 };
 

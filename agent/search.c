@@ -37,6 +37,7 @@ static void note_found(struct search *search, const struct ledger_copy *copy, ui
     };
 
     parts->count.delivered++;
+    histogram_add_since(&parts->delivery_latency, copy->captured);
     ledger_delivered(parts->ledger, &delivery, 1, NULL, NULL);
     log_event(LOG_LEVEL_NOTICE, "found-in-target", "target", search->place->target->name, "id",
               copy->monitor_id, "target-uid", log_number(uid), (char *)NULL);
