@@ -21,9 +21,10 @@ struct agent_view {
     size_t n_accounts;
     struct deliver *const *deliveries;
     size_t n_deliveries;
-    time_t started, reloaded;   /* reloaded: 0 if never */
-    const char *reload_trouble; /* why the last reload was refused, "" if it was not */
-    const struct probes *probes;
+    time_t started, reloaded;    /* reloaded: 0 if never */
+    const char *reload_trouble;  /* why the last reload was refused, "" if it was not */
+    const struct probes *probes; /* NULL while it stops */
+    bool ready;                  /* every account was listed, or has failed once */
 };
 void agent_view(const struct agent *agent, struct agent_view *view);
 

@@ -19,7 +19,8 @@ struct probes;
 
 struct probes *probes_new(struct parts *parts);
 void probes_free(struct probes *probes);
-/* At the start and after a reload. Probes that go on as they were hold the config they came from. */
+/* At the start and after a reload. Probes that go on as they were hold the config they came from.
+ */
 void probes_take_config(struct probes *probes, struct config *config);
 
 struct probe_view { /* borrowed until the loop goes on */
@@ -49,6 +50,11 @@ struct reflector_view {
     struct reflector_counts counts;
     const char *trouble;
 };
+
+/* What the probe found last: its exit status as a digit, then what `mailvigil probe` prints. A
+ * result that is older than three turns is UNKNOWN. Nothing when there is no such probe. */
+void probes_write_last(const struct probes *probes, const char *name, bool as_json, int verbosity,
+                       FILE *out);
 
 size_t probes_count(const struct probes *probes);
 struct probe_view probes_view(const struct probes *probes, size_t i);

@@ -1,0 +1,394 @@
+#include "agent/probe_run.h"
+
+#include <arpa/inet.h>
+#include <event2/util.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/secret.h"
+#include "agent/smtp.h"
+#include "rules/memory.h"
+
+/* A running look-up. It outlives a run that was freed meanwhile: evdns calls back even when the
+ * request was cancelled. */
+struct lookup {
+    struct probe_run *run; /* NULL: nobody waits any more */
+    struct evdns_getaddrinfo_request *request;
+};
+
+/* The dialogue with one address. */
+struct visit {
+    struct probe_run *run;
+    struct probe_path *path;
+    struct smtp *smtp;
+    struct pop3 *pop3;
+    struct probe_imap *imap;
+};
+
+struct probe_run {
+    struct links *links;
+    const struct probe *probe;
+    probe_run_done *done;
+    void *arg;
+    struct probe_result *result;
+    struct secret_request *secret_request;
+    const struct secret_source *source; /* NULL: no sign-in */
+    const char *login, *authorize_as;
+    SSL_CTX *tls;
+    struct lookup *lookup;
+    struct evutil_addrinfo *addresses;
+    struct phase_clock resolving;
+    struct visit visits[PROBE_PATHS_MAX];
+    size_t open; /* visits that have not ended */
+    struct event *timer, *finish;
+};
+
+/* ---- the end ---- */
+
+static void on_finish(evutil_socket_t fd, short what, void *arg)
+{
+    struct probe_run *run = arg;
+    struct probe_result *result = run->result;
+
+    (void)fd;
+    (void)what;
+    run->result = NULL;
+    run->done(run->arg, result);
+}
+
+static void finish(struct probe_run *run)
+{
+    struct probe_result *result = run->result;
+
+    evtimer_del(run->timer);
+    for (size_t i = 0; i < result->n_paths; i++) {
+        uint64_t total = phase_clock_total(&result->paths[i].clock);
+        if (total > result->microseconds)
+            result->microseconds = total;
+    }
+    event_active(run->finish, EV_TIMEOUT, 0);
+}
+
+/* It could not be run: no fault of the service. */
+static void cannot_run(struct probe_run *run, const char *why)
+{
+    run->result->trouble = xstrdup(why);
+    finish(run);
+}
+
+/* ---- dialogues ---- */
+
+static void on_phase(void *arg, enum phase phase)
+{
+    struct visit *visit = arg;
+
+    phase_clock_enter(&visit->path->clock, phase);
+}
+
+static void on_done(void *arg, const struct dialogue_outcome *outcome)
+{
+    struct visit *visit = arg;
+
+    probe_path_take(visit->path, outcome);
+    if (outcome->end == DIALOGUE_WELL && visit->pop3 != NULL)
+        visit->path->pop3 = *pop3_facts(visit->pop3);
+    if (outcome->end == DIALOGUE_WELL && visit->imap != NULL)
+        visit->path->imap = *probe_imap_facts(visit->imap);
+    if (--visit->run->open == 0)
+        finish(visit->run);
+}
+
+static const struct endpoint *endpoint_of(const struct probe *probe)
+{
+    switch (probe->type) {
+    case PROBE_POP3:
+        return &probe->server->pop3;
+    case PROBE_SMTP:
+    case PROBE_ROUNDTRIP:
+        return &probe->server->smtp;
+    case PROBE_IMAP:
+    case PROBE_MAILBOX:
+        break;
+    }
+    return &probe->server->imap;
+}
+
+/* What of the probe's time is left: the name has taken its part. */
+static unsigned time_left(const struct probe_run *run)
+{
+    uint64_t spent = phase_clock_total(&run->resolving) / 1000;
+
+    return spent < run->probe->timeout ? run->probe->timeout - (unsigned)spent : 1;
+}
+
+static void begin_visit(struct probe_run *run, struct visit *visit,
+                        const struct evutil_addrinfo *address, const char *secret)
+{
+    static const struct dialogue_events events = {.phase = on_phase, .done = on_done};
+    const struct probe *probe = run->probe;
+    struct dialogue_peer peer = {
+        .base = links_base(run->links),
+        .dns = links_dns(run->links),
+        .tls = run->tls,
+        .endpoint = endpoint_of(probe),
+        .address = address->ai_addr,
+        .address_len = (int)address->ai_addrlen,
+        .timeout = time_left(run),
+    };
+    struct dialogue_login login = {
+        .login = run->login,
+        .authorize_as = run->authorize_as,
+        .secret = secret,
+        .token = run->source != NULL && run->source->oauth_token_command != NULL,
+    };
+
+    if (probe->type == PROBE_SMTP) {
+        struct smtp_options options = {
+            .peer = peer, .login = login, .mail_from = probe->from, .rcpt_to = probe->to};
+        visit->smtp = smtp_new(&options, &events, visit);
+    } else if (probe->type == PROBE_POP3) {
+        struct pop3_options options = {.peer = peer, .login = login};
+        visit->pop3 = pop3_new(&options, &events, visit);
+    } else {
+        struct probe_imap_options options = {.peer = peer,
+                                             .login = login,
+                                             .folder = probe->folder,
+                                             .look_inside = probe->type == PROBE_MAILBOX};
+        visit->imap = probe_imap_new(&options, &events, visit);
+    }
+}
+
+/* ---- names ---- */
+
+static void name_address(struct probe_path *path, const struct sockaddr *address)
+{
+    const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)(const void *)address;
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)(const void *)address;
+    const void *octets = address->sa_family == AF_INET ? (const void *)&ipv4->sin_addr
+                                                       : (const void *)&ipv6->sin6_addr;
+
+    path->family = address->sa_family;
+    inet_ntop(address->sa_family, octets, path->address, sizeof(path->address));
+}
+
+static const struct evutil_addrinfo *first_of(const struct evutil_addrinfo *addresses, int family)
+{
+    while (addresses != NULL && addresses->ai_family != family)
+        addresses = addresses->ai_next;
+    return addresses;
+}
+
+/* One path for each family that the name has; the first address of each. */
+static void visit_all(struct probe_run *run, const struct evutil_addrinfo *addresses,
+                      const char *secret)
+{
+    static const int families[PROBE_PATHS_MAX] = {AF_INET6, AF_INET};
+    struct probe_result *result = run->result;
+    struct phase_clock clock = run->resolving;
+    const struct evutil_addrinfo *chosen[PROBE_PATHS_MAX];
+
+    clock.began = phase_now() - phase_clock_total(&run->resolving); /* without the secret's time */
+    for (size_t i = 0; i < PROBE_PATHS_MAX; i++) {
+        const struct evutil_addrinfo *address = first_of(addresses, families[i]);
+        if (address == NULL)
+            continue;
+        chosen[result->n_paths] = address;
+        name_address(&result->paths[result->n_paths], address->ai_addr);
+        result->paths[result->n_paths++].clock = clock;
+    }
+    run->open = result->n_paths;
+    for (size_t i = 0; i < result->n_paths; i++) {
+        run->visits[i] = (struct visit){.run = run, .path = &result->paths[i]};
+        begin_visit(run, &run->visits[i], chosen[i], secret);
+    }
+}
+
+static void fail_resolving(struct probe_run *run, enum dialogue_end end, const char *why)
+{
+    const struct endpoint *endpoint = endpoint_of(run->probe);
+    char *reason = xasprintf("the name %s cannot be resolved: %s", endpoint->host, why);
+    struct dialogue_outcome outcome = {
+        .end = end,
+        .phase = PHASE_RESOLVE,
+        .command = "",
+        .temporary = true,
+        .reason = reason,
+        .reply = "",
+        .tls_version = "",
+        .capabilities = "",
+    };
+
+    run->result->n_paths = 1;
+    run->result->paths[0].clock = run->resolving;
+    probe_path_take(&run->result->paths[0], &outcome);
+    free(reason);
+    finish(run);
+}
+
+/* libevent's words for a name that does not exist are those of getaddrinfo's arguments. */
+static const char *resolve_trouble(const struct probe_run *run, int result)
+{
+    if (result == EVUTIL_EAI_NONAME)
+        return "there is no such name";
+    if (result != 0)
+        return evutil_gai_strerror(result);
+    if (run->probe->family == AF_INET)
+        return "it has no IPv4 address";
+    return run->probe->family == AF_INET6 ? "it has no IPv6 address" : "it has no address";
+}
+
+/* The secret is only got when it is needed, and its time is nobody's phase. */
+static void with_secret(void *arg, const char *secret, const char *why)
+{
+    struct probe_run *run = arg;
+
+    run->secret_request = NULL;
+    if (secret != NULL)
+        visit_all(run, run->addresses, secret);
+    else
+        cannot_run(run, why);
+}
+
+static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg)
+{
+    struct lookup *lookup = arg;
+    struct probe_run *run = lookup->run;
+
+    free(lookup);
+    if (run == NULL) {
+        if (addresses != NULL)
+            evutil_freeaddrinfo(addresses);
+        return;
+    }
+    run->lookup = NULL;
+    run->addresses = addresses;
+    phase_clock_enter(&run->resolving, PHASE_NONE);
+    evtimer_del(run->timer);
+    if (result != 0 ||
+        (first_of(addresses, AF_INET) == NULL && first_of(addresses, AF_INET6) == NULL))
+        fail_resolving(run, DIALOGUE_RESOLVE, resolve_trouble(run, result));
+    else if (run->source != NULL)
+        run->secret_request = secret_get(links_base(run->links), run->source, with_secret, run);
+    else
+        visit_all(run, addresses, NULL);
+}
+
+static void forget_lookup(struct probe_run *run)
+{
+    if (run->lookup == NULL)
+        return;
+    run->lookup->run = NULL;
+    evdns_getaddrinfo_cancel(run->lookup->request);
+    run->lookup = NULL;
+}
+
+static void on_timeout(evutil_socket_t fd, short what, void *arg)
+{
+    struct probe_run *run = arg;
+
+    (void)fd;
+    (void)what;
+    forget_lookup(run);
+    phase_clock_enter(&run->resolving, PHASE_NONE);
+    fail_resolving(run, DIALOGUE_TIMEOUT, "no answer in time");
+}
+
+static void resolve(struct probe_run *run)
+{
+    const struct endpoint *endpoint = endpoint_of(run->probe);
+    struct evutil_addrinfo hints = {.ai_family = run->probe->family, .ai_socktype = SOCK_STREAM};
+    struct timeval limit = {.tv_sec = run->probe->timeout / 1000,
+                            .tv_usec = (run->probe->timeout % 1000) * 1000};
+    struct evutil_addrinfo *addresses = NULL;
+    struct lookup *lookup = xcalloc(1, sizeof(*lookup));
+    char port[8];
+
+    snprintf(port, sizeof(port), "%u", endpoint->port);
+    lookup->run = run;
+    run->lookup = lookup;
+    evtimer_add(run->timer, &limit);
+    phase_clock_start(&run->resolving);
+    phase_clock_enter(&run->resolving, PHASE_RESOLVE);
+    hints.ai_flags = EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV;
+    if (evutil_getaddrinfo(endpoint->host, port, &hints, &addresses) == 0 ||
+        links_dns(run->links) == NULL) {
+        on_resolved(0, addresses, lookup);
+        return;
+    }
+    hints.ai_flags = EVUTIL_AI_ADDRCONFIG | EVUTIL_AI_NUMERICSERV;
+    struct evdns_getaddrinfo_request *request =
+        evdns_getaddrinfo(links_dns(run->links), endpoint->host, port, &hints, on_resolved, lookup);
+    if (run->lookup != NULL) /* else it was answered at once */
+        run->lookup->request = request;
+}
+
+/* ---- life ---- */
+
+static bool is_set(const struct secret_source *source)
+{
+    return source->password_file != NULL || source->password_command != NULL ||
+           source->oauth_token_command != NULL;
+}
+
+/* As whom: the probe's own sign-in (SMTP), else the account's, or the master user in its place. */
+static void choose_login(struct probe_run *run)
+{
+    const struct probe *probe = run->probe;
+    const struct account *account = probe->account;
+
+    if (probe->type == PROBE_SMTP && probe->login != NULL && is_set(&probe->secret)) {
+        run->login = probe->login;
+        run->source = &probe->secret;
+    } else if (account != NULL && is_set(&account->secret)) {
+        run->login = account->login;
+        run->source = &account->secret;
+    } else if (account != NULL && account->server->master_user != NULL) {
+        run->login = account->server->master_user;
+        run->authorize_as = account->login;
+        run->source = &account->server->master;
+    }
+}
+
+struct probe_run *probe_run_new(struct links *links, const struct probe *probe,
+                                probe_run_done *done, void *arg)
+{
+    struct probe_run *run = xcalloc(1, sizeof(*run));
+    struct event_base *base = links_base(links);
+    char *why = NULL;
+
+    run->links = links;
+    run->probe = probe;
+    run->done = done;
+    run->arg = arg;
+    run->result = probe_result_new(probe);
+    run->timer = evtimer_new(base, on_timeout, run);
+    run->finish = evtimer_new(base, on_finish, run);
+    choose_login(run);
+    if (endpoint_of(probe)->security != SECURITY_PLAIN)
+        run->tls = links_tls(links, probe->server->ca_file, &why);
+    if (why != NULL)
+        cannot_run(run, why);
+    else
+        resolve(run);
+    free(why);
+    return run;
+}
+
+void probe_run_free(struct probe_run *run)
+{
+    if (run == NULL)
+        return;
+    forget_lookup(run);
+    secret_cancel(run->secret_request);
+    for (size_t i = 0; i < PROBE_PATHS_MAX; i++) {
+        smtp_free(run->visits[i].smtp);
+        pop3_free(run->visits[i].pop3);
+        probe_imap_free(run->visits[i].imap);
+    }
+    if (run->addresses != NULL)
+        evutil_freeaddrinfo(run->addresses);
+    event_free(run->timer);
+    event_free(run->finish);
+    probe_result_free(run->result);
+    free(run);
+}

@@ -1,0 +1,455 @@
+#include "agent/probes.h"
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/limit.h"
+#include "agent/log.h"
+#include "agent/probe_run.h"
+#include "rules/memory.h"
+
+#define TICK 5 /* seconds between looks at maintenance windows and reminders */
+
+/* A configured probe at work. */
+struct slot {
+    struct probes *probes;
+    struct config *config; /* held: where probe comes from */
+    const struct probe *probe;
+    struct probe_state state;
+    struct probe_result *result;
+    struct probe_verdict *verdict;
+    struct probe_run *run; /* a service's that is under way */
+    struct roundtrip *roundtrip;
+    struct event *due;
+    time_t ran_at, next_at, last_ok_at;
+    uint64_t runs, failures;
+    struct probe_point points[PROBE_POINTS * 2]; /* the last ones from first_point on */
+    size_t first_point, n_points;
+};
+
+struct reflecting {
+    struct config *config; /* held */
+    const struct reflector *reflector;
+    struct reflector_watch *watch;
+};
+
+struct probes {
+    struct parts *parts;
+    struct slot **slots;
+    size_t n_slots;
+    struct reflecting **reflecting;
+    size_t n_reflecting;
+    struct alerts *alerts;
+    struct event *tick;
+};
+
+/* ---- what was found ---- */
+
+static void tell(struct slot *slot, enum probe_event event, enum probe_status previous,
+                 const struct probe_result *result, const struct probe_verdict *verdict, time_t now)
+{
+    struct alert_facts facts = {
+        .probe = slot->probe,
+        .event = event,
+        .state = slot->state.told,
+        .previous = previous,
+        .since = slot->state.since,
+        .at = now,
+        .result = result,
+        .verdict = verdict,
+    };
+
+    if (event == PROBE_NO_EVENT)
+        return;
+    log_event(event == PROBE_CLEARED ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "probe", "event",
+              probe_event_text(event), "probe", slot->probe->name, "state",
+              probe_status_text(slot->state.told), "found", verdict != NULL ? verdict->summary : "",
+              (char *)NULL);
+    alerts_tell(slot->probes->alerts, slot->probes->parts->config, &facts);
+}
+
+static void keep_point(struct slot *slot, const struct probe_result *result,
+                       enum probe_status status)
+{
+    size_t half = PROBE_POINTS;
+
+    if (slot->first_point + slot->n_points == half * 2) {
+        memmove(slot->points, slot->points + slot->first_point,
+                slot->n_points * sizeof(*slot->points));
+        slot->first_point = 0;
+    }
+    slot->points[slot->first_point + slot->n_points++] = (struct probe_point){
+        .at = result->at,
+        .seconds = status == PROBE_CRITICAL || status == PROBE_UNKNOWN
+                       ? -1
+                       : (float)result->microseconds / 1e6f,
+        .status = (unsigned char)status,
+    };
+    if (slot->n_points > half) {
+        slot->first_point++;
+        slot->n_points--;
+    }
+}
+
+static bool password_rejected(const struct probe_result *result)
+{
+    for (size_t i = 0; i < result->n_paths; i++)
+        if (result->paths[i].end == DIALOGUE_AUTH && !result->paths[i].temporary)
+            return true;
+    return false;
+}
+
+/* Takes the result. */
+static void take(struct slot *slot, struct probe_result *result)
+{
+    time_t now = time(NULL);
+    struct probe_verdict *verdict =
+        probe_verdict_new(slot->probe, result, now, probe_state_is_raised(&slot->state));
+    enum probe_status previous = slot->state.told;
+    /* A rejected password is not tried again soon: it counts at once. */
+    unsigned counts = password_rejected(result) ? slot->probe->raise_failures : 1;
+    enum probe_event event = PROBE_NO_EVENT;
+
+    probe_result_free(slot->result);
+    probe_verdict_free(slot->verdict);
+    slot->result = result;
+    slot->verdict = verdict;
+    slot->ran_at = result->at;
+    slot->runs++;
+    slot->failures += verdict->status == PROBE_CRITICAL || verdict->status == PROBE_UNKNOWN;
+    if (verdict->status == PROBE_OK || verdict->status == PROBE_WARNING)
+        slot->last_ok_at = now;
+    keep_point(slot, result, verdict->status);
+    log_event(LOG_LEVEL_DEBUG, "probed", "probe", slot->probe->name, "status",
+              probe_status_text(verdict->status), "found", verdict->summary, (char *)NULL);
+    for (unsigned i = 0; i < counts && event == PROBE_NO_EVENT; i++)
+        event = probe_state_result(&slot->state, slot->probe, verdict->status, now);
+    tell(slot, event, previous, result, verdict, now);
+}
+
+/* ---- when it runs ---- */
+
+static void run_in(struct slot *slot, unsigned milliseconds)
+{
+    struct timeval wait = {.tv_sec = milliseconds / 1000, .tv_usec = (milliseconds % 1000) * 1000};
+
+    slot->next_at = time(NULL) + (time_t)(milliseconds / 1000);
+    evtimer_add(slot->due, &wait);
+}
+
+static void on_run(void *arg, struct probe_result *result)
+{
+    struct slot *slot = arg;
+
+    probe_run_free(slot->run);
+    slot->run = NULL;
+    if (password_rejected(result))
+        run_in(slot, LIMIT_BACKOFF_AUTH * 1000);
+    take(slot, result);
+}
+
+static void on_told(void *arg, struct probe_result *result)
+{
+    take(arg, result);
+}
+
+static void on_due(evutil_socket_t fd, short what, void *arg)
+{
+    struct slot *slot = arg;
+    struct probes *probes = slot->probes;
+
+    (void)fd;
+    (void)what;
+    run_in(slot, slot->probe->every * 1000);
+    if (slot->roundtrip != NULL)
+        roundtrip_send(slot->roundtrip);
+    else if (slot->run == NULL)
+        slot->run = probe_run_new(probes->parts->links, slot->probe, on_run, slot);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct probes *probes = arg;
+    time_t now = time(NULL);
+
+    (void)fd;
+    (void)what;
+    for (size_t i = 0; i < probes->n_slots; i++) {
+        struct slot *slot = probes->slots[i];
+        enum probe_status previous = slot->state.told;
+
+        tell(slot, probe_state_tick(&slot->state, slot->probe, now), previous, slot->result,
+             slot->verdict, now);
+    }
+}
+
+/* Spread, so that a thousand probes do not begin together. */
+static unsigned first_wait(const struct probe *probe)
+{
+    unsigned random, over = probe->every < 10 ? probe->every : 10;
+
+    if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
+        random = 0;
+    return random % (over * 1000);
+}
+
+/* ---- slots ---- */
+
+static struct slot *slot_new(struct probes *probes, struct config *config,
+                             const struct probe *probe)
+{
+    struct slot *slot = xcalloc(1, sizeof(*slot));
+
+    slot->probes = probes;
+    slot->config = config_hold(config);
+    slot->probe = probe;
+    slot->due = evtimer_new(probes->parts->base, on_due, slot);
+    if (probe->type == PROBE_ROUNDTRIP)
+        slot->roundtrip = roundtrip_new(probes->parts->links, probes->parts->ledger,
+                                        config->instance, probe, on_told, slot);
+    run_in(slot, first_wait(probe));
+    return slot;
+}
+
+static void slot_free(struct slot *slot)
+{
+    if (slot == NULL)
+        return;
+    probe_run_free(slot->run);
+    roundtrip_free(slot->roundtrip);
+    event_free(slot->due);
+    probe_result_free(slot->result);
+    probe_verdict_free(slot->verdict);
+    config_free(slot->config);
+    free(slot);
+}
+
+static struct reflecting *reflecting_new(struct probes *probes, struct config *config,
+                                         const struct reflector *reflector)
+{
+    struct reflecting *reflecting = xcalloc(1, sizeof(*reflecting));
+
+    reflecting->config = config_hold(config);
+    reflecting->reflector = reflector;
+    reflecting->watch = reflector_watch_new(probes->parts->links, probes->parts->ledger, reflector);
+    return reflecting;
+}
+
+static void reflecting_free(struct reflecting *reflecting)
+{
+    if (reflecting == NULL)
+        return;
+    reflector_watch_free(reflecting->watch);
+    config_free(reflecting->config);
+    free(reflecting);
+}
+
+struct probes *probes_new(struct parts *parts)
+{
+    struct timeval interval = {.tv_sec = TICK};
+    struct probes *probes = xcalloc(1, sizeof(*probes));
+
+    probes->parts = parts;
+    probes->alerts = alerts_new(parts->links);
+    probes->tick = event_new(parts->base, -1, EV_PERSIST, on_tick, probes);
+    event_add(probes->tick, &interval);
+    return probes;
+}
+
+void probes_free(struct probes *probes)
+{
+    if (probes == NULL)
+        return;
+    for (size_t i = 0; i < probes->n_slots; i++)
+        slot_free(probes->slots[i]);
+    for (size_t i = 0; i < probes->n_reflecting; i++)
+        reflecting_free(probes->reflecting[i]);
+    free(probes->slots);
+    free(probes->reflecting);
+    alerts_free(probes->alerts);
+    event_free(probes->tick);
+    free(probes);
+}
+
+/* One whose section is as it was: it goes on. NULL: none. */
+static struct slot *take_old_slot(struct probes *probes, const struct probe *probe)
+{
+    for (size_t i = 0; i < probes->n_slots; i++) {
+        struct slot *old = probes->slots[i];
+
+        if (old == NULL || strcmp(old->probe->name, probe->name) != 0)
+            continue;
+        if (!probe_same(old->probe, probe))
+            return NULL;
+        probes->slots[i] = NULL;
+        return old;
+    }
+    return NULL;
+}
+
+static struct reflecting *take_old_reflecting(struct probes *probes,
+                                              const struct reflector *reflector)
+{
+    for (size_t i = 0; i < probes->n_reflecting; i++) {
+        struct reflecting *old = probes->reflecting[i];
+
+        if (old == NULL || strcmp(old->reflector->name, reflector->name) != 0)
+            continue;
+        if (!reflector_same(old->reflector, reflector))
+            return NULL;
+        probes->reflecting[i] = NULL;
+        return old;
+    }
+    return NULL;
+}
+
+static void take_slots(struct probes *probes, struct config *config)
+{
+    struct slot **slots = xcalloc(config->n_probes, sizeof(*slots));
+
+    for (size_t i = 0; i < config->n_probes; i++)
+        slots[i] = take_old_slot(probes, config->probes[i]);
+    /* The old go first: two of the same name share the ledger's books. */
+    for (size_t k = 0; k < probes->n_slots; k++)
+        slot_free(probes->slots[k]);
+    for (size_t i = 0; i < config->n_probes; i++)
+        if (slots[i] == NULL)
+            slots[i] = slot_new(probes, config, config->probes[i]);
+    free(probes->slots);
+    probes->slots = slots;
+    probes->n_slots = config->n_probes;
+}
+
+static void take_reflectors(struct probes *probes, struct config *config)
+{
+    struct reflecting **reflecting = xcalloc(config->n_reflectors, sizeof(*reflecting));
+
+    for (size_t i = 0; i < config->n_reflectors; i++)
+        reflecting[i] = take_old_reflecting(probes, config->reflectors[i]);
+    for (size_t k = 0; k < probes->n_reflecting; k++)
+        reflecting_free(probes->reflecting[k]);
+    for (size_t i = 0; i < config->n_reflectors; i++)
+        if (reflecting[i] == NULL)
+            reflecting[i] = reflecting_new(probes, config, config->reflectors[i]);
+    free(probes->reflecting);
+    probes->reflecting = reflecting;
+    probes->n_reflecting = config->n_reflectors;
+}
+
+void probes_take_config(struct probes *probes, struct config *config)
+{
+    take_slots(probes, config);
+    take_reflectors(probes, config);
+}
+
+/* ---- views ---- */
+
+static const struct slot *find_slot(const struct probes *probes, const char *name)
+{
+    for (size_t i = 0; probes != NULL && i < probes->n_slots; i++)
+        if (strcmp(probes->slots[i]->probe->name, name) == 0)
+            return probes->slots[i];
+    return NULL;
+}
+
+/* Why there is nothing to be told; the caller frees. NULL: there is. */
+static char *nothing_to_tell(const struct slot *slot, time_t now)
+{
+    time_t stale = (time_t)slot->probe->every * 3 + (time_t)(slot->probe->timeout / 1000);
+
+    if (slot->result == NULL)
+        return xstrdup("it has not been run since the agent was started");
+    /* Round trips are told when they are back; a rejected password makes a long pause. */
+    if (slot->probe->type == PROBE_ROUNDTRIP || password_rejected(slot->result) ||
+        now - slot->ran_at <= stale)
+        return NULL;
+    return xasprintf("its last result is %lld s old", (long long)(now - slot->ran_at));
+}
+
+void probes_write_last(const struct probes *probes, const char *name, bool as_json, int verbosity,
+                       FILE *out)
+{
+    const struct slot *slot = find_slot(probes, name);
+    struct probe_result *missing = NULL;
+    struct probe_verdict *none = NULL;
+    const struct probe_result *result;
+    const struct probe_verdict *verdict;
+    struct json json;
+    char *why;
+
+    if (slot == NULL)
+        return;
+    result = slot->result;
+    verdict = slot->verdict;
+    why = nothing_to_tell(slot, time(NULL));
+    if (why != NULL) {
+        result = missing = probe_result_new(slot->probe);
+        missing->trouble = why;
+        verdict = none = probe_verdict_new(slot->probe, missing, time(NULL), false);
+    }
+    fputc('0' + (char)verdict->status, out);
+    if (as_json) {
+        json_begin(&json, out);
+        json_object(&json, NULL);
+        json_string(&json, "instance", probes->parts->config->instance);
+        probe_json(&json, slot->probe, result, verdict);
+        json_object_end(&json);
+        fputc('\n', out);
+    } else {
+        nagios_write(out, slot->probe, verdict, verbosity);
+    }
+    probe_verdict_free(none);
+    probe_result_free(missing);
+}
+
+size_t probes_count(const struct probes *probes)
+{
+    return probes != NULL ? probes->n_slots : 0;
+}
+
+struct probe_view probes_view(const struct probes *probes, size_t i)
+{
+    const struct slot *slot = probes->slots[i];
+    const struct roundtrip *roundtrip = slot->roundtrip;
+
+    return (struct probe_view){
+        .probe = slot->probe,
+        .result = slot->result,
+        .verdict = slot->verdict,
+        .state = &slot->state,
+        .ran_at = slot->ran_at,
+        .next_at = slot->next_at,
+        .last_ok_at = slot->last_ok_at,
+        .runs = slot->runs,
+        .failures = slot->failures,
+        .in_maintenance = probe_in_maintenance(slot->probe, time(NULL)),
+        .running = slot->run != NULL,
+        .trouble = roundtrip != NULL ? roundtrip_trouble(roundtrip) : NULL,
+        .counts = roundtrip != NULL ? roundtrip_counts(roundtrip) : NULL,
+        .last_return = roundtrip != NULL ? roundtrip_last(roundtrip) : NULL,
+        .points = slot->points + slot->first_point,
+        .n_points = slot->n_points,
+    };
+}
+
+size_t probes_reflectors(const struct probes *probes)
+{
+    return probes != NULL ? probes->n_reflecting : 0;
+}
+
+struct reflector_view probes_reflector_view(const struct probes *probes, size_t i)
+{
+    const struct reflecting *reflecting = probes->reflecting[i];
+
+    return (struct reflector_view){
+        .reflector = reflecting->reflector,
+        .counts = reflector_watch_counts(reflecting->watch),
+        .trouble = reflector_watch_trouble(reflecting->watch),
+    };
+}
+
+struct alerts_count probes_alerts(const struct probes *probes)
+{
+    return probes != NULL ? alerts_count(probes->alerts) : (struct alerts_count){0};
+}
