@@ -1,0 +1,182 @@
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "agent/legs.h"
+#include "agent/metrics_probe.h"
+#include "agent/view.h"
+
+#define BOOK(field) offsetof(struct book_counts, field)
+
+static const struct {
+    size_t offset;
+    enum metric_type type;
+    const char *name, *help;
+} book_numbers[] = {
+    {BOOK(sent), METRIC_COUNTER, "mail_roundtrip_sent_total",
+     "Test messages that the server has taken, or perhaps has: returned, late, lost, uncertain and "
+     "outstanding are its parts."},
+    {BOOK(returned), METRIC_COUNTER, "mail_roundtrip_returned_total",
+     "Test messages that came back in time."},
+    {BOOK(late), METRIC_COUNTER, "mail_roundtrip_late_total",
+     "Test messages that came back later than crit."},
+    {BOOK(lost), METRIC_COUNTER, "mail_roundtrip_lost_total",
+     "Test messages that had not come back when lost had passed."},
+    {BOOK(uncertain), METRIC_COUNTER, "mail_roundtrip_send_uncertain_total",
+     "Test messages that the server may have taken or not: the connection was lost behind them."},
+    {BOOK(outstanding), METRIC_GAUGE, "mail_roundtrip_outstanding",
+     "Test messages that are awaited."},
+    {BOOK(duplicates), METRIC_COUNTER, "mail_roundtrip_duplicates_total",
+     "Answers that came once more."},
+    {BOOK(after_verdict), METRIC_COUNTER, "mail_roundtrip_after_verdict_total",
+     "Answers to test messages that were counted as lost or uncertain."},
+};
+
+static void write_book_numbers(struct metrics_writer *writer, const struct agent_view *view)
+{
+    for (size_t m = 0; m < sizeof(book_numbers) / sizeof(*book_numbers); m++) {
+        metrics_family(writer, book_numbers[m].type, book_numbers[m].name, book_numbers[m].help);
+        for (size_t i = 0; i < view_probes(view); i++) {
+            struct probe_view probe = probes_view(view->probes, i);
+
+            if (probe.counts != NULL)
+                metrics_sample(writer, metrics_number_at(probe.counts, book_numbers[m].offset),
+                               "probe", probe.probe->name, NULL);
+        }
+    }
+}
+
+static void write_rejected(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    for (enum book_rejection reason = REJECT_CONNECT; reason < REJECT_REASONS; reason++)
+        metrics_sample(writer, (double)probe->counts->rejected[reason], "probe", probe->probe->name,
+                       "reason", book_rejection_text(reason), NULL);
+}
+
+static void write_durations(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    metrics_histogram(writer, book_bucket_bounds, probe->counts->buckets, BOOK_BUCKETS,
+                      probe->counts->duration_sum, "probe", probe->probe->name, NULL);
+}
+
+static void write_last_duration(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    metrics_sample(writer, probe->counts->last_duration >= 0 ? probe->counts->last_duration : NAN,
+                   "probe", probe->probe->name, NULL);
+}
+
+static void write_last_success(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    metrics_sample(writer, (double)probe->counts->last_success, "probe", probe->probe->name, NULL);
+}
+
+static void write_last_sent(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    metrics_sample(writer, (double)probe->counts->last_sent, "probe", probe->probe->name, NULL);
+}
+
+static void write_mailbox_up(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    metrics_sample(writer, probe->trouble == NULL, "probe", probe->probe->name, NULL);
+}
+
+static void write_legs(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    const struct roundtrip_facts *last = probe->last_return;
+
+    for (enum leg i = LEG_OUT; last != NULL && last->has_legs && i < LEG_COUNT; i++) {
+        metrics_sample(writer, last->leg_min[i], "probe", probe->probe->name, "leg", leg_text(i),
+                       "bound", "min", NULL);
+        metrics_sample(writer, last->leg_max[i], "probe", probe->probe->name, "leg", leg_text(i),
+                       "bound", "max", NULL);
+    }
+}
+
+static void write_offset(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    const struct roundtrip_facts *last = probe->last_return;
+
+    if (last == NULL || !last->has_legs)
+        return;
+    metrics_sample(writer, last->offset_min, "probe", probe->probe->name, "bound", "min", NULL);
+    metrics_sample(writer, last->offset_max, "probe", probe->probe->name, "bound", "max", NULL);
+}
+
+static void write_hops(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    const struct roundtrip_facts *last = probe->last_return;
+    char hop[24];
+
+    for (size_t i = 0; last != NULL && i < last->n_hops; i++) {
+        snprintf(hop, sizeof(hop), "%zu", i);
+        metrics_sample(writer, (double)last->hop_seconds[i], "probe", probe->probe->name, "hop",
+                       hop, NULL);
+    }
+}
+
+static void write_placement(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    for (enum placement place = PLACEMENT_INBOX; place <= PLACEMENT_OTHER; place++)
+        metrics_sample(writer, probe->last_return != NULL && probe->last_return->placement == place,
+                       "probe", probe->probe->name, "folder", placement_text(place), NULL);
+}
+
+static void write_auth_results(struct metrics_writer *writer, const struct probe_view *probe)
+{
+    for (enum auth_method method = AUTH_SPF; method < AUTH_METHODS; method++)
+        for (enum auth_result result = AUTH_ABSENT; result < AUTH_RESULTS; result++)
+            metrics_sample(writer,
+                           probe->last_return != NULL && probe->last_return->auth[method] == result,
+                           "probe", probe->probe->name, "method", auth_method_text(method),
+                           "result", auth_result_text(result), NULL);
+}
+
+static const struct {
+    enum metric_type type;
+    const char *name, *help;
+    void (*write)(struct metrics_writer *writer, const struct probe_view *probe);
+} roundtrip_metrics[] = {
+    {METRIC_COUNTER, "mail_roundtrip_rejected_total",
+     "Test messages that the server surely has not taken, by the phase or command in which it "
+     "failed.",
+     write_rejected},
+    {METRIC_HISTOGRAM, "mail_roundtrip_duration_seconds",
+     "From the beginning of sending to arrival, of returned and late messages.", write_durations},
+    {METRIC_GAUGE, "mail_roundtrip_last_duration_seconds",
+     "The same of the last message that came back.", write_last_duration},
+    {METRIC_GAUGE, "mail_roundtrip_last_success_timestamp_seconds",
+     "When the last message came back in time, seconds since 1970; 0: never.", write_last_success},
+    {METRIC_GAUGE, "mail_roundtrip_last_sent_timestamp_seconds",
+     "When the last message was sent, seconds since 1970; 0: never.", write_last_sent},
+    {METRIC_GAUGE, "mail_roundtrip_mailbox_up",
+     "Whether the return mailbox is listened to: 1; else 0.", write_mailbox_up},
+    {METRIC_GAUGE, "mail_roundtrip_leg_seconds",
+     "Bounds of the last message's legs, whatever the reflector's clock says.", write_legs},
+    {METRIC_GAUGE, "mail_roundtrip_clock_offset_seconds",
+     "Bounds of how far the reflector's clock is ahead.", write_offset},
+    {METRIC_GAUGE, "mail_roundtrip_hop_seconds",
+     "From each Received field of the last message to the next, oldest first; for information: "
+     "negative where clocks disagree.",
+     write_hops},
+    {METRIC_GAUGE, "mail_roundtrip_placement",
+     "1 for where the last message was placed, 0 for the others.", write_placement},
+    {METRIC_GAUGE, "mail_roundtrip_auth_result",
+     "1 for what the receiving server found of the last message (Authentication-Results), 0 for "
+     "the others.",
+     write_auth_results},
+};
+
+void metrics_roundtrip_write(struct metrics_writer *writer, const struct agent_view *view)
+{
+    write_book_numbers(writer, view);
+    for (size_t m = 0; m < sizeof(roundtrip_metrics) / sizeof(*roundtrip_metrics); m++) {
+        metrics_family(writer, roundtrip_metrics[m].type, roundtrip_metrics[m].name,
+                       roundtrip_metrics[m].help);
+        for (size_t i = 0; i < view_probes(view); i++) {
+            struct probe_view probe = probes_view(view->probes, i);
+
+            if (probe.counts != NULL)
+                roundtrip_metrics[m].write(writer, &probe);
+        }
+    }
+}
