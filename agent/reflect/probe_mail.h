@@ -5,8 +5,9 @@
  *
  * Bounds: PROBE_MAIL_HEADER octets, PROBE_MAIL_LINES lines, PROBE_MAIL_LINE octets a line, beyond
  * which `strange` is set. Exactly one field of each of ours counts; one that is repeated, folded,
- * has 8-bit, NUL or another length sets `strange`. (A Subject may be folded by gateways: its words
- * are looked at.)
+ * has 8-bit, NUL or another length sets `strange`; so does a repeated Subject or From, a NUL, and a
+ * line that is no field. (A Subject may be folded and added to by gateways: the words "mailvigil
+ * probe TOKEN" and "mailvigil return TOKEN.STAMP" are looked for.)
  */
 #ifndef AGENT_REFLECT_PROBE_MAIL_H
 #define AGENT_REFLECT_PROBE_MAIL_H
