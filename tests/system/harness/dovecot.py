@@ -1,4 +1,4 @@
-"""A private Dovecot on loopback: IMAP (TLS, STARTTLS, plain), LMTP, Sieve, a master user.
+"""A private Dovecot on loopback: IMAP (TLS, STARTTLS, plain), POP3, LMTP, Sieve, a master user.
 
 Works as root in a container without systemd and as an ordinary user. Everything lies in one
 temporary directory, and the server is stopped by its process id.
@@ -35,7 +35,7 @@ base_dir = {dir}/run
 state_dir = {dir}/state
 log_path = {dir}/dovecot.log
 instance_name = {name}
-protocols = imap lmtp
+protocols = imap lmtp{pop3}
 listen = 127.0.0.1
 default_internal_user = {internal_user}
 default_internal_group = {internal_group}
@@ -149,6 +149,25 @@ service lmtp {{
 {extra}
 """
 
+POP3 = """
+service pop3-login {{
+  chroot =
+  service_count = 0
+  process_min_avail = 1
+  inet_listener pop3 {{
+    port = {pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = {pop3s_port}
+    ssl = yes
+  }}
+}}
+service pop3 {{
+  process_min_avail = 1
+  service_count = 100
+}}
+"""
+
 
 def _identities():
     """Who runs what. As root mail belongs to a number of our own: inotify's limits count by uid."""
@@ -163,12 +182,12 @@ def _identities():
 
 
 class Dovecot:
-    """hide: capabilities that are not shown. users: local parts of `domain`, or full addresses.
+    """pop3: with that service, too. hide: capabilities that are not shown. users: local parts of `domain`, or full addresses.
     special_use=False leaves the folders without their \\Sent ... marks. sent_name: name of Sent."""
 
     def __init__(self, domain="example.org", users=USERS, hide=(), special_use=True,
                  sent_name="Sent", separator="/", prefix="", cert=None, authority=None, extra="",
-                 own_session=False):
+                 own_session=False, pop3=False):
         self.dir = places.temporary("mvd")
         self.domain = domain
         self.hide, self.special_use, self.sent_name = hide, special_use, sent_name
@@ -176,7 +195,9 @@ class Dovecot:
         self.authority = authority or Authority(self.dir)
         self.ca_file = self.authority.cert
         self.cert, self.key = cert or self.authority.certificate("localhost")
-        self.imap_port, self.imaps_port, self.lmtp_port = places.free_ports(3)
+        (self.imap_port, self.imaps_port, self.lmtp_port, self.pop3_port,
+         self.pop3s_port) = places.free_ports(5)
+        self.pop3 = pop3
         self.identities = _identities()
         self.own_session = own_session  # it outlives the terminal
         self.process = self.guard = None
@@ -224,7 +245,9 @@ class Dovecot:
             imap_capability="imap_capability = " + " ".join(shown) if self.hide else "",
             separator=self.separator, prefix=self.prefix, sent_name=self.sent_name,
             drafts=use("Drafts"), junk=use("Junk"), trash=use("Trash"), sent=use("Sent"),
-            extra=self.extra, **self.identities))
+            pop3=" pop3" if self.pop3 else "",
+            extra=self.extra + (POP3.format(pop3_port=self.pop3_port, pop3s_port=self.pop3s_port)
+                                if self.pop3 else ""), **self.identities))
 
     # ---- life ----
 
@@ -236,7 +259,9 @@ class Dovecot:
                                         start_new_session=self.own_session)
         self.guard = None if self.own_session else places.Guard(self.process.pid)
         until = time.monotonic() + 20
-        for port in (self.imap_port, self.imaps_port, self.lmtp_port):
+        ports = (self.imap_port, self.imaps_port, self.lmtp_port) + (
+            (self.pop3_port, self.pop3s_port) if self.pop3 else ())
+        for port in ports:
             while not self._listening(port):
                 if self.process.poll() is not None or time.monotonic() > until:
                     raise RuntimeError("dovecot did not start: " + self.log())
