@@ -373,7 +373,7 @@ static void load_sign_in(const struct config_section *section, struct probe *pro
 
     config_section_secret(section, NULL, &probe->secret);
     probe->login = config_string(section, "login");
-    if (own != NULL && probe->account != NULL)
+    if (own != NULL && probe->account != NULL && probe->type == PROBE_SMTP)
         config_section_problem(section, own,
                                "account tells how to sign in: expected neither login nor a "
                                "password besides it");
@@ -385,7 +385,7 @@ static void load_sign_in(const struct config_section *section, struct probe *pro
         return;
     if (probe->from != NULL)
         probe->login = xstrdup(probe->from);
-    else if (config_missing(section, "from"))
+    else if (probe->type == PROBE_SMTP && config_missing(section, "from"))
         config_section_problem(section, secret, "login is missing");
 }
 

@@ -100,6 +100,42 @@ static void test_no_durations(void **state)
     }
 }
 
+static void test_milliseconds(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned milliseconds;
+    } cases[] = {
+        {"1ms", 1},        {"500ms", 500},    {"1.5s", 1500},  {"10s", 10000},
+        {"0.25s", 250},    {"2 s", 2000},     {"1.5m", 90000}, {"1h", 3600000},
+        {"24h", 86400000}, {"2.0004s", 2000}, {"0.5m", 30000}, {"250MS", 250},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        unsigned milliseconds = 4711;
+        if (units_milliseconds(cases[i].text, &milliseconds) != NULL ||
+            milliseconds != cases[i].milliseconds)
+            fail_msg("%s: %u", cases[i].text, milliseconds);
+    }
+}
+
+static void test_no_milliseconds(void **state)
+{
+    static const char *const cases[] = {"",      "0",      "0s",    "0.5ms",
+                                        "10",    "ms",     "-1s",   "+1s",
+                                        "1.5.s", "1,5s",   "1e3ms", "25h",
+                                        "1d",    "1s 5ms", ".5s",   " 1s",
+                                        "1s ",   "nans",   "infs",  "99999999999999999999999s"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        unsigned milliseconds = 4711;
+        if (units_milliseconds(cases[i], &milliseconds) == NULL || milliseconds != 4711)
+            fail_msg("\"%s\" is taken as %u", cases[i], milliseconds);
+    }
+}
+
 static void test_dates(void **state)
 {
     static const struct {
@@ -284,6 +320,8 @@ int main(void)
         cmocka_unit_test(test_no_sizes),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_no_durations),
+        cmocka_unit_test(test_milliseconds),
+        cmocka_unit_test(test_no_milliseconds),
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_no_dates),
         cmocka_unit_test(test_percents),
