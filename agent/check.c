@@ -30,6 +30,24 @@ static void look_for_state_dir(FILE *err, const struct config *config)
     free(parent);
 }
 
+static void put_count(FILE *out, const char *before, size_t count, const char *what)
+{
+    fprintf(out, "%s%zu %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
+static void print_counts(FILE *out, const char *path, const struct config *config)
+{
+    fprintf(out, "# %s: ", path);
+    put_count(out, "", config->n_accounts, "account");
+    put_count(out, ", ", config->n_targets, "target");
+    put_count(out, ", ", config->rules->count, "rule");
+    if (config->n_probes > 0)
+        put_count(out, ", ", config->n_probes, "probe");
+    if (config->n_reflectors > 0)
+        put_count(out, ", ", config->n_reflectors, "reflector");
+    fprintf(out, "\n# rules %s\n\n", config->rules_digest);
+}
+
 int check_configuration(const char *path, FILE *out, FILE *err)
 {
     struct config_problems problems = {0};
@@ -40,10 +58,7 @@ int check_configuration(const char *path, FILE *out, FILE *err)
     summary(err, path, errors, problems.count - errors);
     if (config != NULL) {
         look_for_state_dir(err, config);
-        fprintf(out, "# %s: %zu account%s, %zu target%s, %zu rule%s\n# rules %s\n\n", path,
-                config->n_accounts, config->n_accounts == 1 ? "" : "s", config->n_targets,
-                config->n_targets == 1 ? "" : "s", config->rules->count,
-                config->rules->count == 1 ? "" : "s", config->rules_digest);
+        print_counts(out, path, config);
         config_print(config, out);
     }
     int status = config != NULL ? EX_OK : EX_CONFIG;

@@ -217,6 +217,12 @@ static void on_ready(void *arg)
         print_target(subject, session);
         return;
     }
+    if (!subject->account->watch) {
+        print_server(subject, session);
+        fprintf(subject->checking->out, "  not watched: used by probes only\n");
+        end(subject, false);
+        return;
+    }
     if (imap_session_has(session, "NAMESPACE"))
         imap_namespace(session, NULL, NULL);
     imap_list(session, "*", 0, on_listed, subject);
@@ -315,11 +321,14 @@ int connect_check(const struct config *config, FILE *out)
 
     checking.told = xcalloc(config->n_servers, sizeof(*checking.told));
     checking.links = links_new(checking.base);
-    checking.left = checking.total = config->n_accounts + config->n_targets;
-    for (size_t i = 0; i < config->n_accounts; i++)
-        subjects[n++].account = config->accounts[i];
+    for (size_t i = 0; i < config->n_accounts; i++) {
+        /* Only accounts of probes may be without: `mailvigil probe` shows what they can. */
+        if (config->accounts[i]->server->imap.set)
+            subjects[n++].account = config->accounts[i];
+    }
     for (size_t i = 0; i < config->n_targets; i++)
         subjects[n++].target = config->targets[i];
+    checking.left = checking.total = n;
     for (size_t i = 0; i < n; i++) {
         subjects[i].checking = &checking;
         begin(&subjects[i]);

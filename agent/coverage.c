@@ -64,7 +64,7 @@ unsigned coverage_directions(const struct config *config, const struct rule *rul
                              const struct account *account)
 {
     const struct owner owner = account_owner(account);
-    unsigned directions = covered(rule, &owner);
+    unsigned directions = account->watch ? covered(rule, &owner) : 0;
 
     return directions != 0 ? directions & ~exempt_directions(config, account) : 0;
 }
@@ -84,6 +84,8 @@ const char *coverage_reason(const struct config *config, const struct account *a
     struct owner selected = owner;
     unsigned directions = covered_by_any(config, &owner);
 
+    if (!account->watch)
+        return "used by probes only";
     selected.monitor = true;
     if ((directions & ~exempt_directions(config, account)) != 0)
         return NULL;

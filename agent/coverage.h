@@ -10,7 +10,7 @@
 #include "agent/config.h"
 
 /* The directions in which the rule may take messages of that owner, without those in which all of
- * his are exempt. */
+ * his are exempt; none for an account that is not watched. */
 unsigned coverage_directions(const struct config *config, const struct rule *rule,
                              const struct account *account);
 /* NULL: the account is monitored in some direction; else why not (static text). */

@@ -302,17 +302,39 @@ static void tell(struct explained *explained, const struct decision *decision)
         print_copy(explained, decision, &decision->targets[i]);
 }
 
+/* The only account that is watched, or NULL; *count: how many are. */
+static const struct account *only_account(const struct config *config, size_t *count)
+{
+    const struct account *account = NULL;
+
+    *count = 0;
+    for (size_t i = 0; i < config->n_accounts; i++) {
+        if (!config->accounts[i]->watch)
+            continue;
+        account = config->accounts[i];
+        ++*count;
+    }
+    return *count == 1 ? account : NULL;
+}
+
 static const struct account *choose_account(const struct config *config, const char *name)
 {
-    const struct account *account = name != NULL ? config_account(config, name) : NULL;
+    size_t count;
+    const struct account *only = only_account(config, &count);
+    const struct account *account = name != NULL ? config_account(config, name) : only;
 
-    if (name == NULL && config->n_accounts == 1)
-        return config->accounts[0];
-    if (name == NULL)
+    if (account != NULL && !account->watch) {
+        fprintf(stderr,
+                "mailvigil: account \"%s\" is not watched: it is used by probes only, and no rule "
+                "takes anything from it\n",
+                account->name);
+        return NULL;
+    }
+    if (name == NULL && account == NULL)
         fprintf(stderr,
                 "mailvigil: whose mailbox? Say --account NAME (one of the %zu that are "
                 "configured)\n",
-                config->n_accounts);
+                count);
     else if (account == NULL)
         fprintf(stderr,
                 "mailvigil: no account has the name or address \"%s\"; \"mailvigil users\" "

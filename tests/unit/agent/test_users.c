@@ -124,6 +124,11 @@ static void test_reasons(void **state)
          "  alice    alice@example.org    yes       selected, but no rule takes it\n"},
         {"rule \"r\" { incoming = \"all\" not_users = {\"b*\"} targets = {\"compliance\"} }",
          "  bob      bob@example.org  no        no rule takes it\n"},
+        {"account \"probe\" { address = \"probe@example.org\" watch = false }\n"
+         "rule \"r\" { incoming = \"all\" targets = {\"compliance\"} }",
+         "Not monitored: 1\n"
+         "  account  address            selected  why\n"
+         "  probe    probe@example.org  no        used by probes only\n"},
         /* exempt in one direction only, or only for some messages: still monitored */
         {"rule \"r\" { incoming = \"all\" outgoing = \"all\" targets = {\"compliance\"} }\n"
          "rule \"e\" { exempt = true incoming = \"all\" addresses = {\"bob@example.org\"} }",
