@@ -1,7 +1,10 @@
 #include "agent/json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
+
+#include "agent/decimal.h"
 
 void json_begin(struct json *json, FILE *out)
 {
@@ -117,6 +120,15 @@ void json_number(struct json *json, const char *key, int64_t value)
 {
     member(json, key);
     fprintf(json->out, "%" PRId64, value);
+}
+
+void json_double(struct json *json, const char *key, double value)
+{
+    char text[DECIMAL_TEXT_MAX];
+
+    decimal_text(value, text);
+    member(json, key);
+    fputs(isfinite(value) ? text : "null", json->out);
 }
 
 void json_bool(struct json *json, const char *key, bool value)

@@ -26,6 +26,8 @@ void json_object_end(struct json *json);
 void json_array_end(struct json *json);
 void json_string(struct json *json, const char *key, const char *value); /* NULL: null */
 void json_number(struct json *json, const char *key, int64_t value);
+/* With 6 decimals at most; what is no finite number: null */
+void json_double(struct json *json, const char *key, double value);
 void json_bool(struct json *json, const char *key, bool value);
 /* "2026-11-23T06:00:00Z"; 0: null */
 void json_time(struct json *json, const char *key, time_t value);

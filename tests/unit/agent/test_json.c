@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,21 @@ static void numbers_have_all_their_digits(void **state)
     assert_text(&text, "[9223372036854775807,-9223372036854775808,0]\n");
 }
 
+static void fractions_are_written_plainly(void **state)
+{
+    (void)state;
+    struct text text;
+    struct json *json = begin(&text);
+    json_array(json, NULL);
+    json_double(json, NULL, 0.000001);
+    json_double(json, NULL, -12.5);
+    json_double(json, NULL, 3);
+    json_double(json, NULL, NAN);
+    json_double(json, NULL, -INFINITY);
+    json_array_end(json);
+    assert_text(&text, "[0.000001,-12.5,3,null,null]\n");
+}
+
 static void times_are_utc(void **state)
 {
     (void)state;
@@ -211,6 +227,7 @@ int main(void)
         cmocka_unit_test(every_octet_is_escaped_or_not),
         cmocka_unit_test(what_is_not_utf8_is_replaced),
         cmocka_unit_test(numbers_have_all_their_digits),
+        cmocka_unit_test(fractions_are_written_plainly),
         cmocka_unit_test(times_are_utc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
