@@ -6,7 +6,21 @@
  * cert_warn, a round trip in Junk. UNKNOWN: the probe could not be run. Round trip: critical when
  * late, lost, rejected or not back within crit.
  * The summary names the guilty phase, the address family when only one of two failed, and the
- * server's reply: "IMAP CRITICAL: auth failed on 192.0.2.7: NO [AUTHENTICATIONFAILED] ...".
+ * server's reply: "IMAP CRITICAL - auth failed on 192.0.2.7: NO [AUTHENTICATIONFAILED] ...". What
+ * does not fit is cut there and whole among the details.
+ *
+ * Perfdata. A label has one meaning and one unit for ever; thresholds are as they were configured,
+ * whether passed or not. What is known of every run stands first and always, "U" when it could not
+ * be had:
+ *     imap, pop3, smtp  time (of the slower path) in s, warn and crit
+ *                       cert_days with TLS; messages when signed in; pop3: octets in B
+ *     mailbox           newest_age and oldest_age in s, messages, quota in %; then as imap
+ *     roundtrip         duration in s, outstanding; cert_days of the submission
+ * Behind it what this run was made of, where there was any:
+ *     time_resolve, time_PHASE ... time_quit in s; of a name that is looked at by both families
+ *     time_ipv6 and time_PHASE_ipv6, time_ipv4 and time_PHASE_ipv4 (also where it has only one);
+ *     a phase that failed has the time until it did
+ *     leg_out_min, leg_out_max ... leg_back_max, clock_offset_min, clock_offset_max in s
  */
 #ifndef AGENT_PROBE_VERDICT_H
 #define AGENT_PROBE_VERDICT_H
@@ -29,16 +43,18 @@ struct perfdata {
 
 struct probe_verdict {
     enum probe_status status;
-    char *summary;  /* one line without the status, aimed below 80 characters; no '|' */
+    char *summary;  /* one line without the status, aimed at 80 characters; no '|' */
     char **details; /* NULL-terminated lines, for -v; no '|' */
     struct perfdata *perfdata;
     size_t n_perfdata;
 };
 
-/* now: for dates. narrowed: thresholds with the probe's hysteresis (a raised alarm is held). */
+/* now: for dates. held: the status that is raised (struct probe_state's shown): the thresholds of
+ * it and of lesser ones are narrowed by the probe's hysteresis; PROBE_OK, PROBE_UNKNOWN: none is.
+ */
 struct probe_verdict *probe_verdict_new(const struct probe *probe,
                                         const struct probe_result *result, time_t now,
-                                        bool narrowed);
+                                        enum probe_status held);
 void probe_verdict_free(struct probe_verdict *verdict);
 
 /* "IMAP OK - text | 'time'=0.004s;1;5;0 ..." and with verbosity > 0 the details behind it. */
