@@ -1,4 +1,4 @@
-/* share/examples is a configuration without mistakes, and without warnings. */
+/* share/examples holds configurations without mistakes, and without warnings. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +29,8 @@ static void copy(const struct config_files *files, const char *name)
 
 static void make_secrets(const struct config_files *files)
 {
-    static const char *const names[] = {"vigil", "monitor", "auditor", "statistics"};
+    static const char *const names[] = {"vigil",      "monitor", "auditor",
+                                        "statistics", "probe",   "scout"};
     char *directory = config_files_path(files, "secrets");
 
     assert_int_equal(mkdir(directory, 0700), 0);
@@ -39,6 +40,7 @@ static void make_secrets(const struct config_files *files)
         config_files_write(files, name, "secret\n", 0600);
         free(name);
     }
+    config_files_write(files, "secrets/loop", "a key that is long enough\n", 0400);
 }
 
 static void test_examples(void **state)
@@ -60,6 +62,31 @@ static void test_examples(void **state)
     assert_non_null(config);
     assert_int_equal(config->n_accounts, 6);
     assert_int_equal(config->rules->count, 6);
+    free(told);
+    config_free(config);
+}
+
+static void test_probes_example(void **state)
+{
+    struct config_files files;
+    struct config_problems problems = {0};
+
+    (void)state;
+    if (access("/usr/bin/logger", X_OK) != 0)
+        skip();
+    config_files_begin(&files);
+    copy(&files, "probes.conf");
+    make_secrets(&files);
+    snprintf(files.main, sizeof(files.main), "%s/probes.conf", files.directory);
+    struct config *config = config_load(files.main, &problems);
+    char *told = config_files_problems(&problems);
+    config_problems_clear(&problems);
+    config_files_end(&files);
+    assert_string_equal(told, "");
+    assert_non_null(config);
+    assert_int_equal(config->n_probes, 7);
+    assert_int_equal(config->n_reflectors, 1);
+    assert_int_equal(config->n_alerts, 2);
     free(told);
     config_free(config);
 }
@@ -107,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_probes_example),
         cmocka_unit_test(test_manual_has_every_key),
     };
 
