@@ -108,13 +108,15 @@ class Config:
 
     def text(self):
         main = "".join("%s = %s\n" % (key, _value(value)) for key, value in self.keys.items())
-        return main + self._sections(("server", "account", "target", "texts", "status")) + self.raw
+        return main + self._sections(("server", "account", "target", "texts", "status", "probe",
+                                      "reflector", "alert")) + self.raw
 
     def rules_text(self):
         return self._sections(("list", "rule"))
 
     def _sections(self, kinds):
-        return "".join(_section(kind, title, keys)
+        # An alert has no name in the file, but here, so that there can be several.
+        return "".join(_section(kind, title if kind != "alert" else None, keys)
                        for (kind, title), keys in self.sections.items() if kind in kinds)
 
     def write(self):
