@@ -2,11 +2,14 @@
  * From single results to a state that people are told of. Pure: time is an argument.
  *
  * N failures among the last M results raise (raise = "2/3"); K good results in a row clear. Worse
- * than what is raised raises again by the same rule (warning to critical); better lowers after K.
- * While a state is raised results are judged with narrowed thresholds (hysteresis): the caller asks
- * probe_state_is_raised(). UNKNOWN results count as neither good nor bad, but N of M unknown raise
- * UNKNOWN. In a maintenance window results are noted and nothing is told; what is still raised when
- * it ends is told then. A reminder comes every `remind` seconds while a state is raised.
+ * than what is raised raises again by the same rule (warning to critical); better lowers after K,
+ * to the worst of them. What was before a clearing does not count for the next raising.
+ * While a state is raised results are judged with its thresholds narrowed (hysteresis): the caller
+ * gives `shown` to probe_verdict_new().
+ * UNKNOWN results count as neither good nor bad, but N of M unknown raise UNKNOWN, which is worse
+ * than a warning and does not hide what is critical. In a maintenance window results are noted and
+ * nothing is told; what has changed and stayed so is told when it ends. A reminder comes every
+ * `remind` seconds while a state is raised.
  */
 #ifndef AGENT_PROBE_STATE_H
 #define AGENT_PROBE_STATE_H
@@ -20,7 +23,8 @@ struct probe_state {
     enum probe_status told;  /* as it was told last; begins as OK */
     time_t since;            /* shown has stood so long; 0: never run */
     time_t told_at;
-    enum probe_status window[PROBE_STATE_WINDOW_MAX]; /* the last results, newest first */
+    /* The results since the last clearing or lowering, with those that did it; newest first. */
+    enum probe_status window[PROBE_STATE_WINDOW_MAX];
     unsigned filled;
 };
 
