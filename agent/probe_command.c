@@ -175,8 +175,8 @@ static struct config *load(const struct wish *wish)
     struct config *config = config_load(wish->config_path, &problems);
     size_t first = 0;
 
-    config_problems_print(&problems, stderr);
     if (config == NULL) {
+        config_problems_print(&problems, stderr);
         while (first < problems.count && problems.problems[first].warning)
             first++;
         const struct config_problem *problem =
