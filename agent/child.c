@@ -14,13 +14,15 @@
 
 #include "rules/memory.h"
 
-enum { ENVIRONMENT_MAX = 3, NOT_STARTED = 126 };
+enum { KEPT = 3, /* variables of our environment */ NOT_STARTED = 126 };
 
 struct child {
     pid_t pid;
-    int out; /* -1: closed */
+    int in, out; /* our ends; -1: closed */
     int pidfd;
-    struct event *readable, *ended, *deadline, *failed;
+    struct event *writable, *readable, *ended, *deadline, *failed;
+    char *input; /* NULL: none */
+    size_t input_len, written;
     char *output;
     size_t len, max;
     unsigned timeout;
@@ -43,17 +45,24 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-_Noreturn static void become(const char *command, char *const *environment, int out)
+/* What is to become of a child; its ends of the pipes, -1: /dev/null. */
+struct launch {
+    char *const *arguments;
+    char **environment;
+    int in, out;
+};
+
+_Noreturn static void become(const struct launch *launch)
 {
-    char *const arguments[] = {"sh", "-c", (char *)command, NULL};
-    int null = open("/dev/null", O_RDONLY);
+    int null = open("/dev/null", O_RDWR);
 
     setpgid(0, 0);
     reset_signals();
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+    if (null < 0 || dup2(launch->in >= 0 ? launch->in : null, STDIN_FILENO) < 0 ||
+        dup2(launch->out >= 0 ? launch->out : null, STDOUT_FILENO) < 0)
         _exit(NOT_STARTED);
     close_range(STDERR_FILENO + 1, ~0u, 0);
-    execve("/bin/sh", arguments, environment);
+    execve(launch->arguments[0], launch->arguments, launch->environment);
     _exit(NOT_STARTED);
 }
 
@@ -67,6 +76,16 @@ static void close_output(struct child *child)
     child->readable = NULL;
     close(child->out);
     child->out = -1;
+}
+
+static void close_input(struct child *child)
+{
+    if (child->in < 0)
+        return;
+    event_free(child->writable);
+    child->writable = NULL;
+    close(child->in);
+    child->in = -1;
 }
 
 /* Until it is waited for, nobody else can get its process id: the group is surely its own. */
@@ -94,6 +113,7 @@ void child_cancel(struct child *child)
     if (child == NULL)
         return;
     reap(child, true);
+    close_input(child);
     close_output(child);
     free_event(child->ended);
     free_event(child->deadline);
@@ -102,6 +122,7 @@ void child_cancel(struct child *child)
         close(child->pidfd);
     OPENSSL_cleanse(child->output, child->max + 1);
     free(child->output);
+    free(child->input);
     free(child->why);
     free(child);
 }
@@ -110,7 +131,9 @@ static void judge(struct child *child)
 {
     if (child->why != NULL)
         return;
-    if (WIFSIGNALED(child->status))
+    if (WIFEXITED(child->status) && WEXITSTATUS(child->status) == NOT_STARTED)
+        child->why = xstrdup("the command could not be executed");
+    else if (WIFSIGNALED(child->status))
         child->why = xasprintf("the command was ended by signal %d", WTERMSIG(child->status));
     else if (WEXITSTATUS(child->status) != 0)
         child->why = xasprintf("the command ended with status %d", WEXITSTATUS(child->status));
@@ -157,6 +180,20 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
         finish(child);
 }
 
+static void on_writable(evutil_socket_t fd, short events, void *arg)
+{
+    struct child *child = arg;
+    ssize_t put = write(fd, child->input + child->written, child->input_len - child->written);
+
+    (void)events;
+    if (put < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (put > 0)
+        child->written += (size_t)put;
+    if (put < 0 || child->written == child->input_len)
+        close_input(child); /* it has all of it, or has closed its end */
+}
+
 /* What it left in the pipe is still read; what keeps the pipe open behind it is not waited for
  * longer than the deadline. */
 static void on_ended(evutil_socket_t fd, short events, void *arg)
@@ -201,77 +238,132 @@ static void fail_later(struct child *child, struct event_base *base, const char 
     evtimer_add(child->failed, &now);
 }
 
-static char **clean_environment(void)
+/* PATH, HOME, LANG, and more. */
+static char **clean_environment(char *const *more)
 {
-    static const char *const names[ENVIRONMENT_MAX] = {"PATH", "HOME", "LANG"};
-    char **environment = xcalloc(ENVIRONMENT_MAX + 1, sizeof(*environment));
-    size_t count = 0;
+    static const char *const names[KEPT] = {"PATH", "HOME", "LANG"};
+    size_t n_more = 0, count = 0;
 
-    for (size_t i = 0; i < ENVIRONMENT_MAX; i++) {
+    while (more != NULL && more[n_more] != NULL)
+        n_more++;
+    char **environment = xcalloc(KEPT + n_more + 1, sizeof(*environment));
+    for (size_t i = 0; i < KEPT; i++) {
         const char *value = getenv(names[i]);
         if (value != NULL)
             environment[count++] = xasprintf("%s=%s", names[i], value);
     }
+    for (size_t i = 0; i < n_more; i++)
+        environment[count++] = xstrdup(more[i]);
     return environment;
 }
 
-static pid_t start(const char *command, int out)
+static pid_t start(struct launch *launch, char *const *environment)
 {
-    char **environment = clean_environment();
+    launch->environment = clean_environment(environment);
     pid_t pid = fork();
 
     if (pid == 0)
-        become(command, environment, out);
+        become(launch);
     if (pid > 0)
         setpgid(pid, pid); /* on both sides: whoever comes first */
     int saved = errno;
-    for (size_t i = 0; environment[i] != NULL; i++)
-        free(environment[i]);
-    free(environment);
+    for (size_t i = 0; launch->environment[i] != NULL; i++)
+        free(launch->environment[i]);
+    free(launch->environment);
     errno = saved;
     return pid;
+}
+
+static struct event *watch(struct event_base *base, int fd, short what, event_callback_fn callback,
+                           struct child *child)
+{
+    struct event *event = memory_check(event_new(base, fd, what | EV_PERSIST, callback, child));
+
+    event_add(event, NULL);
+    return event;
 }
 
 static void attach(struct child *child, struct event_base *base)
 {
     const struct timeval limit = {.tv_sec = (time_t)child->timeout};
 
-    child->readable =
-        memory_check(event_new(base, child->out, EV_READ | EV_PERSIST, on_readable, child));
-    child->ended =
-        memory_check(event_new(base, child->pidfd, EV_READ | EV_PERSIST, on_ended, child));
+    if (child->out >= 0)
+        child->readable = watch(base, child->out, EV_READ, on_readable, child);
+    if (child->in >= 0)
+        child->writable = watch(base, child->in, EV_WRITE, on_writable, child);
+    child->ended = watch(base, child->pidfd, EV_READ, on_ended, child);
     child->deadline = memory_check(evtimer_new(base, on_deadline, child));
-    event_add(child->readable, NULL);
-    event_add(child->ended, NULL);
     evtimer_add(child->deadline, &limit);
+}
+
+static struct child *child_new(size_t max, unsigned timeout, child_done *done, void *arg)
+{
+    struct child *child = xcalloc(1, sizeof(*child));
+
+    *child = (struct child){.in = -1, .out = -1, .pidfd = -1, .max = max, .timeout = timeout};
+    child->done = done;
+    child->arg = arg;
+    child->output = xcalloc(1, max + 1);
+    return child;
+}
+
+/* Takes the launch's ends of the pipes and ours; -1: there is no such pipe. */
+static struct child *begin(struct child *child, struct event_base *base, struct launch *launch,
+                           char *const *environment, int in, int out)
+{
+    child->pid = start(launch, environment);
+    if (child->pid > 0)
+        child->pidfd = (int)syscall(SYS_pidfd_open, child->pid, 0);
+    bool begun = child->pid > 0 && child->pidfd >= 0;
+    if (!begun)
+        fail_later(child, base, child->pid < 0 ? "fork" : "pidfd_open");
+    const int theirs[] = {launch->in, launch->out};
+    const int ours[] = {in, out};
+    for (size_t i = 0; i < 2; i++) {
+        if (theirs[i] >= 0)
+            close(theirs[i]);
+        if (ours[i] >= 0 && !begun)
+            close(ours[i]);
+        if (ours[i] >= 0 && begun)
+            fcntl(ours[i], F_SETFL, O_NONBLOCK);
+    }
+    if (!begun) {
+        reap(child, true);
+        return child;
+    }
+    child->in = in;
+    child->out = out;
+    attach(child, base);
+    return child;
 }
 
 struct child *child_run(struct event_base *base, const char *command, size_t max, unsigned timeout,
                         child_done *done, void *arg)
 {
-    struct child *child = xcalloc(1, sizeof(*child));
+    struct child *child = child_new(max, timeout, done, arg);
+    char *const arguments[] = {"/bin/sh", "-c", (char *)command, NULL};
     int ends[2];
 
-    *child = (struct child){.out = -1, .pidfd = -1, .max = max, .timeout = timeout};
-    child->done = done;
-    child->arg = arg;
-    child->output = xcalloc(1, max + 1);
     if (pipe2(ends, O_CLOEXEC) != 0) {
         fail_later(child, base, "pipe");
         return child;
     }
-    child->pid = start(command, ends[1]);
-    close(ends[1]);
-    if (child->pid > 0)
-        child->pidfd = (int)syscall(SYS_pidfd_open, child->pid, 0);
-    if (child->pid < 0 || child->pidfd < 0) {
-        fail_later(child, base, child->pid < 0 ? "fork" : "pidfd_open");
-        close(ends[0]);
-        reap(child, true);
+    struct launch launch = {.arguments = arguments, .in = -1, .out = ends[1]};
+    return begin(child, base, &launch, NULL, -1, ends[0]);
+}
+
+struct child *child_run_program(struct event_base *base, const struct child_program *program,
+                                child_done *done, void *arg)
+{
+    struct child *child = child_new(0, program->timeout, done, arg);
+    int ends[2];
+
+    child->input = xmemdup0(program->input, program->input_len);
+    child->input_len = program->input_len;
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        fail_later(child, base, "pipe");
         return child;
     }
-    child->out = ends[0];
-    fcntl(child->out, F_SETFL, O_NONBLOCK);
-    attach(child, base);
-    return child;
+    struct launch launch = {.arguments = program->arguments, .in = ends[0], .out = -1};
+    return begin(child, base, &launch, program->environment, ends[1], -1);
 }

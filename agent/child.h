@@ -1,11 +1,10 @@
 /*
- * A command of the administrator's, run by /bin/sh -c as a child process under the event loop: for
- * secrets and alerts.
+ * A command of the administrator's as a child process under the event loop: for secrets, run by
+ * /bin/sh -c, with its output; for alerts, executed as it is written, with an input.
  *
- * The child has a process group of its own, /dev/null as standard input, our standard error, no
- * other open file, default signals, and of our environment only PATH, HOME and LANG. Its standard
- * output is read up to `max` octets; more is a failure. When its time is over, or it is cancelled,
- * the whole group is killed. All memory that held output is wiped.
+ * The child has a process group of its own, our standard error, no other open file, default
+ * signals, and of our environment only PATH, HOME and LANG. When its time is over, or it is
+ * cancelled, the whole group is killed.
  */
 #ifndef AGENT_CHILD_H
 #define AGENT_CHILD_H
@@ -19,9 +18,26 @@ struct child;
  * changed; wiped afterwards). Else why says what went wrong and output is NULL. */
 typedef void child_done(void *arg, char *output, size_t len, const char *why);
 
-/* done is called once, from the loop, never from inside child_run(). */
+/* Standard input is /dev/null. Standard output is read up to `max` octets; more is a failure; all
+ * memory that held it is wiped. done is called once, from the loop, never from inside child_run().
+ */
 struct child *child_run(struct event_base *base, const char *command, size_t max, unsigned timeout,
                         child_done *done, void *arg);
+
+struct child_program {
+    char *const *arguments;   /* NULL-terminated, an absolute path first */
+    char *const *environment; /* "NAME=value", NULL-terminated: besides PATH, HOME and LANG */
+    /* Written to its standard input as it reads it, then the end; that it does not read all of it
+     * is no failure. SIGPIPE must be ignored. */
+    const char *input;
+    size_t input_len;
+    unsigned timeout; /* seconds */
+};
+
+/* Standard output is /dev/null. Everything is copied. done is called as child_run() does, with an
+ * empty output. */
+struct child *child_run_program(struct event_base *base, const struct child_program *program,
+                                child_done *done, void *arg);
 /* Kills it; done is not called. */
 void child_cancel(struct child *child);
 
