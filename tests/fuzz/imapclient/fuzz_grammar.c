@@ -80,6 +80,12 @@ static void check_untagged(const struct imap_untagged *untagged, bool streamed)
     case IMAP_UNTAGGED_NAMESPACE:
         check_string(untagged->prefix);
         break;
+    case IMAP_UNTAGGED_QUOTA:
+        check(untagged->quota.storage_used % 1024 == 0 &&
+              untagged->quota.storage_limit % 1024 == 0);
+        check(untagged->quota.storage_used <= INT64_MAX &&
+              untagged->quota.messages_used <= INT64_MAX);
+        break;
     case IMAP_UNTAGGED_ID:
         check(untagged->n_words % 2 == 0);
         break;
