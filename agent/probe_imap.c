@@ -20,7 +20,7 @@ struct probe_imap {
     unsigned timeout;
     bool sign_in, look_inside;
     bool fetching, dated, asking_quota, leaving;
-    bool *freed; /* set when it is freed while it tells of a phase */
+    bool telling, abandoned; /* freed while it told of a phase */
 
     char *folder, *mailbox; /* as configured; as the server has it */
     char separator;
@@ -36,19 +36,29 @@ struct probe_imap {
 
 /* ---- what is told ---- */
 
+static void release(struct probe_imap *probe)
+{
+    free(probe->folder);
+    free(probe->mailbox);
+    free(probe->prefix);
+    free(probe->certificates);
+    free(probe);
+}
+
 /* false: its owner has freed it. */
 static bool enter(struct probe_imap *probe, enum phase phase)
 {
-    bool freed = false;
-
     probe->phase = phase;
     if (probe->events.phase == NULL)
         return true;
-    probe->freed = &freed;
+    probe->telling = true;
     probe->events.phase(probe->arg, phase);
-    if (!freed)
-        probe->freed = NULL;
-    return !freed;
+    probe->telling = false;
+    if (probe->abandoned) {
+        release(probe);
+        return false;
+    }
+    return true;
 }
 
 static void add_capability(struct probe_imap *probe, const char *word, size_t len)
@@ -509,14 +519,11 @@ void probe_imap_free(struct probe_imap *probe)
 {
     if (probe == NULL)
         return;
-    if (probe->freed != NULL)
-        *probe->freed = true;
     close_session(probe);
-    free(probe->folder);
-    free(probe->mailbox);
-    free(probe->prefix);
-    free(probe->certificates);
-    free(probe);
+    if (probe->telling)
+        probe->abandoned = true;
+    else
+        release(probe);
 }
 
 const struct probe_imap_facts *probe_imap_facts(const struct probe_imap *probe)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "agent/probe_imap.h"
+#include "imapclient/scripted_dovecot.h"
 #include "imapclient/scripted_server.h"
 #include "imapclient/session.h"
 #include "rules/memory.h"
@@ -886,6 +887,39 @@ static void nobody_wants_phases(void **state)
     stage_end(&stage);
 }
 
+/* ---- a real server ---- */
+
+static void dovecot(void **state)
+{
+    static const enum security securities[] = {SECURITY_PLAIN, SECURITY_STARTTLS, SECURITY_TLS};
+    struct dovecot *server = dovecot_start();
+    char *why;
+    SSL_CTX *trusted = imap_tls_context_new(dovecot_ca_file(server), &why);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(securities) / sizeof(*securities); i++) {
+        struct stage stage;
+
+        stage_init(&stage);
+        stage.endpoint.security = securities[i];
+        stage.endpoint.port =
+            securities[i] == SECURITY_TLS ? dovecot_imaps_port(server) : dovecot_imap_port(server);
+        stage.address.sin_port = htons(stage.endpoint.port);
+        stage.options.peer.tls = trusted;
+        stage.options.look_inside = true;
+        stage_start(&stage);
+        stage_run(&stage);
+        assert_string_equal(stage.reason, "");
+        assert_int_equal(stage.end, DIALOGUE_WELL);
+        assert_true(dialogue_has(stage.capabilities, "AUTH=PLAIN"));
+        assert_true(dialogue_has(stage.capabilities, "IDLE"));
+        assert_int_equal(stage.certificates.verified, securities[i] != SECURITY_PLAIN);
+        stage_end(&stage);
+    }
+    SSL_CTX_free(trusted);
+    dovecot_stop(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -897,6 +931,7 @@ int main(void)
         cmocka_unit_test(nobody_has_the_name),
         cmocka_unit_test(freed_in_any_phase),
         cmocka_unit_test(nobody_wants_phases),
+        cmocka_unit_test(dovecot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
