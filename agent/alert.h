@@ -2,15 +2,18 @@
  * Telling people of a changed state: `alert` sections run a command, or post to a webhook.
  *
  * The facts are one JSON object: event (raised, changed, cleared, reminder), instance, probe, type,
- * server, state, previous, since, at, summary, phase, reply, ... A command gets it on standard
+ * server, state, previous, since, at, summary, phase, reply, and result, all that probe_json()
+ * tells (summary to result: null where there is none). A command gets it on standard
  * input and the main facts in its environment (MAILVIGIL_EVENT, _INSTANCE, _PROBE, _TYPE, _SERVER,
  * _STATE, _PREVIOUS, _SINCE, _SUMMARY, _PHASE); it is executed as it is written, without a shell.
  * A webhook gets a POST with Content-Type application/json; 2xx is success.
  *
- * One alert a change; tried again with backoff up to ALERT_TRIES times, then given up with a log
- * line; never blocks the loop; ALERT_RUNNING_MAX at a time, others wait in line, ALERT_QUEUE_MAX at
- * most (the oldest is dropped and logged). A later change of the same probe does not overtake an
- * earlier one that is still being tried at the same destination.
+ * One alert a change and destination; tried again with backoff up to ALERT_TRIES times, then given
+ * up with a log line; never blocks the loop. ALERT_RUNNING_MAX run at a time, of one destination
+ * ALERT_RUNNING_EACH, so that a dead one leaves room for others; the rest waits in line,
+ * ALERT_QUEUE_MAX at most (the oldest is dropped and logged). A later change of the same probe does
+ * not overtake an earlier one that is still being tried at the same destination.
+ * Only the scheme and the host of a webhook are logged: its path is often a secret.
  */
 #ifndef AGENT_ALERT_H
 #define AGENT_ALERT_H
@@ -21,6 +24,7 @@
 #define ALERT_TRIES 5
 #define ALERT_TIMEOUT 30 /* seconds of one try */
 #define ALERT_RUNNING_MAX 8
+#define ALERT_RUNNING_EACH 4
 #define ALERT_QUEUE_MAX 1000
 
 struct alerts;
@@ -42,8 +46,8 @@ void alerts_free(struct alerts *alerts);
 void alerts_tell(struct alerts *alerts, const struct config *config,
                  const struct alert_facts *facts);
 struct alerts_count {
-    uint64_t sent, failed, dropped;
-    size_t waiting;
+    uint64_t sent, failed, dropped; /* taken; given up; pushed out of the queue */
+    size_t waiting;                 /* not running: in line, or between two tries */
 };
 struct alerts_count alerts_count(const struct alerts *alerts);
 

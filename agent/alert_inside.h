@@ -1,0 +1,40 @@
+/*
+ * The inside of alert.h: how one alert is tried at one destination, by a command or a webhook. Only
+ * alert*.c and their test include this.
+ */
+#ifndef AGENT_ALERT_INSIDE_H
+#define AGENT_ALERT_INSIDE_H
+
+#include "agent/alert.h"
+#include "agent/backoff.h"
+
+/* why NULL: it was taken. Called once, from the loop, never from inside the call that began it;
+ * what was begun is gone then. */
+typedef void alert_tried(void *arg, const char *why);
+
+struct alert_message {
+    char *json; /* NUL-terminated */
+    size_t len;
+    char **environment; /* "NAME=value", NULL-terminated */
+};
+
+struct alert_command;
+struct alert_command *alert_command_run(struct event_base *base, char *const *arguments,
+                                        const struct alert_message *message, unsigned timeout,
+                                        alert_tried *tried, void *arg);
+void alert_command_cancel(struct alert_command *command); /* kills it; nothing is called */
+
+/* A POST to an https URL, or to an http one whose every address is loopback. The timeout
+ * (seconds) is for all of it: each address of the name is tried in turn until one has answered.
+ * What it answers besides its status is read up to a bound and ignored. */
+struct webhook;
+struct webhook *webhook_post(struct links *links, const char *url, const char *ca_file,
+                             const struct alert_message *message, unsigned timeout,
+                             alert_tried *tried, void *arg);
+void webhook_cancel(struct webhook *webhook); /* closes it; nothing is called */
+
+/* How long a try may take, and how long to wait between two, in place of ALERT_TIMEOUT and what
+ * alert.c has. */
+void alerts_set_patience(struct alerts *alerts, unsigned timeout, const struct backoff *backoff);
+
+#endif
