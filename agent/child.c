@@ -244,7 +244,7 @@ static char **clean_environment(char *const *more)
     static const char *const names[KEPT] = {"PATH", "HOME", "LANG"};
     size_t n_more = 0, count = 0;
 
-    while (more != NULL && more[n_more] != NULL)
+    while (more[n_more] != NULL)
         n_more++;
     char **environment = xcalloc(KEPT + n_more + 1, sizeof(*environment));
     for (size_t i = 0; i < KEPT; i++) {
@@ -342,6 +342,7 @@ struct child *child_run(struct event_base *base, const char *command, size_t max
 {
     struct child *child = child_new(max, timeout, done, arg);
     char *const arguments[] = {"/bin/sh", "-c", (char *)command, NULL};
+    static char *const no_more[] = {NULL};
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -349,7 +350,7 @@ struct child *child_run(struct event_base *base, const char *command, size_t max
         return child;
     }
     struct launch launch = {.arguments = arguments, .in = -1, .out = ends[1]};
-    return begin(child, base, &launch, NULL, -1, ends[0]);
+    return begin(child, base, &launch, no_more, -1, ends[0]);
 }
 
 struct child *child_run_program(struct event_base *base, const struct child_program *program,

@@ -160,8 +160,9 @@ static void its_output_is_nobodys(void **state)
 static void what_cannot_be_executed_says_so(void **state)
 {
     struct fixture *f = *state;
-    char *const arguments[] = {"/nonexistent/program", NULL};
-    const struct child_program program = {.arguments = arguments, .input = "", .timeout = 10};
+    char *const arguments[] = {"/nonexistent/program", NULL}, *const none[] = {NULL};
+    const struct child_program program = {
+        .arguments = arguments, .environment = none, .input = "", .timeout = 10};
 
     child_run_program(f->base, &program, on_done, f);
     event_base_dispatch(f->base);
