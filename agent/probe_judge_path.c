@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/decimal.h"
 #include "agent/probe_judge.h"
@@ -168,6 +169,16 @@ static void judge_time(struct judge *judge)
 
 /* ---- capabilities ---- */
 
+/* What was told before STARTTLS is forgotten behind it, and STARTTLS is offered only before. */
+static bool was_used(const struct judge *judge, const struct probe_path *path,
+                     const char *capability)
+{
+    const char *upgrade = judge->probe->type == PROBE_POP3 ? "STLS" : "STARTTLS";
+
+    return judge_endpoint(judge->probe)->security == SECURITY_STARTTLS &&
+           path->tls_version[0] != '\0' && strcasecmp(capability, upgrade) == 0;
+}
+
 static void judge_capabilities(struct judge *judge, const struct probe_path *path)
 {
     char at[WHERE_MAX];
@@ -177,7 +188,7 @@ static void judge_capabilities(struct judge *judge, const struct probe_path *pat
         return;
     where(judge->result, path, at);
     for (char **expected = judge->probe->expect_capability; *expected != NULL; expected++) {
-        if (!dialogue_has(path->capabilities, *expected))
+        if (!dialogue_has(path->capabilities, *expected) && !was_used(judge, path, *expected))
             judge_found(judge, PROBE_CRITICAL, "capability %s is missing%s", *expected, at);
     }
 }

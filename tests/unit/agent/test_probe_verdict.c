@@ -218,6 +218,21 @@ static void a_missing_capability_is_critical(void **state)
     assert_false(has_detail(scene, "CRITICAL: capability NOTIFY is missing on 192.0.2.7"));
 }
 
+/* example.org: 587, expect_capability = {"STARTTLS"}: it was used, and is not offered again. */
+static void the_way_to_tls_need_not_be_offered_within(void **state)
+{
+    struct scene *scene = *state;
+    struct probe_path *path = begin(scene, PROBE_SMTP);
+
+    scene->expected[0] = "StartTLS";
+    assert_verdict(scene, PROBE_OK, "0.0003 s on 192.0.2.7, certificate good for 63 days");
+    path->tls_version[0] = '\0';
+    assert_verdict(scene, PROBE_CRITICAL, "capability StartTLS is missing on 192.0.2.7");
+    strcpy(path->tls_version, "TLSv1.3");
+    scene->server.smtp.security = SECURITY_TLS;
+    assert_verdict(scene, PROBE_CRITICAL, "capability StartTLS is missing on 192.0.2.7");
+}
+
 static void slowness_names_the_slowest_phase(void **state)
 {
     struct scene *scene = *state;
@@ -391,6 +406,7 @@ int main(void)
         TEST(certificates_are_to_be_renewed_in_time),
         TEST(the_verified_chain_counts),
         TEST(a_missing_capability_is_critical),
+        TEST(the_way_to_tls_need_not_be_offered_within),
         TEST(slowness_names_the_slowest_phase),
         TEST(what_is_raised_is_held),
         TEST(mailboxes),
