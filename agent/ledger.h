@@ -27,7 +27,8 @@
 #include <stdint.h>
 #include <time.h>
 
-#define LEDGER_SCHEMA 1
+/* A ledger of an older version is brought forward when it is opened, one of a newer is refused. */
+#define LEDGER_SCHEMA 2
 
 struct ledger;
 

@@ -116,7 +116,8 @@ void ledger_in_flight_less(struct ledger *ledger, uint64_t octets);
 
 /* ---- the database (ledger_schema.c) ---- */
 
-bool ledger_schema_create(struct ledger *ledger);
+/* From that version (0: nothing is there) to LEDGER_SCHEMA; within a transaction. */
+bool ledger_schema_advance(struct ledger *ledger, int version);
 bool ledger_execute(struct ledger *ledger, const char *sql);
 /* The prepared statement, reset, with nothing bound. sql must be a constant: it is known by its
  * address. NULL after a failure, which all functions here (and sqlite3_bind) bear. */

@@ -24,7 +24,8 @@ struct opening {
     const struct ledger_options *options;
     enum ledger_open_error error;
     char *why;
-    bool fresh; /* ledger.db was made just now */
+    bool fresh;  /* ledger.db was made just now */
+    int version; /* of its schema, 0: fresh */
 };
 
 __attribute__((format(printf, 3, 4))) static bool
@@ -239,8 +240,9 @@ static bool check_version(struct opening *opening)
                       "%s/ledger.db was made by a newer mailvigil (its version is %lld, this one"
                       " knows %d): install that one again, or restore the ledger from before",
                       opening->ledger->state_dir, (long long)version, LEDGER_SCHEMA);
+    opening->version = (int)version;
     opening->fresh = version == 0;
-    if (!opening->fresh && application != APPLICATION_ID)
+    if (version < 0 || (!opening->fresh && application != APPLICATION_ID))
         return refuse(opening, LEDGER_DAMAGED, "%s/ledger.db is not a ledger of mailvigil",
                       opening->ledger->state_dir);
     return true;
@@ -258,11 +260,10 @@ static void key_fingerprint(const struct ledger *ledger, unsigned char fingerpri
 static void fill_fresh(struct ledger *ledger, const char *instance)
 {
     unsigned char fingerprint[DIGEST];
-    char pragmas[100];
+    char pragma[50];
     key_fingerprint(ledger, fingerprint);
-    snprintf(pragmas, sizeof pragmas, "PRAGMA user_version = %d; PRAGMA application_id = %d",
-             LEDGER_SCHEMA, APPLICATION_ID);
-    if (!ledger_schema_create(ledger) || !ledger_execute(ledger, pragmas))
+    snprintf(pragma, sizeof pragma, "PRAGMA application_id = %d", APPLICATION_ID);
+    if (!ledger_schema_advance(ledger, 0) || !ledger_execute(ledger, pragma))
         return;
     sqlite3_stmt *query = ledger_query(
         ledger, "INSERT INTO meta VALUES('instance', ?1), ('key', ?2), ('next_segment', 1)");
@@ -309,7 +310,8 @@ static void opened_record(struct ledger *ledger, const struct ledger_options *op
     chain_end(ledger, "opened");
 }
 
-/* All of it is one transaction, so that a crash leaves no half of a new ledger. */
+/* All of it is one transaction, so that a crash leaves no half of a new ledger, nor one between
+ * two versions. */
 static bool settle_database(struct opening *opening)
 {
     struct ledger *ledger = opening->ledger;
@@ -318,6 +320,8 @@ static bool settle_database(struct opening *opening)
     if (opening->fresh)
         fill_fresh(ledger, opening->options->instance);
     bool well = !ledger->failed && check_instance(opening);
+    if (well && !opening->fresh && opening->version < LEDGER_SCHEMA)
+        well = ledger_schema_advance(ledger, opening->version);
     if (well) {
         ledger_recover(ledger, opening->fresh);
         chain_summaries(ledger);

@@ -1,4 +1,5 @@
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/ledger_inside.h"
@@ -9,7 +10,7 @@
  * message.segment 0: its octets are not kept (a duplicate) or are lost (note says so).
  * copy.due: not before; 0: at once. segment.live: copies in it that are not delivered.
  */
-static const char schema[] =
+static const char schema_1[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE account(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " first_seen INTEGER NOT NULL, baselined INTEGER NOT NULL DEFAULT 0);"
@@ -51,9 +52,50 @@ static const char schema[] =
     " body TEXT NOT NULL, hash BLOB NOT NULL);"
     "CREATE TABLE tally(key TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;";
 
-bool ledger_schema_create(struct ledger *ledger)
+/*
+ * Probes (ledger_probe.c). Times without "boot" in their name are microseconds since 1970;
+ * reflected.at is seconds. id and number only give the order. The columns of probe_counts are read
+ * and written by their places.
+ */
+static const char schema_2[] =
+    "CREATE TABLE probe_entry(id INTEGER PRIMARY KEY, probe TEXT NOT NULL, nonce BLOB NOT NULL,"
+    " state INTEGER NOT NULL, began INTEGER NOT NULL, began_boot INTEGER NOT NULL,"
+    " began_boot_id TEXT NOT NULL, accepted INTEGER NOT NULL, returned INTEGER NOT NULL,"
+    " returned_boot INTEGER NOT NULL, returned_boot_id TEXT NOT NULL, duration INTEGER NOT NULL,"
+    " folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL, uid INTEGER NOT NULL,"
+    " UNIQUE(probe, nonce));"
+    "CREATE TABLE probe_counts(probe TEXT PRIMARY KEY, sent INTEGER NOT NULL,"
+    " returned INTEGER NOT NULL, late INTEGER NOT NULL, lost INTEGER NOT NULL,"
+    " uncertain INTEGER NOT NULL, outstanding INTEGER NOT NULL, duplicates INTEGER NOT NULL,"
+    " after_verdict INTEGER NOT NULL, rejected_connect INTEGER NOT NULL,"
+    " rejected_tls INTEGER NOT NULL, rejected_greeting INTEGER NOT NULL,"
+    " rejected_capability INTEGER NOT NULL, rejected_auth INTEGER NOT NULL,"
+    " rejected_mail INTEGER NOT NULL, rejected_rcpt INTEGER NOT NULL,"
+    " rejected_data INTEGER NOT NULL, within_500ms INTEGER NOT NULL, within_1s INTEGER NOT NULL,"
+    " within_2500ms INTEGER NOT NULL, within_5s INTEGER NOT NULL, within_10s INTEGER NOT NULL,"
+    " within_30s INTEGER NOT NULL, within_1m INTEGER NOT NULL, within_2m INTEGER NOT NULL,"
+    " within_5m INTEGER NOT NULL, within_10m INTEGER NOT NULL, within_15m INTEGER NOT NULL,"
+    " within_30m INTEGER NOT NULL, within_1h INTEGER NOT NULL, beyond INTEGER NOT NULL,"
+    " duration_sum REAL NOT NULL, last_duration REAL NOT NULL, last_success INTEGER NOT NULL,"
+    " last_sent INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE probe_place(who TEXT NOT NULL, folder TEXT NOT NULL,"
+    " uidvalidity INTEGER NOT NULL, seen_through INTEGER NOT NULL, PRIMARY KEY(who, folder))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE reflected(reflector TEXT NOT NULL, number INTEGER NOT NULL, nonce BLOB NOT NULL,"
+    " at INTEGER NOT NULL, PRIMARY KEY(reflector, number)) WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX reflected_nonce ON reflected(reflector, nonce);";
+
+/* What each version added to the one before it. */
+static const char *const schemas[LEDGER_SCHEMA] = {schema_1, schema_2};
+
+bool ledger_schema_advance(struct ledger *ledger, int version)
 {
-    return ledger_execute(ledger, schema);
+    char pragma[40];
+    for (int next = version; next < LEDGER_SCHEMA; next++)
+        if (!ledger_execute(ledger, schemas[next]))
+            return false;
+    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", LEDGER_SCHEMA);
+    return ledger_execute(ledger, pragma);
 }
 
 static void fail_database(struct ledger *ledger)
