@@ -82,6 +82,12 @@ bool folder_list_is_sent(const struct folder_list *list, size_t i)
            has_use(list, i, IMAP_LIST_SENT, IMAP_SPECIAL_SENT);
 }
 
+bool folder_list_is_junk(const struct folder_list *list, size_t i)
+{
+    return (list->folders[i].flags & IMAP_LIST_NOSELECT) == 0 &&
+           has_use(list, i, IMAP_LIST_JUNK, IMAP_SPECIAL_JUNK);
+}
+
 /* Whether "*" leaves it out. */
 static bool is_left_out(const struct folder_list *list, size_t i)
 {

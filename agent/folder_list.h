@@ -50,5 +50,7 @@ struct folder_choice *folder_list_choose(const struct folder_list *list, char *c
 void folder_choice_free(struct folder_choice *choice);
 /* The names of the Sent folders of the list, for `check --connect`. */
 bool folder_list_is_sent(const struct folder_list *list, size_t i);
+/* The same for the Junk folder, which is never watched for copies. */
+bool folder_list_is_junk(const struct folder_list *list, size_t i);
 
 #endif

@@ -1,0 +1,255 @@
+#include "agent/probe_box.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/ledger_probe.h"
+#include "agent/leftovers.h"
+#include "rules/memory.h"
+
+#define JUNK "\\Junk"
+
+/* A question to the ledger that may outlive the box that asked it. */
+struct asked {
+    struct probe_box *box; /* NULL: it is gone */
+};
+
+struct probe_box {
+    struct links *links;
+    struct ledger *ledger;
+    const struct account *account;
+    char *folder; /* NULL: Junk */
+    char *who, *who_cleans;
+    bool dedicated;
+    struct probe_box_events events;
+    void *arg;
+
+    struct asked *asked;
+    bool is_loaded, is_open;
+    struct inbox *inbox;       /* NULL: closed, or the ledger is asked */
+    struct ledger_place seen;  /* all up to there was given */
+    struct ledger_place clean; /* nothing up to there is to be deleted */
+    struct leftovers leftovers;
+    char *trouble;
+    bool knows_messages;
+    uint32_t messages;
+};
+
+static const char *folder_key(const struct probe_box *box)
+{
+    return box->folder != NULL ? box->folder : JUNK;
+}
+
+/* ---- what the inbox tells ---- */
+
+static void on_message(void *arg, const struct inbox_message *message)
+{
+    struct probe_box *box = arg;
+    bool was_seen =
+        message->uidvalidity == box->seen.uidvalidity && message->uid <= box->seen.seen_through;
+
+    box->events.on_message(box->arg, message, was_seen);
+}
+
+static void note_place(struct probe_box *box, const char *who, struct ledger_place *noted,
+                       struct ledger_place place)
+{
+    if (box->ledger == NULL ||
+        (noted->uidvalidity == place.uidvalidity && noted->seen_through == place.seen_through))
+        return;
+    *noted = place;
+    ledger_place_set(box->ledger, who, folder_key(box), noted);
+}
+
+static void on_looked(void *arg, const char *folder, uint32_t uidvalidity, uint32_t seen_through,
+                      uint32_t messages)
+{
+    struct probe_box *box = arg;
+    uint32_t unfinished = box->events.unfinished != NULL ? box->events.unfinished(box->arg) : 0;
+    struct ledger_place seen = {.uidvalidity = uidvalidity, .seen_through = seen_through};
+    struct ledger_place clean = seen;
+
+    (void)folder;
+    if (unfinished > 0 && unfinished <= seen_through)
+        seen.seen_through = unfinished - 1;
+    leftovers_looked(&box->leftovers, box->inbox);
+    if (box->leftovers.uidvalidity == uidvalidity)
+        clean.seen_through = leftovers_place(&box->leftovers, seen_through);
+    note_place(box, box->who, &box->seen, seen);
+    note_place(box, box->who_cleans, &box->clean, clean);
+    box->messages = messages;
+    box->knows_messages = true;
+    box->events.on_looked(box->arg);
+}
+
+static void on_trouble(void *arg, const char *why)
+{
+    struct probe_box *box = arg;
+
+    free(box->trouble);
+    box->trouble = why != NULL ? xstrdup(why) : NULL;
+    box->events.on_trouble(box->arg, box->trouble);
+}
+
+/* ---- opening and closing ---- */
+
+static void listen_now(struct probe_box *box)
+{
+    static const struct inbox_events events = {
+        .on_message = on_message, .on_looked = on_looked, .on_trouble = on_trouble};
+    struct inbox_options options = {
+        .account = box->account,
+        .folder = box->folder,
+        .dedicated = box->dedicated,
+        .uidvalidity = box->seen.uidvalidity,
+        .seen_through = box->seen.seen_through,
+    };
+
+    if (box->clean.uidvalidity == box->seen.uidvalidity &&
+        box->clean.seen_through < box->seen.seen_through)
+        options.seen_through = box->clean.seen_through;
+    box->inbox = inbox_new(box->links, &options, &events, box);
+}
+
+static struct probe_box *answered(struct asked *asked)
+{
+    struct probe_box *box = asked->box;
+
+    free(asked);
+    if (box != NULL)
+        box->asked = NULL;
+    return box;
+}
+
+static struct asked *ask(struct probe_box *box)
+{
+    box->asked = xcalloc(1, sizeof(*box->asked));
+    box->asked->box = box;
+    return box->asked;
+}
+
+static void on_clean_place(void *arg, const struct ledger_place *place)
+{
+    struct probe_box *box = answered(arg);
+
+    if (box == NULL)
+        return;
+    box->clean = *place;
+    box->is_loaded = true;
+    if (box->is_open)
+        listen_now(box);
+}
+
+static void on_seen_place(void *arg, const struct ledger_place *place)
+{
+    struct probe_box *box = answered(arg);
+
+    if (box == NULL)
+        return;
+    box->seen = *place;
+    ledger_place_get(box->ledger, box->who_cleans, folder_key(box), on_clean_place, ask(box));
+}
+
+void probe_box_open(struct probe_box *box)
+{
+    if (box->is_open)
+        return;
+    box->is_open = true;
+    if (box->ledger == NULL || box->is_loaded)
+        listen_now(box);
+    else if (box->asked == NULL)
+        ledger_place_get(box->ledger, box->who, folder_key(box), on_seen_place, ask(box));
+}
+
+void probe_box_close(struct probe_box *box)
+{
+    box->is_open = false;
+    box->knows_messages = false;
+    inbox_free(box->inbox);
+    box->inbox = NULL;
+    free(box->trouble);
+    box->trouble = NULL;
+}
+
+bool probe_box_is_open(const struct probe_box *box)
+{
+    return box->is_open;
+}
+
+struct probe_box *probe_box_new(struct links *links, struct ledger *ledger,
+                                const struct probe_box_options *options,
+                                const struct probe_box_events *events, void *arg)
+{
+    struct probe_box *box = xcalloc(1, sizeof(*box));
+
+    box->links = links;
+    box->ledger = ledger;
+    box->account = options->account;
+    box->folder = options->folder != NULL ? xstrdup(options->folder) : NULL;
+    box->dedicated = options->dedicated;
+    box->who = xstrdup(options->who);
+    box->who_cleans = xasprintf("%s, clean-up", options->who);
+    box->events = *events;
+    box->arg = arg;
+    return box;
+}
+
+void probe_box_free(struct probe_box *box)
+{
+    if (box == NULL)
+        return;
+    probe_box_close(box);
+    if (box->asked != NULL)
+        box->asked->box = NULL;
+    leftovers_clear(&box->leftovers);
+    free(box->folder);
+    free(box->who);
+    free(box->who_cleans);
+    free(box);
+}
+
+/* ---- the rest ---- */
+
+void probe_box_expect(struct probe_box *box, unsigned milliseconds)
+{
+    if (box->inbox != NULL)
+        inbox_expect(box->inbox, milliseconds);
+}
+
+void probe_box_doom(struct probe_box *box, const struct inbox_message *message, time_t since)
+{
+    if (box->ledger != NULL)
+        leftovers_add(&box->leftovers, message->uidvalidity, message->uid, since);
+}
+
+void probe_box_clean(struct probe_box *box, time_t before)
+{
+    if (box->inbox != NULL)
+        leftovers_delete(&box->leftovers, box->inbox, before);
+}
+
+time_t probe_box_oldest_doomed(const struct probe_box *box)
+{
+    return leftovers_oldest(&box->leftovers);
+}
+
+bool probe_box_is_deleting(const struct probe_box *box)
+{
+    return box->inbox != NULL && inbox_is_deleting(box->inbox);
+}
+
+bool probe_box_is_up(const struct probe_box *box)
+{
+    return box->inbox != NULL && inbox_is_up(box->inbox);
+}
+
+const char *probe_box_trouble(const struct probe_box *box)
+{
+    return box->trouble;
+}
+
+bool probe_box_messages(const struct probe_box *box, uint32_t *messages)
+{
+    *messages = box->messages;
+    return box->knows_messages;
+}
