@@ -3,13 +3,17 @@
  *
  *   /             a page for people, page.h
  *   /metrics      metrics.h: OpenMetrics 1.0.0 to who accepts application/openmetrics-text, else
- * the Prometheus text format 0.0.4 /status.json  status.h, as `mailvigil status --json` /healthz
- * 200 "ok" while the loop runs and the ledger commits; else 503 and why /readyz       200 once
- * every account was tried; else 503
+ *                 the Prometheus text format 0.0.4
+ *   /status.json  status.h, as `mailvigil status --json`
+ *   /healthz      200 "ok" while the loop runs and the ledger commits; else 503 and why
+ *   /readyz       200 once every account was tried; else 503
  *
- * GET and HEAD only (405), other paths 404; bodies and long headers are refused; HTTP_CLIENTS_MAX
- * connections, each HTTP_TIMEOUT seconds. Headers: no caching, nosniff, a Content-Security-Policy
- * that allows nothing from elsewhere and no script.
+ * GET and HEAD only (405), other paths 404; bodies (413) and long headers (400) are refused. One
+ * request a connection; HTTP_CLIENTS_MAX connections, others wait in the kernel's line;
+ * HTTP_TIMEOUT seconds from its first to its last octet for each, however slowly it asks or reads.
+ * Figures that have not come after HTTP_PATIENCE are not waited for (503).
+ * Headers: no caching, nosniff, a Content-Security-Policy that allows nothing from elsewhere and no
+ * script.
  */
 #ifndef AGENT_HTTP_H
 #define AGENT_HTTP_H
@@ -20,11 +24,13 @@
 
 #define HTTP_CLIENTS_MAX 64
 #define HTTP_TIMEOUT 15
+#define HTTP_PATIENCE 10
+#define HTTP_HEADERS_MAX 8192 /* octets */
 
 struct http;
 
-/* What it asks of the agent. fill calls back, maybe later, with the figures for the view; more than
- * one may wait. */
+/* What it asks of the agent. figures calls done once, maybe at once, maybe later, even behind
+ * http_free(); it is not asked again before. */
 struct http_source {
     void (*figures)(void *arg, ledger_figures_done *done, void *done_arg);
     void (*view)(void *arg, struct agent_view *view);
@@ -39,5 +45,8 @@ struct http *http_new(struct event_base *base, const char *listen, const struct 
                       char **why);
 void http_free(struct http *http);
 uint16_t http_port(const struct http *http);
+
+/* Whether an Accept field prefers OpenMetrics; NULL: there is none. */
+bool http_accepts_openmetrics(const char *accept);
 
 #endif

@@ -10,7 +10,22 @@
 
 #include "agent/agent.h"
 
+/* Of accounts; troubled ones come first, and the rest is counted. */
+#define PAGE_ACCOUNTS_MAX 500
+/* Of what is wrong. */
+#define PAGE_TROUBLES_MAX 100
+
+/* All that stands between <style> and </style>: its digest goes into the Content-Security-Policy.
+ */
+extern const char page_style[];
+
 void page_write(FILE *out, const struct agent_view *view, const struct ledger_figures *figures,
                 const struct ledger_target_figures *targets, size_t n_targets);
+
+/* The text with what HTML could mistake for markup escaped, controls and what is not UTF-8
+ * replaced: safe as text and in a quoted attribute. */
+void page_text(FILE *out, const char *text);
+/* An inline SVG of the durations, with a title for who cannot see it. */
+void page_plot(FILE *out, const struct probe_point *points, size_t n);
 
 #endif
