@@ -25,7 +25,7 @@ static void take(struct once *once, struct probe_result *result)
         return;
     }
     once->asked->result = result;
-    once->asked->verdict = probe_verdict_new(once->asked->probe, result, time(NULL), false);
+    once->asked->verdict = probe_verdict_new(once->asked->probe, result, time(NULL), PROBE_OK);
     if (--*once->left == 0)
         event_base_loopbreak(once->base);
 }

@@ -104,8 +104,7 @@ static bool password_rejected(const struct probe_result *result)
 static void take(struct slot *slot, struct probe_result *result)
 {
     time_t now = time(NULL);
-    struct probe_verdict *verdict =
-        probe_verdict_new(slot->probe, result, now, probe_state_is_raised(&slot->state));
+    struct probe_verdict *verdict = probe_verdict_new(slot->probe, result, now, slot->state.shown);
     enum probe_status previous = slot->state.told;
     /* A rejected password is not tried again soon: it counts at once. */
     unsigned counts = password_rejected(result) ? slot->probe->raise_failures : 1;
@@ -386,7 +385,7 @@ void probes_write_last(const struct probes *probes, const char *name, bool as_js
     if (why != NULL) {
         result = missing = probe_result_new(slot->probe);
         missing->trouble = why;
-        verdict = none = probe_verdict_new(slot->probe, missing, time(NULL), false);
+        verdict = none = probe_verdict_new(slot->probe, missing, time(NULL), PROBE_OK);
     }
     fputc('0' + (char)verdict->status, out);
     if (as_json) {
