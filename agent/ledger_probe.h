@@ -3,8 +3,9 @@
  * and the same promise as ledger.h: what done tells is durable. Probes are not part of the hash
  * chain: it is about messages that were monitored.
  *
- * Schema version 2 adds the tables probe_entry, probe_counts, probe_place and reflected; a ledger
- * of version 1 is brought forward when it is opened.
+ * Schema version 2 added the tables probe_entry, probe_counts, probe_place and reflected; a ledger
+ * of version 1 is brought forward when it is opened. What is kept of a probe or reflector that is
+ * no longer configured stays, for it may be again.
  */
 #ifndef AGENT_LEDGER_PROBE_H
 #define AGENT_LEDGER_PROBE_H
@@ -18,7 +19,7 @@ typedef void ledger_probe_loaded(void *arg, const struct book_entry *entries, si
                                  const struct book_counts *counts);
 void ledger_probe_load(struct ledger *ledger, const char *probe, ledger_probe_loaded *done,
                        void *arg);
-/* One transaction for both. done may be NULL. */
+/* One transaction for both; an entry that is BOOK_REJECTED is removed. done may be NULL. */
 void ledger_probe_change(struct ledger *ledger, const char *probe, const struct book_entry *entry,
                          const struct book_counts *counts, ledger_done *done, void *arg);
 void ledger_probe_forget(struct ledger *ledger, const char *probe,

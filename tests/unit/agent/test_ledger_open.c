@@ -190,10 +190,128 @@ static void test_refused_opening_leaves_no_lock(void **state)
     assert_null(ledger_damage(room->ledger));
 }
 
+/* ---- a ledger of version 1, as it was released ---- */
+
+static char *read_fixture(void)
+{
+    FILE *file = fopen(SOURCE_DIRECTORY "/tests/unit/agent/ledger_version_1.sql", "rb");
+    assert_non_null(file);
+    char *text = xcalloc(1, 64 * 1024);
+    size_t len = fread(text, 1, 64 * 1024 - 1, file);
+    assert_in_range(len, 1000, 64 * 1024 - 2);
+    fclose(file);
+    return text;
+}
+
+static void write_fixture_files(const struct room *room, sqlite3 *db)
+{
+    sqlite3_stmt *query;
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT name, octets FROM fixture_file", -1, &query, NULL),
+        SQLITE_OK);
+    while (sqlite3_step(query) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(query, 0);
+        char path[160];
+        write_file(room, name, sqlite3_column_blob(query, 1),
+                   (size_t)sqlite3_column_bytes(query, 1));
+        file_path(room, name, path);
+        assert_int_equal(chmod(path, 0600), 0);
+    }
+    sqlite3_finalize(query);
+}
+
+/* The room's state directory, closed, with what version 1 left. */
+static int version_1_setup(void **state)
+{
+    char path[160];
+    sqlite3 *db;
+    char *fixture = read_fixture();
+    struct room *room = xcalloc(1, sizeof *room);
+    room_make(room);
+    assert_int_equal(mkdir(room->dir, 0700), 0);
+    file_path(room, "spool", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    file_path(room, "ledger.db", path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, fixture, NULL, NULL, NULL), SQLITE_OK);
+    write_fixture_files(room, db);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE fixture_file", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    free(fixture);
+    *state = room;
+    return 0;
+}
+
+static void test_version_1_is_brought_forward_and_keeps_all(void **state)
+{
+    struct room *room = *state;
+    assert_int_equal(room_sql(room, "PRAGMA user_version"), 1);
+    room_open(room);
+    assert_int_equal(room_sql(room, "PRAGMA user_version"), LEDGER_SCHEMA);
+    assert_null(ledger_damage(room->ledger));
+    room_figures(room);
+    assert_int_equal(room->figures.pending, 1);
+    assert_int_equal(room->figures.delivered, 1);
+    assert_int_equal(room->figures.states[UID_NOT_WANTED], 3);
+    assert_int_equal(room->figures.states[UID_UNFETCHED], 1);
+    assert_int_equal(room_pending(room, "archive", time(NULL) + 1000000000, 10), 1);
+    room_read(room, 0);
+    static const char original[] = "Subject: pending\n\nIt is still to be delivered.\n";
+    assert_int_equal(room->read_len, strlen(original));
+    assert_memory_equal(room->read, original, strlen(original));
+    room_folder(room, "alice", "INBOX", 7, 11, false);
+    assert_int_equal(room->folder.seen_through, 10);
+    assert_int_equal(room->folder.n_retry, 1);
+    /* the chain goes on from its last record */
+    assert_int_equal(room_sql(room, "SELECT seq FROM chain WHERE kind = 'closed'"), 7);
+    assert_int_equal(room_sql(room, "SELECT count(*) FROM chain WHERE seq = 8"), 1);
+}
+
+static void test_what_was_brought_forward_opens_again(void **state)
+{
+    struct room *room = *state;
+    room_open(room);
+    room_close(room);
+    room_open(room);
+    assert_int_equal(room_sql(room, "SELECT count(*) FROM probe_entry"), 0);
+    assert_int_equal(room_sql(room, "SELECT count(*) FROM reflected"), 0);
+    room_figures(room);
+    assert_int_equal(room->figures.pending, 1);
+}
+
+/* The last of the new tables cannot be made: nothing has changed. */
+static void test_bringing_forward_is_whole_or_not_at_all(void **state)
+{
+    struct room *room = *state;
+    room_sql(room, "CREATE TABLE reflected(mine)");
+    refused(room, LEDGER_DAMAGED, "reflected already exists");
+    assert_int_equal(room_sql(room, "PRAGMA user_version"), 1);
+    assert_int_equal(
+        room_sql(room, "SELECT count(*) FROM sqlite_master WHERE name = 'probe_entry'"), 0);
+    assert_int_equal(room_sql(room, "SELECT max(seq) FROM chain"), 7);
+    room_sql(room, "DROP TABLE reflected");
+    room_open(room);
+}
+
+static void test_other_instance_is_not_brought_forward(void **state)
+{
+    struct room *room = *state;
+    test_other_instance(state);
+    assert_int_equal(room_sql(room, "PRAGMA user_version"), 1);
+}
+
+static void test_version_below_all(void **state)
+{
+    struct room *room = *state;
+    room_sql(room, "PRAGMA user_version = -3");
+    refused(room, LEDGER_DAMAGED, "not a ledger");
+}
+
 int main(void)
 {
 #define OPEN(name) cmocka_unit_test_setup_teardown(name, room_setup, room_teardown)
 #define CLOSED(name) cmocka_unit_test_setup_teardown(name, closed_setup, room_teardown)
+#define VERSION_1(name) cmocka_unit_test_setup_teardown(name, version_1_setup, room_teardown)
     const struct CMUnitTest tests[] = {
         OPEN(test_what_is_made_is_for_nobody_else),
         OPEN(test_key_stays_the_same),
@@ -210,6 +328,11 @@ int main(void)
         CLOSED(test_database_of_something_else),
         OPEN(test_key_outlives_the_ledger),
         CLOSED(test_refused_opening_leaves_no_lock),
+        VERSION_1(test_version_1_is_brought_forward_and_keeps_all),
+        VERSION_1(test_what_was_brought_forward_opens_again),
+        VERSION_1(test_bringing_forward_is_whole_or_not_at_all),
+        VERSION_1(test_other_instance_is_not_brought_forward),
+        CLOSED(test_version_below_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
