@@ -4,16 +4,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
 
 #include "agent/backoff.h"
-#include "agent/control.h"
 #include "agent/limit.h"
 #include "agent/log.h"
 #include "agent/plan.h"
+#include "agent/questions.h"
 #include "agent/service.h"
-#include "agent/status.h"
 #include "rules/memory.h"
 
 enum exit_status { EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };
@@ -26,14 +24,13 @@ struct agent {
     size_t n_accounts;
     struct deliver **deliveries;
     size_t n_deliveries;
-    struct control *control;
+    struct probes *probes;
+    struct questions *questions;
     struct event *on_terminate, *on_interrupt, *on_hangup, *watchdog, *give_up, *look;
     time_t started, reloaded;
     char *reload_trouble;
     size_t settled; /* accounts that were listed or have failed once */
     bool ready;
-    struct ledger_figures figures; /* as they were last told */
-    LIST_HEAD(, status_question) asked;
     bool stuck;      /* the ledger; it was said */
     size_t stopping; /* deliveries that are not done yet */
 };
@@ -87,82 +84,14 @@ void agent_view(const struct agent *agent, struct agent_view *view)
         .started = agent->started,
         .reloaded = agent->reloaded,
         .reload_trouble = agent->reload_trouble != NULL ? agent->reload_trouble : "",
+        .probes = agent->probes,
+        .ready = agent->ready,
     };
-}
-
-/* One that waits for the ledger's figures. */
-struct status_question {
-    struct agent *agent;
-    struct control_question *question; /* NULL: answered before they came */
-    bool json;
-    LIST_ENTRY(status_question) entry;
-};
-
-static void answer(struct status_question *asked, const struct ledger_figures *figures,
-                   const struct ledger_target_figures *targets, size_t n_targets)
-{
-    struct agent_view view;
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-
-    agent_view(asked->agent, &view);
-    if (asked->json)
-        status_write_json(out, &view, figures, targets, n_targets);
-    else
-        status_write_text(out, &view, figures, targets, n_targets);
-    fclose(out);
-    control_answer(asked->question, text, len);
-    asked->question = NULL;
-    free(text);
-}
-
-static void on_figures(void *arg, const struct ledger_figures *figures,
-                       const struct ledger_target_figures *targets, size_t n_targets)
-{
-    struct status_question *asked = arg;
-
-    asked->agent->figures = *figures;
-    if (asked->question != NULL)
-        answer(asked, figures, targets, n_targets);
-    LIST_REMOVE(asked, entry);
-    free(asked);
-}
-
-/* A ledger that is stuck answers nobody now: the figures as they were last. */
-static void answer_all(struct agent *agent)
-{
-    struct status_question *asked;
-
-    LIST_FOREACH(asked, &agent->asked, entry)
-    if (asked->question != NULL)
-        answer(asked, &agent->figures, NULL, 0);
-}
-
-static void on_question(void *arg, struct control_question *question, const char *line)
-{
-    static const char unknown[] = "unknown question\n";
-    struct agent *agent = arg;
-    struct status_question *asked;
-    bool json = strcmp(line, "status json") == 0;
-    time_t since;
-
-    if (!json && strcmp(line, "status") != 0) {
-        control_answer(question, unknown, sizeof(unknown) - 1);
-        return;
-    }
-    asked = xcalloc(1, sizeof(*asked));
-    *asked = (struct status_question){.agent = agent, .question = question, .json = json};
-    LIST_INSERT_HEAD(&agent->asked, asked, entry);
-    if (ledger_is_stuck(agent->parts.ledger, &since) != NULL)
-        on_figures(asked, &agent->figures, NULL, 0);
-    else
-        ledger_figures(agent->parts.ledger, on_figures, asked);
 }
 
 /* ---- a ledger that cannot commit ---- */
 
-static void on_look_at_ledger(evutil_socket_t fd, short what, void *arg)
+static void on_every_second(evutil_socket_t fd, short what, void *arg)
 {
     struct agent *agent = arg;
     time_t since;
@@ -173,17 +102,16 @@ static void on_look_at_ledger(evutil_socket_t fd, short what, void *arg)
     if (stuck != NULL && !agent->stuck)
         log_event(LOG_LEVEL_ERROR, "ledger-stuck", "reason", stuck, "action",
                   "nothing is captured or delivered until it goes on by itself", (char *)NULL);
-    if (stuck != NULL)
-        answer_all(agent); /* who asked before it was */
     if (stuck == NULL && agent->stuck)
         log_event(LOG_LEVEL_NOTICE, "ledger-goes-on", (char *)NULL);
     agent->stuck = stuck != NULL;
+    questions_every_second(agent->questions);
 }
 
 static struct event *look_at_ledger(struct agent *agent)
 {
     struct timeval interval = {.tv_sec = 1};
-    struct event *event = event_new(agent->parts.base, -1, EV_PERSIST, on_look_at_ledger, agent);
+    struct event *event = event_new(agent->parts.base, -1, EV_PERSIST, on_every_second, agent);
 
     event_add(event, &interval);
     return event;
@@ -194,8 +122,11 @@ static struct event *look_at_ledger(struct agent *agent)
 static void start_accounts(struct agent *agent, struct config *config)
 {
     struct account_watch **watches = xcalloc(config->n_accounts, sizeof(struct account_watch *));
+    size_t n_watches = 0;
 
     for (size_t i = 0; i < config->n_accounts; i++) {
+        if (!config->accounts[i]->watch)
+            continue;
         for (size_t k = 0; k < agent->n_accounts && watches[i] == NULL; k++) {
             struct account_watch *old = agent->accounts[k];
 
@@ -210,12 +141,17 @@ static void start_accounts(struct agent *agent, struct config *config)
     }
     for (size_t k = 0; k < agent->n_accounts; k++)
         account_watch_free(agent->accounts[k]);
-    for (size_t i = 0; i < config->n_accounts; i++)
-        if (watches[i] == NULL)
-            watches[i] = account_watch_new(&agent->parts, config->accounts[i]);
+    for (size_t i = 0; i < config->n_accounts; i++) {
+        struct account_watch *watch = watches[i];
+
+        if (watch == NULL && config->accounts[i]->watch)
+            watch = account_watch_new(&agent->parts, config->accounts[i]);
+        if (watch != NULL)
+            watches[n_watches++] = watch;
+    }
     free(agent->accounts);
     agent->accounts = watches;
-    agent->n_accounts = config->n_accounts;
+    agent->n_accounts = n_watches;
 }
 
 static void start_deliveries(struct agent *agent, struct config *config)
@@ -258,6 +194,8 @@ static void take_config(struct agent *agent, struct config *config)
     links_renew_tls(agent->parts.links);
     start_deliveries(agent, config);
     start_accounts(agent, config);
+    probes_take_config(agent->probes, config);
+    questions_take_config(agent->questions, config);
     config_free(old);
 }
 
@@ -363,6 +301,8 @@ static void on_terminate(evutil_socket_t fd, short what, void *arg)
     for (size_t i = 0; i < agent->n_accounts; i++)
         account_watch_free(agent->accounts[i]);
     agent->n_accounts = 0;
+    probes_free(agent->probes);
+    agent->probes = NULL;
     agent->stopping = agent->n_deliveries;
     for (size_t i = 0; i < agent->n_deliveries; i++)
         deliver_stop(agent->deliveries[i], on_delivery_stopped, agent);
@@ -402,13 +342,12 @@ static int open_ledger(struct agent *agent)
     return error == LEDGER_IN_USE || error == LEDGER_SYSTEM ? EXIT_TRY_AGAIN : EXIT_CONFIGURATION;
 }
 
-static int open_control(struct agent *agent)
+static int open_questions(struct agent *agent)
 {
     char *why = NULL;
 
-    agent->control =
-        control_new(agent->parts.base, agent->config->state_dir, on_question, agent, &why);
-    if (agent->control != NULL)
+    agent->questions = questions_new(agent->parts.base, agent, agent->config->state_dir, &why);
+    if (agent->questions != NULL)
         return 0;
     log_event(LOG_LEVEL_ERROR, "control-socket-not-opened", "reason", why, (char *)NULL);
     free(why);
@@ -424,6 +363,7 @@ static void start(struct agent *agent)
     agent->parts.stored = on_stored;
     agent->parts.settled = on_settled;
     agent->parts.arg = agent;
+    agent->probes = probes_new(&agent->parts);
     agent->started = time(NULL);
     agent->on_terminate = add_signal(agent, SIGTERM, on_terminate);
     agent->on_interrupt = add_signal(agent, SIGINT, on_terminate);
@@ -452,13 +392,15 @@ static void stop(struct agent *agent)
         deliver_free(agent->deliveries[i]);
     free(agent->accounts);
     free(agent->deliveries);
+    probes_free(agent->probes);
+    agent->probes = NULL;
     /* Answers of the ledger still come while it closes. */
     agent->n_accounts = agent->n_deliveries = 0;
     agent->accounts = NULL;
     agent->deliveries = NULL;
     if (agent->parts.ledger != NULL)
         ledger_close(agent->parts.ledger);
-    control_free(agent->control);
+    questions_free(agent->questions);
     links_free(agent->parts.links);
     room_free(agent->parts.room);
     free_event(agent->on_terminate);
@@ -489,7 +431,7 @@ int agent_run(const char *config_path)
     agent.parts.base = event_base_new();
     status = open_ledger(&agent);
     if (status == 0)
-        status = open_control(&agent);
+        status = open_questions(&agent);
     if (status == 0) {
         start(&agent);
         event_base_dispatch(agent.parts.base);

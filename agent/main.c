@@ -18,6 +18,7 @@
 #include "agent/explain.h"
 #include "agent/ledger_command.h"
 #include "agent/log.h"
+#include "agent/probe_command.h"
 #include "agent/users.h"
 
 enum exit_status { EXIT_USAGE = 64, EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };
@@ -37,12 +38,15 @@ static const char usage_text[] =
     "  status [--json]           the running agent: watches, lag, spool, targets\n"
     "  ledger [--account A] [--since D] [--json]\n"
     "                            what became of every message; completeness summary\n"
+    "  probe [NAME] [-w RANGE] [-c RANGE] [-t SECONDS] [-v] [--json] [--list] [--last]\n"
+    "                            run a probe once, as a Nagios plugin: see \"probe --help\"\n"
     "\n"
     "  -c FILE                   the configuration, default " CONFIG_DEFAULT_PATH "\n"
     "  --help, --version\n"
     "\n"
     "Exit status: 0; 1 a finding; 64 wrong usage; 66 no such message; 75 try again later;\n"
-    "78 configuration. The manual is mailvigil(8), the configuration's mailvigil.conf(5).\n";
+    "78 configuration; probe: 0 to 3 as Nagios has it. The manual is mailvigil(8), the "
+    "configuration's mailvigil.conf(5).\n";
 
 struct arguments {
     const char *config_path;
@@ -60,8 +64,8 @@ static int wrong_usage(const char *what)
 static int unknown_command(const char *word)
 {
     fprintf(stderr,
-            "mailvigil: \"%s\" is no command; known are run, check, users, explain, status and "
-            "ledger\n",
+            "mailvigil: \"%s\" is no command; known are run, check, users, explain, status, "
+            "ledger and probe\n",
             word);
     return EXIT_USAGE;
 }
@@ -307,13 +311,33 @@ static void set_limits(void)
     }
 }
 
+/* A plugin has options of its own behind its name: where that stands in argv; 0: another command.
+ */
+static int find_probe_command(int argc, char **argv, struct arguments *arguments)
+{
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+:c:h", long_options, NULL)) == 'c')
+        arguments->config_path = optarg;
+    return option == -1 && optind < argc && strcmp(argv[optind], "probe") == 0 ? optind : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.config_path = CONFIG_DEFAULT_PATH};
     const struct command *command;
     unsigned given = 0;
-    int ended = read_options(argc, argv, &arguments, &given);
+    int ended, word = find_probe_command(argc, argv, &arguments);
 
+    signal(SIGPIPE, SIG_IGN);
+    if (word > 0) {
+        set_limits();
+        return probe_command(arguments.config_path, argc - word, argv + word);
+    }
+    arguments = (struct arguments){.config_path = CONFIG_DEFAULT_PATH};
+    optind = 0;
+    ended = read_options(argc, argv, &arguments, &given);
     if (ended >= 0)
         return ended;
     if (optind == argc)
@@ -327,7 +351,6 @@ int main(int argc, char **argv)
         return wrong_usage("there are more words than the command takes");
     if ((given & ~command->takes) != 0)
         return wrong_usage("the command does not take that option");
-    signal(SIGPIPE, SIG_IGN);
     set_limits();
     return command->run(&arguments);
 }
