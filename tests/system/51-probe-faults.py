@@ -1,6 +1,5 @@
 """A service that goes wrong at any step of its dialogue is told of by the phase, the server's words
-and the exit code, in time and in the form that Nagios reads; and nobody speaks before he is greeted.
-"""
+and the exit code, in time and in the form that Nagios reads; nobody speaks before he is greeted."""
 
 import collections
 import concurrent.futures
@@ -576,7 +575,8 @@ class Judged(Faults):
 
     def test_figures_of_mailboxes(self):
         output, _ = self.judged("pop3", WELL)
-        self.assertEqual((output.figures["messages"].value, output.figures["octets"].value), (2, 320))
+        self.assertEqual(output.figures["messages"].value, 2)
+        self.assertEqual(output.figures["octets"].value, 320)
         output, _ = self.judged("imap", WELL)
         self.assertEqual(output.figures["messages"].value, 3)
 

@@ -283,7 +283,8 @@ class Pop3(Session):
                 self.start_tls()
         elif verb in ("AUTH", "PASS", "APOP"):
             right = verb == "APOP" or self.is_right(verb, argument)
-            self.answer(verb, "+OK welcome\r\n" if right else "-ERR [AUTH] not with that password\r\n")
+            self.answer(verb, "+OK welcome\r\n" if right
+                        else "-ERR [AUTH] not with that password\r\n")
         elif verb == "QUIT":
             self.service.farewells += 1
             self.answer(verb, "+OK bye\r\n")

@@ -1,5 +1,6 @@
-"""The output of a Nagios plugin, read by the letter of the Monitoring Plugins Development Guidelines,
-"Plugin Output for Nagios" and "Performance data": what does not follow them is a ValueError."""
+"""The output of a Nagios plugin, read by the letter of the Monitoring Plugins Development
+Guidelines, "Plugin Output for Nagios" and "Performance data": what does not follow them is a
+ValueError."""
 
 import collections
 import math
