@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 from . import places
 from .mta import Mta
@@ -134,9 +135,19 @@ class Postfix(Mta):
                                         stdin=subprocess.DEVNULL,
                                         stdout=open(self.dir + "/log", "ab"),
                                         stderr=subprocess.STDOUT, start_new_session=True)
+        self._wait_logging()
         self.wait_listening(self.smtp_port, self.submission_port, self.smtps_port)
         self.guard = places.Guard(self.master())
         return self
+
+    def _wait_logging(self):
+        """Its log service is up. Before, a few lines too many fill the socket of the log and stop
+        the master, which then cannot start that service."""
+        until = time.monotonic() + 30
+        while "daemon started" not in self.log():
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError("Postfix did not start: " + self.log())
+            time.sleep(0.02)
 
     def master(self):
         with open(self.dir + "/spool/pid/master.pid") as file:
