@@ -487,6 +487,11 @@ void transport_start_tls(struct transport *transport)
     if (!begin_phase(transport, IMAP_PHASE_TLS)) {
         return;
     }
+    /* What was read with the connection itself the handshake would wait for in vain. */
+    if (evbuffer_get_length(transport_input(transport)) > 0) {
+        go_down(transport, IMAP_FAILURE_TLS, "the server does not speak TLS here");
+        return;
+    }
     SSL *ssl = transport->tls != NULL ? tls_client_new(transport->tls, transport->host) : NULL;
     if (ssl == NULL) {
         go_down(transport, IMAP_FAILURE_TLS, "the server's name cannot be verified");
