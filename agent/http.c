@@ -384,7 +384,8 @@ static bool parse_address(const char *listen, struct sockaddr_storage *address, 
     port = strtoul(colon + 1, &end, 10);
     snprintf(host, sizeof(host), "%.*s", (int)(colon - listen), listen);
     /* A bare IPv6 address has no place for a port. */
-    if (*end != '\0' || port > UINT16_MAX || (strchr(host, ':') != NULL && *host != '['))
+    if (*end != '\0' || port > UINT16_MAX || (strchr(host, ':') != NULL && *host != '[') ||
+        (*host == '[' && colon[-1] != ']'))
         return false;
     *len = (int)sizeof(*address);
     memset(address, 0, sizeof(*address));
