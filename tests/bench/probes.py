@@ -16,6 +16,7 @@ mailvigil signs in by IMAP and POP3, the plugins cannot.
 
 import argparse
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -283,6 +284,14 @@ def rate(dovecot, postfix, blackbox, count, seconds):
               % ("/".join(names), share, spent / seconds * 60 / count * 1e6))
         agent.stop()
         config.close()
+    floor = subprocess.run(
+        ("openssl", "s_time", "-new", "-time", "5", "-verify", "3", "-CAfile", dovecot.ca_file,
+         "-connect", "127.0.0.1:%d" % dovecot.imaps_port), stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, check=False).stdout.decode()
+    match = re.search(r"([0-9.]+) connections/user sec", floor)
+    if match:
+        print("   openssl s_time, a TLS handshake and nothing else: %.0f us of user time"
+              % (1e6 / float(match.group(1))))
     for names in (("imap", "pop3", "smtp"), ("imaps",)):
         every = kinds(dovecot, postfix)
         cpu = blackbox.cpu_seconds()
