@@ -1,165 +1,211 @@
 #include "agent/delivery_facts.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "rules/memory.h"
-#include "rules/octet.h"
-
-#define FIELD_MAX 8192   /* octets of one field that are looked at */
-#define SEMICOLONS_MAX 4 /* of a Received field that are tried */
-
-/* ---- Received ---- */
-
-/* The date stands behind the last semicolon that is not in a comment behind it. */
-static bool received_date(const struct header_field *field, int64_t *seconds)
-{
-    char *value = header_value(field, FIELD_MAX), *semicolon;
-    bool read = false;
-
-    for (int tries = 0; tries < SEMICOLONS_MAX && !read; tries++) {
-        semicolon = strrchr(value, ';');
-        if (semicolon == NULL)
-            break;
-        read = delivery_date(semicolon + 1, strlen(semicolon + 1), seconds);
-        *semicolon = '\0';
-    }
-    free(value);
-    return read;
-}
+/* ---- hops ---- */
 
 size_t delivery_hops(const struct header *header, int64_t seconds[ROUNDTRIP_HOPS_MAX])
 {
     int64_t dates[ROUNDTRIP_HOPS_MAX + 1]; /* newest first */
-    size_t count = 0;
-
-    for (size_t i = 0; i < header->count && count < ROUNDTRIP_HOPS_MAX + 1; i++) {
-        if (header_field_is(&header->fields[i], "Received") &&
-            received_date(&header->fields[i], &dates[count]))
-            count++;
+    size_t n = 0;
+    for (size_t i = 0; i < header->count && n <= ROUNDTRIP_HOPS_MAX; i++) {
+        const struct header_field *field = &header->fields[i];
+        if (header_field_is(field, "Received"))
+            n += delivery_date(field->value, field->value_len, &dates[n]);
     }
-    for (size_t i = 0; i + 1 < count; i++)
-        seconds[i] = dates[count - 2 - i] - dates[count - 1 - i];
-    return count > 0 ? count - 1 : 0;
+    size_t hops = n > 0 ? n - 1 : 0;
+    for (size_t i = 0; i < hops; i++)
+        seconds[i] = dates[hops - 1 - i] - dates[hops - i];
+    return hops;
 }
 
 /* ---- Authentication-Results, RFC 8601 section 2.2 ---- */
 
-/* Behind blanks and comments, which may nest. */
-static const char *skip_blanks(const char *at)
-{
-    unsigned depth = 0;
+struct text {
+    const char *at, *end;
+};
 
-    for (; *at != '\0'; at++) {
-        if (*at == '\\' && depth > 0 && at[1] != '\0')
-            at++;
-        else if (*at == '(')
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Behind the comment that begins there: nested ones are counted, not entered. */
+static void skip_comment(struct text *text)
+{
+    size_t depth = 0;
+    for (; text->at < text->end; text->at++) {
+        if (*text->at == '\\' && text->at + 1 < text->end)
+            text->at++;
+        else if (*text->at == '(')
             depth++;
-        else if (*at == ')' && depth > 0)
-            depth--;
-        else if (depth == 0 && !octet_is_blank(*at))
-            break;
+        else if (*text->at == ')' && --depth == 0) {
+            text->at++;
+            return;
+        }
     }
-    return at;
 }
 
-/* At the semicolon that ends this result, or at the end. */
-static const char *skip_result(const char *at)
+/* White space, folding and comments. */
+static void skip_space(struct text *text)
 {
-    bool quoted = false;
-
-    while (*at != '\0' && (quoted || *at != ';')) {
-        if (*at == '\\' && at[1] != '\0')
-            at += 2;
-        else if (*at == '"')
-            quoted = !quoted, at++;
-        else if (*at == '(' && !quoted)
-            at = skip_blanks(at);
+    while (text->at < text->end) {
+        if (*text->at == '(')
+            skip_comment(text);
+        else if (is_space(*text->at))
+            text->at++;
         else
-            at++;
+            return;
     }
-    return at;
 }
 
-static size_t word_len(const char *at)
+static bool take(struct text *text, char c)
 {
-    return strcspn(at, " \t=/;()\"");
+    skip_space(text);
+    if (text->at == text->end || *text->at != c)
+        return false;
+    text->at++;
+    return true;
 }
 
-static bool word_is(const char *at, size_t len, const char *word)
+static struct text take_quoted(struct text *text)
 {
-    return strlen(word) == len && strncasecmp(at, word, len) == 0;
+    struct text value = {++text->at, text->end};
+    while (text->at < text->end && *text->at != '"') {
+        if (*text->at == '\\' && text->at + 1 < text->end)
+            text->at++;
+        text->at++;
+    }
+    value.end = text->at;
+    if (text->at < text->end)
+        text->at++;
+    return value;
 }
 
-static enum auth_result result_of(const char *at, size_t len)
+/* A token or a quoted string without its quotes; empty if there is neither. */
+static struct text take_value(struct text *text)
 {
-    static const char *const fails[] = {"fail", "softfail", "hardfail", "permerror", "policy"};
+    skip_space(text);
+    if (text->at < text->end && *text->at == '"')
+        return take_quoted(text);
+    struct text value = {text->at, text->end};
+    while (text->at < text->end && !is_space(*text->at) && *text->at != '\0' &&
+           strchr("()<>,;\\\"/[]?=", *text->at) == NULL)
+        text->at++;
+    value.end = text->at;
+    return value;
+}
 
-    if (word_is(at, len, "pass"))
+/* Behind the next semicolon outside of comments and quoted strings; false: there is none. */
+static bool next_result(struct text *text)
+{
+    while (text->at < text->end) {
+        char c = *text->at;
+        if (c == '(')
+            skip_comment(text);
+        else if (c == '"')
+            take_quoted(text);
+        else
+            text->at++;
+        if (c == ';')
+            return true;
+    }
+    return false;
+}
+
+static bool is_word(const struct text *text, const char *word)
+{
+    size_t len = (size_t)(text->end - text->at);
+    return strlen(word) == len && strncasecmp(text->at, word, len) == 0;
+}
+
+static enum auth_result result_of(const struct text *word)
+{
+    static const char *const failures[] = {"fail", "softfail", "hardfail", "permerror", "policy"};
+    if (is_word(word, "pass"))
         return AUTH_PASS;
-    for (size_t i = 0; i < sizeof(fails) / sizeof(*fails); i++)
-        if (word_is(at, len, fails[i]))
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+        if (is_word(word, failures[i]))
             return AUTH_FAIL;
     return AUTH_OTHER;
 }
 
-/* Of several results of a method the best for the message: one valid signature is enough. */
+/* Of several results of one method: one pass is a pass, and a failure is more than the rest. */
 static enum auth_result better(enum auth_result a, enum auth_result b)
 {
-    static const int rank[] = {
-        [AUTH_ABSENT] = 0, [AUTH_OTHER] = 1, [AUTH_FAIL] = 2, [AUTH_PASS] = 3};
-
-    return rank[a] >= rank[b] ? a : b;
+    static const enum auth_result order[] = {AUTH_PASS, AUTH_FAIL, AUTH_OTHER};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (a == order[i] || b == order[i])
+            return order[i];
+    return AUTH_ABSENT;
 }
 
-/* at: behind a semicolon. method [/ version] = result */
-static void read_result(const char *at, enum auth_result results[AUTH_METHODS])
+/* method [ "/" version ] "=" result; what is none is passed over. */
+static void read_result(struct text *text, enum auth_result results[AUTH_METHODS])
 {
-    const char *method = skip_blanks(at);
-    size_t len = word_len(method);
-
-    at = skip_blanks(method + len);
-    if (*at == '/') {
-        at = skip_blanks(at + 1);
-        at = skip_blanks(at + word_len(at));
-    }
-    if (*at != '=')
+    static const char *const methods[AUTH_METHODS] = {
+        [AUTH_SPF] = "spf", [AUTH_DKIM] = "dkim", [AUTH_DMARC] = "dmarc"};
+    struct text method = take_value(text);
+    if (take(text, '/'))
+        take_value(text);
+    if (!take(text, '='))
         return;
-    at = skip_blanks(at + 1);
-    for (enum auth_method i = AUTH_SPF; i < AUTH_METHODS; i++)
-        if (word_is(method, len, auth_method_text(i)))
-            results[i] = better(results[i], result_of(at, word_len(at)));
+    struct text result = take_value(text);
+    for (size_t i = 0; i < AUTH_METHODS; i++)
+        if (is_word(&method, methods[i]))
+            results[i] = better(results[i], result_of(&result));
 }
 
-/* false: another server wrote it. */
-static bool read_field(const char *value, const char *authserv_id,
-                       enum auth_result results[AUTH_METHODS])
+/* The authserv-id, which Microsoft's servers leave out: then it is empty, and *text stays. */
+static struct text take_server(struct text *text)
 {
-    const char *at = skip_blanks(value);
-    size_t len = strcspn(at, " \t;(");
+    struct text before = *text, server = take_value(text);
+    struct text behind = *text;
+    if (take(&behind, '=')) {
+        *text = before;
+        server.end = server.at;
+    }
+    return server;
+}
 
-    if (authserv_id != NULL && !word_is(at, len, authserv_id))
-        return false;
-    for (at = skip_result(at); *at == ';'; at = skip_result(at + 1))
-        read_result(at + 1, results);
-    return true;
+static bool same_server(const struct text *a, const struct text *b)
+{
+    size_t len = (size_t)(a->end - a->at);
+    return (size_t)(b->end - b->at) == len && (len == 0 || strncasecmp(a->at, b->at, len) == 0);
+}
+
+static void read_results(struct text *text, bool begins_at_once,
+                         enum auth_result results[AUTH_METHODS])
+{
+    if (begins_at_once)
+        read_result(text, results);
+    while (next_result(text))
+        read_result(text, results);
 }
 
 void delivery_auth(const struct header *header, const char *authserv_id,
                    enum auth_result results[AUTH_METHODS])
 {
-    bool found = false;
-
-    for (enum auth_method i = AUTH_SPF; i < AUTH_METHODS; i++)
+    bool known = authserv_id != NULL;
+    struct text wanted = {authserv_id, known ? authserv_id + strlen(authserv_id) : NULL};
+    for (size_t i = 0; i < AUTH_METHODS; i++)
         results[i] = AUTH_ABSENT;
-    for (size_t i = 0; i < header->count && !found; i++) {
-        char *value;
-
-        if (!header_field_is(&header->fields[i], "Authentication-Results"))
+    for (size_t i = 0; i < header->count; i++) {
+        const struct header_field *field = &header->fields[i];
+        if (!header_field_is(field, "Authentication-Results"))
             continue;
-        value = header_value(&header->fields[i], FIELD_MAX);
-        found = read_field(value, authserv_id, results);
-        free(value);
+        struct text text = {field->value, field->value + field->value_len};
+        struct text server = take_server(&text);
+        if (!known)
+            wanted = server;
+        known = true;
+        if (!same_server(&server, &wanted))
+            continue;
+        enum auth_result of_field[AUTH_METHODS] = {AUTH_ABSENT};
+        read_results(&text, server.at == server.end, of_field);
+        for (size_t j = 0; j < AUTH_METHODS; j++)
+            if (results[j] == AUTH_ABSENT)
+                results[j] = of_field[j];
     }
 }

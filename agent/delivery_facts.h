@@ -1,8 +1,8 @@
 /*
  * What the header of a returned message tells of its way: delays between its Received fields, and
  * what the receiving server thought of it (Authentication-Results, RFC 8601). For information:
- * every line of it but the topmost ones may be anybody's. Pure; bounded by what rules/header.h
- * bounds.
+ * every line of it but the topmost ones may be anybody's. Pure; no recursion, time linear in the
+ * header, which rules/header.h bounds.
  */
 #ifndef AGENT_DELIVERY_FACTS_H
 #define AGENT_DELIVERY_FACTS_H
@@ -14,15 +14,18 @@
  * most (the newest). A line without a date that can be read makes no hop. The number of hops. */
 size_t delivery_hops(const struct header *header, int64_t seconds[ROUNDTRIP_HOPS_MAX]);
 
-/* The result of each method in the topmost Authentication-Results field; authserv_id NULL: whoever
- * wrote it; else only fields of that server count. Comments and quoted strings are passed over.
+/* The result of each method, by the topmost Authentication-Results field that has it, of those of
+ * one server (its filters often write one field each): authserv_id, compared without case; NULL:
+ * whoever wrote the topmost field. Comments and quoted strings are passed over. Servers that leave
+ * their name out (Microsoft's) are one server without a name.
  * pass; fail for fail, softfail, hardfail, permerror, policy; other for the rest; several results
- * of one method (DKIM): one pass is a pass. */
+ * of one method in a field (DKIM): one pass is a pass. */
 void delivery_auth(const struct header *header, const char *authserv_id,
                    enum auth_result results[AUTH_METHODS]);
 
-/* The date of a Received field or a Date (RFC 5322 section 3.3, obsolete forms too), seconds since
- * 1970; false: cannot be read. */
+/* The date of a Received field (behind its last semicolon, if it has one) or a Date: RFC 5322
+ * section 3.3, obsolete forms too, ctime()'s and RFC 3339's; what stands around it does not matter.
+ * A zone that is missing or not known is UTC. Seconds since 1970; false: cannot be read. */
 bool delivery_date(const char *text, size_t len, int64_t *seconds);
 
 #endif
