@@ -364,7 +364,7 @@ static void start(struct agent *agent)
     agent->parts.settled = on_settled;
     agent->parts.arg = agent;
     agent->probes = probes_new(&agent->parts);
-    agent->started = time(NULL);
+    agent->parts.started = agent->started = time(NULL);
     agent->on_terminate = add_signal(agent, SIGTERM, on_terminate);
     agent->on_interrupt = add_signal(agent, SIGINT, on_terminate);
     agent->on_hangup = add_signal(agent, SIGHUP, on_hangup);

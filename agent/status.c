@@ -5,32 +5,10 @@
 #include <string.h>
 
 #include "agent/json.h"
+#include "agent/status_probe.h"
 #include "agent/text_table.h"
+#include "agent/view.h"
 #include "rules/memory.h"
-
-static const struct ledger_target_figures *find_figures(const struct ledger_target_figures *targets,
-                                                        size_t n, const char *name)
-{
-    static const struct ledger_target_figures none = {.target = ""};
-
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(targets[i].target, name) == 0)
-            return &targets[i];
-    return &none;
-}
-
-/* The worst state of an account's watches, the main one first. */
-static void worst_status(const struct account_watch *account, struct watch_status *worst)
-{
-    watch_status(account_watch_nth(account, 0), worst);
-    for (size_t i = 1; i < account_watch_count(account); i++) {
-        struct watch_status status;
-
-        watch_status(account_watch_nth(account, i), &status);
-        if (worst->trouble_since == 0 && status.trouble_since != 0)
-            *worst = status;
-    }
-}
 
 /* ---- JSON ---- */
 
@@ -106,7 +84,7 @@ static void write_account(struct json *json, const struct account_watch *account
     const struct account *config = account_watch_account(account);
     struct watch_status status;
 
-    worst_status(account, &status);
+    view_account(account, &status);
     json_object(json, NULL);
     json_string(json, "name", config->name);
     json_string(json, "address", config->address);
@@ -167,62 +145,25 @@ void status_write_json(FILE *out, const struct agent_view *view,
     json_array(&json, "targets");
     for (size_t i = 0; i < view->n_deliveries; i++)
         write_target(&json, view->deliveries[i],
-                     find_figures(targets, n_targets, deliver_target(view->deliveries[i])->name));
+                     view_target(targets, n_targets, deliver_target(view->deliveries[i])->name));
     json_array_end(&json);
+    status_probe_json(&json, view);
     json_object_end(&json);
 }
 
 /* ---- text ---- */
 
-static const char *ago(char buffer[32], time_t since)
+static void print_trouble(void *arg, const struct trouble *trouble)
 {
-    long long seconds = since == 0 ? 0 : (long long)(time(NULL) - since);
+    char buffer[VIEW_AGO_MAX];
+    FILE *out = arg;
 
-    if (seconds < 120)
-        snprintf(buffer, 32, "%lld s", seconds);
-    else if (seconds < 7200)
-        snprintf(buffer, 32, "%lld min", seconds / 60);
-    else if (seconds < 172800)
-        snprintf(buffer, 32, "%lld h", seconds / 3600);
-    else
-        snprintf(buffer, 32, "%lld days", seconds / 86400);
-    return buffer;
-}
-
-static bool print_troubles(FILE *out, const struct agent_view *view)
-{
-    char buffer[32];
-    time_t since = 0;
-    const char *stuck = ledger_is_stuck(view->parts->ledger, &since);
-    bool any = stuck != NULL || *view->reload_trouble != '\0';
-
-    if (stuck != NULL)
-        fprintf(out, "WRONG  ledger, for %s: %s\n", ago(buffer, since), stuck);
-    if (*view->reload_trouble != '\0')
-        fprintf(out, "WRONG  the last reload was refused, the old configuration stays: %s\n",
-                view->reload_trouble);
-    for (size_t i = 0; i < view->n_accounts; i++) {
-        struct watch_status status;
-
-        worst_status(view->accounts[i], &status);
-        if (status.trouble_since == 0)
-            continue;
-        any = true;
-        fprintf(out, "WRONG  account %s, for %s: %s\n",
-                account_watch_account(view->accounts[i])->name, ago(buffer, status.trouble_since),
-                status.trouble);
-    }
-    for (size_t i = 0; i < view->n_deliveries; i++) {
-        struct deliver_status status;
-
-        deliver_status(view->deliveries[i], &status);
-        if (status.trouble_since == 0)
-            continue;
-        any = true;
-        fprintf(out, "WRONG  target %s, for %s: %s\n", deliver_target(view->deliveries[i])->name,
-                ago(buffer, status.trouble_since), status.trouble);
-    }
-    return any;
+    fprintf(out, "WRONG  %s", trouble->what);
+    if (*trouble->name != '\0')
+        fprintf(out, " %s", trouble->name);
+    if (trouble->since != 0)
+        fprintf(out, ", for %s", view_ago(buffer, trouble->since));
+    fprintf(out, ": %s\n", trouble->text);
 }
 
 static void put_header(struct text_table *table, const char *const *names, size_t count)
@@ -250,9 +191,9 @@ static void print_targets(FILE *out, const struct agent_view *view,
     put_header(&table, names, sizeof(names) / sizeof(*names));
     for (size_t i = 0; i < view->n_deliveries; i++) {
         const char *name = deliver_target(view->deliveries[i])->name;
-        const struct ledger_target_figures *figures = find_figures(targets, n_targets, name);
+        const struct ledger_target_figures *figures = view_target(targets, n_targets, name);
         struct deliver_status status;
-        char buffer[32];
+        char buffer[VIEW_AGO_MAX];
 
         deliver_status(view->deliveries[i], &status);
         text_table_cell(&table, name);
@@ -260,8 +201,8 @@ static void print_targets(FILE *out, const struct agent_view *view,
         put_number(&table, figures->delivered);
         put_number(&table, figures->pending);
         put_number(&table, figures->failed);
-        text_table_cell(&table,
-                        figures->oldest_pending != 0 ? ago(buffer, figures->oldest_pending) : "-");
+        text_table_cell(
+            &table, figures->oldest_pending != 0 ? view_ago(buffer, figures->oldest_pending) : "-");
     }
     fputc('\n', out);
     text_table_print(&table, "", out);
@@ -295,7 +236,7 @@ static void print_accounts(FILE *out, const struct agent_view *view)
     for (size_t i = 0; i < view->n_accounts; i++) {
         struct watch_status status;
 
-        worst_status(view->accounts[i], &status);
+        view_account(view->accounts[i], &status);
         text_table_cell(&table, account_watch_account(view->accounts[i])->name);
         text_table_cell(&table, watch_state_text(status.state));
         text_table_cell(&table, watch_mode_text(status.mode));
@@ -310,26 +251,19 @@ void status_write_text(FILE *out, const struct agent_view *view,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets)
 {
-    char *troubles = NULL;
-    size_t len = 0;
-    char buffer[32];
-    FILE *first = open_memstream(&troubles, &len);
-    bool wrong = first != NULL && print_troubles(first, view);
+    char buffer[VIEW_AGO_MAX];
 
-    if (first != NULL)
-        fclose(first);
-    fputc(wrong ? '1' : '0', out);
+    fputc(view_troubles(view, NULL, NULL) > 0 ? '1' : '0', out);
     fprintf(out, "mailvigil %s, instance %s, running for %s\n", MAILVIGIL_VERSION,
-            view->parts->config->instance, ago(buffer, view->started));
-    if (troubles != NULL)
-        fputs(troubles, out);
-    free(troubles);
+            view->parts->config->instance, view_ago(buffer, view->started));
+    view_troubles(view, print_trouble, out);
     fprintf(out,
             "copies: %" PRIu64 " delivered, %" PRIu64 " pending (%" PRIu64
             " held back for now), %" PRIu64 " given up; spool: %" PRIu64 " octets in %" PRIu64
             " segment%s\n",
             figures->delivered, figures->pending, figures->held, figures->failed_copies,
             figures->spool_bytes, figures->spool_segments, figures->spool_segments == 1 ? "" : "s");
+    status_probe_text(out, view);
     print_targets(out, view, targets, n_targets);
     print_accounts(out, view);
 }

@@ -1,6 +1,6 @@
 /*
- * What the running agent tells of itself: watches, lag, spool, targets. As one JSON object, and for
- * people; both go through the control socket.
+ * What the running agent tells of itself: watches, lag, spool, targets, probes. As one JSON object,
+ * and for people; both go through the control socket.
  *
  *   {"instance", "version", "started", "reloaded", "reload_trouble",
  *    "ledger": {"stuck", "since"},
@@ -12,7 +12,12 @@
  *                  "next_try", "sessions", "missing": [..],
  *                  "folders": [{"name", "sent", "uidvalidity", "seen_through"}]}],
  *    "targets": [{"name", "state", "since", "trouble", "trouble_since", "next_try", "pending",
- *                 "failed", "delivered", "oldest_pending"}]}
+ *                 "failed", "delivered", "oldest_pending"}],
+ *    "probes": [{"name", "state", "since", "maintenance", "running", "last_run", "last_ok",
+ *                "next_run", "runs", "failures", "trouble", "counts": {...of a round trip...},
+ *                "last": {...as `mailvigil probe --json` has it...}}],
+ *    "reflectors": [{"name", "trouble", "answered", "refused", "replayed", "failed"}],
+ *    "alerts": {"sent", "failed", "dropped", "waiting"}}
  */
 #ifndef AGENT_STATUS_H
 #define AGENT_STATUS_H
@@ -23,8 +28,8 @@ void status_write_json(FILE *out, const struct agent_view *view,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets);
 /* For people: a screenful; what is wrong stands first. The first octet of the answer, cut off by
- * the command, is '1' when something is wrong (an account or target is down, the ledger is stuck),
- * else '0'. */
+ * the command, is '1' when something is wrong (an account or target is down, a probe is raised, the
+ * ledger is stuck: view.h), else '0'. */
 void status_write_text(FILE *out, const struct agent_view *view,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets);
