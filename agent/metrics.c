@@ -11,19 +11,20 @@
 static void write_agent(struct metrics_writer *writer, const struct agent_view *view)
 {
     metrics_family(writer, METRIC_INFO, "mailvigil_build_info", "The version that runs.");
-    metrics_sample(writer, 1, "version", MAILVIGIL_VERSION, NULL);
+    metrics_sample(writer, 1, "version", MAILVIGIL_VERSION, (char *)NULL);
     metrics_family(writer, METRIC_INFO, "mailvigil_instance_info",
                    "The instance, as the configuration names it.");
-    metrics_sample(writer, 1, "name", view->parts->config->instance, NULL);
+    metrics_sample(writer, 1, "name", view->parts->config->instance, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "process_start_time_seconds",
                    "When the agent was started, seconds since 1970.");
-    metrics_sample(writer, (double)view->started, NULL);
+    metrics_sample(writer, (double)view->started, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_config_last_reload_successful",
                    "Whether the last reload was taken over: 1, or refused: 0.");
-    metrics_sample(writer, *view->reload_trouble == '\0', NULL);
+    metrics_sample(writer, *view->reload_trouble == '\0', (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_config_last_reload_success_timestamp_seconds",
                    "When the configuration was read that is in force, seconds since 1970.");
-    metrics_sample(writer, (double)(view->reloaded != 0 ? view->reloaded : view->started), NULL);
+    metrics_sample(writer, (double)(view->reloaded != 0 ? view->reloaded : view->started),
+                   (char *)NULL);
 }
 
 /* ---- messages and copies ---- */
@@ -62,16 +63,16 @@ static void write_counters(struct metrics_writer *writer, const struct parts *pa
 {
     for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
         metrics_family(writer, METRIC_COUNTER, counters[i].name, counters[i].help);
-        metrics_sample(writer, metrics_number_at(parts, counters[i].offset), NULL);
+        metrics_sample(writer, metrics_number_at(parts, counters[i].offset), (char *)NULL);
     }
     metrics_family(writer, METRIC_HISTOGRAM, "mailvigil_capture_latency_seconds",
                    "From the second of a new message's arrival (INTERNALDATE) to its capture.");
     metrics_histogram(writer, histogram_bounds, parts->capture_latency.buckets, HISTOGRAM_BUCKETS,
-                      parts->capture_latency.sum, NULL);
+                      parts->capture_latency.sum, (char *)NULL);
     metrics_family(writer, METRIC_HISTOGRAM, "mailvigil_delivery_latency_seconds",
                    "From the second of a message's capture to the delivery of a copy.");
     metrics_histogram(writer, histogram_bounds, parts->delivery_latency.buckets, HISTOGRAM_BUCKETS,
-                      parts->delivery_latency.sum, NULL);
+                      parts->delivery_latency.sum, (char *)NULL);
 }
 
 /* ---- ledger and spool ---- */
@@ -97,20 +98,21 @@ static void write_ledger(struct metrics_writer *writer, const struct agent_view 
 {
     metrics_family(writer, METRIC_GAUGE, "mailvigil_ledger_stuck",
                    "Whether the ledger cannot commit: nothing is captured or delivered then.");
-    metrics_sample(writer, ledger_is_stuck(view->parts->ledger, NULL) != NULL, NULL);
+    metrics_sample(writer, ledger_is_stuck(view->parts->ledger, NULL) != NULL, (char *)NULL);
     for (size_t i = 0; i < sizeof(figures_of_ledger) / sizeof(*figures_of_ledger); i++) {
         metrics_family(writer, METRIC_GAUGE, figures_of_ledger[i].name, figures_of_ledger[i].help);
-        metrics_sample(writer, metrics_number_at(figures, figures_of_ledger[i].offset), NULL);
+        metrics_sample(writer, metrics_number_at(figures, figures_of_ledger[i].offset),
+                       (char *)NULL);
     }
     metrics_family(writer, METRIC_GAUGE, "mailvigil_spool_oldest_timestamp_seconds",
                    "When the oldest message with a pending copy was captured, seconds since 1970; "
                    "0: there is none.");
-    metrics_sample(writer, (double)figures->oldest_pending, NULL);
+    metrics_sample(writer, (double)figures->oldest_pending, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_ledger_messages",
                    "Messages in the ledger by what became of them, of all time.");
     for (enum uid_state state = UID_BEFORE_BASELINE; state <= UID_FAILED; state++)
         metrics_sample(writer, (double)figures->states[state], "state", uid_state_text(state),
-                       NULL);
+                       (char *)NULL);
 }
 
 /* ---- watches ---- */
@@ -134,14 +136,15 @@ static void write_watches(struct metrics_writer *writer, const struct agent_view
     metrics_family(writer, METRIC_GAUGE, "mailvigil_watches",
                    "Sessions that watch accounts, by what they do.");
     for (enum watch_state state = WATCH_CONNECTING; state <= WATCH_DOWN; state++)
-        metrics_sample(writer, (double)states[state], "state", watch_state_text(state), NULL);
+        metrics_sample(writer, (double)states[state], "state", watch_state_text(state),
+                       (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_accounts", "Accounts that are watched.");
-    metrics_sample(writer, (double)view->n_accounts, NULL);
+    metrics_sample(writer, (double)view->n_accounts, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_accounts_troubled",
                    "Accounts with a watch that is not well.");
-    metrics_sample(writer, (double)troubled, NULL);
+    metrics_sample(writer, (double)troubled, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_folders", "Folders that are watched.");
-    metrics_sample(writer, (double)folders, NULL);
+    metrics_sample(writer, (double)folders, (char *)NULL);
 }
 
 /* ---- targets ---- */
@@ -193,7 +196,7 @@ static void write_target_states(struct metrics_writer *writer, const struct agen
     for (size_t i = 0; i < view->n_deliveries; i++) {
         deliver_status(view->deliveries[i], &status);
         metrics_sample(writer, status.trouble_since == 0, "target",
-                       deliver_target(view->deliveries[i])->name, NULL);
+                       deliver_target(view->deliveries[i])->name, (char *)NULL);
     }
     metrics_family(writer, METRIC_GAUGE, "mailvigil_target_state",
                    "What the delivery to this target does: 1 for that state, 0 for the others.");
@@ -202,7 +205,7 @@ static void write_target_states(struct metrics_writer *writer, const struct agen
         for (enum deliver_state state = DELIVER_IDLE; state <= DELIVER_DOWN; state++)
             metrics_sample(writer, status.state == state, "target",
                            deliver_target(view->deliveries[i])->name, "state",
-                           deliver_state_text(state), NULL);
+                           deliver_state_text(state), (char *)NULL);
     }
 }
 
@@ -219,7 +222,7 @@ static void write_targets(struct metrics_writer *writer, const struct agent_view
             const char *name = deliver_target(view->deliveries[i])->name;
 
             metrics_sample(writer, target_metrics[m].value(view_target(targets, n_targets, name)),
-                           "target", name, NULL);
+                           "target", name, (char *)NULL);
         }
     }
     write_target_states(writer, view);

@@ -280,7 +280,7 @@ static void write_probe_metrics(struct metrics_writer *writer, const struct agen
             struct probe_view probe = probes_view(view->probes, i);
 
             metrics_sample(writer, probe_metrics[m].value(&probe), "probe", probe.probe->name,
-                           "proto", probe_type_text(probe.probe->type), NULL);
+                           "proto", probe_type_text(probe.probe->type), (char *)NULL);
         }
     }
 }
@@ -298,7 +298,7 @@ static void write_phases(struct metrics_writer *writer, const struct agent_view 
         for (enum phase phase = PHASE_RESOLVE; path != NULL && phase < PHASE_COUNT; phase++)
             metrics_sample(writer, (double)path->clock.microseconds[phase] / MICROSECONDS, "probe",
                            probe.probe->name, "proto", probe_type_text(probe.probe->type), "phase",
-                           phase_text(phase), NULL);
+                           phase_text(phase), (char *)NULL);
     }
     metrics_family(writer, METRIC_GAUGE, "probe_mail_failure",
                    "1 for the phase in which the last run failed, 0 for the others; none: it did "
@@ -309,7 +309,8 @@ static void write_phases(struct metrics_writer *writer, const struct agent_view 
 
         for (enum phase phase = PHASE_RESOLVE; path != NULL && phase <= PHASE_NONE; phase++)
             metrics_sample(writer, path->failed == phase, "probe", probe.probe->name, "proto",
-                           probe_type_text(probe.probe->type), "phase", phase_text(phase), NULL);
+                           probe_type_text(probe.probe->type), "phase", phase_text(phase),
+                           (char *)NULL);
     }
 }
 
@@ -332,7 +333,7 @@ static void write_families(struct metrics_writer *writer, const struct agent_vie
                 continue;
             metrics_sample(writer, durations ? seconds : path_is_well(probe.probe, path), "probe",
                            probe.probe->name, "proto", probe_type_text(probe.probe->type), "family",
-                           family_text(path->family), NULL);
+                           family_text(path->family), (char *)NULL);
         }
     }
 }
@@ -365,7 +366,8 @@ static void write_tls_versions(struct metrics_writer *writer, const struct agent
 
             if (*version != '\0' && strcmp(version, before) != 0)
                 metrics_sample(writer, 1, "probe", probe.probe->name, "proto",
-                               probe_type_text(probe.probe->type), "version", version, NULL);
+                               probe_type_text(probe.probe->type), "version", version,
+                               (char *)NULL);
             before = version;
         }
     }
@@ -397,7 +399,7 @@ static void write_reflectors(struct metrics_writer *writer, const struct agent_v
 
             metrics_sample(writer,
                            metrics_number_at(&reflector.counts, reflector_metrics[m].offset),
-                           "reflector", reflector.reflector->name, NULL);
+                           "reflector", reflector.reflector->name, (char *)NULL);
         }
     }
     metrics_family(writer, METRIC_GAUGE, "mailvigil_reflector_up",
@@ -406,7 +408,7 @@ static void write_reflectors(struct metrics_writer *writer, const struct agent_v
         struct reflector_view reflector = probes_reflector_view(view->probes, i);
 
         metrics_sample(writer, reflector.trouble == NULL, "reflector", reflector.reflector->name,
-                       NULL);
+                       (char *)NULL);
     }
 }
 
@@ -418,15 +420,15 @@ static void write_alerts(struct metrics_writer *writer, const struct agent_view 
         count = probes_alerts(view->probes);
     metrics_family(writer, METRIC_COUNTER, "mailvigil_alerts_sent_total",
                    "Alerts that a command or webhook has taken.");
-    metrics_sample(writer, (double)count.sent, NULL);
+    metrics_sample(writer, (double)count.sent, (char *)NULL);
     metrics_family(writer, METRIC_COUNTER, "mailvigil_alerts_failed_total",
                    "Alerts that were given up after all tries.");
-    metrics_sample(writer, (double)count.failed, NULL);
+    metrics_sample(writer, (double)count.failed, (char *)NULL);
     metrics_family(writer, METRIC_COUNTER, "mailvigil_alerts_dropped_total",
                    "Alerts that were dropped because too many waited.");
-    metrics_sample(writer, (double)count.dropped, NULL);
+    metrics_sample(writer, (double)count.dropped, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_alerts_waiting", "Alerts that wait.");
-    metrics_sample(writer, (double)count.waiting, NULL);
+    metrics_sample(writer, (double)count.waiting, (char *)NULL);
 }
 
 void metrics_probe_write(struct metrics_writer *writer, const struct agent_view *view)

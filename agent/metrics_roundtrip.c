@@ -41,7 +41,7 @@ static void write_book_numbers(struct metrics_writer *writer, const struct agent
 
             if (probe.counts != NULL)
                 metrics_sample(writer, metrics_number_at(probe.counts, book_numbers[m].offset),
-                               "probe", probe.probe->name, NULL);
+                               "probe", probe.probe->name, (char *)NULL);
         }
     }
 }
@@ -50,34 +50,36 @@ static void write_rejected(struct metrics_writer *writer, const struct probe_vie
 {
     for (enum book_rejection reason = REJECT_CONNECT; reason < REJECT_REASONS; reason++)
         metrics_sample(writer, (double)probe->counts->rejected[reason], "probe", probe->probe->name,
-                       "reason", book_rejection_text(reason), NULL);
+                       "reason", book_rejection_text(reason), (char *)NULL);
 }
 
 static void write_durations(struct metrics_writer *writer, const struct probe_view *probe)
 {
     metrics_histogram(writer, book_bucket_bounds, probe->counts->buckets, BOOK_BUCKETS,
-                      probe->counts->duration_sum, "probe", probe->probe->name, NULL);
+                      probe->counts->duration_sum, "probe", probe->probe->name, (char *)NULL);
 }
 
 static void write_last_duration(struct metrics_writer *writer, const struct probe_view *probe)
 {
     metrics_sample(writer, probe->counts->last_duration >= 0 ? probe->counts->last_duration : NAN,
-                   "probe", probe->probe->name, NULL);
+                   "probe", probe->probe->name, (char *)NULL);
 }
 
 static void write_last_success(struct metrics_writer *writer, const struct probe_view *probe)
 {
-    metrics_sample(writer, (double)probe->counts->last_success, "probe", probe->probe->name, NULL);
+    metrics_sample(writer, (double)probe->counts->last_success, "probe", probe->probe->name,
+                   (char *)NULL);
 }
 
 static void write_last_sent(struct metrics_writer *writer, const struct probe_view *probe)
 {
-    metrics_sample(writer, (double)probe->counts->last_sent, "probe", probe->probe->name, NULL);
+    metrics_sample(writer, (double)probe->counts->last_sent, "probe", probe->probe->name,
+                   (char *)NULL);
 }
 
 static void write_mailbox_up(struct metrics_writer *writer, const struct probe_view *probe)
 {
-    metrics_sample(writer, probe->trouble == NULL, "probe", probe->probe->name, NULL);
+    metrics_sample(writer, probe->trouble == NULL, "probe", probe->probe->name, (char *)NULL);
 }
 
 static void write_legs(struct metrics_writer *writer, const struct probe_view *probe)
@@ -86,9 +88,9 @@ static void write_legs(struct metrics_writer *writer, const struct probe_view *p
 
     for (enum leg i = LEG_OUT; last != NULL && last->has_legs && i < LEG_COUNT; i++) {
         metrics_sample(writer, last->leg_min[i], "probe", probe->probe->name, "leg", leg_text(i),
-                       "bound", "min", NULL);
+                       "bound", "min", (char *)NULL);
         metrics_sample(writer, last->leg_max[i], "probe", probe->probe->name, "leg", leg_text(i),
-                       "bound", "max", NULL);
+                       "bound", "max", (char *)NULL);
     }
 }
 
@@ -98,8 +100,10 @@ static void write_offset(struct metrics_writer *writer, const struct probe_view 
 
     if (last == NULL || !last->has_legs)
         return;
-    metrics_sample(writer, last->offset_min, "probe", probe->probe->name, "bound", "min", NULL);
-    metrics_sample(writer, last->offset_max, "probe", probe->probe->name, "bound", "max", NULL);
+    metrics_sample(writer, last->offset_min, "probe", probe->probe->name, "bound", "min",
+                   (char *)NULL);
+    metrics_sample(writer, last->offset_max, "probe", probe->probe->name, "bound", "max",
+                   (char *)NULL);
 }
 
 static void write_hops(struct metrics_writer *writer, const struct probe_view *probe)
@@ -110,7 +114,7 @@ static void write_hops(struct metrics_writer *writer, const struct probe_view *p
     for (size_t i = 0; last != NULL && i < last->n_hops; i++) {
         snprintf(hop, sizeof(hop), "%zu", i);
         metrics_sample(writer, (double)last->hop_seconds[i], "probe", probe->probe->name, "hop",
-                       hop, NULL);
+                       hop, (char *)NULL);
     }
 }
 
@@ -118,7 +122,7 @@ static void write_placement(struct metrics_writer *writer, const struct probe_vi
 {
     for (enum placement place = PLACEMENT_INBOX; place <= PLACEMENT_OTHER; place++)
         metrics_sample(writer, probe->last_return != NULL && probe->last_return->placement == place,
-                       "probe", probe->probe->name, "folder", placement_text(place), NULL);
+                       "probe", probe->probe->name, "folder", placement_text(place), (char *)NULL);
 }
 
 static void write_auth_results(struct metrics_writer *writer, const struct probe_view *probe)
@@ -128,7 +132,7 @@ static void write_auth_results(struct metrics_writer *writer, const struct probe
             metrics_sample(writer,
                            probe->last_return != NULL && probe->last_return->auth[method] == result,
                            "probe", probe->probe->name, "method", auth_method_text(method),
-                           "result", auth_result_text(result), NULL);
+                           "result", auth_result_text(result), (char *)NULL);
 }
 
 static const struct {

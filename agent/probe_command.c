@@ -254,7 +254,7 @@ static int list(const struct config *config, bool as_json)
 /* ---- running ---- */
 
 /* Worst for who is to act: critical, unknown, warning. */
-static int worse(int a, int b)
+static enum probe_status worse(enum probe_status a, enum probe_status b)
 {
     static const int rank[] = {
         [PROBE_OK] = 0, [PROBE_WARNING] = 1, [PROBE_UNKNOWN] = 2, [PROBE_CRITICAL] = 3};
@@ -313,7 +313,7 @@ static int run(const struct wish *wish, const struct config *config,
 {
     struct probe *probes = xcalloc(count, sizeof(*probes));
     struct probe_once *once = xcalloc(count, sizeof(*once));
-    int status = PROBE_OK;
+    enum probe_status status = PROBE_OK;
 
     for (size_t i = 0; i < count; i++) {
         probes[i] = *chosen[i];
@@ -335,7 +335,7 @@ static int run(const struct wish *wish, const struct config *config,
         puts("]");
     free(once);
     free(probes);
-    return status;
+    return (int)status;
 }
 
 /* What the agent answers begins with the exit status. */

@@ -9,7 +9,7 @@
 #define CHALLENGES_MAX 4
 #define RESPONSES (sizeof((struct sign_in *)0)->responses / sizeof(char *))
 
-static char *copy(const char *text)
+static char *copy_of(const char *text)
 {
     return text != NULL ? xstrdup(text) : NULL;
 }
@@ -21,7 +21,7 @@ void sign_in_set(struct sign_in *sign_in, const struct dialogue_login *login)
         return;
     sign_in->login = xstrdup(login->login);
     sign_in->secret = xstrdup(login->secret != NULL ? login->secret : "");
-    sign_in->authorize_as = copy(login->authorize_as);
+    sign_in->authorize_as = copy_of(login->authorize_as);
 }
 
 void sign_in_clear(struct sign_in *sign_in)

@@ -86,7 +86,7 @@ static int check_token(const struct settings *settings, const struct token_keys 
     static const unsigned char probe_id[TOKEN_PROBE_ID], nonce[TOKEN_NONCE];
     struct answer_rules rules = {
         .keys = keys, .address = settings->address, .reply_to = settings->reply_to};
-    struct probe_token token, answered;
+    struct probe_token token = {0}, answered;
     struct probe_mail mail;
     char text[TOKEN_LEN + 1], message[512];
     enum answer_decision decision;
