@@ -11,6 +11,10 @@ TEST_PACKAGES="git libcmocka-dev dovecot-pop3d isync mandoc sqlite3 clang-format
 MTA_PACKAGES="postfix"
 UNPACKED_PACKAGES="cyrus-imapd cyrus-common sasl2-bin
 courier-imap courier-base courier-authlib courier-authlib-userdb gamin"
+# Debian has one MTA a machine: the second one is unpacked, too, beside the others' files.
+UNPACKED_MTA_PACKAGES="exim4-daemon-light exim4-base"
+# promtool, which judges metrics and alert rules: unpacked as well, or a Prometheus would run.
+TOOL_PACKAGES="prometheus"
 
 need_packages() {
     command -v dpkg-query >/dev/null || return 0
@@ -64,9 +68,10 @@ unpack_packages() {
     libraries=
     for file in "$directory"/.deb/*.deb; do
         dpkg-deb -x "$file" "$directory"
-        # What only a virus scanner and a messenger of Cyrus need is not for us.
+        # What only a virus scanner and a messenger of Cyrus and the pages of Prometheus need is
+        # not for us.
         libraries="$libraries $(dpkg-deb -f "$file" Depends | tr ',' '\n' |
-            sed -n 's/^ *\(lib[^ |]*\).*/\1/p' | grep -v -e libclamav -e libzephyr)"
+            sed -n 's/^ *\(lib[^ |]*\).*/\1/p' | grep -v -e libclamav -e libzephyr -e libjs-)"
     done
     rm -r "$directory/.deb"
     need_packages $libraries || return 1

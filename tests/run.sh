@@ -13,6 +13,10 @@ else
 fi
 unpack_packages build/unpacked $UNPACKED_PACKAGES ||
     echo "The tests on Cyrus and Courier will be skipped" >&2
+unpack_packages build/unpacked-exim $UNPACKED_MTA_PACKAGES ||
+    echo "The tests on Exim will be skipped" >&2
+unpack_packages build/unpacked-tools $TOOL_PACKAGES ||
+    echo "The tests with promtool will be skipped" >&2
 
 if [ ! -f build/sanitize/CMakeCache.txt ] && command -v ninja >/dev/null; then
     cmake --preset sanitize -G Ninja
