@@ -173,9 +173,16 @@ void inbox_work(struct inbox *inbox)
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
+    struct inbox *inbox = arg;
+
     (void)fd;
     (void)what;
-    inbox_work(arg);
+    if (!inbox->is_troubled || !inbox->looked) {
+        inbox_work(inbox);
+        return;
+    }
+    inbox_work_soon(inbox);
+    inbox_tell_trouble(inbox, NULL);
 }
 
 static void on_nooped(void *arg, const struct imap_result *result)
@@ -301,7 +308,6 @@ static void on_selected(void *arg, const struct imap_result *result,
     inbox->idle_ends = 0;
     rest_until_tick(inbox);
     inbox_work_soon(inbox);
-    inbox_tell_trouble(inbox, NULL);
 }
 
 static void select_it(struct inbox *inbox, const char *name)

@@ -48,7 +48,7 @@ struct inbox_events {
     /* All that was there has been given; after each look. messages: in the folder. */
     void (*on_looked)(void *arg, const char *folder, uint32_t uidvalidity, uint32_t seen_through,
                       uint32_t messages);
-    /* NULL: it is well again. why: for a person. */
+    /* NULL: it is well again, and all was looked at. why: for a person. */
     void (*on_trouble)(void *arg, const char *why);
 };
 

@@ -49,6 +49,7 @@ static void on_fetched(void *arg, const struct imap_result *result)
     /* Asked for again with the next look. */
     inbox_forget_look(inbox);
     inbox->step = INBOX_STEP_REST;
+    inbox->looked = false;
     inbox_work_soon(inbox);
     why = xasprintf("new messages cannot be fetched: %s", result->reason);
     inbox_tell_trouble(inbox, why);
