@@ -3,127 +3,32 @@ Dovecot, mailvigil; and the other two ways back, plain forwarding and the reflec
 
 import json
 import os
-import re
-import shutil
 import sys
-import time
 import unittest
-import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from harness import mta, places  # noqa: E402
-from harness.agent import Agent, Config, program, run_command  # noqa: E402
+from harness.agent import run_command  # noqa: E402
 from harness.case import main  # noqa: E402
-from harness.dovecot import PASSWORD, Dovecot  # noqa: E402
 from harness.imap import wait_for  # noqa: E402
+from harness.loop import SECRET, Loop  # noqa: E402
 from harness.postfix import AUTH_LISTENER, Postfix  # noqa: E402
 
-USERS = ("probe", "scout", "keeper", "plain", "double", "mirror", "ahead", "behind")
-SECRET = "a secret that both sides know, 1"
 UNAVAILABLE = mta.available("postfix", "nsenter", "setpriv")
 FAKETIME = "/usr/bin/faketime"
 
 
-def email_return():
-    return os.environ.get("EMAIL_RETURN") or os.path.join(
-        os.path.dirname(program()), "reflect", "email_return")
-
-
 @unittest.skipIf(UNAVAILABLE, UNAVAILABLE)
-class Loop(unittest.TestCase):
-    """A Dovecot and a Postfix for each test."""
-
-    def setUp(self):
+class OnPostfix(Loop):
+    def transfer_agent(self):
         auth_port = places.free_ports(1)[0]
-        self.dovecot = Dovecot(users=USERS, extra=AUTH_LISTENER % auth_port)
-        self.addCleanup(self.dovecot.close)
-        self.dovecot.start()
-        self.postfix = self.mta(auth_port)
-        self.addCleanup(self.postfix.close)
-        self.postfix.start()
-        self.config = self.configuration()
-        self.addCleanup(self.config.close)
-
-    def mta(self, auth_port):
-        return Postfix(self.dovecot, auth_port, users=USERS)
-
-    def configuration(self):
-        config = Config()
-        config.section("server", "office", ca_file=self.dovecot.ca_file,
-                       imap="imaps://localhost:%d" % self.dovecot.imaps_port,
-                       smtp="smtp://localhost:%d" % self.postfix.submission_port)
-        config.account("probe", watch=False, monitor=False)
-        self.http_port = places.free_ports(1)[0]
-        config.section("status", None, listen="127.0.0.1:%d" % self.http_port)
-        return config
-
-    def probe(self, name, to=None, **keys):
-        given = {"type": "roundtrip", "server": "office", "from": "probe@example.org",
-                 "to": "%s@example.org" % (to or name), "every": "10s", "timeout": "9s", "warn": "8s",
-                 "crit": "20s", "lost": "1h", "return_account": "probe",
-                 "password_file": self.config.secret("probe.secret", PASSWORD),
-                 "secret_file": self.config.secret("loop.secret", SECRET)}
-        given.update(keys)
-        self.config.section("probe", name, **given)
-
-    def install(self, user, around="", keep=False, **keys):
-        """email_return in the user's .forward; around: what it is started by."""
-        program_file = self.postfix.dir + "/libexec/email_return"
-        if not os.path.exists(program_file):
-            os.mkdir(os.path.dirname(program_file), 0o755)
-            shutil.copy(email_return(), program_file)
-            os.chmod(program_file, 0o755)
-        given = {"address": "%s@example.org" % user, "reply_to": "probe@example.org",
-                 "secret_file": ".email_return.secret"}
-        given.update(keys)
-        self.postfix.write("home/%s/.email_return.secret" % user, SECRET + "\n", 0o400, user)
-        self.postfix.write("home/%s/.email_return.conf" % user,
-                           "".join("%s = %s\n" % one for one in given.items()), 0o600, user)
-        self.postfix.forward(user, '%s"|%s%s"' % ("\\%s, " % user if keep else "", around,
-                                                 program_file))
-
-    def once(self, name, status=0, timeout=30):
-        """`mailvigil probe NAME --json`: the result."""
-        self.config.write()
-        done = run_command(self.config, "probe", name, "--json", "-t", str(timeout))
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr + self.postfix.log())
-        return json.loads(done.stdout)
-
-    def started(self):
-        agent = Agent(self.config)
-        self.addCleanup(agent.kill)
-        return agent.start()
-
-    def metrics(self):
-        """{(name, labels as written): value}"""
-        text = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.http_port,
-                                      timeout=10).read().decode()
-        return {(name, labels): float(value) for name, labels, value in re.findall(
-            r"^(\w+)(?:\{(.*)\})? (\S+)$", text, re.M)}
-
-    def count(self, probe, what):
-        return self.metrics().get(("mail_roundtrip_" + what, 'probe="%s"' % probe), 0)
-
-    def books(self, probe):
-        found = self.metrics()
-        return {what: found.get(("mail_roundtrip_%s" % name, 'probe="%s"' % probe))
-                for what, name in (("sent", "sent_total"), ("returned", "returned_total"),
-                                   ("late", "late_total"), ("lost", "lost_total"),
-                                   ("uncertain", "send_uncertain_total"),
-                                   ("outstanding", "outstanding"),
-                                   ("duplicates", "duplicates_total"))}
-
-    def assert_balance(self, books):
-        self.assertEqual(books["sent"], books["returned"] + books["late"] + books["lost"] +
-                         books["uncertain"] + books["outstanding"], books)
-
-    def wait_count(self, probe, what, least=1, timeout=45):
-        wait_for(lambda: self.count(probe, what) >= least, timeout,
-                 "%s of %s to be %d" % (what, probe, least))
+        self.mailboxes(extra=AUTH_LISTENER % auth_port)
+        self.postfix = Postfix(self.dovecot, auth_port, users=self.users)
+        return self.postfix
 
 
-class WaysBack(Loop):
+class WaysBack(OnPostfix):
     def test_email_return_in_a_forward(self):
         self.install("scout")
         self.probe("scout")
@@ -206,7 +111,7 @@ class WaysBack(Loop):
         self.assertEqual(result["paths"][0]["command"], "RCPT")
 
 
-class Books(Loop):
+class Books(OnPostfix):
     def test_delay_duplicates_and_a_stopped_queue(self):
         """One agent, several probes that share a mailbox."""
         self.install("scout")

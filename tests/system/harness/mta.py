@@ -35,6 +35,8 @@ def available(*programs):
 class Mta:
     """Subclasses write their configuration, name what stands over what, and start the program."""
 
+    sendmail = "/usr/sbin/sendmail"
+
     def __init__(self, prefix, users, domains, dovecot, routes=None):
         self.dir = places.temporary(prefix)
         self.users, self.domains, self.dovecot = list(users), list(domains), dovecot
@@ -87,8 +89,11 @@ class Mta:
         for path in self.over:
             if not os.path.exists(path):
                 raise RuntimeError("there is no %s to stand in for" % path)
-        script = "".join("mount --bind '%s' '%s' && " % (ours, path)
-                         for path, ours in self.over.items()) + "echo in && exec sleep 100000"
+        # Programs of ours run from our directory, set-user-ID ones too, whatever lies around it.
+        script = ("mount --bind '%s' '%s' && mount -o remount,bind,exec,suid '%s' && "
+                  % ((self.dir,) * 3))
+        script += "".join("mount --bind '%s' '%s' && " % (ours, path)
+                          for path, ours in self.over.items()) + "echo in && exec sleep 100000"
         self.keeper = subprocess.Popen(
             ("unshare", "-m", "--propagation", "private", "sh", "-c", script),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
