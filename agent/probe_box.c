@@ -26,9 +26,10 @@ struct probe_box {
 
     struct asked *asked;
     bool is_loaded, is_open;
-    struct inbox *inbox;       /* NULL: closed, or the ledger is asked */
-    struct ledger_place seen;  /* all up to there was given */
-    struct ledger_place clean; /* nothing up to there is to be deleted */
+    struct inbox *inbox;        /* NULL: closed, or the ledger is asked */
+    struct ledger_place looked; /* how far, by the last look; 0, 0: not yet */
+    struct ledger_place seen;   /* all up to there was given, and is done with */
+    struct ledger_place clean;  /* nothing up to there is to be deleted */
     struct leftovers leftovers;
     char *trouble;
     bool knows_messages;
@@ -61,22 +62,30 @@ static void note_place(struct probe_box *box, const char *who, struct ledger_pla
     ledger_place_set(box->ledger, who, folder_key(box), noted);
 }
 
+void probe_box_note(struct probe_box *box)
+{
+    uint32_t unfinished = box->events.unfinished != NULL ? box->events.unfinished(box->arg) : 0;
+    struct ledger_place seen = box->looked, clean = box->looked;
+
+    if (seen.uidvalidity == 0)
+        return;
+    if (unfinished > 0 && unfinished <= seen.seen_through)
+        seen.seen_through = unfinished - 1;
+    if (box->leftovers.uidvalidity == clean.uidvalidity)
+        clean.seen_through = leftovers_place(&box->leftovers, clean.seen_through);
+    note_place(box, box->who, &box->seen, seen);
+    note_place(box, box->who_cleans, &box->clean, clean);
+}
+
 static void on_looked(void *arg, const char *folder, uint32_t uidvalidity, uint32_t seen_through,
                       uint32_t messages)
 {
     struct probe_box *box = arg;
-    uint32_t unfinished = box->events.unfinished != NULL ? box->events.unfinished(box->arg) : 0;
-    struct ledger_place seen = {.uidvalidity = uidvalidity, .seen_through = seen_through};
-    struct ledger_place clean = seen;
 
     (void)folder;
-    if (unfinished > 0 && unfinished <= seen_through)
-        seen.seen_through = unfinished - 1;
+    box->looked = (struct ledger_place){.uidvalidity = uidvalidity, .seen_through = seen_through};
     leftovers_looked(&box->leftovers, box->inbox);
-    if (box->leftovers.uidvalidity == uidvalidity)
-        clean.seen_through = leftovers_place(&box->leftovers, seen_through);
-    note_place(box, box->who, &box->seen, seen);
-    note_place(box, box->who_cleans, &box->clean, clean);
+    probe_box_note(box);
     box->messages = messages;
     box->knows_messages = true;
     box->events.on_looked(box->arg);

@@ -28,7 +28,7 @@ struct probe_box_events { /* each may call probe_box_free(), and none probe_box_
     void (*on_looked)(void *arg);
     void (*on_trouble)(void *arg, const char *why); /* as in inbox.h */
     /* The lowest UID that is not done with, and is to be given again after a restart; 0: none. May
-     * be NULL. */
+     * be NULL. When it has changed, probe_box_note() makes it durable. */
     uint32_t (*unfinished)(void *arg);
 };
 
@@ -41,6 +41,7 @@ void probe_box_open(struct probe_box *box);
 void probe_box_close(struct probe_box *box);
 bool probe_box_is_open(const struct probe_box *box);
 
+void probe_box_note(struct probe_box *box);
 void probe_box_expect(struct probe_box *box, unsigned milliseconds);
 /* That message is deleted when it is old: since then, in seconds since 1970. */
 void probe_box_doom(struct probe_box *box, const struct inbox_message *message, time_t since);

@@ -116,6 +116,7 @@ static void end_job(struct reflector_watch *watch, bool again)
         TAILQ_REMOVE(&watch->jobs, job, entry);
         watch->n_jobs--;
         free(job);
+        probe_box_note(watch->box);
     }
     work_in(watch, 0);
 }
