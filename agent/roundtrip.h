@@ -7,8 +7,11 @@
  * back as an answer (email_return, a reflector), signed again, or as itself (plain forwarding).
  * Order: the nonce is durable in the ledger, then the dialogue, then its outcome in the ledger.
  * Only durations on our own clock are judged; the reflector's stamps give legs (legs.h).
- * Clean-up: a message is deleted only when its token verifies under our keys for our addresses, and
- * it is past `lost` (settled or foreign, it makes no difference), by UID EXPUNGE (inbox.h).
+ * Clean-up: a message is deleted only when its token verifies under our keys for our addresses and
+ * this probe, and it is past `lost` (whether or not its nonce is in the books), by UID EXPUNGE
+ * (inbox.h). One that has its token in the Subject only must be from whom writes such.
+ * Junk is listened to only while something is outstanding longer than warn (30 s without one), from
+ * the start where the last one came back there, and to clean up.
  *
  * A result is told for each message when it is settled for the first time: returned (at once), not
  * back within crit (then told as outstanding, which is judged critical), rejected, uncertain.
@@ -25,12 +28,16 @@ struct roundtrip;
 /* The result is the callee's. */
 typedef void roundtrip_told(void *arg, struct probe_result *result);
 
-/* instance: part of the probe id. ledger NULL: none. */
+/* instance: part of the probe id. ledger NULL: none. The probe must outlive it. told may free it.
+ */
 struct roundtrip *roundtrip_new(struct links *links, struct ledger *ledger, const char *instance,
                                 const struct probe *probe, roundtrip_told *told, void *arg);
 void roundtrip_free(struct roundtrip *roundtrip);
-/* Sends one message now, unless one is being sent, the ledger has not told its books yet, or the
- * books are full. An uncertain end is followed by one retry with a new nonce. */
+/* Sends one message, unless one is being sent or a password was rejected lately. It waits until the
+ * ledger has told the books, and the first one until the mailbox is listened to or is in trouble
+ * (10 seconds at most), so that a fast answer is timed by its arrival. An uncertain end is followed
+ * by one retry with a new nonce. What is amiss on our side (a secret, full books) is told as a
+ * result's trouble. */
 void roundtrip_send(struct roundtrip *roundtrip);
 const struct book_counts *roundtrip_counts(const struct roundtrip *roundtrip);
 /* Of the last one that came back; NULL: none yet since the start. */
