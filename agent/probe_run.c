@@ -4,6 +4,7 @@
 #include <event2/util.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/secret.h"
 #include "agent/smtp.h"
@@ -315,7 +316,11 @@ static void resolve(struct probe_run *run)
         on_resolved(0, addresses, lookup);
         return;
     }
-    hints.ai_flags = EVUTIL_AI_ADDRCONFIG | EVUTIL_AI_NUMERICSERV;
+    /* A family that this machine has no way out by is left out, unless it was asked for by name, or
+     * no way out is needed. */
+    hints.ai_flags = EVUTIL_AI_NUMERICSERV;
+    if (run->probe->family == AF_UNSPEC && strcasecmp(endpoint->host, "localhost") != 0)
+        hints.ai_flags |= EVUTIL_AI_ADDRCONFIG;
     struct evdns_getaddrinfo_request *request =
         evdns_getaddrinfo(links_dns(run->links), endpoint->host, port, &hints, on_resolved, lookup);
     if (run->lookup != NULL) /* else it was answered at once */
