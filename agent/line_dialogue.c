@@ -103,6 +103,7 @@ void line_dialogue_enter(struct line_dialogue *dialogue, enum phase phase)
     if (line_dialogue_is_over(dialogue) || dialogue->phase == phase)
         return;
     dialogue->phase = phase;
+    dialogue->command = "";
     if (dialogue->events.phase != NULL)
         dialogue->events.phase(dialogue->arg, phase);
 }
