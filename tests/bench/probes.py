@@ -8,6 +8,8 @@
 2. processes: `mailvigil probe NAME` and the plugins, as whole processes, by turns.
 3. rate: processor time of the agent with --probes probes every 60 s, and of blackbox_exporter asked
    for as many.
+4. side by side: 2,000 messages copied without and with 200 probes a second, and the median of the
+   probes (without sign-in) without and with the messages. The servers share the cores with all.
 
 The plugins and the exporter are unpacked from Debian's packages below build/unpacked-probes (apt-get
 download, dpkg-deb -x), never installed. They sign in nowhere but where that is written below:
@@ -29,6 +31,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
 from harness import places  # noqa: E402
 from harness.agent import Agent, Config, program  # noqa: E402
 from harness.dovecot import Dovecot  # noqa: E402
+from harness.imap import wait_for  # noqa: E402
+from harness.mail import backlog  # noqa: E402
 from harness.postfix import AUTH_LISTENER, Postfix  # noqa: E402
 
 PACKAGES = ("monitoring-plugins-basic", "monitoring-plugins-common", "prometheus-blackbox-exporter")
@@ -304,6 +308,51 @@ def rate(dovecot, postfix, blackbox, count, seconds):
               % ("/".join(names), 100 * spent / 60, spent / count * 1e6))
 
 
+def durations(port):
+    text = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port).read().decode()
+    return [float(value) * 1e6 for value in
+            re.findall(r"^probe_duration_seconds\{[^}]*\} (\S+)$", text, re.M)]
+
+
+def copied(dovecot, count):
+    with dovecot.mailbox("monitor") as mailbox:
+        return mailbox.count("Copies") >= count
+
+
+def side_by_side(dovecot, postfix):
+    print("4. side by side")
+    every = kinds(dovecot, postfix)
+    messages = list(backlog(2000, 20_000_000))
+    done = 0
+    for with_probes in (False, True):
+        config = configuration(dovecot, {"p%d" % i: every[("imap", "pop3")[i % 2]]
+                                         for i in range(200 if with_probes else 0)})
+        for kind, name in config.sections:
+            if kind == "probe":  # a process of the server for each sign-in is not to be measured
+                config.change(kind, name, account=None)
+        config.change("account", "alice", watch=True, monitor=True)
+        config.target("compliance", folder="Copies")
+        config.rule("everything", incoming="all")
+        port = places.free_ports(1)[0]
+        config.section("status", None, listen="127.0.0.1:%d" % port)
+        agent = Agent(config).start()
+        time.sleep(12 if with_probes else 1)
+        if with_probes:
+            print("   probes alone: median %.0f us" % statistics.median(durations(port)))
+        began = time.monotonic()
+        dovecot.deliver_many("alice", messages)
+        delivered = time.monotonic() - began
+        if with_probes:
+            print("   probes beside the messages: median %.0f us"
+                  % statistics.median(durations(port)))
+        done += len(messages)
+        wait_for(lambda: copied(dovecot, done), 300, "all copies")
+        print("   2,000 messages %s probes: delivered by LMTP in %.1f s, copied in %.1f s"
+              % ("with" if with_probes else "without", delivered, time.monotonic() - began))
+        agent.stop()
+        config.close()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=60)
@@ -312,13 +361,15 @@ def main():
     wanted = parser.parse_args()
     where = unpack()
     auth_port = places.free_ports(1)[0]
-    with Dovecot(pop3=True, users=("alice", "probe"), extra=AUTH_LISTENER % auth_port) as dovecot, \
+    with Dovecot(pop3=True, users=("alice", "probe", "monitor"),
+                 extra=AUTH_LISTENER % auth_port) as dovecot, \
             Postfix(dovecot, auth_port, users=("alice", "probe")) as postfix:
         blackbox = Blackbox(where, dovecot.ca_file)
         try:
             overhead(dovecot, postfix, where, blackbox, wanted.runs)
             processes(dovecot, postfix, where, wanted.runs)
             rate(dovecot, postfix, blackbox, wanted.probes, wanted.seconds)
+            side_by_side(dovecot, postfix)
         finally:
             blackbox.close()
 
