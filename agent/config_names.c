@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/config_units.h"
 
@@ -95,6 +96,16 @@ const char *names_host(const char *text)
     return NULL;
 }
 
+/* A name may mean another machine tomorrow: addresses, and the one name that cannot. */
+static bool is_listen_host(const char *host, bool brackets)
+{
+    unsigned char address[16];
+
+    if (brackets)
+        return inet_pton(AF_INET6, host, address) == 1;
+    return inet_pton(AF_INET, host, address) == 1 || strcasecmp(host, "localhost") == 0;
+}
+
 const char *names_listen(const char *text)
 {
     static const char form[] = "an address and a port such as 127.0.0.1:8025 or [::1]:8025";
@@ -108,8 +119,8 @@ const char *names_listen(const char *text)
         return form;
     memcpy(host, text + brackets, len - 2 * brackets);
     host[len - 2 * brackets] = '\0';
-    if (names_host(host) != NULL || units_count(colon + 1, &port) != NULL || port == 0 ||
-        port > 65535)
+    if (!is_listen_host(host, brackets != 0) || units_count(colon + 1, &port) != NULL ||
+        port == 0 || port > 65535)
         return form;
     return NULL;
 }

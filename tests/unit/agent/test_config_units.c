@@ -260,8 +260,9 @@ static void test_long_names(void **state)
 static void test_listen(void **state)
 {
     static const char *const good[] = {"127.0.0.1:8025", "[::1]:8025", "localhost:1"};
-    static const char *const bad[] = {"",         ":8025", "8025", "127.0.0.1", "127.0.0.1:0",
-                                      "::1:8025", "[::1]", "[]:1", "a b:1",     "x:65536"};
+    static const char *const bad[] = {
+        "",      ":8025", "8025",  "127.0.0.1", "127.0.0.1:0",   "::1:8025",
+        "[::1]", "[]:1",  "a b:1", "x:65536",   "mail.test:8025"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
