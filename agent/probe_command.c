@@ -46,7 +46,7 @@ __attribute__((format(printf, 1, 2))) static int unknown(const char *format, ...
 {
     va_list arguments;
 
-    fputs("PROBE UNKNOWN - ", stdout);
+    fputs("PROBE UNKNOWN: ", stdout);
     va_start(arguments, format);
     vprintf(format, arguments);
     va_end(arguments);

@@ -54,7 +54,7 @@ static void write_figure(FILE *out, const struct perfdata *figure)
 void nagios_write(FILE *out, const struct probe *probe, const struct probe_verdict *verdict,
                   int verbosity)
 {
-    fprintf(out, "%s %s - %s", service_name(probe->type), probe_status_text(verdict->status),
+    fprintf(out, "%s %s: %s", service_name(probe->type), probe_status_text(verdict->status),
             verdict->summary);
     for (size_t i = 0; i < verdict->n_perfdata; i++) {
         fputs(i == 0 ? " | " : " ", out);

@@ -6,7 +6,7 @@
  * cert_warn, a round trip in Junk. UNKNOWN: the probe could not be run. Round trip: critical when
  * late, lost, rejected or not back within crit.
  * The summary names the guilty phase, the address family when only one of two failed, and the
- * server's reply: "IMAP CRITICAL - auth failed on 192.0.2.7: NO [AUTHENTICATIONFAILED] ...". What
+ * server's reply: "IMAP CRITICAL: auth failed on 192.0.2.7: NO [AUTHENTICATIONFAILED] ...". What
  * does not fit is cut there and whole among the details.
  *
  * Perfdata. A label has one meaning and one unit for ever; thresholds are as they were configured,
@@ -57,7 +57,7 @@ struct probe_verdict *probe_verdict_new(const struct probe *probe,
                                         enum probe_status held);
 void probe_verdict_free(struct probe_verdict *verdict);
 
-/* "IMAP OK - text | 'time'=0.004s;1;5;0 ..." and with verbosity > 0 the details behind it. */
+/* "IMAP OK: text | 'time'=0.004s;1;5;0 ..." and with verbosity > 0 the details behind it. */
 void nagios_write(FILE *out, const struct probe *probe, const struct probe_verdict *verdict,
                   int verbosity);
 /* The members of an object that the caller has begun: probe, type, status, phases in seconds by

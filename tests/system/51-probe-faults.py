@@ -597,8 +597,8 @@ class Parser(unittest.TestCase):
                 nagios.perfdata(text)
 
     def test_bad_output(self):
-        for text in ("", "SMTP OK - x", "SMTP FINE - x\n", "SMTP OK\n", "SMTP OK - x | \n",
-                     "SMTP OK - a | b=1 | c=2\n", "SMTP OK - x\na | b=1\n"):
+        for text in ("", "SMTP OK: x", "SMTP FINE: x\n", "SMTP OK\n", "SMTP OK: x | \n",
+                     "SMTP OK: a | b=1 | c=2\n", "SMTP OK: x\na | b=1\n"):
             with self.assertRaises(ValueError, msg=text):
                 nagios.read(text)
 

@@ -12,7 +12,7 @@ UNITS = ("", "s", "us", "ms", "%", "B", "KB", "MB", "TB", "c")
 Figure = collections.namedtuple("Figure", "label value unit warn crit least most")
 Output = collections.namedtuple("Output", "service state text figures details")
 
-_FIRST = re.compile(r"([A-Z0-9]+) (OK|WARNING|CRITICAL|UNKNOWN) - (.+)")
+_FIRST = re.compile(r"([A-Z0-9]+) (OK|WARNING|CRITICAL|UNKNOWN): (.+)")
 _LABEL = re.compile(r"'((?:[^'=]|'')+)'=|([^'= ]+)=")
 _VALUE = re.compile(r"(U|-?\d+(?:\.\d+)?)([A-Za-z%]*)")
 _NUMBER = r"-?\d+(?:\.\d+)?"

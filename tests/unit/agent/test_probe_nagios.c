@@ -25,18 +25,18 @@ static void one_line_with_figures(void **state)
     struct probe_path *path = begin(scene, PROBE_IMAP);
 
     path->imap.messages = 7;
-    assert_output(scene, "IMAP OK - 0.0003 s on 192.0.2.7, certificate good for 63 days | "
+    assert_output(scene, "IMAP OK: 0.0003 s on 192.0.2.7, certificate good for 63 days | "
                          "'time'=0.0003s;1;5;0 'cert_days'=63;21:;7: 'messages'=7;;;0 "
                          "'time_resolve'=0.0001s;;;0 'time_ipv4'=0.0003s;1;5;0 "
                          "'time_connect_ipv4'=0.0002s;;;0\n");
     scene->server.imap.host = "192.0.2.7";
     scene->probe.cert_warn = 0;
-    assert_output(scene, "IMAP OK - 0.0003 s on 192.0.2.7, certificate good for 63 days | "
+    assert_output(scene, "IMAP OK: 0.0003 s on 192.0.2.7, certificate good for 63 days | "
                          "'time'=0.0003s;1;5;0 'cert_days'=63;;7: 'messages'=7;;;0 "
                          "'time_resolve'=0.0001s;;;0 'time_connect'=0.0002s;;;0\n");
     scene->result->trouble = xstrdup("no secret");
     scene->result->n_paths = 0;
-    assert_output(scene, "IMAP UNKNOWN - no secret | 'time'=U;1;5;0 'cert_days'=U;;7: "
+    assert_output(scene, "IMAP UNKNOWN: no secret | 'time'=U;1;5;0 'cert_days'=U;;7: "
                          "'messages'=U;;;0\n");
     scene->result->n_paths = 1; /* frees what it has */
 }
@@ -51,24 +51,24 @@ static void figures_of_each_type(void **state)
     scene->server.pop3.security = SECURITY_PLAIN;
     path->pop3 = (struct pop3_facts){.messages = 3, .octets = 5000000000};
     memset(path->clock.ran, 0, sizeof(path->clock.ran));
-    assert_output(scene, "POP3 OK - 0.0003 s on 192.0.2.7, certificate good for 63 days | "
+    assert_output(scene, "POP3 OK: 0.0003 s on 192.0.2.7, certificate good for 63 days | "
                          "'time'=0.0003s;;;0 'messages'=3;;;0 'octets'=5000000000B;;;0\n");
     scene->probe.type = PROBE_SMTP;
     scene->server.smtp.security = SECURITY_PLAIN;
-    assert_output(scene, "SMTP OK - 0.0003 s on 192.0.2.7, certificate good for 63 days | "
+    assert_output(scene, "SMTP OK: 0.0003 s on 192.0.2.7, certificate good for 63 days | "
                          "'time'=0.0003s;;;0\n");
     scene->probe.type = PROBE_MAILBOX;
     scene->server.imap.security = SECURITY_PLAIN;
     path->imap = (struct probe_imap_facts){.storage_used = 1, .storage_limit = 8};
     assert_null(range_parse("80", false, &scene->probe.quota_warn));
-    assert_output(scene, "MAILBOX OK - INBOX has 0 messages | 'newest_age'=U;;;0 "
+    assert_output(scene, "MAILBOX OK: INBOX has 0 messages | 'newest_age'=U;;;0 "
                          "'oldest_age'=U;;;0 'messages'=0;;;0 'quota'=12.5%;80;;0 "
                          "'time'=0.0003s;;;0\n");
     scene->probe.type = PROBE_ROUNDTRIP;
     scene->result->has_roundtrip = true;
     scene->result->roundtrip.verdict = ROUNDTRIP_LOST;
     scene->result->roundtrip.outstanding = 4;
-    assert_output(scene, "ROUNDTRIP CRITICAL - lost: not back within 24 h | 'duration'=U;;;0 "
+    assert_output(scene, "ROUNDTRIP CRITICAL: lost: not back within 24 h | 'duration'=U;;;0 "
                          "'outstanding'=4;;;0\n");
 }
 
@@ -112,7 +112,7 @@ static void labels_are_quoted(void **state)
     scene->verdict = &verdict;
     char *output = plugin_output(scene, 0);
     scene->verdict = none;
-    assert_string_equal(output, "IMAP OK - t | 'it''s a_b_c'=1c 'x'=U;;;;100\n");
+    assert_string_equal(output, "IMAP OK: t | 'it''s a_b_c'=1c 'x'=U;;;;100\n");
     free(output);
 }
 
