@@ -1,70 +1,72 @@
 /*
- * email_return: answers the signed probes of mailvigil from a .forward, and nothing else.
+ * email_return: answers the probes that arrive in a mailbox, run by the MTA from a .forward, with
+ * the message on standard input. See email_return(1).
  *
- * An MTA runs it as a local user; the message on standard input is anybody's, and part of the
- * environment too. So: the environment is thrown away, all that is read is bounded in size and
- * time, nothing is written to standard output or error (an MTA would mail it to the sender), every
- * message that is not a probe of ours ends in exit 0 without a trace, and only trouble of our own
- * behind a verified token is told to the MTA (75, try again later).
- *
- * The kernel's no_new_privs is not set: sendmail is set-group-id (Postfix) or set-user-id (Exim)
- * and could not queue the answer with it.
+ * Everything that comes in is hostile until its token has verified. Until then, and for everything
+ * that is not answered, the exit status is 0 and nothing is written to standard output and error:
+ * MTAs return failures and output to the sender, who is anybody. Afterwards trouble of our own is
+ * 75, so that the MTA keeps the probe and tries again.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
-#include <signal.h>
+#include <openssl/crypto.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/reflect/answer.h"
+#include "agent/reflect/confine.h"
 #include "agent/reflect/hand_over.h"
+#include "agent/reflect/reader.h"
+#include "agent/reflect/said.h"
 #include "agent/reflect/self_test.h"
+#include "agent/reflect/settings.h"
+#include "agent/reflect/trust.h"
 
-#define TIME_MAX 60                      /* seconds for all of it */
-#define CPU_MAX 10                       /* seconds */
-#define MEMORY_MAX (256UL * 1024 * 1024) /* octets of address space */
-#define FILE_MAX (4UL * 1024 * 1024)     /* octets of the cache, with room */
-#define INPUT_MAX PROBE_MAIL_HEADER      /* octets of the message that are looked at */
-#define DRAIN_MAX (1024UL * 1024 * 1024) /* octets that are read and thrown away behind them */
+/* sysexits(3) */
+#define QUIET 0
+#define USAGE 64
+#define TRY_AGAIN 75
 
-enum exit_status { EXIT_DONE = 0, EXIT_USAGE = 64, EXIT_TRY_AGAIN = 75 };
+#define TIME_LIMIT 180      /* seconds, of everything; Postfix waits for 1000 */
+#define TOO_SOON_SECONDS 30 /* that an answer waits for its turn */
+#define WHY (PATH_MAX + 200)
 
-#if defined(__SANITIZE_ADDRESS__)
-#define BOUND_MEMORY false /* its shadow memory has terabytes of addresses */
-#else
-#define BOUND_MEMORY true
-#endif
+enum action { ACTION_RETURN, ACTION_SELF_TEST, ACTION_HELP, ACTION_VERSION, ACTION_WRONG };
 
-static const char usage_text[] =
-    "usage: email_return [-c FILE] [--self-test]\n"
-    "\n"
-    "Answers the signed test messages of mailvigil. An MTA runs it, with the message on standard\n"
-    "input; in a .forward:\n"
-    "\n"
-    "    \\username, \"|/usr/libexec/mailvigil/email_return\"\n"
-    "\n"
-    "  -c FILE       the configuration; default ~/.email_return.conf, then\n"
-    "                " MAILVIGIL_SYSCONFDIR "/email_return.conf\n"
-    "  --self-test   tells what hinders it, and what to do; sends nothing\n"
-    "  --version, --help\n"
-    "\n"
-    "The manual is email_return(1).\n";
-
-struct message {
-    uint64_t received_us; /* the program's start */
+struct work {
+    const char *given; /* of -c */
+    struct account account;
+    char path[PATH_MAX]; /* of the configuration */
+    char program[PATH_MAX];
+    char sender[SETTINGS_ADDRESS]; /* of the envelope; "" when it is not known */
     bool null_sender;
-    char text[INPUT_MAX];
-    size_t len;
+    struct confine_limits limits;
+    struct settings settings;
+    struct token_keys keys;
+    struct probe_mail mail;
+    struct probe_token token;
+    struct stamp stamp;
+    char why[WHY];
 };
 
-static uint64_t now_us(void)
+static void quit_quietly(int number)
+{
+    (void)number;
+    _exit(QUIET);
+}
+
+static void quit_for_now(int number)
+{
+    (void)number;
+    _exit(TRY_AGAIN);
+}
+
+static uint64_t clock_us(void)
 {
     struct timespec now;
 
@@ -72,257 +74,291 @@ static uint64_t now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* ---- confinement ---- */
+/* ---- before anything else ---- */
 
-/* Only the soft limit: sendmail gets its own back. NPROC stays: it counts all processes of the
- * user, and would keep sendmail from being started. */
-static void lower(int resource, rlim_t most, struct rlimit *old)
+static enum action read_arguments(int argc, char **argv, const char **given)
 {
-    struct rlimit lowered;
+    enum action action = ACTION_RETURN;
 
-    if (getrlimit((__rlimit_resource_t)resource, old) != 0)
-        *old = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
-    lowered = *old;
-    if (lowered.rlim_cur == RLIM_INFINITY || lowered.rlim_cur > most)
-        lowered.rlim_cur = most;
-    setrlimit((__rlimit_resource_t)resource, &lowered);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+            *given = argv[++i];
+        else if (strcmp(argv[i], "--self-test") == 0)
+            action = ACTION_SELF_TEST;
+        else if (strcmp(argv[i], "--help") == 0)
+            action = ACTION_HELP;
+        else if (strcmp(argv[i], "--version") == 0)
+            action = ACTION_VERSION;
+        else
+            return ACTION_WRONG;
+    }
+    return action;
 }
 
-static void on_alarm(int number)
+static bool is_daemon(const char *sender)
 {
-    (void)number;
-    _exit(EXIT_DONE);
+    return *sender == '\0' || strcmp(sender, "<>") == 0 ||
+           strncasecmp(sender, "mailer-daemon", strlen("mailer-daemon")) == 0;
 }
 
-static void set_limits(struct own_limits *limits)
+/* Of the environment only the envelope's sender counts: an empty one, or a plain address. What is
+ * neither is taken for not known: then Return-Path says it. */
+static void take_environment(struct work *work)
 {
-    struct rlimit none = {0, 0};
-
-    lower(RLIMIT_CPU, CPU_MAX, &limits->cpu);
-    lower(RLIMIT_FSIZE, FILE_MAX, &limits->file);
-    if (BOUND_MEMORY)
-        lower(RLIMIT_AS, MEMORY_MAX, &limits->memory);
-    else
-        getrlimit(RLIMIT_AS, &limits->memory);
-    setrlimit(RLIMIT_CORE, &none);
-    signal(SIGXFSZ, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGALRM, on_alarm);
-    alarm(TIME_MAX);
-    umask(077);
-    if (chdir("/") != 0)
-        _exit(EXIT_DONE);
-}
-
-/* Descriptors 0 to 2 are open, and what is written goes nowhere. */
-static void hush(void)
-{
-    int null;
-
-    while ((null = open("/dev/null", O_RDWR)) >= 0 && null <= STDERR_FILENO)
-        ;
-    if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
-        _exit(EXIT_DONE);
-    close_range(STDERR_FILENO + 1, ~0u, 0);
-}
-
-/* Whether the envelope sender is null: Postfix and Exim have SENDER. Nothing else is used of it. */
-static bool take_environment(void)
-{
+    static const char octets[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                 "!#$%&'*+-/=?^_`{|}~.@";
     const char *sender = getenv("SENDER");
-    bool null_sender = sender != NULL && *sender == '\0';
 
+    if (sender != NULL && strnlen(sender, sizeof(work->sender)) < sizeof(work->sender)) {
+        work->null_sender = is_daemon(sender);
+        if (strchr(sender, '@') != NULL && sender[strspn(sender, octets)] == '\0')
+            strcpy(work->sender, sender);
+    }
     clearenv();
-    return null_sender;
 }
 
-/* ---- the message ---- */
-
-/* What is behind the octets that are looked at is read too: an MTA takes a closed pipe as an error.
- */
-static void read_message(struct message *message)
+static bool take_account(struct work *work)
 {
-    char rest[65536];
-    size_t drained = 0;
-    ssize_t got;
+    const struct passwd *user = getpwuid(getuid());
 
-    while (message->len < INPUT_MAX) {
-        got = read(STDIN_FILENO, message->text + message->len, INPUT_MAX - message->len);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return;
-        message->len += (size_t)got;
-    }
-    while (drained < DRAIN_MAX) {
-        got = read(STDIN_FILENO, rest, sizeof(rest));
-        if (got <= 0 && !(got < 0 && errno == EINTR))
-            break;
-        drained += got > 0 ? (size_t)got : 0;
-    }
+    return user != NULL && user->pw_dir[0] == '/' &&
+           snprintf(work->account.name, sizeof(work->account.name), "%s", user->pw_name) <
+               (int)sizeof(work->account.name) &&
+           snprintf(work->account.home, sizeof(work->account.home), "%s", user->pw_dir) <
+               (int)sizeof(work->account.home);
 }
 
-/* ---- the answer ---- */
-
-static int hand_answer_over(const struct settings *settings, const struct own_limits *limits,
-                            const char *message, size_t len, const struct probe_token *token)
+static void take_program(struct work *work)
 {
-    char why[SETTINGS_WHY_MAX];
+    ssize_t len = readlink("/proc/self/exe", work->program, sizeof(work->program) - 1);
 
-    if (hand_over(settings, limits, message, len, why)) {
-        syslog(LOG_INFO, "answered a probe, to %s", settings->reply_to);
-        return EXIT_DONE;
-    }
-    replay_forget(settings->cache, token_nonce(token));
-    syslog(LOG_ERR, "a probe is not answered yet: %s", why);
-    return EXIT_TRY_AGAIN;
+    work->program[len > 0 ? len : 0] = '\0';
 }
 
-/* Behind a verified token: what is wrong now is ours, and may be told. */
-static int answer(const struct settings *settings, const struct own_limits *limits,
-                  const struct answer_rules *rules, const struct probe_mail *mail,
-                  const struct probe_token *token, uint64_t received_us)
-{
-    struct stamp stamp = {.received_us = received_us};
-    char why[SETTINGS_WHY_MAX] = "", message[ANSWER_MAX];
-    unsigned char unique[16];
-    size_t len;
+/* ---- what a person is told ---- */
 
-    switch (replay_note(settings->cache, token_nonce(token), received_us, &settings->limits, why,
-                        sizeof(why))) {
-    case REPLAY_NEW:
-        break;
-    case REPLAY_TOO_SOON: /* a queue was let go: in its turn */
-        return EXIT_TRY_AGAIN;
-    case REPLAY_TROUBLE:
-        syslog(LOG_ERR, "a probe is not answered yet: %s", why);
-        return EXIT_TRY_AGAIN;
-    case REPLAY_FOREIGN:
-        syslog(LOG_ERR, "a probe is not answered: %s", why);
-        return EXIT_DONE;
-    case REPLAY_TOO_MANY:
-        syslog(LOG_WARNING, "a probe is not answered: more than max_per_hour");
-        return EXIT_DONE;
-    case REPLAY_SEEN:
-        return EXIT_DONE;
-    }
-    if (getrandom(unique, sizeof(unique), 0) != (ssize_t)sizeof(unique)) {
-        replay_forget(settings->cache, token_nonce(token));
-        return EXIT_TRY_AGAIN;
-    }
-    stamp.handed_us = now_us();
-    if (stamp.handed_us < stamp.received_us) /* the clock was set back meanwhile */
-        stamp.handed_us = stamp.received_us;
-    len = answer_write(rules, mail, token, &stamp, unique, false, message);
-    return hand_answer_over(settings, limits, message, len, token);
+static void usage(FILE *out)
+{
+    fputs(
+        "usage: email_return [-c FILE]              answer the probe on standard input, if it is\n"
+        "                                           one; for a .forward\n"
+        "       email_return [-c FILE] --self-test  tell what is wrong, send nothing\n"
+        "       email_return --help | --version\n",
+        out);
 }
 
-static bool may_run(const struct settings *settings, struct token_keys *keys)
+static const char *who_may_not(void)
 {
-    char program[PATH_MAX], why[SETTINGS_WHY_MAX];
-    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    if (getuid() != geteuid() || getgid() != getegid())
+        return "email_return does not run with another user's or group's rights: remove its setuid "
+               "and setgid bits";
+    if (getuid() == 0)
+        return "email_return does not run as root: run it as the user who gets the probes";
+    return NULL;
+}
 
-    if (len <= 0)
+static int tell_person(enum action action, struct work *work)
+{
+    const char *why = who_may_not();
+
+    if (action == ACTION_HELP) {
+        usage(stdout);
+        return 0;
+    }
+    if (action == ACTION_VERSION) {
+        puts("email_return " MAILVIGIL_VERSION);
+        return 0;
+    }
+    if (why == NULL && !take_account(work))
+        why = "the password database does not know this user, or no home of his";
+    if (why != NULL) {
+        printf("WRONG  user: %s\n", why);
+        return 1;
+    }
+    take_program(work);
+    return self_test(&work->account, work->program, work->given) ? 0 : 1;
+}
+
+/* ---- answering ---- */
+
+static void not_answered(const struct work *work, const char *why)
+{
+    char text[WHY + 50];
+    char path[PATH_MAX];
+    const char *cache = work->settings.cache;
+
+    /* Before the configuration is read: where the cache would be by default. */
+    if (*cache == '\0' && snprintf(path, sizeof(path), "%s/.email_return.cache",
+                                   work->account.home) < (int)sizeof(path))
+        cache = path;
+    snprintf(text, sizeof(text), "not answered: %s", why);
+    said_at_times(cache, text);
+}
+
+static void on_problem(void *arg, unsigned line, const char *text)
+{
+    struct work *work = arg;
+
+    if (work->why[0] == '\0')
+        snprintf(work->why, sizeof(work->why), "configuration, line %u: %s", line, text);
+}
+
+/* false: why says what. That sendmail is not there is told when it is needed. */
+static bool get_ready(struct work *work)
+{
+    const struct settings *settings = &work->settings;
+    char *why = work->why;
+
+    why[0] = '\0';
+    if (!settings_load(&work->settings, work->path, work->account.home, on_problem, work))
         return false;
-    program[len] = '\0';
-    if (!settings_file_is_safe(program, why) ||
-        !settings_file_is_safe(settings->secret_file, why) ||
-        !token_keys_read(settings->secret_file, keys, why, sizeof(why))) {
-        syslog(LOG_ERR, "%s; email_return --self-test tells more", why);
-        return false;
-    }
-    return true;
+    return (*work->program == '\0' || trust_file(work->program, why, WHY)) &&
+           trust_file(settings->secret_file, why, WHY) && trust_place(settings->cache, why, WHY) &&
+           (access(settings->sendmail, F_OK) != 0 || trust_file(settings->sendmail, why, WHY)) &&
+           token_keys_read(settings->secret_file, &work->keys, why, WHY);
 }
 
-static int look_at_message(const struct settings *settings, const struct own_limits *limits,
-                           const struct token_keys *keys, const struct message *message)
+static bool decide(struct work *work)
 {
-    struct answer_rules rules = {
-        .keys = keys, .address = settings->address, .reply_to = settings->reply_to};
-    struct probe_mail mail;
-    struct probe_token token;
+    const struct answer_rules rules = {&work->keys, work->settings.address,
+                                       work->settings.reply_to};
     enum answer_decision decision;
 
-    probe_mail_parse(&mail, message->text, message->len);
-    decision = answer_decide(&rules, &mail, message->null_sender, message->received_us, &token);
+    /* Either may say that it comes from ourselves. */
+    if (work->sender[0] != '\0' &&
+        (work->mail.return_path[0] == '\0' || strcasecmp(work->sender, rules.address) == 0))
+        snprintf(work->mail.return_path, sizeof(work->mail.return_path), "%.*s",
+                 (int)sizeof(work->mail.return_path) - 1, work->sender);
+    decision = answer_decide(&rules, &work->mail, work->null_sender, work->stamp.received_us,
+                             &work->token);
     if (decision == ANSWER_YES)
-        return answer(settings, limits, &rules, &mail, &token, message->received_us);
-    /* Strangers' mail leaves no trace, and so cannot fill a log. */
-    if (decision != ANSWER_NO_TOKEN && decision != ANSWER_NOT_OURS)
-        syslog(LOG_NOTICE, "a message with a token of ours is not answered: it %s",
-               answer_decision_text(decision));
-    return EXIT_DONE;
+        return true;
+    snprintf(work->why, WHY, "a message that %s", answer_decision_text(decision));
+    return false;
 }
 
-static int run(const char *path, struct message *message)
+/* When a queue is let go many probes come at once: each waits for its turn. */
+static enum replay_outcome note(struct work *work)
 {
-    struct own_limits limits;
-    struct settings settings;
-    struct token_keys keys;
-    char why[SETTINGS_WHY_MAX];
-    int status;
+    const struct settings *settings = &work->settings;
+    uint64_t until = clock_us() + TOO_SOON_SECONDS * UINT64_C(1000000);
+    enum replay_outcome outcome;
 
-    set_limits(&limits);
-    hush();
-    read_message(message);
-    if (getuid() == 0 || geteuid() == 0)
-        return EXIT_DONE;
-    openlog("email_return", LOG_PID, LOG_MAIL);
-    if (!settings_read(&settings, path, why)) {
-        syslog(LOG_ERR, "%s; email_return --self-test tells more", why);
-        return EXIT_DONE;
+    do {
+        outcome = replay_note(settings->cache, token_nonce(&work->token), clock_us(),
+                              &settings->limits, work->why, WHY);
+        if (outcome != REPLAY_TOO_SOON)
+            return outcome;
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    } while (clock_us() < until);
+    return outcome;
+}
+
+static int send_answer(struct work *work)
+{
+    const struct settings *settings = &work->settings;
+    const struct answer_rules rules = {&work->keys, settings->address, settings->reply_to};
+    unsigned char unique[16];
+    char message[ANSWER_MAX], text[WHY + 50];
+    enum hand_over outcome = HAND_OVER_FAILED;
+    size_t len;
+
+    snprintf(work->why, WHY, "no random octets");
+    if (getrandom(unique, sizeof(unique), 0) == (ssize_t)sizeof(unique)) {
+        work->stamp.handed_us = clock_us();
+        len = answer_write(&rules, &work->mail, &work->token, &work->stamp, unique, false, message);
+        outcome = hand_over(settings, &work->account, &work->limits, message, len, work->why, WHY);
     }
-    if (!may_run(&settings, &keys))
-        return EXIT_DONE;
-    status = look_at_message(&settings, &limits, &keys, message);
-    token_keys_wipe(&keys);
+    if (outcome == HANDED_OVER)
+        return QUIET;
+    snprintf(text, sizeof(text), "a probe was not answered: %s", work->why);
+    said(text);
+    /* An answer that perhaps has gone is not sent again. */
+    if (outcome == HAND_OVER_UNCERTAIN)
+        return QUIET;
+    (void)replay_forget(settings->cache, token_nonce(&work->token));
+    return TRY_AGAIN;
+}
+
+static int answer(struct work *work)
+{
+    enum replay_outcome outcome;
+
+    confine_signals(quit_for_now);
+    outcome = note(work);
+    if (outcome == REPLAY_NEW)
+        return send_answer(work);
+    not_answered(work, work->why);
+    return outcome == REPLAY_TROUBLE || outcome == REPLAY_TOO_SOON ? TRY_AGAIN : QUIET;
+}
+
+/* Mail without a token is no business of ours: not a word about it. */
+static bool has_token(const struct probe_mail *mail)
+{
+    return mail->has_probe_field || mail->subject_probe[0] != '\0';
+}
+
+static int look_at_message(struct work *work)
+{
+    const char *why = who_may_not();
+    int status = QUIET;
+
+    alarm(TIME_LIMIT);
+    if (why == NULL && !take_account(work))
+        why = "not answered: the password database does not know this user, or no home of his";
+    if (why == NULL &&
+        (!settings_path(work->given, work->account.home, work->path) || chdir("/") != 0))
+        why = "not answered: the configuration's path is too long";
+    if (why != NULL) {
+        said(why);
+        return QUIET;
+    }
+    if (!reader_read(STDIN_FILENO, &work->mail, &why)) {
+        not_answered(work, why);
+        return QUIET;
+    }
+    if (!has_token(&work->mail))
+        return QUIET;
+    take_program(work);
+    if (get_ready(work) && decide(work))
+        status = answer(work);
+    else
+        not_answered(work, work->why);
+    token_keys_wipe(&work->keys);
     return status;
 }
 
-/* ---- the command line ---- */
-
-/* A mistake in a .forward must not be mailed to senders: it is told to a person only. */
-static int wrong_usage(void)
+/* With arguments that are wrong there is nobody to tell but a person. */
+static bool is_for_person(enum action action)
 {
-    if (isatty(STDERR_FILENO) == 0)
-        return EXIT_DONE;
-    fputs(usage_text, stderr);
-    return EXIT_USAGE;
+    return action == ACTION_SELF_TEST || action == ACTION_HELP || action == ACTION_VERSION;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"self-test", no_argument, NULL, 't'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    static struct message message;
-    const char *path = NULL;
-    bool test = false;
-    int option;
+    struct work work = {.stamp.received_us = clock_us()};
+    enum action action = read_arguments(argc, argv, &work.given);
 
-    message.received_us = now_us();
-    message.null_sender = take_environment();
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            path = optarg;
-            break;
-        case 't':
-            test = true;
-            break;
-        case 'V':
-            puts("email_return " MAILVIGIL_VERSION);
-            return EXIT_DONE;
-        case 'h':
-            fputs(usage_text, stdout);
-            return EXIT_DONE;
-        default:
-            return wrong_usage();
+    take_environment(&work);
+    confine_descriptors();
+    if (action == ACTION_WRONG || (action == ACTION_RETURN && isatty(STDIN_FILENO))) {
+        if (isatty(STDERR_FILENO)) {
+            usage(stderr);
+            return USAGE;
         }
     }
-    if (optind < argc)
-        return wrong_usage();
-    return test ? self_test(path) : run(path, &message);
+    if (!is_for_person(action))
+        confine_output();
+    confine_signals(quit_quietly);
+    confine_limits(&work.limits);
+    umask(077);
+    /* No configuration of OpenSSL: it may name modules to load. */
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    if (is_for_person(action))
+        return tell_person(action, &work);
+    if (action == ACTION_WRONG) {
+        said("not answered: wrong arguments");
+        return QUIET;
+    }
+    return look_at_message(&work);
 }

@@ -1,124 +1,119 @@
 #include "agent/reflect/hand_over.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { NOT_STARTED = 126 };
+#define NO_EXEC 127
 
-/* ---- the child's side: only what may be called between fork and exec ---- */
-
-_Noreturn static void become(const struct settings *settings, const struct own_limits *limits,
-                             int in)
+/* -i: a line with one dot does not end the message. -f <> is the null sender for Postfix, Exim,
+ * Sendmail and OpenSMTPD. -N never is not given: Exim's -N delivers nothing, and where the sender
+ * is null there is nobody to be notified. */
+_Noreturn static void become_sendmail(const struct settings *settings,
+                                      const struct account *account,
+                                      const struct confine_limits *limits)
 {
-    char *const arguments[] = {
-        "sendmail", "-i",
-        "-f",       settings->sender[0] != '\0' ? (char *)settings->sender : "<>",
-        "--",       (char *)settings->reply_to,
-        NULL};
-    char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    char home[sizeof(account->home) + 8], user[sizeof(account->name) + 8];
+    char logname[sizeof(account->name) + 8];
+    const char *const sender = settings->sender[0] != '\0' ? settings->sender : "<>";
+    const char *const arguments[] = {settings->sendmail, "-i", "-f", sender, "--",
+                                     settings->reply_to, NULL};
+    const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", home, user, logname,
+                                       NULL};
+
+    snprintf(home, sizeof(home), "HOME=%s", account->home);
+    snprintf(user, sizeof(user), "USER=%s", account->name);
+    snprintf(logname, sizeof(logname), "LOGNAME=%s", account->name);
+    confine_limits_restore(limits);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGXFSZ, SIG_DFL);
     sigset_t none;
-
-    alarm(0);
-    for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL);
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setrlimit(RLIMIT_CPU, &limits->cpu);
-    setrlimit(RLIMIT_AS, &limits->memory);
-    setrlimit(RLIMIT_FSIZE, &limits->file);
-    if (null < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-        dup2(null, STDERR_FILENO) < 0)
-        _exit(NOT_STARTED);
-    close_range(STDERR_FILENO + 1, ~0u, 0);
-    execve(settings->sendmail, arguments, environment);
-    _exit(NOT_STARTED);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    umask(022);
+    /* execve() does not change them. */
+    execve(settings->sendmail, (char *const *)(size_t)arguments,
+           (char *const *)(size_t)environment);
+    _exit(NO_EXEC);
 }
 
-/* ---- ours ---- */
-
-static bool write_all(int fd, const char *message, size_t len)
+/* true: it has ended. SIGCHLD is blocked. */
+static bool wait_for(pid_t pid, int *status)
 {
-    while (len > 0) {
-        ssize_t written = write(fd, message, len);
+    struct timespec now, left;
+    sigset_t child;
+    time_t until;
 
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        message += written;
-        len -= (size_t)written;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    until = now.tv_sec + HAND_OVER_SECONDS;
+    while (now.tv_sec <= until) {
+        if (waitpid(pid, status, WNOHANG) == pid)
+            return true;
+        left = (struct timespec){.tv_sec = until - now.tv_sec + 1};
+        (void)sigtimedwait(&child, NULL, &left);
+        clock_gettime(CLOCK_MONOTONIC, &now);
     }
-    return true;
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, status, 0);
+    return false;
 }
 
-/* Its wait status; -1 when its time was over and it was killed. */
-static int wait_for(pid_t pid)
+static enum hand_over judge(bool ended, bool written, int status, const char *sendmail, char *why,
+                            size_t why_size)
 {
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), status = 0;
-    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-    bool late = pidfd >= 0 && poll(&ended, 1, HAND_OVER_SECONDS * 1000) == 0;
-
-    if (late)
-        kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (pidfd >= 0)
-        close(pidfd);
-    return late ? -1 : status;
-}
-
-static bool judge(const struct settings *settings, int status, char why[SETTINGS_WHY_MAX])
-{
-    if (status == -1)
-        snprintf(why, SETTINGS_WHY_MAX, "%.200s did not end in %d seconds", settings->sendmail,
-                 HAND_OVER_SECONDS);
-    else if (WIFSIGNALED(status))
-        snprintf(why, SETTINGS_WHY_MAX, "%.200s was ended by signal %d", settings->sendmail,
-                 WTERMSIG(status));
-    else if (WEXITSTATUS(status) == NOT_STARTED)
-        snprintf(why, SETTINGS_WHY_MAX, "%.200s cannot be run", settings->sendmail);
+    if (!ended) {
+        snprintf(why, why_size, "%s took more than %d seconds", sendmail, HAND_OVER_SECONDS);
+        return HAND_OVER_UNCERTAIN;
+    }
+    if (WIFSIGNALED(status)) {
+        snprintf(why, why_size, "%s was ended by signal %d", sendmail, WTERMSIG(status));
+        return HAND_OVER_UNCERTAIN;
+    }
+    if (WEXITSTATUS(status) == NO_EXEC)
+        snprintf(why, why_size, "%s cannot be run", sendmail);
+    else if (WEXITSTATUS(status) != 0)
+        snprintf(why, why_size, "%s ended with status %d", sendmail, WEXITSTATUS(status));
+    else if (!written)
+        snprintf(why, why_size, "%s did not read the answer", sendmail);
     else
-        snprintf(why, SETTINGS_WHY_MAX, "%.200s ended with status %d", settings->sendmail,
-                 WEXITSTATUS(status));
-    return status == 0;
+        return HANDED_OVER;
+    return HAND_OVER_FAILED;
 }
 
-bool hand_over(const struct settings *settings, const struct own_limits *limits,
-               const char *message, size_t len, char why[SETTINGS_WHY_MAX])
-{
-    int ends[2];
-    bool written;
-    pid_t pid;
-    int status;
+/* The answer fits into the pipe: writing it does not wait. */
+_Static_assert(PIPE_BUF >= 4096, "an answer is written at once");
 
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        snprintf(why, SETTINGS_WHY_MAX, "a pipe: %s", strerror(errno));
-        return false;
+enum hand_over hand_over(const struct settings *settings, const struct account *account,
+                         const struct confine_limits *limits, const char *message, size_t len,
+                         char *why, size_t why_size)
+{
+    sigset_t child;
+    int text[2], status = 0;
+    pid_t pid;
+
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    if (pipe(text) != 0 || sigprocmask(SIG_BLOCK, &child, NULL) != 0 || (pid = fork()) < 0) {
+        snprintf(why, why_size, "%s cannot be started: %s", settings->sendmail, strerror(errno));
+        return HAND_OVER_FAILED;
     }
-    pid = fork();
-    if (pid == 0)
-        become(settings, limits, ends[0]);
-    close(ends[0]);
-    if (pid < 0) {
-        snprintf(why, SETTINGS_WHY_MAX, "a process for sendmail: %s", strerror(errno));
-        close(ends[1]);
-        return false;
+    if (pid == 0) {
+        if (dup2(text[0], STDIN_FILENO) != STDIN_FILENO)
+            _exit(NO_EXEC);
+        close(text[0]);
+        close(text[1]);
+        become_sendmail(settings, account, limits);
     }
-    /* An answer fits the pipe's room of 64 KiB: this never waits. */
-    written = write_all(ends[1], message, len);
-    if (!written)
-        kill(pid, SIGKILL); /* half a message must not go */
-    close(ends[1]);
-    status = wait_for(pid);
-    return judge(settings, status, why) && written;
+    close(text[0]);
+    bool written = write(text[1], message, len) == (ssize_t)len;
+    close(text[1]);
+    bool ended = wait_for(pid, &status);
+    return judge(ended, written, status, settings->sendmail, why, why_size);
 }

@@ -1,29 +1,27 @@
-/*
- * Giving an answer to the local sendmail: a fixed program with fixed arguments, its environment
- * PATH only, standard input a pipe with the message, standard output and error /dev/null, no other
- * file.
- *
- *     sendmail -i -f SENDER -- REPLY_TO       (SENDER "<>" is the null sender)
- *
- * Nothing of the message is in its arguments. "-N never" is not given: it is an option of DSN to
- * Postfix and Sendmail, and to Exim one that delivers nothing; a null sender gets no report anyway.
- */
+/* Gives an answer to the local sendmail: no shell, a fixed path, fixed arguments and a fixed
+ * environment, with nothing of the message in either. */
 #ifndef AGENT_REFLECT_HAND_OVER_H
 #define AGENT_REFLECT_HAND_OVER_H
 
-#include <sys/resource.h>
+#include <stddef.h>
 
+#include "agent/reflect/confine.h"
 #include "agent/reflect/settings.h"
 
-#define HAND_OVER_SECONDS 30
+#define HAND_OVER_SECONDS 60
 
-/* limits: the soft limits that the program lowered for itself, to be given back to sendmail. */
-struct own_limits {
-    struct rlimit cpu, memory, file;
+struct account { /* from the password database */
+    char name[64], home[PATH_MAX];
 };
 
-/* false: it was not taken, why says so. */
-bool hand_over(const struct settings *settings, const struct own_limits *limits,
-               const char *message, size_t len, char why[SETTINGS_WHY_MAX]);
+enum hand_over {
+    HANDED_OVER,
+    HAND_OVER_FAILED,    /* it surely has not been taken */
+    HAND_OVER_UNCERTAIN, /* sendmail took too long, or was killed */
+};
+/* limits: as sendmail is to have them. why says what went wrong. */
+enum hand_over hand_over(const struct settings *settings, const struct account *account,
+                         const struct confine_limits *limits, const char *message, size_t len,
+                         char *why, size_t why_size);
 
 #endif

@@ -1,148 +1,193 @@
 #include "agent/reflect/self_test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/reflect/answer.h"
-#include "agent/reflect/settings.h"
+#include "agent/reflect/trust.h"
 
-__attribute__((format(printf, 2, 3))) static int told(bool well, const char *format, ...)
+#define WHY (PATH_MAX + 200)
+
+struct test {
+    const struct account *account;
+    const char *program;
+    bool good;
+};
+
+__attribute__((format(printf, 3, 4))) static void tell(struct test *test, const char *verdict,
+                                                       const char *format, ...)
 {
     va_list arguments;
 
-    fputs(well ? "ok     " : "WRONG  ", stdout);
+    printf("%-6s ", verdict);
     va_start(arguments, format);
     vprintf(format, arguments);
     va_end(arguments);
     putchar('\n');
-    return well ? 0 : 1;
+    if (strcmp(verdict, "WRONG") == 0)
+        test->good = false;
 }
 
-static int check_user(void)
+/* The file and its directories; true: well. */
+static bool check_trust(struct test *test, const char *what, const char *path)
 {
-    if (getuid() != 0 && geteuid() != 0)
-        return told(true, "runs as user id %u", (unsigned)getuid());
-    return told(false, "runs as root: run it as the user who has the .forward; as root it answers "
-                       "nothing");
+    char why[WHY];
+
+    if (!trust_file(path, why, sizeof(why))) {
+        tell(test, "WRONG", "%s: %s", what, why);
+        return false;
+    }
+    tell(test, "ok", "%s: %s", what, path);
+    return true;
 }
 
-static int check_program(void)
-{
-    char path[PATH_MAX], why[SETTINGS_WHY_MAX];
-    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+/* ---- .forward ---- */
 
-    if (len <= 0)
-        return told(false, "this program's own file cannot be found: %s", strerror(errno));
-    path[len] = '\0';
-    if (!settings_file_is_safe(path, why))
-        return told(false, "the program: %s", why);
-    return told(true, "the program: %s", path);
+static bool reads(int fd, const char *word)
+{
+    char text[8192];
+    ssize_t len = read(fd, text, sizeof(text));
+
+    return len > 0 && memmem(text, (size_t)len, word, strlen(word)) != NULL;
 }
 
-static int check_keys(const struct settings *settings, struct token_keys *keys)
+/* Not wrong when it is missing: an alias or a transport may run the program as well. */
+static void check_forward(struct test *test)
 {
-    char why[SETTINGS_WHY_MAX];
+    char path[PATH_MAX];
+    int fd;
 
-    if (!token_keys_read(settings->secret_file, keys, why, sizeof(why)))
-        return told(false, "secret_file: %s", why);
-    if (!settings_file_is_safe(settings->secret_file, why))
-        return told(false, "secret_file: %s", why);
-    return told(true, "secret_file: %s, %zu key%s", settings->secret_file, keys->count,
-                keys->count == 1 ? "" : "s");
+    if (snprintf(path, sizeof(path), "%s/.forward", test->account->home) >= (int)sizeof(path))
+        return;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && errno == ENOENT) {
+        tell(test, "note",
+             "%s is not there: write \"|%s\" into it, in quotes, unless an alias runs "
+             "the program",
+             path, test->program);
+        return;
+    }
+    if (fd < 0) {
+        tell(test, "WRONG", ".forward: %s: %s", path, strerror(errno));
+        return;
+    }
+    if (check_trust(test, ".forward", path) && !reads(fd, "email_return"))
+        tell(test, "WRONG",
+             ".forward: does not name email_return: write \"|%s\" into it, in quotes",
+             test->program);
+    close(fd);
 }
 
-static int check_cache(const struct settings *settings)
-{
-    char why[SETTINGS_WHY_MAX] = "";
+/* ---- the configuration and what it names ---- */
 
-    if (replay_check(settings->cache, why, sizeof(why)) != REPLAY_NEW)
-        return told(false, "cache: %s", why);
-    return told(true, "cache: %s", settings->cache);
+static void on_problem(void *arg, unsigned line, const char *text)
+{
+    struct test *test = arg;
+
+    if (line > 0)
+        tell(test, "WRONG", "configuration, line %u: %s", line, text);
+    else
+        tell(test, "WRONG", "configuration: %s", text);
 }
 
-static int check_sendmail(const struct settings *settings)
+static bool check_settings(struct test *test, const char *given, struct settings *settings)
 {
-    struct stat status;
+    char path[PATH_MAX];
 
-    if (stat(settings->sendmail, &status) != 0)
-        return told(false, "sendmail: %s: %s; name another in %s", settings->sendmail,
-                    strerror(errno), settings->file);
-    if (!S_ISREG(status.st_mode) || access(settings->sendmail, X_OK) != 0)
-        return told(false, "sendmail: %s cannot be executed by this user", settings->sendmail);
-    if ((status.st_mode & S_IWOTH) != 0)
-        return told(false, "sendmail: %s can be written by everybody", settings->sendmail);
-    return told(true, "sendmail: %s", settings->sendmail);
+    if (!settings_path(given, test->account->home, path)) {
+        tell(test, "WRONG", "configuration: the name of its file is too long");
+        return false;
+    }
+    if (!settings_load(settings, path, test->account->home, on_problem, test)) {
+        tell(test, "note", "configuration: read from %s", path);
+        return false;
+    }
+    tell(test, "ok", "configuration: %s", path);
+    tell(test, "ok", "probes to %s are answered to %s, from %s", settings->address,
+         settings->reply_to, settings->sender[0] != '\0' ? settings->sender : "the null sender");
+    return true;
 }
 
-/* A probe as the other side makes it, and whether we would answer it. */
-static int check_token(const struct settings *settings, const struct token_keys *keys)
+/* Signed and verified in memory, with the first key. */
+static void check_token(struct test *test, const struct settings *settings,
+                        const struct token_keys *keys)
 {
-    static const unsigned char probe_id[TOKEN_PROBE_ID], nonce[TOKEN_NONCE];
-    struct answer_rules rules = {
-        .keys = keys, .address = settings->address, .reply_to = settings->reply_to};
-    struct probe_token token = {0}, answered;
-    struct probe_mail mail;
-    char text[TOKEN_LEN + 1], message[512];
-    enum answer_decision decision;
+    static const unsigned char id[TOKEN_PROBE_ID], nonce[TOKEN_NONCE];
+    const struct answer_rules rules = {keys, settings->address, settings->reply_to};
+    struct probe_mail mail = {.has_probe_field = true};
+    struct probe_token token;
     uint64_t now_ms = (uint64_t)time(NULL) * 1000;
 
-    token_make(&token, &keys->keys[0], probe_id, nonce, now_ms, settings->address,
-               settings->reply_to);
-    token_write(&token, text);
-    snprintf(message, sizeof(message), TOKEN_PROBE_FIELD ": %s\nSubject: mailvigil probe %s\n\n",
-             text, text);
-    probe_mail_parse(&mail, message, strlen(message));
-    decision = answer_decide(&rules, &mail, false, now_ms * 1000, &answered);
-    return told(decision == ANSWER_YES, "a probe to %s that answers to %s %s", settings->address,
-                settings->reply_to, answer_decision_text(decision));
+    token_make(&token, &keys->keys[0], id, nonce, now_ms, settings->address, settings->reply_to);
+    token_write(&token, mail.probe_field);
+    if (answer_decide(&rules, &mail, false, now_ms * 1000, &token) == ANSWER_YES)
+        tell(test, "ok", "a token is signed and verified");
+    else
+        tell(test, "WRONG", "a token does not verify: is this program damaged?");
 }
 
-static int check_forward(const struct settings *settings)
+static void check_keys(struct test *test, const struct settings *settings)
 {
-    char path[PATH_MAX + 16], line[4096];
-    bool named = false;
-    FILE *forward;
+    struct token_keys keys;
+    char why[WHY];
 
-    snprintf(path, sizeof(path), "%s/.forward", settings->home);
-    forward = fopen(path, "re");
-    if (forward == NULL) {
-        printf("note   %s: %s; the MTA must start this program in another way\n", path,
-               strerror(errno));
-        return 0;
+    if (!check_trust(test, "secret_file", settings->secret_file))
+        return;
+    if (!token_keys_read(settings->secret_file, &keys, why, sizeof(why))) {
+        tell(test, "WRONG", "secret_file: %s", why);
+        return;
     }
-    while (fgets(line, sizeof(line), forward) != NULL)
-        named |= strstr(line, "email_return") != NULL;
-    fclose(forward);
-    if (!named)
-        return told(false, "%s does not name email_return", path);
-    return told(true, "%s", path);
-}
-
-int self_test(const char *path)
-{
-    struct settings settings;
-    struct token_keys keys = {0};
-    char why[SETTINGS_WHY_MAX];
-    int wrong = check_user() + check_program();
-
-    if (!settings_read(&settings, path, why)) {
-        told(false, "configuration: %s", why);
-        return 1;
-    }
-    told(true, "configuration: %s", settings.file);
-    wrong += check_keys(&settings, &keys);
-    wrong += check_cache(&settings);
-    wrong += check_sendmail(&settings);
-    if (keys.count > 0)
-        wrong += check_token(&settings, &keys);
-    wrong += check_forward(&settings);
+    tell(test, "ok", "secret_file: %zu key%s", keys.count, keys.count == 1 ? "" : "s");
+    check_token(test, settings, &keys);
     token_keys_wipe(&keys);
-    puts(wrong == 0 ? "All is well. Nothing was sent." : "It would not work as it stands.");
-    return wrong == 0 ? 0 : 1;
+}
+
+static void check_cache(struct test *test, const struct settings *settings)
+{
+    char why[WHY];
+
+    if (!trust_place(settings->cache, why, sizeof(why)) ||
+        replay_check(settings->cache, why, sizeof(why)) != REPLAY_NEW)
+        tell(test, "WRONG", "cache: %s", why);
+    else
+        tell(test, "ok", "cache: %s", settings->cache);
+}
+
+static void check_sendmail(struct test *test, const struct settings *settings)
+{
+    struct stat st;
+
+    if (!check_trust(test, "sendmail", settings->sendmail))
+        return;
+    if (stat(settings->sendmail, &st) != 0 || !S_ISREG(st.st_mode) ||
+        access(settings->sendmail, X_OK) != 0)
+        tell(test, "WRONG", "sendmail: %s is no program that this user may run",
+             settings->sendmail);
+}
+
+bool self_test(const struct account *account, const char *program, const char *given)
+{
+    struct test test = {.account = account, .program = program, .good = true};
+    struct settings settings;
+
+    tell(&test, "ok", "user: %s, at home in %s", account->name, account->home);
+    if (*program == '\0')
+        tell(&test, "note", "this program: /proc is not there to tell where it lies");
+    else
+        check_trust(&test, "this program", program);
+    check_trust(&test, "home", account->home);
+    check_forward(&test);
+    if (check_settings(&test, given, &settings)) {
+        check_keys(&test, &settings);
+        check_cache(&test, &settings);
+        check_sendmail(&test, &settings);
+    }
+    puts(test.good ? "Probes will be answered." : "Probes will NOT be answered.");
+    return test.good;
 }

@@ -1,11 +1,14 @@
 /*
- * `email_return --self-test`: everything that could hinder an answer, each with what to do about
- * it; nothing is sent. To be run as the user whose .forward names the program.
+ * email_return --self-test: everything that must be right before a probe is answered, each with
+ * "ok" or "WRONG" and what to do. Sends nothing; makes the cache if it is not there.
  */
 #ifndef AGENT_REFLECT_SELF_TEST_H
 #define AGENT_REFLECT_SELF_TEST_H
 
-/* path: as -c gave it, or NULL. The exit status: 0 all is well, 1 something is wrong. */
-int self_test(const char *path);
+#include "agent/reflect/hand_over.h"
+
+/* program: where this program lies, "" if that is not known. given: of -c, or NULL.
+ * true: nothing is wrong. */
+bool self_test(const struct account *account, const char *program, const char *given);
 
 #endif

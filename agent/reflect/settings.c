@@ -2,265 +2,295 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rules/octet.h"
+#include "agent/reflect/trust.h"
 
-enum { NUMBER_MAX = 1000000 };
+#define LOCAL_MAX 64 /* RFC 5321 section 4.5.3.1.1 */
+#define INTERVAL_MAX 10
 
-__attribute__((format(printf, 2, 3))) static bool wrong(char why[SETTINGS_WHY_MAX],
-                                                        const char *format, ...)
+struct loader {
+    struct settings *settings;
+    const char *path, *home;
+    settings_problem *problem;
+    void *arg;
+    unsigned line;
+    bool good;
+};
+
+static void tell(struct loader *loader, const char *text)
 {
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(why, SETTINGS_WHY_MAX, format, arguments);
-    va_end(arguments);
-    return false;
+    loader->good = false;
+    loader->problem(loader->arg, loader->line, text);
 }
 
-/* ---- files ---- */
+/* ---- values: NULL, or what is wrong with them ---- */
 
-static bool is_ours(const struct stat *status)
+static bool is_atom(const char *text, size_t len)
 {
-    return status->st_uid == 0 || status->st_uid == getuid();
+    static const char octets[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                 "!#$%&'*+-/=?^_`{|}~.";
+
+    return len > 0 && strspn(text, octets) >= len && text[0] != '.' && text[len - 1] != '.' &&
+           memmem(text, len, "..", 2) == NULL;
 }
 
-static bool others_write(const struct stat *status)
+static const char *take_address(const struct loader *loader, char *out, const char *value)
 {
-    return (status->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    const char *at = strchr(value, '@');
+
+    (void)loader;
+    if (at == NULL || strlen(value) >= SETTINGS_ADDRESS || at - value > LOCAL_MAX ||
+        *value == '-' || !is_atom(value, (size_t)(at - value)) || !is_atom(at + 1, strlen(at + 1)))
+        return "is not a plain address such as probe@example.org";
+    strcpy(out, value);
+    return NULL;
 }
 
-static bool directory_is_safe(const char *path, char why[SETTINGS_WHY_MAX])
+static const char *take_sender(const struct loader *loader, char *out, const char *value)
 {
-    char directory[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash != NULL && slash > path ? (size_t)(slash - path) : 1;
-    struct stat status;
-
-    if (len >= sizeof(directory))
-        return wrong(why, "%.200s: the name is too long", path);
-    memcpy(directory, slash != NULL ? path : ".", len);
-    directory[len] = '\0';
-    if (stat(directory, &status) != 0)
-        return wrong(why, "%.200s: %s", directory, strerror(errno));
-    if (!is_ours(&status) && (status.st_mode & S_ISVTX) == 0)
-        return wrong(why, "%.200s belongs to another user: chown it", directory);
-    if (others_write(&status) && (status.st_mode & S_ISVTX) == 0)
-        return wrong(why, "%.200s can be written by others: chmod go-w it", directory);
-    return true;
+    if (*value == '\0' || strcmp(value, "<>") == 0) {
+        *out = '\0';
+        return NULL;
+    }
+    return take_address(loader, out, value);
 }
 
-bool settings_file_is_safe(const char *path, char why[SETTINGS_WHY_MAX])
+static const char *take_path(const struct loader *loader, char *out, const char *value)
 {
-    struct stat status;
+    int directory = (int)(strrchr(loader->path, '/') - loader->path);
+    int len;
 
-    if (stat(path, &status) != 0)
-        return wrong(why, "%.200s: %s", path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return wrong(why, "%.200s is no regular file", path);
-    if (!is_ours(&status))
-        return wrong(why, "%.200s belongs to another user: chown it", path);
-    if (others_write(&status))
-        return wrong(why, "%.200s can be written by others: chmod go-w it", path);
-    return directory_is_safe(path, why);
+    if (*value == '\0')
+        return "is empty";
+    if (*value == '/')
+        len = snprintf(out, PATH_MAX, "%s", value);
+    else if (strncmp(value, "~/", 2) == 0)
+        len = snprintf(out, PATH_MAX, "%s/%s", loader->home, value + 2);
+    else
+        len = snprintf(out, PATH_MAX, "%.*s/%s", directory, loader->path, value);
+    return len < PATH_MAX ? NULL : "is too long for a path";
 }
 
-/* ---- values ---- */
-
-static bool is_local_char(char c)
+static const char *take_program(const struct loader *loader, char *out, const char *value)
 {
-    return c > ' ' && c < 127 && strchr("()<>[]:;@\\,\"", c) == NULL;
+    return *value == '/' ? take_path(loader, out, value) : "is not an absolute path";
 }
 
-static bool is_domain_char(char c)
+static const char *take_number(unsigned *out, const char *value, unsigned long min,
+                               unsigned long max)
 {
-    char lower = octet_lower(c);
+    size_t len = strlen(value);
 
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    if (len == 0 || len > 6 || strspn(value, "0123456789") != len)
+        return "is not a number";
+    unsigned long number = strtoul(value, NULL, 10);
+    if (number < min || number > max)
+        return "is out of its range";
+    *out = (unsigned)number;
+    return NULL;
 }
 
-/* local@domain in its plain form. One that begins with "-" would be an option to sendmail. */
-static bool is_address(const char *text)
+static const char *take_per_hour(const struct loader *loader, char *out, const char *value)
 {
-    const char *at = strchr(text, '@'), *c;
-
-    if (at == NULL || at == text || at[1] == '\0' || at[1] == '.' || at[1] == '-' || *text == '-' ||
-        strlen(text) >= SETTINGS_ADDRESS_MAX)
-        return false;
-    for (c = text; c < at; c++)
-        if (!is_local_char(*c))
-            return false;
-    for (c = at + 1; *c != '\0'; c++)
-        if (!is_domain_char(*c))
-            return false;
-    return true;
+    (void)out;
+    return take_number(&loader->settings->limits.max_per_hour, value, 1, REPLAY_ENTRIES);
 }
 
-static bool take_address(char *place, const char *value, bool may_be_empty)
+static const char *take_interval(const struct loader *loader, char *out, const char *value)
 {
-    if (!(may_be_empty && *value == '\0') && !is_address(value))
-        return false;
-    memcpy(place, value, strlen(value) + 1);
-    return true;
+    (void)out;
+    return take_number(&loader->settings->limits.min_interval, value, 0, INTERVAL_MAX);
 }
 
-static bool take_path(const struct settings *settings, char *place, const char *value)
-{
-    const char *slash = strrchr(settings->file, '/');
-    int directory = slash != NULL ? (int)(slash - settings->file) : 0;
-    int len = *value == '/'
-                  ? snprintf(place, PATH_MAX, "%s", value)
-                  : snprintf(place, PATH_MAX, "%.*s/%s", directory, settings->file, value);
+static const struct key {
+    const char *name;
+    const char *(*take)(const struct loader *loader, char *out, const char *value);
+    size_t at; /* of out */
+    bool needed;
+} keys[] = {
+    {"address", take_address, offsetof(struct settings, address), true},
+    {"reply_to", take_address, offsetof(struct settings, reply_to), true},
+    {"secret_file", take_path, offsetof(struct settings, secret_file), true},
+    {"cache", take_path, offsetof(struct settings, cache), false},
+    {"sendmail", take_program, offsetof(struct settings, sendmail), false},
+    {"sender", take_sender, offsetof(struct settings, sender), false},
+    {"max_per_hour", take_per_hour, 0, false},
+    {"min_interval", take_interval, 0, false},
+};
+#define KEYS (sizeof(keys) / sizeof(*keys))
 
-    return *value != '\0' && len > 0 && len < PATH_MAX;
-}
+/* ---- lines ---- */
 
-static bool take_number(unsigned *place, const char *value)
+static char *trim(char *text)
 {
     char *end;
-    unsigned long number = strtoul(value, &end, 10);
 
-    *place = (unsigned)number;
-    return *value >= '0' && *value <= '9' && *end == '\0' && number <= NUMBER_MAX;
+    text += strspn(text, " \t");
+    end = text + strlen(text);
+    while (end > text && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+        end--;
+    *end = '\0';
+    return text;
 }
 
-/* NULL, or what was expected. */
-static const char *take(struct settings *settings, const char *key, const char *value)
+static char *unquote(char *value)
 {
-    static const char address[] = "an address such as scout@example.org", path[] = "a path",
-                      number[] = "a number from 0 to 1000000";
+    size_t len = strlen(value);
 
-    if (strcmp(key, "address") == 0)
-        return take_address(settings->address, value, false) ? NULL : address;
-    if (strcmp(key, "reply_to") == 0)
-        return take_address(settings->reply_to, value, false) ? NULL : address;
-    if (strcmp(key, "sender") == 0)
-        return take_address(settings->sender, value, true) ? NULL : address;
-    if (strcmp(key, "secret_file") == 0)
-        return take_path(settings, settings->secret_file, value) ? NULL : path;
-    if (strcmp(key, "cache") == 0)
-        return take_path(settings, settings->cache, value) ? NULL : path;
-    if (strcmp(key, "sendmail") == 0)
-        return *value == '/' && take_path(settings, settings->sendmail, value) ? NULL
-                                                                               : "an absolute path";
-    if (strcmp(key, "max_per_hour") == 0)
-        return take_number(&settings->limits.max_per_hour, value) ? NULL : number;
-    if (strcmp(key, "min_interval") == 0)
-        return take_number(&settings->limits.min_interval, value) ? NULL : number;
-    return "address, reply_to, secret_file, cache, sendmail, sender, max_per_hour or min_interval";
+    if (len < 2 || value[0] != '"' || value[len - 1] != '"')
+        return value;
+    value[len - 1] = '\0';
+    return value + 1;
+}
+
+static void take_key(struct loader *loader, const struct key *key, const char *value)
+{
+    const char *fault = key->take(loader, (char *)loader->settings + key->at, value);
+    char text[200];
+
+    if (fault == NULL)
+        return;
+    snprintf(text, sizeof(text), "%s = %.80s: %s", key->name, value, fault);
+    tell(loader, text);
+}
+
+static void take_line(struct loader *loader, char *line, bool seen[KEYS])
+{
+    char *equals, *name = trim(line), text[200];
+
+    if (*name == '\0' || *name == '#')
+        return;
+    equals = strchr(name, '=');
+    if (equals == NULL) {
+        tell(loader, "is not \"key = value\"");
+        return;
+    }
+    *equals = '\0';
+    name = trim(name);
+    for (size_t i = 0; i < KEYS; i++) {
+        if (strcmp(name, keys[i].name) != 0)
+            continue;
+        if (seen[i])
+            tell(loader, "says again what an earlier line said");
+        else
+            take_key(loader, &keys[i], unquote(trim(equals + 1)));
+        seen[i] = true;
+        return;
+    }
+    snprintf(text, sizeof(text), "%.80s is not a key that email_return knows", name);
+    tell(loader, text);
+}
+
+static void take_text(struct loader *loader, char *text, bool seen[KEYS])
+{
+    char *next;
+
+    for (char *line = text; line != NULL; line = next) {
+        next = strchr(line, '\n');
+        if (next != NULL)
+            *next++ = '\0';
+        loader->line++;
+        take_line(loader, line, seen);
+    }
+    loader->line = 0;
+}
+
+static void check_whole(struct loader *loader, const bool seen[KEYS])
+{
+    char text[100];
+
+    for (size_t i = 0; i < KEYS; i++) {
+        if (!keys[i].needed || seen[i])
+            continue;
+        snprintf(text, sizeof(text), "%s is missing", keys[i].name);
+        tell(loader, text);
+    }
+    if (loader->good && strcasecmp(loader->settings->address, loader->settings->reply_to) == 0)
+        tell(loader, "address and reply_to are the same: answers would come back here");
 }
 
 /* ---- the file ---- */
 
-static char *trim(char *text)
+/* What trust_file() has looked at, opened: only root and we could have put another in between. */
+static bool read_file(struct loader *loader, char *text, size_t size)
 {
-    size_t len;
+    int fd = open(loader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    size_t len = 0;
+    ssize_t got = -1;
+    struct stat st;
 
-    while (octet_is_blank(*text))
-        text++;
-    len = strlen(text);
-    while (len > 0 && (octet_is_blank(text[len - 1]) || text[len - 1] == '\r'))
-        text[--len] = '\0';
-    return text;
-}
-
-static bool take_line(struct settings *settings, char *line, int number, char why[SETTINGS_WHY_MAX])
-{
-    char *equals, *key = trim(line), *value;
-    const char *expected;
-
-    if (*key == '\0' || *key == '#')
-        return true;
-    equals = strchr(key, '=');
-    if (equals == NULL)
-        return wrong(why, "%.200s:%d: expected \"key = value\"", settings->file, number);
-    *equals = '\0';
-    value = trim(equals + 1);
-    key = trim(key);
-    expected = take(settings, key, value);
-    if (expected != NULL)
-        return wrong(why, "%.160s:%d: \"%.40s = %.60s\": expected %s", settings->file, number, key,
-                     value, expected);
-    return true;
-}
-
-static bool take_text(struct settings *settings, char *text, char why[SETTINGS_WHY_MAX])
-{
-    int number = 1;
-
-    for (char *line = text, *next; line != NULL; line = next, number++) {
-        next = strchr(line, '\n');
-        if (next != NULL)
-            *next++ = '\0';
-        if (!take_line(settings, line, number, why))
-            return false;
+    if (fd < 0) {
+        tell(loader, strerror(errno));
+        return false;
     }
-    if (settings->address[0] == '\0')
-        return wrong(why, "%.200s: address is missing", settings->file);
-    if (settings->reply_to[0] == '\0')
-        return wrong(why, "%.200s: reply_to is missing", settings->file);
-    if (settings->secret_file[0] == '\0')
-        return wrong(why, "%.200s: secret_file is missing", settings->file);
-    return true;
-}
-
-static bool read_file(const char *path, char text[SETTINGS_FILE_MAX], char why[SETTINGS_WHY_MAX])
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    ssize_t len = fd >= 0 ? read(fd, text, SETTINGS_FILE_MAX) : -1;
-    int error = errno;
-
-    if (fd >= 0)
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+        tell(loader, "not a regular file");
         close(fd);
-    if (len < 0)
-        return wrong(why, "%.200s: %s", path, strerror(error));
-    if (len == SETTINGS_FILE_MAX || memchr(text, '\0', (size_t)len) != NULL)
-        return wrong(why, "%.200s is too long, or holds NUL", path);
-    text[len] = '\0';
-    return true;
+        return false;
+    }
+    while (len < size && (got = read(fd, text + len, size - len)) != 0) {
+        if (got < 0 && errno != EINTR)
+            break;
+        len += got > 0 ? (size_t)got : 0;
+    }
+    close(fd);
+    if (got < 0)
+        tell(loader, strerror(errno));
+    else if (len == size)
+        tell(loader, "is too long for a configuration");
+    else if (memchr(text, '\0', len) != NULL)
+        tell(loader, "holds a NUL octet");
+    if (loader->good)
+        text[len] = '\0';
+    return loader->good;
 }
 
-static bool find_file(struct settings *settings, const char *path, char why[SETTINGS_WHY_MAX])
+bool settings_path(const char *given, const char *home, char path[PATH_MAX])
 {
+    char here[PATH_MAX];
     int len;
 
-    if (path != NULL) {
-        len = snprintf(settings->file, sizeof(settings->file), "%s", path);
-        return (*path == '/' && len < PATH_MAX) ||
-               wrong(why, "-c \"%.200s\": expected an absolute path", path);
+    if (given == NULL) {
+        len = snprintf(path, PATH_MAX, "%s/.email_return.conf", home);
+        if (len < PATH_MAX && access(path, F_OK) != 0 && errno == ENOENT)
+            len = snprintf(path, PATH_MAX, "%s", MAILVIGIL_SYSCONFDIR "/email_return.conf");
+        return len < PATH_MAX;
     }
-    len = snprintf(settings->file, sizeof(settings->file), "%s/.email_return.conf", settings->home);
-    if (len < PATH_MAX && access(settings->file, F_OK) == 0)
-        return true;
-    strcpy(settings->file, MAILVIGIL_SYSCONFDIR "/email_return.conf");
-    return access(settings->file, F_OK) == 0 ||
-           wrong(why, "there is neither %.200s/.email_return.conf nor %s", settings->home,
-                 settings->file);
+    if (*given == '/')
+        return snprintf(path, PATH_MAX, "%s", given) < PATH_MAX;
+    return getcwd(here, sizeof(here)) != NULL &&
+           snprintf(path, PATH_MAX, "%s/%s", here, given) < PATH_MAX;
 }
 
-bool settings_read(struct settings *settings, const char *path, char why[SETTINGS_WHY_MAX])
+bool settings_load(struct settings *settings, const char *path, const char *home,
+                   settings_problem *problem, void *arg)
 {
-    const struct passwd *user = getpwuid(getuid());
-    char text[SETTINGS_FILE_MAX];
-    const char *home = user != NULL && user->pw_dir != NULL ? user->pw_dir : "";
+    struct loader loader = {.settings = settings,
+                            .path = path,
+                            .home = home,
+                            .problem = problem,
+                            .arg = arg,
+                            .good = true};
+    bool seen[KEYS] = {false};
+    char text[SETTINGS_FILE_MAX], why[PATH_MAX + 200];
 
-    *settings = (struct settings){.limits = {.max_per_hour = 120}};
-    if (snprintf(settings->home, sizeof(settings->home), "%s", home) >= PATH_MAX - 32)
-        return wrong(why, "the home directory's name is too long");
+    memset(settings, 0, sizeof(*settings));
+    settings->limits = (struct replay_limits){120, 1};
     strcpy(settings->sendmail, "/usr/sbin/sendmail");
-    if (*home == '/')
-        snprintf(settings->cache, sizeof(settings->cache), "%.4000s/.email_return.cache", home);
-    if (!find_file(settings, path, why) || !settings_file_is_safe(settings->file, why) ||
-        !read_file(settings->file, text, why) || !take_text(settings, text, why))
+    if (take_path(&loader, settings->cache, "~/.email_return.cache") != NULL)
+        tell(&loader, "the home directory has too long a name");
+    if (!trust_file(path, why, sizeof(why))) {
+        tell(&loader, why);
         return false;
-    if (settings->cache[0] == '\0')
-        return wrong(why, "%.200s: cache is missing, and this user has no home", settings->file);
-    return true;
+    }
+    if (read_file(&loader, text, sizeof(text))) {
+        take_text(&loader, text, seen);
+        check_whole(&loader, seen);
+    }
+    return loader.good;
 }

@@ -1,19 +1,17 @@
 /*
- * The configuration of email_return: one small file, `key = value` lines, "#" begins a comment.
+ * The configuration file of email_return: lines "key = value", "#" begins a comment line. The value
+ * may stand in double quotes. Relative paths begin at the directory of the file, "~/" at the home.
  *
- *     address      that probes are sent to: this account's
- *     reply_to     where answers go: nowhere else, whatever a message says
- *     secret_file  token.h
- *     cache        replay.h; default ~/.email_return.cache
- *     sendmail     default /usr/sbin/sendmail; an absolute path
- *     sender       envelope sender of answers; empty (default): the null sender
- *     max_per_hour default 120;  min_interval  seconds, default 0
+ *     address       where probes are sent to: this account's address    needed
+ *     reply_to      where answers go: nowhere else                      needed
+ *     secret_file   the keys (token.h)                                  needed
+ *     cache         nonces that were answered (replay.h)                ~/.email_return.cache
+ *     sendmail      the MTA's program, an absolute path                 /usr/sbin/sendmail
+ *     sender        envelope sender of answers; empty: the null sender  empty
+ *     max_per_hour  answers, 1 to REPLAY_ENTRIES                        120
+ *     min_interval  seconds between two answers, 0 to 10                1
  *
- * Paths may be relative to the file. It is the first of: what -c names, ~/.email_return.conf (the
- * home of the password database, not of the environment), /etc/mailvigil/email_return.conf.
- *
- * Files are refused that could be somebody else's doing: not owned by root or this user, or
- * writable by group or others, themselves or their directory (unless it is sticky).
+ * Nothing is allocated, nothing of it is a secret.
  */
 #ifndef AGENT_REFLECT_SETTINGS_H
 #define AGENT_REFLECT_SETTINGS_H
@@ -24,23 +22,22 @@
 
 #include "agent/reflect/replay.h"
 
-#define SETTINGS_FILE_MAX 16384
-#define SETTINGS_ADDRESS_MAX 200
-#define SETTINGS_WHY_MAX 400
+#define SETTINGS_ADDRESS 255 /* with its NUL: RFC 5321 section 4.5.3.1.3 without its brackets */
+#define SETTINGS_FILE_MAX (64 * 1024)
 
 struct settings {
-    char file[PATH_MAX]; /* where they come from */
-    char home[PATH_MAX];
-    char address[SETTINGS_ADDRESS_MAX], reply_to[SETTINGS_ADDRESS_MAX],
-        sender[SETTINGS_ADDRESS_MAX];
+    char address[SETTINGS_ADDRESS], reply_to[SETTINGS_ADDRESS], sender[SETTINGS_ADDRESS];
     char secret_file[PATH_MAX], cache[PATH_MAX], sendmail[PATH_MAX];
     struct replay_limits limits;
 };
 
-/* path NULL: the first that is there. false: why says what is wrong, where, and what to do. */
-bool settings_read(struct settings *settings, const char *path, char why[SETTINGS_WHY_MAX]);
+/* line 0: of the file as a whole. text is borrowed. */
+typedef void settings_problem(void *arg, unsigned line, const char *text);
 
-/* Whether nobody but root and this user can have made or changed that file; false: why. */
-bool settings_file_is_safe(const char *path, char why[SETTINGS_WHY_MAX]);
+/* -c FILE if there is one, else ~/.email_return.conf if that is there, else the system's. */
+bool settings_path(const char *given, const char *home, char path[PATH_MAX]);
+/* Every problem is told; false: there was one. path is absolute. */
+bool settings_load(struct settings *settings, const char *path, const char *home,
+                   settings_problem *problem, void *arg);
 
 #endif

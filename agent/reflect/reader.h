@@ -1,0 +1,15 @@
+/*
+ * Reads a message in a process of its own that can do nothing else: it parses the header and hands
+ * back a struct of fixed size, which is looked at before it is believed.
+ */
+#ifndef AGENT_REFLECT_READER_H
+#define AGENT_REFLECT_READER_H
+
+#include "agent/reflect/probe_mail.h"
+
+#define READER_SECONDS 60
+
+/* Reads fd to its end. false: why (static) says what went wrong; there is no mail then. */
+bool reader_read(int fd, struct probe_mail *mail, const char **why);
+
+#endif
