@@ -195,6 +195,8 @@ const struct account *config_account(const struct config *config, const char *na
 const struct target *config_target(const struct config *config, const char *name);
 const struct probe *config_probe(const struct config *config, const char *name);
 const char *probe_type_text(enum probe_type type); /* "imap" ... "roundtrip" */
+/* The service of its server that it speaks to. */
+const struct endpoint *probe_endpoint(const struct probe *probe);
 /* Whether two configurations mean the same by it: the servers it speaks to and the accounts it
  * signs in with are compared, too; where it stands in its file is not. Over a reload what is the
  * same goes on with what it knows. */

@@ -78,6 +78,21 @@ static const struct {
     {"dedicated", ROUNDTRIP},
 };
 
+const struct endpoint *probe_endpoint(const struct probe *probe)
+{
+    switch (probe->type) {
+    case PROBE_POP3:
+        return &probe->server->pop3;
+    case PROBE_SMTP:
+    case PROBE_ROUNDTRIP:
+        return &probe->server->smtp;
+    case PROBE_IMAP:
+    case PROBE_MAILBOX:
+        break;
+    }
+    return &probe->server->imap;
+}
+
 const char *probe_type_text(enum probe_type type)
 {
     return type_names[type];

@@ -328,7 +328,7 @@ static char *copy_of(const char *text)
     return text != NULL ? xstrdup(text) : NULL;
 }
 
-static enum imap_security security_of(const struct endpoint *endpoint)
+enum imap_security link_security(const struct endpoint *endpoint)
 {
     switch (endpoint->security) {
     case SECURITY_TLS:
@@ -352,7 +352,7 @@ struct link *link_new(struct links *links, const struct link_login *login,
     link->arg = arg;
     link->options.host = xstrdup(server->imap.host);
     link->options.port = server->imap.port;
-    link->options.security = security_of(&server->imap);
+    link->options.security = link_security(&server->imap);
     link->options.enable_qresync = login->qresync;
     link->options.body_max = LIMIT_BODY;
     link->urgent = login->urgent;

@@ -33,6 +33,9 @@ struct evdns_base *links_dns(const struct links *links);
  * frees. */
 SSL_CTX *links_tls(struct links *links, const char *ca_file, char **why);
 
+/* How imapclient names the security of an endpoint. */
+enum imap_security link_security(const struct endpoint *endpoint);
+
 struct link_login {
     const struct server *server;
     const char *login;

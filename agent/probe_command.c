@@ -207,19 +207,6 @@ static const struct probe *find_probe(const struct config *config, const char *n
     return NULL;
 }
 
-static const struct endpoint *endpoint_of(const struct probe *probe)
-{
-    switch (probe->type) {
-    case PROBE_POP3:
-        return &probe->server->pop3;
-    case PROBE_SMTP:
-    case PROBE_ROUNDTRIP:
-        return &probe->server->smtp;
-    default:
-        return &probe->server->imap;
-    }
-}
-
 static int list(const struct config *config, bool as_json)
 {
     struct json json;
@@ -233,7 +220,7 @@ static int list(const struct config *config, bool as_json)
             json_string(&json, "name", probe->name);
             json_string(&json, "type", probe_type_text(probe->type));
             json_string(&json, "server", probe->server->name);
-            json_string(&json, "endpoint", endpoint_of(probe)->url);
+            json_string(&json, "endpoint", probe_endpoint(probe)->url);
             json_number(&json, "every", probe->every);
             json_object_end(&json);
         }
@@ -244,7 +231,7 @@ static int list(const struct config *config, bool as_json)
     for (size_t i = 0; i < config->n_probes; i++) {
         const struct probe *probe = config->probes[i];
         printf("%-24s %-10s every %-6us %s\n", probe->name, probe_type_text(probe->type),
-               probe->every, endpoint_of(probe)->url);
+               probe->every, probe_endpoint(probe)->url);
     }
     if (config->n_probes == 0)
         puts("no probe is configured");

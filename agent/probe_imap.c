@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "agent/imap_words.h"
+#include "agent/link.h"
 #include "imapclient/session.h"
 #include "rules/memory.h"
 
@@ -438,18 +439,6 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
 
 /* ---- its beginning and its end ---- */
 
-static enum imap_security security_of(const struct endpoint *endpoint)
-{
-    switch (endpoint->security) {
-    case SECURITY_TLS:
-        return IMAP_SECURITY_TLS;
-    case SECURITY_STARTTLS:
-        return IMAP_SECURITY_STARTTLS;
-    default:
-        return IMAP_SECURITY_NONE;
-    }
-}
-
 static struct imap_session *open_session(struct probe_imap *probe,
                                          const struct probe_imap_options *options)
 {
@@ -466,7 +455,7 @@ static struct imap_session *open_session(struct probe_imap *probe,
     struct imap_options how = {
         .host = peer->endpoint->host,
         .port = peer->endpoint->port,
-        .security = security_of(peer->endpoint),
+        .security = link_security(peer->endpoint),
         .tls = peer->tls,
         .method = login->token ? IMAP_AUTH_TOKEN : IMAP_AUTH_PASSWORD,
         .login = login->login,

@@ -41,7 +41,6 @@ void judge_span(double seconds, char out[JUDGE_SPAN_MAX]);
 void judge_date(time_t time, char out[JUDGE_DATE_MAX]);
 /* "IPv4", "IPv6"; "" if it is not known */
 const char *judge_family(int family);
-const struct endpoint *judge_endpoint(const struct probe *probe);
 /* The first path on which all went well; NULL: none. */
 const struct probe_path *judge_well_path(const struct probe_result *result);
 

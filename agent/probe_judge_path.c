@@ -102,7 +102,7 @@ static void found_failure(struct judge *judge, const struct probe_path *path)
 {
     char at_where[WHERE_MAX], text[WORDS_MAX], number[DECIMAL_TEXT_MAX];
     const char *phase = phase_text(path->failed);
-    const char *host = judge_endpoint(judge->probe)->host;
+    const char *host = probe_endpoint(judge->probe)->host;
 
     where(judge->result, path, at_where);
     words(path, text);
@@ -175,7 +175,7 @@ static bool was_used(const struct judge *judge, const struct probe_path *path,
 {
     const char *upgrade = judge->probe->type == PROBE_POP3 ? "STLS" : "STARTTLS";
 
-    return judge_endpoint(judge->probe)->security == SECURITY_STARTTLS &&
+    return probe_endpoint(judge->probe)->security == SECURITY_STARTTLS &&
            path->tls_version[0] != '\0' && strcasecmp(capability, upgrade) == 0;
 }
 

@@ -41,7 +41,7 @@ static void certificate_figures(struct judge *judge)
     const struct probe *probe = judge->probe;
     struct range warn = days_range(probe->cert_warn), crit = days_range(probe->cert_crit);
 
-    if (judge_endpoint(probe)->security == SECURITY_PLAIN)
+    if (probe_endpoint(probe)->security == SECURITY_PLAIN)
         return;
     judged(judge, "cert_days", judge_certificate_days(judge), "", &warn, &crit);
     judge->verdict->perfdata[judge->verdict->n_perfdata - 1].min = NAN; /* expired: below 0 */
@@ -105,7 +105,7 @@ static bool is_address(const char *host)
 static bool either_family(const struct probe *probe)
 {
     return probe->type != PROBE_ROUNDTRIP && probe->family == AF_UNSPEC &&
-           !is_address(judge_endpoint(probe)->host);
+           !is_address(probe_endpoint(probe)->host);
 }
 
 static void path_figures(struct judge *judge, const struct probe_path *path)

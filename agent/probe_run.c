@@ -99,21 +99,6 @@ static void on_done(void *arg, const struct dialogue_outcome *outcome)
         finish(visit->run);
 }
 
-static const struct endpoint *endpoint_of(const struct probe *probe)
-{
-    switch (probe->type) {
-    case PROBE_POP3:
-        return &probe->server->pop3;
-    case PROBE_SMTP:
-    case PROBE_ROUNDTRIP:
-        return &probe->server->smtp;
-    case PROBE_IMAP:
-    case PROBE_MAILBOX:
-        break;
-    }
-    return &probe->server->imap;
-}
-
 /* What of the probe's time is left: the name has taken its part. */
 static unsigned time_left(const struct probe_run *run)
 {
@@ -131,7 +116,7 @@ static void begin_visit(struct probe_run *run, struct visit *visit,
         .base = links_base(run->links),
         .dns = links_dns(run->links),
         .tls = run->tls,
-        .endpoint = endpoint_of(probe),
+        .endpoint = probe_endpoint(probe),
         .address = address->ai_addr,
         .address_len = (int)address->ai_addrlen,
         .timeout = time_left(run),
@@ -206,7 +191,7 @@ static void visit_all(struct probe_run *run, const struct evutil_addrinfo *addre
 
 static void fail_resolving(struct probe_run *run, enum dialogue_end end, const char *why)
 {
-    const struct endpoint *endpoint = endpoint_of(run->probe);
+    const struct endpoint *endpoint = probe_endpoint(run->probe);
     char *reason = xasprintf("the name %s cannot be resolved: %s", endpoint->host, why);
     struct dialogue_outcome outcome = {
         .end = end,
@@ -296,7 +281,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 
 static void resolve(struct probe_run *run)
 {
-    const struct endpoint *endpoint = endpoint_of(run->probe);
+    const struct endpoint *endpoint = probe_endpoint(run->probe);
     struct evutil_addrinfo hints = {.ai_family = run->probe->family, .ai_socktype = SOCK_STREAM};
     struct timeval limit = {.tv_sec = run->probe->timeout / 1000,
                             .tv_usec = (run->probe->timeout % 1000) * 1000};
@@ -369,7 +354,7 @@ struct probe_run *probe_run_new(struct links *links, const struct probe *probe,
     run->timer = evtimer_new(base, on_timeout, run);
     run->finish = evtimer_new(base, on_finish, run);
     choose_login(run);
-    if (endpoint_of(probe)->security != SECURITY_PLAIN)
+    if (probe_endpoint(probe)->security != SECURITY_PLAIN)
         run->tls = links_tls(links, probe->server->ca_file, &why);
     if (why != NULL)
         cannot_run(run, why);

@@ -146,21 +146,6 @@ const char *judge_family(int family)
     return family == AF_INET ? "IPv4" : "";
 }
 
-const struct endpoint *judge_endpoint(const struct probe *probe)
-{
-    switch (probe->type) {
-    case PROBE_POP3:
-        return &probe->server->pop3;
-    case PROBE_SMTP:
-    case PROBE_ROUNDTRIP:
-        return &probe->server->smtp;
-    case PROBE_IMAP:
-    case PROBE_MAILBOX:
-        break;
-    }
-    return &probe->server->imap;
-}
-
 const struct probe_path *judge_well_path(const struct probe_result *result)
 {
     for (size_t i = 0; i < result->n_paths; i++) {
