@@ -30,19 +30,18 @@ static bool check(const char *path, bool sticky_will_do, char *why, size_t why_s
     return false;
 }
 
-/* The directories on the way to the path, from the nearest to the root. */
-static bool check_directories(const char *path, char *why, size_t why_size)
+/* The directories on the way to the path, up to the root. sticky_will_do: of the nearest. */
+static bool check_directories(const char *path, bool sticky_will_do, char *why, size_t why_size)
 {
     char directory[PATH_MAX];
-    bool nearest = true;
     char *slash;
 
     snprintf(directory, sizeof(directory), "%s", path);
     while ((slash = strrchr(directory, '/')) != NULL && directory[1] != '\0') {
         slash[slash == directory ? 1 : 0] = '\0';
-        if (!check(directory, !nearest, why, why_size))
+        if (!check(directory, sticky_will_do, why, why_size))
             return false;
-        nearest = false;
+        sticky_will_do = true;
     }
     return true;
 }
@@ -70,7 +69,8 @@ bool trust_file(const char *path, char *why, size_t why_size)
     char real[PATH_MAX];
 
     return resolve(path, real, why, why_size) && check(real, false, why, why_size) &&
-           check_directories(real, why, why_size) && check_directories(path, why, why_size);
+           check_directories(real, false, why, why_size) &&
+           check_directories(path, false, why, why_size);
 }
 
 bool trust_place(const char *path, char *why, size_t why_size)
@@ -84,5 +84,6 @@ bool trust_place(const char *path, char *why, size_t why_size)
     slash = strrchr(directory, '/');
     slash[slash == directory ? 1 : 0] = '\0';
     return resolve(directory, real, why, why_size) && check(real, false, why, why_size) &&
-           check_directories(real, why, why_size) && check_directories(path, why, why_size);
+           check_directories(real, true, why, why_size) &&
+           check_directories(path, false, why, why_size);
 }
