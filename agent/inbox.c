@@ -94,10 +94,14 @@ static void delete_doomed(struct inbox *inbox)
     imap_uid_store(inbox->session, &inbox->killing, "+FLAGS.SILENT (\\Deleted)", on_stored, inbox);
 }
 
+static bool may_delete(const struct inbox *inbox)
+{
+    return !inbox->read_only && (inbox->dedicated || imap_session_has(inbox->session, "UIDPLUS"));
+}
+
 bool inbox_can_delete(const struct inbox *inbox)
 {
-    return inbox_is_up(inbox) && !inbox->read_only &&
-           (inbox->dedicated || imap_session_has(inbox->session, "UIDPLUS"));
+    return inbox_is_up(inbox) && may_delete(inbox);
 }
 
 void inbox_delete(struct inbox *inbox, uint32_t uidvalidity, const uint32_t *uids, size_t n)
@@ -279,6 +283,20 @@ static void give_up(struct inbox *inbox, const char *why)
     free(reason);
 }
 
+/* Once: what is never deleted piles up. */
+static void say_what_is_kept(struct inbox *inbox)
+{
+    if (inbox->kept_is_said || may_delete(inbox))
+        return;
+    inbox->kept_is_said = true;
+    log_event(LOG_LEVEL_WARNING, "probes-are-kept", "account", inbox->account->name, "folder",
+              inbox->folder, "reason",
+              inbox->read_only ? "the folder is read-only"
+                               : "the server has no UIDPLUS; where nothing but probes lies in the "
+                                 "folder set dedicated = true",
+              (char *)NULL);
+}
+
 static void on_selected(void *arg, const struct imap_result *result,
                         const struct imap_mailbox *mailbox)
 {
@@ -306,6 +324,7 @@ static void on_selected(void *arg, const struct imap_result *result,
     inbox->dirty = true;
     inbox->because = "start";
     inbox->idle_ends = 0;
+    say_what_is_kept(inbox);
     rest_until_tick(inbox);
     inbox_work_soon(inbox);
 }

@@ -36,6 +36,7 @@ struct inbox {
     struct event *noop;  /* the next NOOP of an expectation */
     struct event *tick;  /* the next look for safety's sake, or poll */
     bool is_troubled;
+    bool kept_is_said; /* that it cannot delete */
 
     enum inbox_step step;
     struct folder_list listing;
