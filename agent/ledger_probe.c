@@ -270,6 +270,78 @@ void ledger_probe_forget(struct ledger *ledger, const char *probe,
     ledger_submit(ledger, &job->job);
 }
 
+/* ---- ledger_told_get(), ledger_told_set() ---- */
+
+struct told_job {
+    struct ledger_job job;
+    char *probe;
+    struct ledger_told told;
+    ledger_told_done *done;
+    void *arg;
+};
+
+static void told_get_run(struct ledger *ledger, struct ledger_job *base)
+{
+    struct told_job *job = (struct told_job *)base;
+    job->told = (struct ledger_told){0};
+    sqlite3_stmt *query =
+        ledger_query(ledger, "SELECT status, since, told_at FROM probe_told WHERE probe = ?1");
+    bind_text(query, 1, job->probe);
+    if (!ledger_row(ledger, query))
+        return;
+    job->told.status = (unsigned)column_number(query, 0);
+    job->told.since = (time_t)column_number(query, 1);
+    job->told.told_at = (time_t)column_number(query, 2);
+    sqlite3_reset(query);
+}
+
+static void told_set_run(struct ledger *ledger, struct ledger_job *base)
+{
+    const struct told_job *job = (const struct told_job *)base;
+    sqlite3_stmt *query =
+        ledger_query(ledger, "INSERT OR REPLACE INTO probe_told VALUES(?1, ?2, ?3, ?4)");
+    bind_text(query, 1, job->probe);
+    bind_number(query, 2, job->told.status);
+    bind_number(query, 3, job->told.since);
+    bind_number(query, 4, job->told.told_at);
+    ledger_run(ledger, query);
+}
+
+static void told_tell(struct ledger_job *base)
+{
+    const struct told_job *job = (const struct told_job *)base;
+    job->done(job->arg, &job->told);
+}
+
+static void told_release(struct ledger_job *base)
+{
+    struct told_job *job = (struct told_job *)base;
+    free(job->probe);
+    free(job);
+}
+
+void ledger_told_get(struct ledger *ledger, const char *probe, ledger_told_done *done, void *arg)
+{
+    struct told_job *job = xcalloc(1, sizeof *job);
+    job->job.run = told_get_run;
+    job->job.tell = told_tell;
+    job->job.release = told_release;
+    job->probe = xstrdup(probe);
+    job->done = done;
+    job->arg = arg;
+    ledger_submit(ledger, &job->job);
+}
+
+void ledger_told_set(struct ledger *ledger, const char *probe, const struct ledger_told *told)
+{
+    struct told_job *job = xcalloc(1, sizeof *job);
+    job->job.run = told_set_run;
+    job->job.release = told_release;
+    job->probe = xstrdup(probe);
+    job->told = *told;
+    ledger_submit(ledger, &job->job);
+}
+
 /* ---- ledger_place_get(), ledger_place_set() ---- */
 
 struct place_job {

@@ -3,9 +3,9 @@
  * and the same promise as ledger.h: what done tells is durable. Probes are not part of the hash
  * chain: it is about messages that were monitored.
  *
- * Schema version 2 added the tables probe_entry, probe_counts, probe_place and reflected; a ledger
- * of version 1 is brought forward when it is opened. What is kept of a probe or reflector that is
- * no longer configured stays, for it may be again.
+ * Schema version 2 added the tables probe_entry, probe_counts, probe_place, probe_told and
+ * reflected; a ledger of version 1 is brought forward when it is opened. What is kept of a probe or
+ * reflector that is no longer configured stays, for it may be again.
  */
 #ifndef AGENT_LEDGER_PROBE_H
 #define AGENT_LEDGER_PROBE_H
@@ -34,6 +34,16 @@ void ledger_place_get(struct ledger *ledger, const char *who, const char *folder
                       ledger_place_done *done, void *arg);
 void ledger_place_set(struct ledger *ledger, const char *who, const char *folder,
                       const struct ledger_place *place);
+
+/* Of which state of a probe people were told last, so that a restart tells nothing twice and
+ * forgets no end. */
+struct ledger_told {
+    unsigned status; /* probe_verdict.h's; 0: nothing was told, or that it is well */
+    time_t since, told_at;
+};
+typedef void ledger_told_done(void *arg, const struct ledger_told *told);
+void ledger_told_get(struct ledger *ledger, const char *probe, ledger_told_done *done, void *arg);
+void ledger_told_set(struct ledger *ledger, const char *probe, const struct ledger_told *told);
 
 /* A reflector's answered nonces: noted before the answer goes. is_new false: answered before. At
  * most LEDGER_REFLECTED_MAX are kept for each reflector, the oldest are dropped. */

@@ -78,6 +78,8 @@ static const char schema_2[] =
     " within_30m INTEGER NOT NULL, within_1h INTEGER NOT NULL, beyond INTEGER NOT NULL,"
     " duration_sum REAL NOT NULL, last_duration REAL NOT NULL, last_success INTEGER NOT NULL,"
     " last_sent INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE probe_told(probe TEXT PRIMARY KEY, status INTEGER NOT NULL,"
+    " since INTEGER NOT NULL, told_at INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE probe_place(who TEXT NOT NULL, folder TEXT NOT NULL,"
     " uidvalidity INTEGER NOT NULL, seen_through INTEGER NOT NULL, PRIMARY KEY(who, folder))"
     " WITHOUT ROWID;"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/ledger_probe.h"
 #include "agent/limit.h"
 #include "agent/log.h"
 #include "agent/probe_run.h"
@@ -17,6 +18,7 @@ struct slot {
     struct config *config; /* held: where probe comes from */
     const struct probe *probe;
     struct probe_state state;
+    struct recall *recall; /* of what was told before the start; NULL: it is known */
     struct probe_result *result;
     struct probe_verdict *verdict;
     struct probe_run *run; /* a service's that is under way */
@@ -26,6 +28,11 @@ struct slot {
     uint64_t runs, failures;
     struct probe_point points[PROBE_POINTS * 2]; /* the last ones from first_point on */
     size_t first_point, n_points;
+};
+
+/* A question to the ledger. It outlives a slot that was freed meanwhile. */
+struct recall {
+    struct slot *slot; /* NULL: nobody waits any more */
 };
 
 struct reflecting {
@@ -43,6 +50,40 @@ struct probes {
     struct alerts *alerts;
     struct event *tick;
 };
+
+/* ---- what people were told, over restarts ---- */
+
+static void remember(const struct slot *slot)
+{
+    struct ledger_told told = {
+        .status = slot->state.told, .since = slot->state.since, .told_at = slot->state.told_at};
+
+    ledger_told_set(slot->probes->parts->ledger, slot->probe->name, &told);
+}
+
+static void on_told_before(void *arg, const struct ledger_told *told)
+{
+    struct recall *recall = arg;
+    struct slot *slot = recall->slot;
+
+    free(recall);
+    if (slot == NULL)
+        return;
+    slot->recall = NULL;
+    if (slot->state.since != 0 || told->status == PROBE_OK || told->status > PROBE_UNKNOWN)
+        return;
+    slot->state.shown = slot->state.told = (enum probe_status)told->status;
+    slot->state.since = told->since;
+    slot->state.told_at = told->told_at;
+}
+
+/* Before its first result comes: the ledger answers in the order that it was asked. */
+static void recall_told(struct slot *slot)
+{
+    slot->recall = xcalloc(1, sizeof(*slot->recall));
+    slot->recall->slot = slot;
+    ledger_told_get(slot->probes->parts->ledger, slot->probe->name, on_told_before, slot->recall);
+}
 
 /* ---- what was found ---- */
 
@@ -62,6 +103,7 @@ static void tell(struct slot *slot, enum probe_event event, enum probe_status pr
 
     if (event == PROBE_NO_EVENT)
         return;
+    remember(slot);
     log_event(event == PROBE_CLEARED ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "probe", "event",
               probe_event_text(event), "probe", slot->probe->name, "state",
               probe_status_text(slot->state.told), "found", verdict != NULL ? verdict->summary : "",
@@ -161,6 +203,8 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     run_in(slot, slot->probe->every * 1000);
+    if (slot->recall != NULL) /* the ledger is stuck: what was told is not known yet */
+        return;
     if (slot->roundtrip != NULL)
         roundtrip_send(slot->roundtrip);
     else if (slot->run == NULL)
@@ -204,6 +248,7 @@ static struct slot *slot_new(struct probes *probes, struct config *config,
     slot->config = config_hold(config);
     slot->probe = probe;
     slot->due = evtimer_new(probes->parts->base, on_due, slot);
+    recall_told(slot);
     if (probe->type == PROBE_ROUNDTRIP)
         slot->roundtrip = roundtrip_new(probes->parts->links, probes->parts->ledger,
                                         config->instance, probe, on_told, slot);
@@ -215,6 +260,8 @@ static void slot_free(struct slot *slot)
 {
     if (slot == NULL)
         return;
+    if (slot->recall != NULL)
+        slot->recall->slot = NULL;
     probe_run_free(slot->run);
     roundtrip_free(slot->roundtrip);
     event_free(slot->due);

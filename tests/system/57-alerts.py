@@ -161,6 +161,23 @@ class Alerts(unittest.TestCase):
         self.assertEqual(run_command(self.config, "status").returncode, 0)
         agent.stop()
 
+    def test_a_restart_tells_nothing_twice_and_forgets_no_end(self):
+        self.command()
+        self.service.down = True
+        agent = self.started()
+        self.wait_alerts(1)
+        agent.restart()
+        self.wait_alerts(1)
+        agent.stop()
+        self.service.down = False
+        agent.start()
+        found = self.wait_alerts(2)
+        self.assertEqual([one[1]["event"] for one in found], ["raised", "cleared"])
+        self.assertEqual(found[1][1]["previous"], "CRITICAL")
+        agent.restart()
+        self.wait_alerts(2)
+        agent.stop()
+
     def test_a_webhook_is_tried_again(self):
         self.config.section("alert", "hook", webhook=self.hook.url)
         self.service.down, self.hook.refuse = True, 2
