@@ -8,7 +8,7 @@
 #include "agent/config_files.h"
 #include "agent/reflect/settings.h"
 
-#define HOME "/home/scout"
+#define HOME "/srv/scout"
 #define NEEDED "address = scout@example.org\nreply_to = probe@example.org\nsecret_file = key\n"
 
 struct fixture {
