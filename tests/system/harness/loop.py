@@ -64,9 +64,11 @@ class Loop(unittest.TestCase):
         return config
 
     def probe(self, name, to=None, **keys):
+        """to: whom to, when that is not its name; an address or a local part of example.org."""
+        to = to or name
         given = {"type": "roundtrip", "server": "office", "from": "probe@example.org",
-                 "to": "%s@example.org" % (to or name), "every": "10s", "timeout": "9s", "warn": "8s",
-                 "crit": "20s", "lost": "1h", "return_account": "probe",
+                 "to": to if "@" in to else to + "@example.org", "return_account": "probe",
+                 "every": "10s", "timeout": "9s", "warn": "8s", "crit": "20s", "lost": "1h",
                  "password_file": self.config.secret("probe.secret", PASSWORD),
                  "secret_file": self.config.secret("loop.secret", SECRET)}
         given.update(keys)
@@ -125,6 +127,6 @@ class Loop(unittest.TestCase):
 
     def wait_count(self, probe, what, least=1, timeout=45):
         wait_for(lambda: self.count(probe, what) >= least, timeout,
-                 "%s of %s to be %d" % (what, probe, least))
+                 "%s of %s to be %d" % (what, probe, least), self.logs)
 
 
