@@ -223,7 +223,7 @@ static void see_message_id(struct scan *scan, const struct field *field)
     struct span id = field->value;
 
     if (scan->seen_id)
-        scan->mail->message_id[0] = '\0';
+        memset(scan->mail->message_id, 0, sizeof(scan->mail->message_id));
     else if (id.len > 2 && id.len < PROBE_MAIL_ID_MAX && id.text[0] == '<' &&
              id.text[id.len - 1] == '>' && is_plain_address((struct span){id.text + 1, id.len - 2}))
         copy(scan->mail->message_id, id);
