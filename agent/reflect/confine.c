@@ -1,6 +1,5 @@
 #include "agent/reflect/confine.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -12,7 +11,7 @@
 #define MEGABYTE ((rlim_t)1024 * 1024)
 
 static const struct {
-    int resource;
+    __rlimit_resource_t resource;
     rlim_t most;
 } own_limits[CONFINE_LIMITS] = {
     {RLIMIT_CORE, 0}, /* the keys are in memory */
@@ -26,7 +25,7 @@ static const struct {
 #endif
 };
 
-static void lower(int resource, rlim_t most)
+static void lower(__rlimit_resource_t resource, rlim_t most)
 {
     struct rlimit limit;
 
@@ -39,8 +38,10 @@ static void lower(int resource, rlim_t most)
 void confine_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++) {
-        /* The lowest number that is free is taken: this one. */
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        int null = open("/dev/null", O_RDWR);
+        if (null != fd) /* the lowest number that is free */
             _exit(0);
     }
     if (close_range(3, ~0U, 0) != 0) {

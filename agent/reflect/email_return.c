@@ -7,7 +7,6 @@
  * MTAs return failures and output to the sender, who is anybody. Afterwards trouble of our own is
  * 75, so that the MTA keeps the probe and tries again.
  */
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -85,7 +84,7 @@ static enum action read_arguments(int argc, char **argv, const char **given)
             *given = argv[++i];
         else if (strcmp(argv[i], "--self-test") == 0)
             action = ACTION_SELF_TEST;
-        else if (strcmp(argv[i], "--help") == 0)
+        else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             action = ACTION_HELP;
         else if (strcmp(argv[i], "--version") == 0)
             action = ACTION_VERSION;
@@ -112,20 +111,23 @@ static void take_environment(struct work *work)
     if (sender != NULL && strnlen(sender, sizeof(work->sender)) < sizeof(work->sender)) {
         work->null_sender = is_daemon(sender);
         if (strchr(sender, '@') != NULL && sender[strspn(sender, octets)] == '\0')
-            strcpy(work->sender, sender);
+            memcpy(work->sender, sender, strlen(sender) + 1);
     }
     clearenv();
 }
 
 static bool take_account(struct work *work)
 {
-    const struct passwd *user = getpwuid(getuid());
+    struct account *account = &work->account;
+    struct passwd entry, *user = NULL;
+    char text[16 * 1024];
 
-    return user != NULL && user->pw_dir[0] == '/' &&
-           snprintf(work->account.name, sizeof(work->account.name), "%s", user->pw_name) <
-               (int)sizeof(work->account.name) &&
-           snprintf(work->account.home, sizeof(work->account.home), "%s", user->pw_dir) <
-               (int)sizeof(work->account.home);
+    return getpwuid_r(getuid(), &entry, text, sizeof(text), &user) == 0 && user != NULL &&
+           user->pw_dir[0] == '/' &&
+           snprintf(account->name, sizeof(account->name), "%s", user->pw_name) <
+               (int)sizeof(account->name) &&
+           snprintf(account->home, sizeof(account->home), "%s", user->pw_dir) <
+               (int)sizeof(account->home);
 }
 
 static void take_program(struct work *work)
@@ -266,6 +268,8 @@ static int send_answer(struct work *work)
     snprintf(work->why, WHY, "no random octets");
     if (getrandom(unique, sizeof(unique), 0) == (ssize_t)sizeof(unique)) {
         work->stamp.handed_us = clock_us();
+        if (work->stamp.handed_us < work->stamp.received_us) /* the clock was set back meanwhile */
+            work->stamp.handed_us = work->stamp.received_us;
         len = answer_write(&rules, &work->mail, &work->token, &work->stamp, unique, false, message);
         outcome = hand_over(settings, &work->account, &work->limits, message, len, work->why, WHY);
     }

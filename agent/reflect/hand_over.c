@@ -20,11 +20,15 @@ _Noreturn static void become_sendmail(const struct settings *settings,
 {
     char home[sizeof(account->home) + 8], user[sizeof(account->name) + 8];
     char logname[sizeof(account->name) + 8];
-    const char *const sender = settings->sender[0] != '\0' ? settings->sender : "<>";
-    const char *const arguments[] = {settings->sendmail, "-i", "-f", sender, "--",
-                                     settings->reply_to, NULL};
-    const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", home, user, logname,
-                                       NULL};
+    /* execve() does not change what it is given. */
+    char *const arguments[] = {(char *)settings->sendmail,
+                               "-i",
+                               "-f",
+                               settings->sender[0] != '\0' ? (char *)settings->sender : "<>",
+                               "--",
+                               (char *)settings->reply_to,
+                               NULL};
+    char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", home, user, logname, NULL};
 
     snprintf(home, sizeof(home), "HOME=%s", account->home);
     snprintf(user, sizeof(user), "USER=%s", account->name);
@@ -36,9 +40,7 @@ _Noreturn static void become_sendmail(const struct settings *settings,
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     umask(022);
-    /* execve() does not change them. */
-    execve(settings->sendmail, (char *const *)(size_t)arguments,
-           (char *const *)(size_t)environment);
+    execve(settings->sendmail, arguments, environment);
     _exit(NO_EXEC);
 }
 

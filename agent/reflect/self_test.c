@@ -121,7 +121,7 @@ static void check_token(struct test *test, const struct settings *settings,
     static const unsigned char id[TOKEN_PROBE_ID], nonce[TOKEN_NONCE];
     const struct answer_rules rules = {keys, settings->address, settings->reply_to};
     struct probe_mail mail = {.has_probe_field = true};
-    struct probe_token token;
+    struct probe_token token = {{0}};
     uint64_t now_ms = (uint64_t)time(NULL) * 1000;
 
     token_make(&token, &keys->keys[0], id, nonce, now_ms, settings->address, settings->reply_to);

@@ -11,7 +11,7 @@
 #include "agent/reflect/trust.h"
 
 #define LOCAL_MAX 64 /* RFC 5321 section 4.5.3.1.1 */
-#define INTERVAL_MAX 10
+#define INTERVAL_MAX 3600
 
 struct loader {
     struct settings *settings;
@@ -47,7 +47,7 @@ static const char *take_address(const struct loader *loader, char *out, const ch
     if (at == NULL || strlen(value) >= SETTINGS_ADDRESS || at - value > LOCAL_MAX ||
         *value == '-' || !is_atom(value, (size_t)(at - value)) || !is_atom(at + 1, strlen(at + 1)))
         return "is not a plain address such as probe@example.org";
-    strcpy(out, value);
+    memcpy(out, value, strlen(value) + 1);
     return NULL;
 }
 
@@ -98,7 +98,7 @@ static const char *take_number(unsigned *out, const char *value, unsigned long m
 static const char *take_per_hour(const struct loader *loader, char *out, const char *value)
 {
     (void)out;
-    return take_number(&loader->settings->limits.max_per_hour, value, 1, REPLAY_ENTRIES);
+    return take_number(&loader->settings->limits.max_per_hour, value, 0, REPLAY_ENTRIES);
 }
 
 static const char *take_interval(const struct loader *loader, char *out, const char *value)

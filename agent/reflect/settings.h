@@ -8,8 +8,8 @@
  *     cache         nonces that were answered (replay.h)                ~/.email_return.cache
  *     sendmail      the MTA's program, an absolute path                 /usr/sbin/sendmail
  *     sender        envelope sender of answers; empty: the null sender  empty
- *     max_per_hour  answers, 1 to REPLAY_ENTRIES                        120
- *     min_interval  seconds between two answers, 0 to 10                1
+ *     max_per_hour  answers, at most REPLAY_ENTRIES; 0: any number      120
+ *     min_interval  seconds between two answers, at most 3600           1
  *
  * Nothing is allocated, nothing of it is a secret.
  */
