@@ -1,7 +1,7 @@
 /* What is wrong with a round trip. A submission that failed was judged as a path. */
 #include "agent/probe_judge.h"
 
-static void judge_duration(struct judge *judge, double seconds, const char *what)
+static void judge_duration(struct judge *judge, double seconds)
 {
     const struct probe *probe = judge->probe;
     enum probe_status status = judge_value(judge, &probe->warn, &probe->crit, seconds);
@@ -10,12 +10,12 @@ static void judge_duration(struct judge *judge, double seconds, const char *what
     judge_span(seconds, span);
     judge_range_text(status, &probe->warn, &probe->crit, range);
     if (status != PROBE_OK)
-        judge_found(judge, status, "%s %s%s", what, span, range);
+        judge_found(judge, status, "came back after %s%s", span, range);
 }
 
 static void judge_returned(struct judge *judge, const struct roundtrip_facts *facts)
 {
-    judge_duration(judge, (double)facts->duration / 1e6, "came back after");
+    judge_duration(judge, (double)facts->duration / 1e6);
     if (facts->placement == PLACEMENT_JUNK)
         judge_found(judge, PROBE_WARNING, "came back to the junk folder");
 }
@@ -32,6 +32,19 @@ static void judge_late(struct judge *judge, const struct roundtrip_facts *facts)
     judge_span((double)facts->duration / 1e6, span);
     judge_range_text(PROBE_CRITICAL, &judge->probe->warn, &judge->probe->crit, range);
     judge_found(judge, PROBE_CRITICAL, "came back late, after %s%s", span, range);
+}
+
+/* It is told as outstanding only when the time that it had is over: crit, or that of the command
+ * line. */
+static void judge_missing(struct judge *judge)
+{
+    double age = difftime(judge->now, judge->result->at);
+    char span[JUDGE_SPAN_MAX], range[RANGE_TEXT_MAX + 16] = "";
+
+    judge_span(age, span);
+    if (range_alerts(&judge->probe->crit, age))
+        judge_range_text(PROBE_CRITICAL, &judge->probe->warn, &judge->probe->crit, range);
+    judge_found(judge, PROBE_CRITICAL, "not back after %s%s", span, range);
 }
 
 static bool submission_failed(const struct probe_result *result)
@@ -53,7 +66,7 @@ void judge_roundtrip(struct judge *judge)
         break;
     case ROUNDTRIP_OUTSTANDING:
         if (!submission_failed(judge->result))
-            judge_duration(judge, difftime(judge->now, judge->result->at), "not back after");
+            judge_missing(judge);
         break;
     case ROUNDTRIP_LOST:
         judge_span(judge->probe->lost, span);

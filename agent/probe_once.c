@@ -52,6 +52,7 @@ static void on_give_up(evutil_socket_t fd, short what, void *arg)
     if (mailbox != NULL) {
         result->trouble = xasprintf("the return mailbox: %s", mailbox);
     } else if (counts != NULL && counts->outstanding > 0) {
+        result->at = (time_t)counts->last_sent;
         result->has_roundtrip = true;
         result->roundtrip.verdict = ROUNDTRIP_OUTSTANDING;
         result->roundtrip.duration = -1;

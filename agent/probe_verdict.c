@@ -183,11 +183,6 @@ static void say_roundtrip(const struct judge *judge, FILE *out)
     const struct roundtrip_facts *facts = &judge->result->roundtrip;
     char span[JUDGE_SPAN_MAX];
 
-    if (facts->duration < 0) {
-        judge_span(difftime(judge->now, judge->result->at), span);
-        fprintf(out, "on its way for %s", span);
-        return;
-    }
     judge_span((double)facts->duration / 1e6, span);
     fprintf(out, "back in %s", span);
     if (facts->placement != PLACEMENT_NONE)

@@ -342,7 +342,7 @@ static void round_trips(void **state)
     facts->verdict = ROUNDTRIP_OUTSTANDING;
     facts->duration = -1;
     scene->result->at = NOW - 12;
-    assert_verdict(scene, PROBE_OK, "on its way for 12 s");
+    assert_verdict(scene, PROBE_CRITICAL, "not back after 12 s");
     scene->result->at = NOW - 700;
     assert_verdict(scene, PROBE_CRITICAL, "not back after 11 min (crit 600)");
     facts->verdict = ROUNDTRIP_UNCERTAIN;
