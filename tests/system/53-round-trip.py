@@ -100,6 +100,13 @@ class WaysBack(OnPostfix):
                     self.assertGreaterEqual(trip["legs"][leg]["min"], 0)
                     self.assertLess(trip["legs"][leg]["max"], 20)
 
+    def test_no_answer_in_the_time_that_is_given_is_critical(self):
+        self.postfix.forward("scout", "/dev/null")
+        self.probe("scout")
+        result = self.once("scout", status=2, timeout=4)
+        self.assertEqual(result["roundtrip"]["verdict"], "outstanding")
+        self.assertRegex(result["summary"], "^not back after [34]")
+
     def test_a_bad_recipient_is_rejected_with_the_reason(self):
         self.probe("nobody", to="nobody")
         self.postfix.extra = "local_recipient_maps = unix:passwd.byname"
