@@ -42,6 +42,9 @@ static bool find_probe(const struct probe *probe, const struct token_keys *keys,
     const char *const texts[] = {mail->has_probe_field ? mail->probe_field : "",
                                  mail->subject_probe};
 
+    /* A notice of absence and a bounce quote the Subject: they are not the message itself. */
+    if (mail->auto_submitted || mail->null_sender || mail->from_daemon)
+        return false;
     for (size_t i = 0; i < 2; i++) {
         if (!token_read(&sighting->token, texts[i], strlen(texts[i])) ||
             !token_verify(&sighting->token, keys, probe->to, probe->reply_to))

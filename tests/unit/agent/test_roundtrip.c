@@ -17,7 +17,7 @@
 #define TO "echo@example.net"
 #define BACK "box@example.org"
 
-enum way { WAY_NOWHERE, WAY_ANSWER, WAY_FORWARD, WAY_JUNK, WAY_FORGED };
+enum way { WAY_NOWHERE, WAY_ABSENCE, WAY_ANSWER, WAY_FORWARD, WAY_JUNK, WAY_FORGED };
 
 struct stage {
     struct post post; /* first: on_mail gets it */
@@ -52,9 +52,24 @@ static char *answer_to(const struct stage *stage, const char *message)
     return xmemdup0(answer, len);
 }
 
+/* A notice that nobody is there: it has the token where it quotes the Subject. */
+static void send_notice(struct stage *stage, const char *message)
+{
+    const char *subject = strstr(message, "\nSubject: ") + 10;
+    char *notice = xasprintf("Return-Path: <>\nAuto-Submitted: auto-replied\n"
+                             "From: " TO "\nSubject: Absent: %.*s\n\nI am away.\n",
+                             (int)strcspn(subject, "\r\n"), subject);
+    post_deliver(&stage->post, &stage->post.inbox, notice);
+    free(notice);
+}
+
 static void send_back(struct stage *stage, const char *message, enum way way)
 {
     struct post *post = &stage->post;
+    if (way == WAY_ABSENCE) {
+        send_notice(stage, message);
+        return;
+    }
     char *answer = answer_to(stage, message);
     if (way == WAY_FORGED)
         strstr(answer, "X-Mailvigil-Return: ")[40] ^= 1;
@@ -306,6 +321,18 @@ static void what_does_not_verify_is_nothing(void **state)
     assert_int_equal(stage->n_results, 0);
     assert_int_equal(counts(stage)->outstanding, 1);
     assert_null(roundtrip_last(stage->roundtrip));
+}
+
+static void a_notice_of_absence_is_no_return(void **state)
+{
+    struct stage *stage = *state;
+    uint32_t messages = 0;
+    stage->way = WAY_ABSENCE;
+    send_one(stage);
+    POST_AWAIT(&stage->post, roundtrip_mailbox(stage->roundtrip, &messages) && messages == 1);
+    post_run(&stage->post, 50);
+    assert_int_equal(stage->n_results, 0);
+    assert_int_equal(counts(stage)->outstanding, 1);
 }
 
 /* ---- late and lost ---- */
@@ -777,6 +804,7 @@ int main(void)
         T(an_answer_may_come_before_the_end_of_the_dialogue),
         T(a_second_copy_is_a_duplicate),
         T(what_does_not_verify_is_nothing),
+        T(a_notice_of_absence_is_no_return),
         T(what_is_behind_crit_is_told_once),
         T(what_never_comes_is_lost),
         T(what_is_told_as_outstanding_is_not_told_as_lost),
