@@ -8,7 +8,6 @@
 # and, in files of their own:
 #   agent/batch.c         told is true only where text is not NULL
 #   agent/explain.c       explained holds the address of options: folder is read
-#   agent/reflect/settings.c  getpwuid() in a program of one thread
 #   agent/watch_wait.c    poll_interval of 0 is ruled out in config_load.c, not in sight
 set -eu
 cd "$(dirname "$0")/../.."
@@ -27,5 +26,4 @@ sources agent imapclient rules | grep '\.c$' | cppcheck --quiet --error-exitcode
     --suppress=variableScope --suppress=unusedStructMember --suppress=readdirCalled \
     --suppress=missingIncludeSystem --suppress=invalidFunctionArg \
     --suppress=nullPointer:agent/batch.c --suppress=unreadVariable:agent/explain.c \
-    --suppress=getpwuidCalled:agent/reflect/settings.c \
     --suppress=knownConditionTrueFalse:agent/watch_wait.c
