@@ -262,7 +262,7 @@ static int send_answer(struct work *work)
     const struct answer_rules rules = {&work->keys, settings->address, settings->reply_to};
     unsigned char unique[16];
     char message[ANSWER_MAX], text[WHY + 50];
-    enum hand_over outcome = HAND_OVER_FAILED;
+    bool handed_over = false;
     size_t len;
 
     snprintf(work->why, WHY, "no random octets");
@@ -271,15 +271,15 @@ static int send_answer(struct work *work)
         if (work->stamp.handed_us < work->stamp.received_us) /* the clock was set back meanwhile */
             work->stamp.handed_us = work->stamp.received_us;
         len = answer_write(&rules, &work->mail, &work->token, &work->stamp, unique, false, message);
-        outcome = hand_over(settings, &work->account, &work->limits, message, len, work->why, WHY);
+        handed_over =
+            hand_over(settings, &work->account, &work->limits, message, len, work->why, WHY);
     }
-    if (outcome == HANDED_OVER)
+    if (handed_over)
         return QUIET;
     snprintf(text, sizeof(text), "a probe was not answered: %s", work->why);
     said(text);
-    /* An answer that perhaps has gone is not sent again. */
-    if (outcome == HAND_OVER_UNCERTAIN)
-        return QUIET;
+    /* Perhaps it has gone: the other side counts a second answer as a duplicate, but one that is
+     * lost as lost mail. */
     (void)replay_forget(settings->cache, token_nonce(&work->token));
     return TRY_AGAIN;
 }
@@ -302,6 +302,16 @@ static bool has_token(const struct probe_mail *mail)
     return mail->has_probe_field || mail->subject_probe[0] != '\0';
 }
 
+/* Nothing can be done with any message. */
+static int give_up(const char *why)
+{
+    alarm(TIME_LIMIT);
+    if (!isatty(STDIN_FILENO))
+        reader_drain(STDIN_FILENO);
+    said(why);
+    return QUIET;
+}
+
 static int look_at_message(struct work *work)
 {
     const char *why = who_may_not();
@@ -313,10 +323,8 @@ static int look_at_message(struct work *work)
     if (why == NULL &&
         (!settings_path(work->given, work->account.home, work->path) || chdir("/") != 0))
         why = "not answered: the configuration's path is too long";
-    if (why != NULL) {
-        said(why);
-        return QUIET;
-    }
+    if (why != NULL)
+        return give_up(why);
     if (!reader_read(STDIN_FILENO, &work->mail, &why)) {
         not_answered(work, why);
         return QUIET;
@@ -360,9 +368,7 @@ int main(int argc, char **argv)
     (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     if (is_for_person(action))
         return tell_person(action, &work);
-    if (action == ACTION_WRONG) {
-        said("not answered: wrong arguments");
-        return QUIET;
-    }
+    if (action == ACTION_WRONG)
+        return give_up("not answered: wrong arguments");
     return look_at_message(&work);
 }

@@ -67,34 +67,30 @@ static bool wait_for(pid_t pid, int *status)
     return false;
 }
 
-static enum hand_over judge(bool ended, bool written, int status, const char *sendmail, char *why,
-                            size_t why_size)
+static bool judge(bool ended, bool written, int status, const char *sendmail, char *why,
+                  size_t why_size)
 {
-    if (!ended) {
+    if (!ended)
         snprintf(why, why_size, "%s took more than %d seconds", sendmail, HAND_OVER_SECONDS);
-        return HAND_OVER_UNCERTAIN;
-    }
-    if (WIFSIGNALED(status)) {
+    else if (WIFSIGNALED(status))
         snprintf(why, why_size, "%s was ended by signal %d", sendmail, WTERMSIG(status));
-        return HAND_OVER_UNCERTAIN;
-    }
-    if (WEXITSTATUS(status) == NO_EXEC)
+    else if (WEXITSTATUS(status) == NO_EXEC)
         snprintf(why, why_size, "%s cannot be run", sendmail);
     else if (WEXITSTATUS(status) != 0)
         snprintf(why, why_size, "%s ended with status %d", sendmail, WEXITSTATUS(status));
     else if (!written)
         snprintf(why, why_size, "%s did not read the answer", sendmail);
     else
-        return HANDED_OVER;
-    return HAND_OVER_FAILED;
+        return true;
+    return false;
 }
 
 /* The answer fits into the pipe: writing it does not wait. */
 _Static_assert(PIPE_BUF >= 4096, "an answer is written at once");
 
-enum hand_over hand_over(const struct settings *settings, const struct account *account,
-                         const struct confine_limits *limits, const char *message, size_t len,
-                         char *why, size_t why_size)
+bool hand_over(const struct settings *settings, const struct account *account,
+               const struct confine_limits *limits, const char *message, size_t len, char *why,
+               size_t why_size)
 {
     sigset_t child;
     int text[2], status = 0;
@@ -104,7 +100,7 @@ enum hand_over hand_over(const struct settings *settings, const struct account *
     sigaddset(&child, SIGCHLD);
     if (pipe(text) != 0 || sigprocmask(SIG_BLOCK, &child, NULL) != 0 || (pid = fork()) < 0) {
         snprintf(why, why_size, "%s cannot be started: %s", settings->sendmail, strerror(errno));
-        return HAND_OVER_FAILED;
+        return false;
     }
     if (pid == 0) {
         if (dup2(text[0], STDIN_FILENO) != STDIN_FILENO)

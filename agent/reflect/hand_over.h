@@ -3,6 +3,7 @@
 #ifndef AGENT_REFLECT_HAND_OVER_H
 #define AGENT_REFLECT_HAND_OVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/reflect/confine.h"
@@ -14,14 +15,10 @@ struct account { /* from the password database */
     char name[64], home[PATH_MAX];
 };
 
-enum hand_over {
-    HANDED_OVER,
-    HAND_OVER_FAILED,    /* it surely has not been taken */
-    HAND_OVER_UNCERTAIN, /* sendmail took too long, or was killed */
-};
-/* limits: as sendmail is to have them. why says what went wrong. */
-enum hand_over hand_over(const struct settings *settings, const struct account *account,
-                         const struct confine_limits *limits, const char *message, size_t len,
-                         char *why, size_t why_size);
+/* limits: as sendmail is to have them. false: it has not said that it took the answer; why says
+ * what went wrong. One that was killed may have taken it all the same. */
+bool hand_over(const struct settings *settings, const struct account *account,
+               const struct confine_limits *limits, const char *message, size_t len, char *why,
+               size_t why_size);
 
 #endif

@@ -28,17 +28,24 @@ static size_t read_all(int fd, char *out, size_t size)
     return len;
 }
 
-/* The rest is read too: some MTAs take it for a failure when nobody does. */
+void reader_drain(int fd)
+{
+    char rest[16 * 1024];
+
+    while (read_some(fd, rest, sizeof(rest)) > 0)
+        ;
+}
+
 _Noreturn static void read_and_tell(int fd, int out)
 {
-    char text[PROBE_MAIL_HEADER], rest[16 * 1024];
+    char text[PROBE_MAIL_HEADER];
     struct probe_mail mail;
     size_t len;
     bool told;
 
     len = read_all(fd, text, sizeof(text));
-    while (len == sizeof(text) && read_some(fd, rest, sizeof(rest)) > 0)
-        ;
+    if (len == sizeof(text))
+        reader_drain(fd);
     probe_mail_parse(&mail, text, len);
     told = write(out, &mail, sizeof(mail)) == (ssize_t)sizeof(mail);
     confine_reader_exit(told ? 0 : 1);

@@ -9,6 +9,9 @@
 
 #define READER_SECONDS 60
 
+/* Reads fd to its end and forgets it: some MTAs take it for a failure when nobody does. */
+void reader_drain(int fd);
+
 /* Reads fd to its end. false: why (static) says what went wrong; there is no mail then. */
 bool reader_read(int fd, struct probe_mail *mail, const char **why);
 
