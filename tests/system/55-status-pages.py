@@ -68,6 +68,7 @@ class StatusPages(Case):
         given = {"type": kind, "server": "office", "account": "alice", "every": "5s", "timeout": "4s",
                  "cert_warn": "0s", "cert_crit": "0s"}
         given.update(keys)
+        given.setdefault("family", "ipv4")  # the servers of the tests have no other
         self.config.section("probe", name, **given)
 
     def ask(self, path, method="GET", **fields):
@@ -408,7 +409,7 @@ class Shipped(StatusPages):
             done = subprocess.run([program(), "-c", self.config.path] + words[7:],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
             self.assertEqual(done.returncode, 0, (name, done.stdout, done.stderr))
-            self.assertRegex(done.stdout.decode(), r"\AIMAP OK - .*\|.*time")
+            self.assertRegex(done.stdout.decode(), r"\AIMAP OK: .*\|.*time")
 
 
 if __name__ == "__main__":
