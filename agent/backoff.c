@@ -3,10 +3,11 @@
 #include <event2/util.h>
 #include <stdint.h>
 
+#include "imapclient/milliseconds.h"
+
 struct timeval backoff_next(struct backoff *backoff)
 {
     uint64_t seconds = backoff->first;
-    uint64_t milliseconds;
     uint32_t chance;
 
     for (unsigned i = 0; i < backoff->tries && seconds < backoff->last; i++)
@@ -16,9 +17,7 @@ struct timeval backoff_next(struct backoff *backoff)
     backoff->tries++;
 
     evutil_secure_rng_get_bytes(&chance, sizeof(chance));
-    milliseconds = seconds * 750 + (seconds * 500 * (uint64_t)(chance & 0xffff)) / 0xffff;
-    return (struct timeval){.tv_sec = (time_t)(milliseconds / 1000),
-                            .tv_usec = (suseconds_t)(milliseconds % 1000 * 1000)};
+    return milliseconds(seconds * 750 + (seconds * 500 * (uint64_t)(chance & 0xffff)) / 0xffff);
 }
 
 void backoff_succeeded(struct backoff *backoff)

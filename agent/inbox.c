@@ -5,6 +5,7 @@
 #include "agent/limit.h"
 #include "agent/log.h"
 #include "agent/phase.h"
+#include "imapclient/milliseconds.h"
 #include "rules/memory.h"
 
 /* A server that ends IDLE by itself so often, without news, is polled. */
@@ -26,11 +27,6 @@ void inbox_tell_trouble(struct inbox *inbox, const char *why)
         return;
     inbox->is_troubled = why != NULL;
     inbox->events.on_trouble(inbox->arg, why);
-}
-
-static struct timeval milliseconds(unsigned count)
-{
-    return (struct timeval){.tv_sec = count / 1000, .tv_usec = (suseconds_t)(count % 1000) * 1000};
 }
 
 static bool idles(const struct inbox *inbox)

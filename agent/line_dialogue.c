@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/reply.h"
+#include "imapclient/milliseconds.h"
 #include "imapclient/transport.h"
 #include "rules/memory.h"
 
@@ -113,10 +114,9 @@ struct capability_set *line_dialogue_capabilities(struct line_dialogue *dialogue
     return &dialogue->capabilities;
 }
 
-static void set_timer(struct line_dialogue *dialogue, unsigned milliseconds)
+static void set_timer(struct line_dialogue *dialogue, unsigned timeout)
 {
-    struct timeval wait = {.tv_sec = milliseconds / 1000,
-                           .tv_usec = (suseconds_t)(milliseconds % 1000) * 1000};
+    struct timeval wait = milliseconds(timeout);
     evtimer_add(dialogue->timer, &wait);
 }
 

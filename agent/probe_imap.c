@@ -8,6 +8,7 @@
 
 #include "agent/imap_words.h"
 #include "agent/link.h"
+#include "imapclient/milliseconds.h"
 #include "imapclient/session.h"
 #include "rules/memory.h"
 
@@ -476,8 +477,7 @@ static struct imap_session *open_session(struct probe_imap *probe,
 
 static void start_timer(struct probe_imap *probe, struct event_base *base)
 {
-    struct timeval limit = {.tv_sec = (time_t)(probe->timeout / 1000),
-                            .tv_usec = (suseconds_t)(probe->timeout % 1000) * 1000};
+    struct timeval limit = milliseconds(probe->timeout);
 
     probe->timer = evtimer_new(base, on_timeout, probe);
     if (probe->timer == NULL)

@@ -7,6 +7,7 @@
 
 #include "agent/probe_run.h"
 #include "agent/roundtrip.h"
+#include "imapclient/milliseconds.h"
 #include "rules/memory.h"
 
 struct once {
@@ -74,15 +75,10 @@ static void on_send(evutil_socket_t fd, short what, void *arg)
     roundtrip_send(once->roundtrip);
 }
 
-static struct timeval interval(unsigned milliseconds)
-{
-    return (struct timeval){.tv_sec = milliseconds / 1000, .tv_usec = (milliseconds % 1000) * 1000};
-}
-
 static void begin(struct once *once, struct links *links, const char *instance)
 {
     const struct probe *probe = once->asked->probe;
-    struct timeval patience = interval(once->asked->patience), soon = {0};
+    struct timeval patience = milliseconds(once->asked->patience), soon = {0};
 
     once->give_up = evtimer_new(once->base, on_give_up, once);
     evtimer_add(once->give_up, &patience);

@@ -8,6 +8,7 @@
 
 #include "agent/secret.h"
 #include "agent/smtp.h"
+#include "imapclient/milliseconds.h"
 #include "rules/memory.h"
 
 /* A running look-up. It outlives a run that was freed meanwhile: evdns calls back even when the
@@ -283,8 +284,7 @@ static void resolve(struct probe_run *run)
 {
     const struct endpoint *endpoint = probe_endpoint(run->probe);
     struct evutil_addrinfo hints = {.ai_family = run->probe->family, .ai_socktype = SOCK_STREAM};
-    struct timeval limit = {.tv_sec = run->probe->timeout / 1000,
-                            .tv_usec = (run->probe->timeout % 1000) * 1000};
+    struct timeval limit = milliseconds(run->probe->timeout);
     struct evutil_addrinfo *addresses = NULL;
     struct lookup *lookup = xcalloc(1, sizeof(*lookup));
     char port[8];

@@ -8,6 +8,7 @@
 #include "agent/limit.h"
 #include "agent/log.h"
 #include "agent/probe_run.h"
+#include "imapclient/milliseconds.h"
 #include "rules/memory.h"
 
 #define TICK 5 /* seconds between looks at maintenance windows and reminders */
@@ -171,11 +172,11 @@ static void take(struct slot *slot, struct probe_result *result)
 
 /* ---- when it runs ---- */
 
-static void run_in(struct slot *slot, unsigned milliseconds)
+static void run_in(struct slot *slot, unsigned delay)
 {
-    struct timeval wait = {.tv_sec = milliseconds / 1000, .tv_usec = (milliseconds % 1000) * 1000};
+    struct timeval wait = milliseconds(delay);
 
-    slot->next_at = time(NULL) + (time_t)(milliseconds / 1000);
+    slot->next_at = time(NULL) + wait.tv_sec;
     evtimer_add(slot->due, &wait);
 }
 

@@ -5,6 +5,7 @@
  * first of the commands under way: reply_timeout since the last octet of the server, and
  * command_timeout since the command became the first or since a literal last moved.
  */
+#include "imapclient/milliseconds.h"
 #include "imapclient/session_private.h"
 
 static uint64_t now_ms(void)
@@ -16,7 +17,7 @@ static uint64_t now_ms(void)
 
 static void arm_for(struct imap_session *session, uint64_t ms)
 {
-    struct timeval delay = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (int)(ms % 1000) * 1000};
+    struct timeval delay = milliseconds(ms);
     evtimer_add(&session->timer, &delay);
 }
 

@@ -1,0 +1,14 @@
+/* A time in milliseconds as libevent's timers take it. */
+#ifndef IMAPCLIENT_MILLISECONDS_H
+#define IMAPCLIENT_MILLISECONDS_H
+
+#include <stdint.h>
+#include <sys/time.h>
+
+static inline struct timeval milliseconds(uint64_t count)
+{
+    return (struct timeval){.tv_sec = (time_t)(count / 1000),
+                            .tv_usec = (suseconds_t)(count % 1000) * 1000};
+}
+
+#endif
