@@ -77,7 +77,9 @@ class Terminate(case.Case):
         stopped_inside = 0
         with self.dovecot.mailbox("monitor") as mailbox:
             for few in (1, 100, 200):
+                mark = agent.mark()
                 agent.start(ready=False)
+                agent.wait_line("started", since=mark)
                 case.wait_for(lambda: mailbox.count("Copies") >= few, 30, "some copies")
                 agent.stop(timeout=30)
                 stopped_inside += mailbox.count("Copies") < self.COUNT
