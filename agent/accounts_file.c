@@ -271,9 +271,8 @@ void accounts_file_load(struct config_loader *loader, const char *path, int line
         return;
     }
     csv_begin(&table.csv, text);
-    if (read_header(&table)) {
+    if (read_header(&table))
         while (csv_next(&table.csv))
             read_record(&table);
-    }
     free(text);
 }

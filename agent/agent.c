@@ -172,10 +172,9 @@ static void start_deliveries(struct agent *agent, struct config *config)
     }
     for (size_t k = 0; k < agent->n_deliveries; k++)
         deliver_free(agent->deliveries[k]);
-    for (size_t i = 0; i < config->n_targets; i++) {
+    for (size_t i = 0; i < config->n_targets; i++)
         if (deliveries[i] == NULL)
             deliveries[i] = deliver_new(&agent->parts, config->targets[i]);
-    }
     free(agent->deliveries);
     agent->deliveries = deliveries;
     agent->n_deliveries = config->n_targets;

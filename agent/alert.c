@@ -72,10 +72,9 @@ static char **strings_copy(char *const *strings)
 
 static const struct probe_path *failed_path(const struct probe_result *result)
 {
-    for (size_t i = 0; result != NULL && i < result->n_paths; i++) {
+    for (size_t i = 0; result != NULL && i < result->n_paths; i++)
         if (result->paths[i].failed != PHASE_NONE)
             return &result->paths[i];
-    }
     return NULL;
 }
 
@@ -318,8 +317,7 @@ static void start_what_can(struct alerts *alerts)
 {
     struct lane *lane;
 
-    TAILQ_FOREACH(lane, &alerts->lanes, entry)
-    {
+    TAILQ_FOREACH(lane, &alerts->lanes, entry) {
         if (alerts->n_running == ALERT_RUNNING_MAX)
             return;
         if (!may_start(alerts, lane))
@@ -359,8 +357,7 @@ static void drop_oldest(struct alerts *alerts)
     struct lane *lane, *oldest_lane = NULL;
     struct job *oldest = NULL;
 
-    TAILQ_FOREACH(lane, &alerts->lanes, entry)
-    {
+    TAILQ_FOREACH(lane, &alerts->lanes, entry) {
         struct job *job = oldest_waiting(lane);
         if (job != NULL && (oldest == NULL || job->number < oldest->number)) {
             oldest = job;
@@ -388,8 +385,7 @@ static struct lane *lane_for(struct alerts *alerts, const char *probe, const str
     char *identity = by_command ? command_identity(alert->command) : webhook_identity(alert);
     struct lane *lane;
 
-    TAILQ_FOREACH(lane, &alerts->lanes, entry)
-    {
+    TAILQ_FOREACH(lane, &alerts->lanes, entry) {
         if (strcmp(lane->probe, probe) == 0 && strcmp(lane->identity, identity) == 0 &&
             (lane->command != NULL) == by_command) {
             free(identity);
@@ -417,10 +413,9 @@ static void queue(struct alerts *alerts, const char *probe, const struct alert *
 
 static bool is_for(const struct alert *alert, const char *probe)
 {
-    for (char **name = alert->probes; *name != NULL; name++) {
+    for (char **name = alert->probes; *name != NULL; name++)
         if (strcmp(*name, probe) == 0)
             return true;
-    }
     return alert->probes[0] == NULL;
 }
 

@@ -32,9 +32,9 @@ static bool take_word(const char **at, const char *end, char *word)
 
 static bool add_word(struct capability_set *set, const char *prefix, const char *word)
 {
-    char whole[sizeof MECHANISM_MARK + WORD_MAX];
-    size_t room = sizeof set->text - set->len;
-    snprintf(whole, sizeof whole, "%s%s", prefix, word);
+    char whole[sizeof(MECHANISM_MARK) + WORD_MAX];
+    size_t room = sizeof(set->text) - set->len;
+    snprintf(whole, sizeof(whole), "%s%s", prefix, word);
     if (dialogue_has(set->text, whole))
         return true;
     if (strlen(whole) + 1 >= room)

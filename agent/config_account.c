@@ -66,10 +66,9 @@ void config_folders_settle(char **folders)
     static const char *const fixed[] = {"INBOX", "\\Sent"};
 
     for (; *folders != NULL; folders++) {
-        for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
+        for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
             if (strcasecmp(*folders, fixed[i]) == 0)
                 memcpy(*folders, fixed[i], strlen(fixed[i]));
-        }
     }
 }
 
@@ -163,10 +162,9 @@ bool config_is_inside(const struct config *config, const char *address)
 {
     const char *at = strrchr(address, '@');
 
-    for (char **domain = config->rules->domains; at != NULL && *domain != NULL; domain++) {
+    for (char **domain = config->rules->domains; at != NULL && *domain != NULL; domain++)
         if (strcmp(*domain, at + 1) == 0)
             return true;
-    }
     return false;
 }
 

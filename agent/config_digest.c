@@ -114,10 +114,9 @@ static void put_config(FILE *out, const struct config *config)
     put_list(out, "removed_field", set->removed_fields);
     for (size_t i = 0; i < 3; i++)
         put(out, "prefix", set->subject_prefix[i]);
-    for (size_t i = 0; i < config->n_accounts; i++) {
+    for (size_t i = 0; i < config->n_accounts; i++)
         if (accounts[i]->watch)
             put_account(out, accounts[i]);
-    }
     for (size_t i = 0; i < config->n_targets; i++)
         put_target(out, targets[i]);
     for (size_t i = 0; i < set->count; i++)

@@ -63,10 +63,9 @@ static void read_all(struct config_lists *lists)
 
 static void add_once(char ***targets, size_t *count, const char *name)
 {
-    for (size_t i = 0; i < *count; i++) {
+    for (size_t i = 0; i < *count; i++)
         if (strcmp((*targets)[i], name) == 0)
             return;
-    }
     config_strings_add(targets, count, xstrdup(name));
 }
 
@@ -137,10 +136,9 @@ static void resolve_all(struct config_lists *lists)
 
     do {
         before = left;
-        for (size_t i = 0; i < lists->count; i++) {
+        for (size_t i = 0; i < lists->count; i++)
             if (!lists->lists[i].resolved && resolve(lists, &lists->lists[i]))
                 left--;
-        }
     } while (left > 0 && left < before);
     for (size_t i = 0; i < lists->count; i++) {
         if (!lists->lists[i].resolved && first_unresolved(lists, &lists->lists[i]) != NULL) {

@@ -43,10 +43,9 @@ static void load_instance(struct config *config, const struct config_section *to
 
 static bool has(char *const *list, size_t count, const char *text)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         if (strcasecmp(list[i], text) == 0)
             return true;
-    }
     return false;
 }
 
@@ -78,10 +77,9 @@ static const char *removed_expected(const char *name)
         "To",   "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
     };
 
-    for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++) {
+    for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
         if (strcasecmp(kept[i], name) == 0)
             return "a field without which the message can still be read";
-    }
     return names_field(name);
 }
 
@@ -193,10 +191,9 @@ static void load_accounts_file(struct config_loader *loader, const struct config
 
 static bool watches_anybody(const struct config *config)
 {
-    for (size_t i = 0; i < config->n_accounts; i++) {
+    for (size_t i = 0; i < config->n_accounts; i++)
         if (config->accounts[i]->watch)
             return true;
-    }
     return false;
 }
 
@@ -344,10 +341,9 @@ const struct account *config_account(const struct config *config, const char *na
 
 const struct target *config_target(const struct config *config, const char *name)
 {
-    for (size_t i = 0; i < config->n_targets; i++) {
+    for (size_t i = 0; i < config->n_targets; i++)
         if (strcmp(config->targets[i]->name, name) == 0)
             return config->targets[i];
-    }
     return NULL;
 }
 

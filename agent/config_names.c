@@ -19,10 +19,9 @@ const char *names_section(const char *text)
 {
     size_t len = strlen(text);
 
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         if (!is_name_char(text[i]))
             return "a name of letters, digits and . _ - @ +";
-    }
     if (len == 0 || len > NAME_MAX_OCTETS)
         return "a name of 1 to 64 characters";
     return NULL;
@@ -52,10 +51,9 @@ static bool is_domain(const char *text)
 
 static bool is_not_ascii(const char *text)
 {
-    for (; *text != '\0'; text++) {
+    for (; *text != '\0'; text++)
         if ((unsigned char)*text >= 0x80)
             return true;
-    }
     return false;
 }
 
@@ -76,10 +74,9 @@ const char *names_address(const char *text)
 
     if (at == NULL || at == text || at - text > LOCAL_MAX)
         return form;
-    for (const char *p = text; p < at; p++) {
+    for (const char *p = text; p < at; p++)
         if (strchr(special, *p) != NULL || (unsigned char)*p < ' ' || *p == 0x7f)
             return form;
-    }
     if (is_not_ascii(at))
         return "an address with its domain in ASCII: write an international one in its xn-- form";
     return is_domain(at + 1) ? NULL : form;
@@ -129,10 +126,9 @@ const char *names_field(const char *text)
 {
     size_t len = strlen(text);
 
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         if (text[i] <= ' ' || text[i] > '~' || text[i] == ':')
             return "the name of a header field, without \":\"";
-    }
     return len > 0 ? NULL : "the name of a header field";
 }
 

@@ -525,10 +525,9 @@ void config_load_probes(struct config_loader *loader, const struct config_source
 
 const struct probe *config_probe(const struct config *config, const char *name)
 {
-    for (size_t i = 0; i < config->n_probes; i++) {
+    for (size_t i = 0; i < config->n_probes; i++)
         if (strcmp(config->probes[i]->name, name) == 0)
             return config->probes[i];
-    }
     return NULL;
 }
 

@@ -10,10 +10,9 @@ static bool same_text(const char *a, const char *b)
 
 static bool same_list(char *const *a, char *const *b)
 {
-    for (; *a != NULL && *b != NULL; a++, b++) {
+    for (; *a != NULL && *b != NULL; a++, b++)
         if (strcmp(*a, *b) != 0)
             return false;
-    }
     return *a == *b;
 }
 

@@ -49,10 +49,9 @@ bool config_is_loopback(const char *host)
 
 static const struct scheme *find_scheme(const struct scheme *schemes, const char *url, size_t len)
 {
-    for (size_t i = 0; i < N_SCHEMES; i++) {
+    for (size_t i = 0; i < N_SCHEMES; i++)
         if (strlen(schemes[i].name) == len && strncasecmp(schemes[i].name, url, len) == 0)
             return &schemes[i];
-    }
     return NULL;
 }
 

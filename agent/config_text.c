@@ -76,10 +76,9 @@ static char *plain(const struct token *t)
 
 static const cfg_opt_t *find_option(const cfg_opt_t *options, const char *name)
 {
-    for (; options != NULL && options->name != NULL; options++) {
+    for (; options != NULL && options->name != NULL; options++)
         if (strcmp(options->name, name) == 0)
             return options;
-    }
     return NULL;
 }
 
@@ -145,10 +144,9 @@ static const char *most_like(const cfg_opt_t *options, const char *name)
 /* The kind of section that has such a key. */
 static const char *home_of(const cfg_opt_t *known, const char *name)
 {
-    for (; known->name != NULL; known++) {
+    for (; known->name != NULL; known++)
         if (find_option(known->subopts, name) != NULL)
             return known->name;
-    }
     return NULL;
 }
 
@@ -545,10 +543,9 @@ int config_text_next_section(const struct config_text *text, const char *name, s
 
 bool config_text_left_out(const struct config_text *text, const char *key, int section_line)
 {
-    for (size_t i = 0; i < text->n_left_out; i++) {
+    for (size_t i = 0; i < text->n_left_out; i++)
         if (text->left_out[i].section_line == section_line &&
             strcmp(text->left_out[i].key, key) == 0)
             return true;
-    }
     return false;
 }

@@ -129,10 +129,9 @@ static size_t word_len(const char *p)
 /* A line with several such characters is one mistake. */
 static bool is_told(const struct lexer *lexer)
 {
-    for (size_t i = lexer->count; i-- > 0 && lexer->tokens[i].line == lexer->line;) {
+    for (size_t i = lexer->count; i-- > 0 && lexer->tokens[i].line == lexer->line;)
         if (lexer->tokens[i].broken)
             return true;
-    }
     return false;
 }
 

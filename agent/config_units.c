@@ -42,11 +42,10 @@ static bool number(const char **text, uint64_t max, uint64_t *value)
 
     if (!isdigit((unsigned char)*p))
         return false;
-    for (; isdigit((unsigned char)*p); p++) {
+    for (; isdigit((unsigned char)*p); p++)
         if (__builtin_mul_overflow(sum, (uint64_t)10, &sum) ||
             __builtin_add_overflow(sum, (uint64_t)(*p - '0'), &sum) || sum > max)
             return false;
-    }
     *text = p;
     *value = sum;
     return true;
@@ -158,10 +157,9 @@ const char *units_date(const char *text, time_t *start)
 
 static bool is_one_of(const char *text, const char *const *words)
 {
-    for (; *words != NULL; words++) {
+    for (; *words != NULL; words++)
         if (strcasecmp(*words, text) == 0)
             return true;
-    }
     return false;
 }
 

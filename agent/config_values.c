@@ -153,10 +153,9 @@ char *config_section_keys(const struct config_section *section, const char *key)
 
 void config_section_required(const struct config_section *section, const char *const *keys)
 {
-    for (; *keys != NULL; keys++) {
+    for (; *keys != NULL; keys++)
         if (config_missing(section, *keys))
             config_section_problem(section, NULL, "%s is missing", *keys);
-    }
 }
 
 static void check_secret_file(const struct config_section *section,

@@ -29,10 +29,9 @@ static bool is_conditional(const struct rule *rule)
 {
     const char *condition;
 
-    for (size_t i = 0; (condition = coverage_condition(rule, i)) != NULL; i++) {
+    for (size_t i = 0; (condition = coverage_condition(rule, i)) != NULL; i++)
         if (*condition != '\0')
             return true;
-    }
     return false;
 }
 

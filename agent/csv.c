@@ -49,10 +49,9 @@ static int plain(struct csv *csv)
 {
     char *p = csv->at;
 
-    for (; !is_end(p); p++) {
+    for (; !is_end(p); p++)
         if (*p == '"')
             csv->fault = "'\"' stands inside of a field that does not begin with it";
-    }
     return end_field(csv, p, p);
 }
 

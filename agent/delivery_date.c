@@ -172,8 +172,8 @@ static int named_zone(const char *name, size_t len)
                  {"CET", 60},   {"CEST", 120}, {"MET", 60},   {"MEST", 120}, {"EET", 120},
                  {"EEST", 180}, {"MSK", 180},  {"JST", 540},  {"KST", 540},  {"AEST", 600},
                  {"AEDT", 660}, {"NZST", 720}, {"NZDT", 780}};
-    for (size_t i = 0; i < sizeof zones / sizeof *zones; i++)
-        if (strnlen(zones[i].name, sizeof zones[i].name) == len &&
+    for (size_t i = 0; i < sizeof(zones) / sizeof(*zones); i++)
+        if (strnlen(zones[i].name, sizeof(zones[i].name)) == len &&
             strncasecmp(zones[i].name, name, len) == 0)
             return zones[i].minutes * 60;
     return 0;
@@ -283,7 +283,7 @@ static bool read_date(struct words words, int64_t *seconds)
     static form *const forms[] = {read_day_first, read_month_first, read_year_first};
     if (read_name(&words, "sunmontuewedthufrisat") >= 0)
         skip(&words, ".,; ");
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
         struct date date = {0};
         if (!forms[i](words, &date) || !can_be(&date))
             continue;

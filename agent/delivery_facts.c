@@ -50,14 +50,13 @@ static void skip_comment(struct text *text)
 /* White space, folding and comments. */
 static void skip_space(struct text *text)
 {
-    while (text->at < text->end) {
+    while (text->at < text->end)
         if (*text->at == '(')
             skip_comment(text);
         else if (is_space(*text->at))
             text->at++;
         else
             return;
-    }
 }
 
 static bool take(struct text *text, char c)
@@ -125,7 +124,7 @@ static enum auth_result result_of(const struct text *word)
     static const char *const failures[] = {"fail", "softfail", "hardfail", "permerror", "policy"};
     if (is_word(word, "pass"))
         return AUTH_PASS;
-    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+    for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++)
         if (is_word(word, failures[i]))
             return AUTH_FAIL;
     return AUTH_OTHER;
@@ -135,7 +134,7 @@ static enum auth_result result_of(const struct text *word)
 static enum auth_result better(enum auth_result a, enum auth_result b)
 {
     static const enum auth_result order[] = {AUTH_PASS, AUTH_FAIL, AUTH_OTHER};
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+    for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
         if (a == order[i] || b == order[i])
             return order[i];
     return AUTH_ABSENT;

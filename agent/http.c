@@ -163,8 +163,8 @@ static struct client *find_client(const struct http *http, struct evhttp_request
     struct client *client;
 
     LIST_FOREACH(client, &http->clients, entry)
-    if (client->connection == evhttp_connection_get_bufferevent(connection))
-        return client;
+        if (client->connection == evhttp_connection_get_bufferevent(connection))
+            return client;
     return NULL;
 }
 
@@ -245,10 +245,10 @@ static void on_closed(struct evhttp_connection *connection, void *arg)
     struct client *client;
 
     LIST_FOREACH(client, &http->clients, entry)
-    if (client->connection == evhttp_connection_get_bufferevent(connection)) {
-        drop_client(client);
-        return;
-    }
+        if (client->connection == evhttp_connection_get_bufferevent(connection)) {
+            drop_client(client);
+            return;
+        }
 }
 
 static void on_request(struct evhttp_request *request, void *arg)

@@ -22,7 +22,7 @@ const char *uid_state_text(enum uid_state state)
         [UID_UNFETCHED] = "unfetched",
         [UID_FAILED] = "failed",
     };
-    if ((size_t)state >= sizeof texts / sizeof texts[0])
+    if ((size_t)state >= sizeof(texts) / sizeof(texts[0]))
         return "unknown";
     return texts[state];
 }
@@ -46,7 +46,7 @@ void ledger_fail(struct ledger *ledger, const char *format, ...)
     ledger->failed = true;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(ledger->failure, sizeof ledger->failure, format, arguments);
+    vsnprintf(ledger->failure, sizeof(ledger->failure), format, arguments);
     va_end(arguments);
 }
 
@@ -60,7 +60,7 @@ static void show_stuck(struct ledger *ledger, const char *why)
     } else {
         if (stuck->since == 0)
             stuck->since = ledger->now;
-        snprintf(stuck->why, sizeof stuck->why, "%s", why);
+        snprintf(stuck->why, sizeof(stuck->why), "%s", why);
     }
     pthread_mutex_unlock(&stuck->mutex);
 }
@@ -70,7 +70,7 @@ const char *ledger_is_stuck(const struct ledger *ledger, time_t *since)
     struct stuck *stuck = ledger->stuck;
     pthread_mutex_lock(&stuck->mutex);
     time_t when = stuck->since;
-    memcpy(stuck->shown, stuck->why, sizeof stuck->shown);
+    memcpy(stuck->shown, stuck->why, sizeof(stuck->shown));
     pthread_mutex_unlock(&stuck->mutex);
     if (since != NULL)
         *since = when;
@@ -82,7 +82,7 @@ void ledger_batch_begin(void *context)
     struct ledger *ledger = context;
     ledger->failed = ledger->damaged = false;
     ledger->now = time(NULL);
-    memset(&ledger->batch, 0, sizeof ledger->batch);
+    memset(&ledger->batch, 0, sizeof(ledger->batch));
     spool_batch_begin(&ledger->spool, ledger->segment_max);
     if (!ledger_execute(ledger, "BEGIN"))
         return;
@@ -104,7 +104,7 @@ static size_t forget_segments(struct ledger *ledger, uint64_t **segments)
     while (ledger_row(ledger, query)) {
         if (n == room) {
             room = room * 2 + 8;
-            *segments = xreallocarray(*segments, room, sizeof **segments);
+            *segments = xreallocarray(*segments, room, sizeof(**segments));
         }
         (*segments)[n++] = (uint64_t)column_number(query, 0);
     }

@@ -459,7 +459,7 @@ static void capture_release(struct ledger_job *base)
 
 static struct ledger_new_copy *copy_copies(const struct ledger_new_copy *copies, size_t n)
 {
-    struct ledger_new_copy *mine = xcalloc(n, sizeof *mine);
+    struct ledger_new_copy *mine = xcalloc(n, sizeof(*mine));
     for (size_t i = 0; i < n; i++) {
         mine[i].target = xstrdup(copies[i].target);
         mine[i].monitor_id = xstrdup(copies[i].monitor_id);
@@ -473,7 +473,7 @@ void ledger_capture(struct ledger *ledger, const struct ledger_capture *capture,
                     struct spool_entry *entry,
                     void (*done)(void *arg, enum capture_outcome outcome), void *arg)
 {
-    struct capture_job *job = xcalloc(1, sizeof *job);
+    struct capture_job *job = xcalloc(1, sizeof(*job));
     job->job.run = capture_run;
     job->job.tell = capture_tell;
     job->job.release = capture_release;

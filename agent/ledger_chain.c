@@ -81,7 +81,7 @@ void chain_text(struct ledger *ledger, const char *key, const char *value)
 void chain_number(struct ledger *ledger, const char *key, uint64_t value)
 {
     char text[24];
-    int len = snprintf(text, sizeof text, "%" PRIu64, value);
+    int len = snprintf(text, sizeof(text), "%" PRIu64, value);
     add_key(ledger, key);
     add(ledger, text, (size_t)len);
 }
@@ -95,7 +95,7 @@ void chain_digest(struct ledger *ledger, const char *key, const unsigned char di
         text[i * 2 + 1] = hex[digest[i] & 15];
     }
     add_key(ledger, key);
-    add(ledger, text, sizeof text);
+    add(ledger, text, sizeof(text));
 }
 
 void chain_folder(struct ledger *ledger, int64_t folder)
@@ -129,7 +129,7 @@ void chain_hash(const unsigned char previous[DIGEST], uint64_t seq, int64_t at, 
     EVP_MD_CTX *context = memory_check(EVP_MD_CTX_new());
     if (EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1 ||
         EVP_DigestUpdate(context, previous, DIGEST) != 1 ||
-        EVP_DigestUpdate(context, numbers, sizeof numbers) != 1 ||
+        EVP_DigestUpdate(context, numbers, sizeof(numbers)) != 1 ||
         EVP_DigestUpdate(context, kind, strlen(kind) + 1) != 1 ||
         EVP_DigestUpdate(context, body, strlen(body)) != 1 ||
         EVP_DigestFinal_ex(context, hash, NULL) != 1)

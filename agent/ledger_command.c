@@ -89,7 +89,7 @@ static void print_line(void *arg, const struct report_line *line)
     char uids[64], at[32];
     struct tm utc;
     uids_text(line, uids);
-    strftime(at, sizeof at, "%Y-%m-%d %H:%M:%S", gmtime_r(&line->at, &utc));
+    strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", gmtime_r(&line->at, &utc));
     fprintf(out, "%s  ", at);
     put(out, line->account, printing->account + 2);
     put(out, line->folder, printing->folder + 2);

@@ -55,7 +55,7 @@ static void read_source(sqlite3_stmt *query, struct ledger_copy *copy)
 
 static void read_copy(sqlite3_stmt *query, struct ledger_copy *copy)
 {
-    memset(copy, 0, sizeof *copy);
+    memset(copy, 0, sizeof(*copy));
     copy->id = column_number(query, 0);
     copy->message = column_number(query, 1);
     copy->target = xstrdup(column_text(query, 2));
@@ -88,7 +88,7 @@ static void read_copies(struct ledger *ledger, struct pending_job *job, enum cop
     while (ledger_row(ledger, query)) {
         if (job->n == job->room) {
             job->room = job->room * 2 + 16;
-            job->copies = xreallocarray(job->copies, job->room, sizeof *job->copies);
+            job->copies = xreallocarray(job->copies, job->room, sizeof(*job->copies));
         }
         read_copy(query, &job->copies[job->n]);
         job->copies[job->n++].intent = state == COPY_SENDING;
@@ -143,7 +143,7 @@ static void pending_release(struct ledger_job *base)
 void ledger_pending(struct ledger *ledger, const char *target, time_t now, size_t limit,
                     ledger_pending_done *done, void *arg)
 {
-    struct pending_job *job = xcalloc(1, sizeof *job);
+    struct pending_job *job = xcalloc(1, sizeof(*job));
     job->job.run = pending_run;
     job->job.tell = pending_tell;
     job->job.release = pending_release;
@@ -204,11 +204,11 @@ void ledger_intent(struct ledger *ledger, const struct ledger_intended *copies, 
                    const char *target_folder, uint32_t uidvalidity, uint32_t uidnext,
                    ledger_done *done, void *arg)
 {
-    struct intent_job *job = xcalloc(1, sizeof *job);
+    struct intent_job *job = xcalloc(1, sizeof(*job));
     job->job.run = intent_run;
     job->job.tell = intent_tell;
     job->job.release = intent_release;
-    job->copies = (struct ledger_intended *)xmemdup0(copies, n * sizeof *copies);
+    job->copies = (struct ledger_intended *)xmemdup0(copies, n * sizeof(*copies));
     job->n = n;
     job->target_folder = xstrdup(target_folder);
     job->uidvalidity = uidvalidity;
@@ -304,11 +304,11 @@ static void delivered_release(struct ledger_job *base)
 void ledger_delivered(struct ledger *ledger, const struct ledger_delivery *deliveries, size_t n,
                       ledger_done *done, void *arg)
 {
-    struct delivered_job *job = xcalloc(1, sizeof *job);
+    struct delivered_job *job = xcalloc(1, sizeof(*job));
     job->job.run = delivered_run;
     job->job.tell = delivered_tell;
     job->job.release = delivered_release;
-    job->deliveries = (struct ledger_delivery *)xmemdup0(deliveries, n * sizeof *deliveries);
+    job->deliveries = (struct ledger_delivery *)xmemdup0(deliveries, n * sizeof(*deliveries));
     job->n = n;
     job->done = done;
     job->arg = arg;
@@ -364,7 +364,7 @@ static void refused_release(struct ledger_job *base)
 void ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reason, time_t retry_at,
                           ledger_done *done, void *arg)
 {
-    struct refused_job *job = xcalloc(1, sizeof *job);
+    struct refused_job *job = xcalloc(1, sizeof(*job));
     job->job.run = refused_run;
     job->job.tell = refused_tell;
     job->job.release = refused_release;

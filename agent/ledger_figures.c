@@ -17,7 +17,7 @@ static struct target_tally *target_tally(struct ledger *ledger, const char *targ
         if (strcmp(ledger->targets[i].target, target) == 0)
             return &ledger->targets[i];
     ledger->targets =
-        xreallocarray(ledger->targets, ledger->n_targets + 1, sizeof *ledger->targets);
+        xreallocarray(ledger->targets, ledger->n_targets + 1, sizeof(*ledger->targets));
     struct target_tally *tally = &ledger->targets[ledger->n_targets++];
     *tally = (struct target_tally){.target = xstrdup(target)};
     return tally;
@@ -25,8 +25,8 @@ static struct target_tally *target_tally(struct ledger *ledger, const char *targ
 
 void ledger_tally_load(struct ledger *ledger)
 {
-    memset(ledger->states, 0, sizeof ledger->states);
-    memset(ledger->states_changed, 0, sizeof ledger->states_changed);
+    memset(ledger->states, 0, sizeof(ledger->states));
+    memset(ledger->states_changed, 0, sizeof(ledger->states_changed));
     for (size_t i = 0; i < ledger->n_targets; i++) {
         ledger->targets[i].delivered = 0;
         ledger->targets[i].changed = false;
@@ -58,7 +58,7 @@ void ledger_tally_save(struct ledger *ledger)
         if (!ledger->states_changed[i])
             continue;
         char number[12];
-        snprintf(number, sizeof number, "%u", i);
+        snprintf(number, sizeof(number), "%u", i);
         save(ledger, "state ", number, ledger->states[i]);
         ledger->states_changed[i] = false;
     }
@@ -110,7 +110,7 @@ static struct ledger_target_figures *target_figures(struct figures_job *job, con
     for (size_t i = 0; i < job->n_targets; i++)
         if (strcmp(job->targets[i].target, target) == 0)
             return &job->targets[i];
-    job->targets = xreallocarray(job->targets, job->n_targets + 1, sizeof *job->targets);
+    job->targets = xreallocarray(job->targets, job->n_targets + 1, sizeof(*job->targets));
     struct ledger_target_figures *figures = &job->targets[job->n_targets++];
     *figures = (struct ledger_target_figures){.target = xstrdup(target)};
     return figures;
@@ -170,7 +170,7 @@ static void figures_run(struct ledger *ledger, struct ledger_job *base)
 {
     struct figures_job *job = (struct figures_job *)base;
     targets_clear(job);
-    memset(&job->figures, 0, sizeof job->figures);
+    memset(&job->figures, 0, sizeof(job->figures));
     for (size_t i = 0; i < N_UID_STATES; i++)
         job->figures.states[i] = (uint64_t)ledger->states[i];
     count_copies(ledger, job);
@@ -197,7 +197,7 @@ static void figures_release(struct ledger_job *base)
 
 void ledger_figures(struct ledger *ledger, ledger_figures_done *done, void *arg)
 {
-    struct figures_job *job = xcalloc(1, sizeof *job);
+    struct figures_job *job = xcalloc(1, sizeof(*job));
     job->job.run = figures_run;
     job->job.tell = figures_tell;
     job->job.release = figures_release;

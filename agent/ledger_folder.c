@@ -17,7 +17,7 @@ struct account_row {
 /* Makes it when it is new. */
 static void account_find(struct ledger *ledger, const char *name, struct account_row *account)
 {
-    memset(account, 0, sizeof *account);
+    memset(account, 0, sizeof(*account));
     sqlite3_stmt *query =
         ledger_query(ledger, "SELECT id, first_seen, baselined FROM account WHERE name = ?1");
     bind_text(query, 1, name);
@@ -160,7 +160,7 @@ static void read_retry(struct ledger *ledger, struct ledger_folder *folder)
     while (ledger_row(ledger, query)) {
         if (folder->n_retry == room) {
             room = room * 2 + 16;
-            folder->retry = xreallocarray(folder->retry, room, sizeof *folder->retry);
+            folder->retry = xreallocarray(folder->retry, room, sizeof(*folder->retry));
         }
         folder->retry[folder->n_retry++] = column_uid(query, 0);
     }
@@ -171,7 +171,7 @@ static void folder_run(struct ledger *ledger, struct ledger_job *base)
     struct folder_job *job = (struct folder_job *)base;
     struct ledger_folder *folder = &job->result;
     free(folder->retry);
-    memset(folder, 0, sizeof *folder);
+    memset(folder, 0, sizeof(*folder));
     struct account_row account;
     account_find(ledger, job->account, &account);
     folder->baseline_at = account.first_seen;
@@ -201,7 +201,7 @@ void ledger_folder_open(struct ledger *ledger, const char *account, const char *
                         uint32_t uidvalidity, uint32_t uidnext, bool account_baseline,
                         ledger_folder_done *done, void *arg)
 {
-    struct folder_job *job = xcalloc(1, sizeof *job);
+    struct folder_job *job = xcalloc(1, sizeof(*job));
     job->job.run = folder_run;
     job->job.tell = folder_tell;
     job->job.release = folder_release;
@@ -256,7 +256,7 @@ static void account_release(struct ledger_job *base)
 void ledger_account_open(struct ledger *ledger, const char *account,
                          void (*done)(void *arg, bool known, time_t baseline_at), void *arg)
 {
-    struct account_job *job = xcalloc(1, sizeof *job);
+    struct account_job *job = xcalloc(1, sizeof(*job));
     job->job.run = account_run;
     job->job.tell = account_tell;
     job->job.release = account_release;
@@ -268,7 +268,7 @@ void ledger_account_open(struct ledger *ledger, const char *account,
 
 void ledger_account_baselined(struct ledger *ledger, const char *account)
 {
-    struct account_job *job = xcalloc(1, sizeof *job);
+    struct account_job *job = xcalloc(1, sizeof(*job));
     job->job.run = baselined_run;
     job->job.release = account_release;
     job->name = xstrdup(account);
@@ -294,7 +294,7 @@ static void modseq_run(struct ledger *ledger, struct ledger_job *base)
 
 void ledger_modseq(struct ledger *ledger, int64_t folder, uint64_t modseq)
 {
-    struct modseq_job *job = xcalloc(1, sizeof *job);
+    struct modseq_job *job = xcalloc(1, sizeof(*job));
     job->job.run = modseq_run;
     job->folder = folder;
     job->modseq = modseq;

@@ -106,7 +106,7 @@ static bool take_lock(struct opening *opening)
         return refuse(opening, LEDGER_IN_USE, "%s is in use by the running agent, process %s",
                       ledger->state_dir, pid[0] == '\0' ? "unknown" : pid);
     }
-    int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
     if (ftruncate(ledger->lock_fd, 0) < 0 ||
         pwrite(ledger->lock_fd, pid, (size_t)len, 0) != (ssize_t)len)
         return refuse(opening, LEDGER_SYSTEM, "%s/ledger.lock cannot be written: %s",
@@ -251,10 +251,10 @@ static bool check_version(struct opening *opening)
 static void key_fingerprint(const struct ledger *ledger, unsigned char fingerprint[DIGEST])
 {
     static const char label[] = "mailvigil instance key";
-    unsigned char text[sizeof label + DIGEST];
-    memcpy(text, label, sizeof label);
-    memcpy(text + sizeof label, ledger->key, DIGEST);
-    SHA256(text, sizeof text, fingerprint);
+    unsigned char text[sizeof(label) + DIGEST];
+    memcpy(text, label, sizeof(label));
+    memcpy(text + sizeof(label), ledger->key, DIGEST);
+    SHA256(text, sizeof(text), fingerprint);
 }
 
 static void fill_fresh(struct ledger *ledger, const char *instance)
@@ -262,7 +262,7 @@ static void fill_fresh(struct ledger *ledger, const char *instance)
     unsigned char fingerprint[DIGEST];
     char pragma[50];
     key_fingerprint(ledger, fingerprint);
-    snprintf(pragma, sizeof pragma, "PRAGMA application_id = %d", APPLICATION_ID);
+    snprintf(pragma, sizeof(pragma), "PRAGMA application_id = %d", APPLICATION_ID);
     if (!ledger_schema_advance(ledger, 0) || !ledger_execute(ledger, pragma))
         return;
     sqlite3_stmt *query = ledger_query(
@@ -357,7 +357,7 @@ static void dismantle(struct ledger *ledger)
     free(ledger->chain.text);
     pthread_mutex_destroy(&ledger->stuck->mutex);
     free(ledger->stuck);
-    explicit_bzero(ledger->key, sizeof ledger->key);
+    explicit_bzero(ledger->key, sizeof(ledger->key));
     free(ledger->damage);
     free(ledger->state_dir);
     free(ledger);
@@ -374,7 +374,7 @@ static bool open_spool(struct opening *opening)
 enum ledger_open_error ledger_open(struct event_base *base, const struct ledger_options *options,
                                    struct ledger **result, char **why)
 {
-    struct ledger *ledger = xcalloc(1, sizeof *ledger);
+    struct ledger *ledger = xcalloc(1, sizeof(*ledger));
     struct opening opening = {.ledger = ledger, .options = options};
     ledger->base = base;
     ledger->state_dir = xstrdup(options->state_dir);
@@ -382,7 +382,7 @@ enum ledger_open_error ledger_open(struct event_base *base, const struct ledger_
     ledger->buffer_high = options->buffer_high != 0 ? options->buffer_high : BUFFER_HIGH;
     ledger->state_fd = ledger->lock_fd = -1;
     ledger->spool.dir_fd = ledger->spool.current.fd = -1;
-    ledger->stuck = xcalloc(1, sizeof *ledger->stuck);
+    ledger->stuck = xcalloc(1, sizeof(*ledger->stuck));
     pthread_mutex_init(&ledger->stuck->mutex, NULL);
     *result = NULL;
     *why = NULL;
@@ -417,7 +417,7 @@ void ledger_close(struct ledger *ledger)
         worker_finish(ledger->reader);
     } while (worker_queued(ledger->worker) > 0);
     worker_free(ledger->reader);
-    struct ledger_job *job = xcalloc(1, sizeof *job);
+    struct ledger_job *job = xcalloc(1, sizeof(*job));
     job->run = closing_run;
     ledger_submit(ledger, job);
     worker_free(ledger->worker);

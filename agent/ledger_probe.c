@@ -29,7 +29,7 @@ static void column_time(sqlite3_stmt *query, int column, struct book_time *time)
 {
     time->wall_us = column_number(query, column);
     time->boot_us = column_number(query, column + 1);
-    column_copy(query, column + 2, time->boot_id, sizeof time->boot_id);
+    column_copy(query, column + 2, time->boot_id, sizeof(time->boot_id));
 }
 
 /* A row that is there keeps its id, and so its place in the order of sending. */
@@ -77,14 +77,14 @@ static bool column_entry(sqlite3_stmt *query, struct book_entry *entry)
     if (nonce == NULL || sqlite3_column_bytes(query, 0) != TOKEN_NONCE || state < 0 ||
         state >= BOOK_REJECTED)
         return false;
-    memset(entry, 0, sizeof *entry);
+    memset(entry, 0, sizeof(*entry));
     memcpy(entry->nonce, nonce, TOKEN_NONCE);
     entry->state = (enum book_state)state;
     column_time(query, 2, &entry->began);
     entry->accepted_us = column_number(query, 5);
     column_time(query, 6, &entry->returned);
     entry->duration_us = column_number(query, 9);
-    column_copy(query, 10, entry->place.folder, sizeof entry->place.folder);
+    column_copy(query, 10, entry->place.folder, sizeof(entry->place.folder));
     entry->place.uidvalidity = column_uid(query, 11);
     entry->place.uid = column_uid(query, 12);
     return true;
@@ -98,8 +98,8 @@ static size_t list_counts(struct book_counts *counts, uint64_t *list[40])
     uint64_t *const first[] = {&counts->sent,       &counts->returned,     &counts->late,
                                &counts->lost,       &counts->uncertain,    &counts->outstanding,
                                &counts->duplicates, &counts->after_verdict};
-    size_t n = sizeof first / sizeof *first;
-    memcpy(list, first, sizeof first);
+    size_t n = sizeof(first) / sizeof(*first);
+    memcpy(list, first, sizeof(first));
     for (size_t i = 0; i < REJECT_REASONS; i++)
         list[n++] = &counts->rejected[i];
     for (size_t i = 0; i <= BOOK_BUCKETS; i++)
@@ -132,7 +132,7 @@ static void counts_load(struct ledger *ledger, const char *probe, struct book_co
     uint64_t *list[40];
     size_t n = list_counts(counts, list);
     int column = 1;
-    memset(counts, 0, sizeof *counts);
+    memset(counts, 0, sizeof(*counts));
     sqlite3_stmt *query = ledger_query(ledger, "SELECT * FROM probe_counts WHERE probe = ?1");
     bind_text(query, 1, probe);
     if (!ledger_row(ledger, query))
@@ -171,7 +171,7 @@ static void load_run(struct ledger *ledger, struct ledger_job *base)
     while (ledger_row(ledger, query)) {
         if (job->n == job->room) {
             job->room = job->room * 2 + 64;
-            job->entries = xreallocarray(job->entries, job->room, sizeof *job->entries);
+            job->entries = xreallocarray(job->entries, job->room, sizeof(*job->entries));
         }
         job->n += column_entry(query, &job->entries[job->n]);
     }
@@ -194,7 +194,7 @@ static void load_release(struct ledger_job *base)
 void ledger_probe_load(struct ledger *ledger, const char *probe, ledger_probe_loaded *done,
                        void *arg)
 {
-    struct load_job *job = xcalloc(1, sizeof *job);
+    struct load_job *job = xcalloc(1, sizeof(*job));
     job->job.run = load_run;
     job->job.tell = load_tell;
     job->job.release = load_release;
@@ -247,7 +247,7 @@ static void change_release(struct ledger_job *base)
 void ledger_probe_change(struct ledger *ledger, const char *probe, const struct book_entry *entry,
                          const struct book_counts *counts, ledger_done *done, void *arg)
 {
-    struct change_job *job = xcalloc(1, sizeof *job);
+    struct change_job *job = xcalloc(1, sizeof(*job));
     job->job.run = change_run;
     job->job.tell = done == NULL ? NULL : change_tell;
     job->job.release = change_release;
@@ -262,7 +262,7 @@ void ledger_probe_change(struct ledger *ledger, const char *probe, const struct 
 void ledger_probe_forget(struct ledger *ledger, const char *probe,
                          const unsigned char nonce[TOKEN_NONCE])
 {
-    struct change_job *job = xcalloc(1, sizeof *job);
+    struct change_job *job = xcalloc(1, sizeof(*job));
     job->job.run = forget_run;
     job->job.release = change_release;
     job->probe = xstrdup(probe);
@@ -322,7 +322,7 @@ static void told_release(struct ledger_job *base)
 
 void ledger_told_get(struct ledger *ledger, const char *probe, ledger_told_done *done, void *arg)
 {
-    struct told_job *job = xcalloc(1, sizeof *job);
+    struct told_job *job = xcalloc(1, sizeof(*job));
     job->job.run = told_get_run;
     job->job.tell = told_tell;
     job->job.release = told_release;
@@ -334,7 +334,7 @@ void ledger_told_get(struct ledger *ledger, const char *probe, ledger_told_done 
 
 void ledger_told_set(struct ledger *ledger, const char *probe, const struct ledger_told *told)
 {
-    struct told_job *job = xcalloc(1, sizeof *job);
+    struct told_job *job = xcalloc(1, sizeof(*job));
     job->job.run = told_set_run;
     job->job.release = told_release;
     job->probe = xstrdup(probe);
@@ -395,7 +395,7 @@ static void place_release(struct ledger_job *base)
 
 static struct place_job *place_job_new(const char *who, const char *folder)
 {
-    struct place_job *job = xcalloc(1, sizeof *job);
+    struct place_job *job = xcalloc(1, sizeof(*job));
     job->job.release = place_release;
     job->who = xstrdup(who);
     job->folder = xstrdup(folder);
@@ -505,7 +505,7 @@ static void reflect_release(struct ledger_job *base)
 static struct reflect_job *reflect_job_new(const char *reflector,
                                            const unsigned char nonce[TOKEN_NONCE])
 {
-    struct reflect_job *job = xcalloc(1, sizeof *job);
+    struct reflect_job *job = xcalloc(1, sizeof(*job));
     job->job.release = reflect_release;
     job->reflector = xstrdup(reflector);
     memcpy(job->nonce, nonce, TOKEN_NONCE);

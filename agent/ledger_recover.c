@@ -21,7 +21,7 @@ static void add_segment(void *arg, uint64_t segment)
     if (segments->n == segments->room) {
         segments->room = segments->room * 2 + 16;
         segments->numbers =
-            xreallocarray(segments->numbers, segments->room, sizeof *segments->numbers);
+            xreallocarray(segments->numbers, segments->room, sizeof(*segments->numbers));
     }
     segments->numbers[segments->n++] = segment;
 }

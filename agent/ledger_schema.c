@@ -96,7 +96,7 @@ bool ledger_schema_advance(struct ledger *ledger, int version)
     for (int next = version; next < LEDGER_SCHEMA; next++)
         if (!ledger_execute(ledger, schemas[next]))
             return false;
-    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", LEDGER_SCHEMA);
+    snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d", LEDGER_SCHEMA);
     return ledger_execute(ledger, pragma);
 }
 
@@ -180,7 +180,7 @@ void ledger_statements_free(struct ledger *ledger)
 {
     for (size_t i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(ledger->statements[i].prepared);
-    memset(ledger->statements, 0, sizeof ledger->statements);
+    memset(ledger->statements, 0, sizeof(ledger->statements));
 }
 
 const char *column_text(sqlite3_stmt *query, int column)

@@ -333,7 +333,7 @@ void ledger_note(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t
 {
     if (first == 0 || first > last)
         return;
-    struct note_job *note = xcalloc(1, sizeof *note);
+    struct note_job *note = xcalloc(1, sizeof(*note));
     note->job.run = note_run;
     note->job.release = note_release;
     note->folder = folder;

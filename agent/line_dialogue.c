@@ -134,9 +134,9 @@ static void set_reply(struct line_dialogue *dialogue, const char *reply, size_t 
     static const char left_out[] = "(left out: it repeats the secret)";
     if (dialogue->class->tells_secret(dialogue->owner, reply, len)) {
         reply = left_out;
-        len = sizeof left_out - 1;
+        len = sizeof(left_out) - 1;
     }
-    dialogue_clean(dialogue->reply, sizeof dialogue->reply, reply, len);
+    dialogue_clean(dialogue->reply, sizeof(dialogue->reply), reply, len);
 }
 
 void line_dialogue_fail(struct line_dialogue *dialogue, const struct line_failure *failure,
@@ -149,7 +149,7 @@ void line_dialogue_fail(struct line_dialogue *dialogue, const struct line_failur
     va_start(arguments, format);
     text = xvasprintf(format, arguments);
     va_end(arguments);
-    dialogue_clean(dialogue->reason, sizeof dialogue->reason, text, strlen(text));
+    dialogue_clean(dialogue->reason, sizeof(dialogue->reason), text, strlen(text));
     free(text);
     if (failure->reply != NULL)
         set_reply(dialogue, failure->reply, failure->reply_len);
@@ -309,7 +309,7 @@ static void on_phase(void *arg, enum imap_phase phase)
                                         [IMAP_PHASE_CONNECT] = PHASE_CONNECT,
                                         [IMAP_PHASE_TLS] = PHASE_TLS};
     struct line_dialogue *dialogue = arg;
-    if (phase >= sizeof phases / sizeof *phases)
+    if (phase >= sizeof(phases) / sizeof(*phases))
         return;
     enter_loop(dialogue);
     dialogue->securing = phase == IMAP_PHASE_TLS;
@@ -435,7 +435,7 @@ struct line_dialogue *line_dialogue_new(const struct line_dialogue_class *class,
                                         .address = peer->address,
                                         .address_len = peer->address_len,
                                         .record_certificates = true};
-    struct line_dialogue *dialogue = xcalloc(1, sizeof *dialogue);
+    struct line_dialogue *dialogue = xcalloc(1, sizeof(*dialogue));
     dialogue->class = class;
     dialogue->owner = owner;
     dialogue->events = *events;

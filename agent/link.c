@@ -94,7 +94,7 @@ void links_renew_tls(struct links *links)
     struct context *context;
 
     SLIST_FOREACH(context, &links->contexts, entry)
-    context->stale = true;
+        context->stale = true;
 }
 
 struct event_base *links_base(const struct links *links)
@@ -112,8 +112,8 @@ static struct gate *find_gate(struct links *links, const struct server *server)
     struct gate *gate;
 
     SLIST_FOREACH(gate, &links->gates, entry)
-    if (strcmp(gate->server, server->name) == 0)
-        break;
+        if (strcmp(gate->server, server->name) == 0)
+            break;
     if (gate == NULL) {
         gate = xcalloc(1, sizeof(*gate));
         gate->server = xstrdup(server->name);
@@ -132,8 +132,8 @@ static struct context *find_context(struct links *links, const char *ca_file, ch
     SSL_CTX *tls;
 
     SLIST_FOREACH(context, &links->contexts, entry)
-    if (!context->stale && strcmp(context->ca_file, key) == 0)
-        return context;
+        if (!context->stale && strcmp(context->ca_file, key) == 0)
+            return context;
     tls = imap_tls_context_new(ca_file, why);
     if (tls == NULL)
         return NULL;
@@ -304,8 +304,8 @@ static struct link *next_in_line(struct gate *gate)
     struct link *link;
 
     STAILQ_FOREACH(link, &gate->waiting, entry)
-    if (has_place(gate, link))
-        return link;
+        if (has_place(gate, link))
+            return link;
     return NULL;
 }
 

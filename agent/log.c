@@ -50,10 +50,9 @@ static bool is_plain(const char *value)
 {
     if (*value == '\0')
         return false;
-    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
+    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++)
         if (*p <= ' ' || *p == '"' || *p == '\\' || *p == '=' || *p == 0x7f)
             return false;
-    }
     return true;
 }
 

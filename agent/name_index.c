@@ -63,10 +63,9 @@ static void grow(struct name_index *index)
     struct name_index bigger = {.count = index->count, .room = index->room * 2};
 
     bigger.slots = xcalloc(bigger.room, sizeof(*bigger.slots));
-    for (size_t i = 0; i < index->room; i++) {
+    for (size_t i = 0; i < index->room; i++)
         if (index->slots[i].name != NULL)
             *find(&bigger, index->slots[i].name) = index->slots[i];
-    }
     free(index->slots);
     *index = bigger;
 }
@@ -95,9 +94,8 @@ const char *name_index_suggest(const struct name_index *index, const char *name)
     struct suggestion suggestion;
 
     suggest_begin(&suggestion, name);
-    for (size_t i = 0; i < index->room; i++) {
+    for (size_t i = 0; i < index->room; i++)
         if (index->slots[i].name != NULL)
             suggest_offer(&suggestion, index->slots[i].name);
-    }
     return suggestion.best;
 }

@@ -66,7 +66,7 @@ static bool has_code(const struct heard *heard, const char *code)
 static bool is_temporary(const struct heard *heard)
 {
     static const char *const codes[] = {"[SYS/TEMP", "[IN-USE", "[LOGIN-DELAY", "[UNAVAILABLE"};
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
         if (has_code(heard, codes[i]))
             return true;
     return false;
@@ -412,7 +412,7 @@ struct pop3 *pop3_new(const struct pop3_options *options, const struct dialogue_
 {
     static const struct line_dialogue_class class = {
         .up = on_up, .line = on_line, .tells_secret = tells_secret, .release = release};
-    struct pop3 *pop3 = xcalloc(1, sizeof *pop3);
+    struct pop3 *pop3 = xcalloc(1, sizeof(*pop3));
     pop3->endpoint = options->peer.endpoint;
     pop3->secured = pop3->endpoint->security != SECURITY_STARTTLS;
     sign_in_set(&pop3->sign_in, &options->login);

@@ -55,10 +55,9 @@ static void write_certificates(struct json *json, const struct certificate_chain
 static void write_phases(struct json *json, const struct phase_clock *clock)
 {
     json_object(json, "phases");
-    for (enum phase phase = PHASE_RESOLVE; phase < PHASE_COUNT; phase++) {
+    for (enum phase phase = PHASE_RESOLVE; phase < PHASE_COUNT; phase++)
         if (clock->ran[phase])
             json_double(json, phase_text(phase), (double)clock->microseconds[phase] / 1e6);
-    }
     json_object_end(json);
 }
 
@@ -112,10 +111,9 @@ static void write_pop3(struct json *json, const struct pop3_facts *facts)
 
 static const struct probe_path *guilty_path(const struct probe_result *result, bool well)
 {
-    for (size_t i = 0; i < result->n_paths; i++) {
+    for (size_t i = 0; i < result->n_paths; i++)
         if ((result->paths[i].failed == PHASE_NONE) == well)
             return &result->paths[i];
-    }
     return NULL;
 }
 

@@ -131,10 +131,9 @@ static enum phase slowest_phase(const struct probe_path *path)
 {
     enum phase slowest = PHASE_RESOLVE;
 
-    for (enum phase phase = PHASE_RESOLVE; phase < PHASE_COUNT; phase++) {
+    for (enum phase phase = PHASE_RESOLVE; phase < PHASE_COUNT; phase++)
         if (path->clock.microseconds[phase] > path->clock.microseconds[slowest])
             slowest = phase;
-    }
     return slowest;
 }
 
@@ -187,10 +186,9 @@ static void judge_capabilities(struct judge *judge, const struct probe_path *pat
     if (failed(path) && path->capabilities == NULL)
         return;
     where(judge->result, path, at);
-    for (char **expected = judge->probe->expect_capability; *expected != NULL; expected++) {
+    for (char **expected = judge->probe->expect_capability; *expected != NULL; expected++)
         if (!dialogue_has(path->capabilities, *expected) && !was_used(judge, path, *expected))
             judge_found(judge, PROBE_CRITICAL, "capability %s is missing%s", *expected, at);
-    }
 }
 
 void judge_paths(struct judge *judge)

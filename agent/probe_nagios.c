@@ -18,12 +18,11 @@ static const char *service_name(enum probe_type type)
 static void write_label(FILE *out, const char *label)
 {
     fputc('\'', out);
-    for (const char *c = label; *c != '\0'; c++) {
+    for (const char *c = label; *c != '\0'; c++)
         if (*c == '\'')
             fputs("''", out);
         else
             fputc(*c == '=' || *c == '|' || (unsigned char)*c < ' ' ? '_' : *c, out);
-    }
     fputc('\'', out);
 }
 

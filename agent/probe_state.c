@@ -18,10 +18,9 @@ bool probe_state_is_raised(const struct probe_state *state)
 
 bool probe_in_maintenance(const struct probe *probe, time_t now)
 {
-    for (struct hours **window = probe->maintenance; *window != NULL; window++) {
+    for (struct hours **window = probe->maintenance; *window != NULL; window++)
         if (hours_match(*window, now))
             return true;
-    }
     return false;
 }
 
@@ -98,10 +97,9 @@ static void decide(struct probe_state *state, const struct probe *probe, time_t 
     enum probe_status before = state->shown;
     unsigned looked = 0;
 
-    for (size_t i = 0; i < sizeof(worst_first) / sizeof(*worst_first); i++) {
+    for (size_t i = 0; i < sizeof(worst_first) / sizeof(*worst_first); i++)
         if (raises(state, probe, worst_first[i]))
             state->shown = worst_first[i];
-    }
     if (state->shown == before && before != PROBE_OK) {
         state->shown = lowered(state, probe, &looked);
         if (state->shown != before)

@@ -25,12 +25,11 @@ const char *probe_status_text(enum probe_status status)
 /* '|' begins perfdata, a line end ends the summary; what a server or a file said has both. */
 static void make_plain(char *text)
 {
-    for (char *c = text; *c != '\0'; c++) {
+    for (char *c = text; *c != '\0'; c++)
         if (*c == '|')
             *c = '/';
         else if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
-    }
 }
 
 /* Cuts at the end of a character (UTF-8). */
@@ -148,10 +147,9 @@ const char *judge_family(int family)
 
 const struct probe_path *judge_well_path(const struct probe_result *result)
 {
-    for (size_t i = 0; i < result->n_paths; i++) {
+    for (size_t i = 0; i < result->n_paths; i++)
         if (result->paths[i].failed == PHASE_NONE)
             return &result->paths[i];
-    }
     return NULL;
 }
 

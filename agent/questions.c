@@ -57,10 +57,10 @@ static void answer_all(struct questions *questions)
     struct figures_request *request;
 
     LIST_FOREACH(request, &questions->asked, entry)
-    if (request->done != NULL) {
-        request->done(request->arg, &questions->figures, NULL, 0);
-        request->done = NULL;
-    }
+        if (request->done != NULL) {
+            request->done(request->arg, &questions->figures, NULL, 0);
+            request->done = NULL;
+        }
 }
 
 static void ask_figures(void *arg, ledger_figures_done *done, void *done_arg)

@@ -238,8 +238,7 @@ static void work(struct reflector_watch *watch)
         work_in(watch, watch->no_auth_before - now);
         return;
     }
-    TAILQ_FOREACH(job, &watch->jobs, entry)
-    {
+    TAILQ_FOREACH(job, &watch->jobs, entry) {
         if (job->due <= now) {
             begin(watch, job);
             return;

@@ -132,7 +132,7 @@ enum pop3_status pop3_status(const char *line, size_t len, const char **text)
         enum pop3_status status;
     } words[] = {{"+OK", 3, POP3_OK}, {"-ERR", 4, POP3_ERR}, {"+", 1, POP3_CONTINUE}};
 
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
         if (begins(line, len, words[i].word, words[i].len)) {
             *text = line + words[i].len + (len > words[i].len);
             return words[i].status;
@@ -147,11 +147,10 @@ static bool parse_number(const char **at, uint64_t *number)
 {
     const char *digit = *at;
     uint64_t value = 0;
-    for (; is_digit(*digit); digit++) {
+    for (; is_digit(*digit); digit++)
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, (uint64_t)(*digit - '0'), &value))
             return false;
-    }
     if (digit == *at || (*digit != ' ' && *digit != '\0'))
         return false;
     *at = digit + (*digit == ' ');

@@ -28,7 +28,7 @@ static char *check_version(const struct report *report, const char *state_dir)
 
 struct report *report_open(const char *state_dir, char **why)
 {
-    struct report *report = xcalloc(1, sizeof *report);
+    struct report *report = xcalloc(1, sizeof(*report));
     char *path = xasprintf("%s/ledger.db", state_dir);
     char *spool = xasprintf("%s/spool", state_dir);
     *why = NULL;
@@ -237,14 +237,14 @@ static void count_copies(const struct report *report, const char *account, time_
 void report_figures(struct report *report, const char *account, time_t since,
                     struct ledger_figures *figures)
 {
-    memset(figures, 0, sizeof *figures);
+    memset(figures, 0, sizeof(*figures));
     sqlite3_exec(report->db, "BEGIN", NULL, NULL, NULL);
     sqlite3_stmt *query = report_query(report, "SELECT x.state, sum(x.last - x.first + 1)"
                                                " FROM " ALL_STATES " GROUP BY x.state");
     bind_asked(query, account, since);
     while (sqlite3_step(query) == SQLITE_ROW) {
         unsigned state = (unsigned)sqlite3_column_int(query, 0);
-        if (state < sizeof figures->states / sizeof figures->states[0])
+        if (state < sizeof(figures->states) / sizeof(figures->states[0]))
             figures->states[state] = (uint64_t)sqlite3_column_int64(query, 1);
     }
     sqlite3_finalize(query);

@@ -62,8 +62,8 @@ static const char *next_pair(const char *p, struct pair *pair)
     if (sign == NULL)
         return NULL;
     size_t len = (size_t)(sign - p);
-    if (len >= sizeof pair->key)
-        len = sizeof pair->key - 1;
+    if (len >= sizeof(pair->key))
+        len = sizeof(pair->key) - 1;
     memcpy(pair->key, p, len);
     pair->key[len] = '\0';
     return decode(sign + 1, pair->value);
@@ -137,7 +137,7 @@ static void check_message(struct verifying *verifying, int64_t seq, const char *
         return;
     }
     static const char *const keys[] = {"sha256", "account", "folder", "uidvalidity", "uid", "size"};
-    for (int i = 0; i < (int)(sizeof keys / sizeof keys[0]); i++)
+    for (int i = 0; i < (int)(sizeof(keys) / sizeof(keys[0])); i++)
         if (strcmp(value_of(body, keys[i], pair), report_text(verifying->message, i)) != 0)
             found(verifying,
                   "record %" PRId64 ": the %s of message %" PRId64 " is another in the ledger", seq,
@@ -157,7 +157,7 @@ static void check_delivered(struct verifying *verifying, int64_t seq, const char
         return;
     }
     static const char *const keys[] = {"message", "target", "id", "folder", "uid", "body"};
-    for (int i = 0; i < (int)(sizeof keys / sizeof keys[0]); i++)
+    for (int i = 0; i < (int)(sizeof(keys) / sizeof(keys[0])); i++)
         if (strcmp(value_of(body, keys[i], pair), report_text(verifying->delivered, i)) != 0)
             found(verifying,
                   "record %" PRId64 ": the %s of copy %" PRId64 " is another in the ledger", seq,

@@ -104,8 +104,8 @@ struct awaited *roundtrip_find_awaited(const struct roundtrip *roundtrip,
     struct awaited *awaited;
 
     TAILQ_FOREACH(awaited, &roundtrip->awaited, entry)
-    if (memcmp(awaited->nonce, nonce, TOKEN_NONCE) == 0)
-        break;
+        if (memcmp(awaited->nonce, nonce, TOKEN_NONCE) == 0)
+            break;
     return awaited;
 }
 

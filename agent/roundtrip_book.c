@@ -61,13 +61,13 @@ static int64_t clock_us(clockid_t clock)
 
 void book_time_now(struct book_time *now)
 {
-    memset(now, 0, sizeof *now);
+    memset(now, 0, sizeof(*now));
     now->wall_us = clock_us(CLOCK_REALTIME);
     now->boot_us = clock_us(CLOCK_BOOTTIME);
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
-    ssize_t len = read(fd, now->boot_id, sizeof now->boot_id - 1);
+    ssize_t len = read(fd, now->boot_id, sizeof(now->boot_id) - 1);
     now->boot_id[len > 0 ? len : 0] = '\0';
     now->boot_id[strcspn(now->boot_id, "\n")] = '\0';
     close(fd);
@@ -76,7 +76,7 @@ void book_time_now(struct book_time *now)
 /* A boot without a known id is no boot twice. */
 static bool same_boot(const struct book_time *a, const struct book_time *b)
 {
-    return a->boot_id[0] != '\0' && strncmp(a->boot_id, b->boot_id, sizeof a->boot_id) == 0;
+    return a->boot_id[0] != '\0' && strncmp(a->boot_id, b->boot_id, sizeof(a->boot_id)) == 0;
 }
 
 int64_t book_time_between(const struct book_time *from, const struct book_time *to)
@@ -105,7 +105,7 @@ static struct slot **bucket_of(const struct roundtrip_book *book,
                                const unsigned char nonce[TOKEN_NONCE])
 {
     uint64_t hash;
-    memcpy(&hash, nonce, sizeof hash);
+    memcpy(&hash, nonce, sizeof(hash));
     return &book->buckets[hash & (book->n_buckets - 1)];
 }
 
@@ -136,11 +136,11 @@ static void grow(struct roundtrip_book *book)
     struct slot *slot;
     free(book->buckets);
     book->n_buckets *= 2;
-    book->buckets = xcalloc(book->n_buckets, sizeof *book->buckets);
+    book->buckets = xcalloc(book->n_buckets, sizeof(*book->buckets));
     TAILQ_FOREACH(slot, &book->open, in_order)
-    chain(book, slot);
+        chain(book, slot);
     TAILQ_FOREACH(slot, &book->settled, in_order)
-    chain(book, slot);
+        chain(book, slot);
 }
 
 static bool is_open(const struct slot *slot)
@@ -157,7 +157,7 @@ static struct slot *add(struct roundtrip_book *book, const struct book_entry *en
 {
     if (book->n_slots == book->n_buckets)
         grow(book);
-    struct slot *slot = xcalloc(1, sizeof *slot);
+    struct slot *slot = xcalloc(1, sizeof(*slot));
     slot->entry = *entry;
     chain(book, slot);
     TAILQ_INSERT_TAIL(list_of(book, slot), slot, in_order);
@@ -176,7 +176,7 @@ static void drop(struct roundtrip_book *book, struct slot *slot)
 static void forget(struct roundtrip_book *book, struct slot *slot)
 {
     unsigned char nonce[TOKEN_NONCE];
-    memcpy(nonce, slot->entry.nonce, sizeof nonce);
+    memcpy(nonce, slot->entry.nonce, sizeof(nonce));
     drop(book, slot);
     if (book->events.forgotten != NULL)
         book->events.forgotten(book->arg, nonce);
@@ -257,7 +257,7 @@ bool roundtrip_book_intend(struct roundtrip_book *book, const unsigned char nonc
     if (find(book, nonce) != NULL || !make_room(book))
         return false;
     struct book_entry entry = {.state = BOOK_INTENDED, .began = *now, .duration_us = -1};
-    memcpy(entry.nonce, nonce, sizeof entry.nonce);
+    memcpy(entry.nonce, nonce, sizeof(entry.nonce));
     tell(book, add(book, &entry));
     return true;
 }
@@ -319,13 +319,13 @@ static void take_answer(struct slot *slot, const struct book_place *place,
     entry->returned = *now;
     entry->duration_us = book_time_between(&entry->began, now);
     entry->place = *place;
-    entry->place.folder[sizeof entry->place.folder - 1] = '\0';
+    entry->place.folder[sizeof(entry->place.folder) - 1] = '\0';
 }
 
 static bool same_place(const struct book_place *a, const struct book_place *b)
 {
     return a->uid == b->uid && a->uidvalidity == b->uidvalidity &&
-           strncmp(a->folder, b->folder, sizeof a->folder - 1) == 0;
+           strncmp(a->folder, b->folder, sizeof(a->folder) - 1) == 0;
 }
 
 static enum book_return first_answer(struct roundtrip_book *book, struct slot *slot)
@@ -407,8 +407,7 @@ int64_t roundtrip_book_oldest(const struct roundtrip_book *book, const struct bo
 {
     const struct slot *slot;
     int64_t oldest = -1;
-    TAILQ_FOREACH(slot, &book->open, in_order)
-    {
+    TAILQ_FOREACH(slot, &book->open, in_order) {
         int64_t age = book_time_between(&slot->entry.began, now);
         if (slot->entry.state == BOOK_OUTSTANDING && age > oldest)
             oldest = age;
@@ -472,7 +471,7 @@ void roundtrip_book_restarted(struct roundtrip_book *book, const struct book_tim
 struct roundtrip_book *roundtrip_book_new(const struct book_limits *limits,
                                           const struct book_events *events, void *arg)
 {
-    struct roundtrip_book *book = xcalloc(1, sizeof *book);
+    struct roundtrip_book *book = xcalloc(1, sizeof(*book));
     book->limits = *limits;
     if (events != NULL)
         book->events = *events;
@@ -481,7 +480,7 @@ struct roundtrip_book *roundtrip_book_new(const struct book_limits *limits,
     TAILQ_INIT(&book->open);
     TAILQ_INIT(&book->settled);
     book->n_buckets = FIRST_BUCKETS;
-    book->buckets = xcalloc(book->n_buckets, sizeof *book->buckets);
+    book->buckets = xcalloc(book->n_buckets, sizeof(*book->buckets));
     return book;
 }
 

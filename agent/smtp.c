@@ -73,7 +73,7 @@ static void say_mail(struct smtp *smtp)
     const char *capabilities = line_dialogue_capabilities(smtp->dialogue)->text;
     char size[32] = "";
     if (smtp->message != NULL && dialogue_has(capabilities, "SIZE"))
-        snprintf(size, sizeof size, " SIZE=%llu", (unsigned long long)smtp->message_size);
+        snprintf(size, sizeof(size), " SIZE=%llu", (unsigned long long)smtp->message_size);
     smtp->step = SMTP_MAIL;
     line_dialogue_send(smtp->dialogue, "MAIL", "MAIL FROM:<%s>%s", smtp->mail_from, size);
 }
@@ -319,7 +319,7 @@ struct smtp *smtp_new(const struct smtp_options *options, const struct dialogue_
                                                      .drained = on_drained,
                                                      .tells_secret = tells_secret,
                                                      .release = release};
-    struct smtp *smtp = xcalloc(1, sizeof *smtp);
+    struct smtp *smtp = xcalloc(1, sizeof(*smtp));
     smtp->endpoint = options->peer.endpoint;
     smtp->secured = smtp->endpoint->security != SECURITY_STARTTLS;
     sign_in_set(&smtp->sign_in, &options->login);

@@ -39,7 +39,7 @@ struct evbuffer *smtp_message_new(const char *message, size_t len, uint64_t *siz
 static bool find_local_address(const struct sockaddr *peer, socklen_t peer_len,
                                struct sockaddr_storage *local)
 {
-    socklen_t len = sizeof *local;
+    socklen_t len = sizeof(*local);
     int fd = socket(peer->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
@@ -54,15 +54,15 @@ static char *literal(const struct sockaddr_storage *address)
     char text[INET6_ADDRSTRLEN] = "";
     if (address->ss_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-        inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
+        inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
         return xasprintf("[%s]", text);
     }
     const struct in6_addr *in = &((const struct sockaddr_in6 *)address)->sin6_addr;
     if (IN6_IS_ADDR_V4MAPPED(in)) {
-        inet_ntop(AF_INET, in->s6_addr + 12, text, sizeof text);
+        inet_ntop(AF_INET, in->s6_addr + 12, text, sizeof(text));
         return xasprintf("[%s]", text);
     }
-    inet_ntop(AF_INET6, in, text, sizeof text);
+    inet_ntop(AF_INET6, in, text, sizeof(text));
     return xasprintf("[IPv6:%s]", text);
 }
 
@@ -75,14 +75,14 @@ static void address_towards(const struct endpoint *endpoint, struct sockaddr_sto
     if (inet_pton(AF_INET6, endpoint->host, &in6->sin6_addr) == 1) {
         in6->sin6_family = AF_INET6;
         in6->sin6_port = htons(endpoint->port);
-        *len = sizeof *in6;
+        *len = sizeof(*in6);
         return;
     }
     *in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(endpoint->port)};
     if (inet_pton(AF_INET, endpoint->host, &in->sin_addr) != 1)
         inet_pton(AF_INET, endpoint->security == SECURITY_PLAIN ? "127.0.0.1" : "192.0.2.1",
                   &in->sin_addr);
-    *len = sizeof *in;
+    *len = sizeof(*in);
 }
 
 char *smtp_address_literal(const struct dialogue_peer *peer)

@@ -19,16 +19,16 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct spool *spool, cons
     int error = errno;
     va_list arguments;
     va_start(arguments, format);
-    int len = vsnprintf(spool->why, sizeof spool->why, format, arguments);
+    int len = vsnprintf(spool->why, sizeof(spool->why), format, arguments);
     va_end(arguments);
-    if (len >= 0 && (size_t)len < sizeof spool->why)
-        snprintf(spool->why + len, sizeof spool->why - (size_t)len, ": %s", strerror(error));
+    if (len >= 0 && (size_t)len < sizeof(spool->why))
+        snprintf(spool->why + len, sizeof(spool->why) - (size_t)len, ": %s", strerror(error));
     return false;
 }
 
 bool spool_open(struct spool *spool, int state_fd)
 {
-    memset(spool, 0, sizeof *spool);
+    memset(spool, 0, sizeof(*spool));
     spool->current.fd = -1;
     spool->dir_fd = -1;
     if (mkdirat(state_fd, "spool", 0700) == 0) {
@@ -107,8 +107,8 @@ static void record_room(struct spool *spool)
     if (spool->n_records < spool->room)
         return;
     spool->room = spool->room == 0 ? 64 : spool->room * 2;
-    spool->headers = xreallocarray(spool->headers, spool->room, sizeof *spool->headers);
-    spool->pieces = xreallocarray(spool->pieces, spool->room * 2, sizeof *spool->pieces);
+    spool->headers = xreallocarray(spool->headers, spool->room, sizeof(*spool->headers));
+    spool->pieces = xreallocarray(spool->pieces, spool->room * 2, sizeof(*spool->pieces));
 }
 
 bool spool_put(struct spool *spool, const void *octets, size_t len, const unsigned char sha256[32],
@@ -173,7 +173,7 @@ bool spool_big_finish(struct spool *spool, struct spool_big *big, uint64_t len,
 {
     unsigned char header[SPOOL_HEADER];
     spool_header_make(header, len, sha256);
-    if (!write_at(spool, big->file.fd, header, sizeof header, 0))
+    if (!write_at(spool, big->file.fd, header, sizeof(header), 0))
         return false;
     big->unwanted = false;
     remember_big(spool, big);
@@ -339,7 +339,7 @@ bool spool_set_aside(struct spool *spool, uint64_t segment)
 {
     char name[SPOOL_NAME_SIZE], aside[SPOOL_NAME_SIZE + 8];
     spool_name(segment, name);
-    snprintf(aside, sizeof aside, "%s.lost", name);
+    snprintf(aside, sizeof(aside), "%s.lost", name);
     struct stat status;
     if (fstatat(spool->dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_size > 0)
         return renameat(spool->dir_fd, name, spool->dir_fd, aside) == 0;

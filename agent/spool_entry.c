@@ -11,7 +11,7 @@
 
 struct spool_entry *spool_entry_new(struct ledger *ledger)
 {
-    struct spool_entry *entry = xcalloc(1, sizeof *entry);
+    struct spool_entry *entry = xcalloc(1, sizeof(*entry));
     entry->ledger = ledger;
     entry->big.file.fd = -1;
     return entry;
@@ -58,7 +58,7 @@ static void chunk_release(struct ledger_job *base)
 static void submit_chunk(struct spool_entry *entry)
 {
     struct ledger *ledger = entry->ledger;
-    struct chunk_job *job = xcalloc(1, sizeof *job);
+    struct chunk_job *job = xcalloc(1, sizeof(*job));
     job->job.run = chunk_run;
     job->job.release = chunk_release;
     job->entry = entry;
@@ -120,7 +120,7 @@ void spool_entry_abort(struct spool_entry *entry)
         spool_entry_free(entry);
         return;
     }
-    struct abort_job *job = xcalloc(1, sizeof *job);
+    struct abort_job *job = xcalloc(1, sizeof(*job));
     job->job.run = abort_run;
     job->job.release = abort_release;
     job->entry = entry;

@@ -57,5 +57,5 @@ bool spool_header_is(const unsigned char header[SPOOL_HEADER], uint64_t len,
 {
     unsigned char expected[SPOOL_HEADER];
     spool_header_make(expected, len, sha256);
-    return memcmp(header, expected, sizeof expected) == 0;
+    return memcmp(header, expected, sizeof(expected)) == 0;
 }

@@ -9,7 +9,7 @@
 
 #include "agent/spool.h"
 
-#define SPOOL_NAME_SIZE sizeof "0123456789abcdef.seg"
+#define SPOOL_NAME_SIZE sizeof("0123456789abcdef.seg")
 
 void spool_name(uint64_t segment, char name[SPOOL_NAME_SIZE]);
 /* 0: not the name of a segment. */

@@ -56,7 +56,7 @@ char *spool_check_header(int dir_fd, uint64_t segment, uint64_t offset, uint64_t
     unsigned char header[SPOOL_HEADER];
     if (offset < SPOOL_HEADER)
         return xstrdup("the original is not in the spool");
-    char *why = spool_read_octets(dir_fd, segment, offset - SPOOL_HEADER, header, sizeof header);
+    char *why = spool_read_octets(dir_fd, segment, offset - SPOOL_HEADER, header, sizeof(header));
     if (why == NULL && !spool_header_is(header, size, sha256))
         why = xasprintf("spool/%016llx.seg: what stands at %llu is not the record of that message",
                         (unsigned long long)segment, (unsigned long long)(offset - SPOOL_HEADER));
@@ -146,7 +146,7 @@ static void read_done(struct worker_job *base)
 void spool_read(struct ledger *ledger, uint64_t segment, uint64_t offset, size_t len,
                 spool_read_done *done, void *arg)
 {
-    struct read_job *job = xcalloc(1, sizeof *job);
+    struct read_job *job = xcalloc(1, sizeof(*job));
     job->job.run = read_run;
     job->job.done = read_done;
     job->ledger = ledger;

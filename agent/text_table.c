@@ -18,10 +18,9 @@ void text_table_cell(struct text_table *table, const char *text)
         table->cells = xreallocarray(table->cells, table->room, sizeof(*table->cells));
     }
     char *copy = xstrdup(text);
-    for (char *p = copy; *p != '\0'; p++) {
+    for (char *p = copy; *p != '\0'; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?';
-    }
     table->cells[table->count++] = copy;
 }
 

@@ -159,10 +159,9 @@ static void json_conditions(struct json *json, const struct rule *rule)
     const char *condition;
 
     json_array(json, "conditions");
-    for (size_t i = 0; (condition = coverage_condition(rule, i)) != NULL; i++) {
+    for (size_t i = 0; (condition = coverage_condition(rule, i)) != NULL; i++)
         if (*condition != '\0')
             json_string(json, NULL, condition);
-    }
     json_array_end(json);
 }
 
@@ -174,10 +173,9 @@ static void json_takes(struct json *json, const struct rule *rule, unsigned dire
     json_object(json, NULL);
     json_string(json, "rule", rule->name);
     json_array(json, "directions");
-    for (unsigned d = DIRECTION_INCOMING; d <= DIRECTION_INTERNAL; d <<= 1) {
+    for (unsigned d = DIRECTION_INCOMING; d <= DIRECTION_INTERNAL; d <<= 1)
         if ((directions & d) != 0)
             json_string(json, NULL, direction_text(d, text));
-    }
     json_array_end(json);
     json_list(json, "targets", rule->targets);
     json_string(json, "sample", sample);
@@ -232,10 +230,9 @@ void users_print_json(const struct config *config, FILE *out)
         json_account(&json, config, config->accounts[i]);
     json_array_end(&json);
     json_array(&json, "exempt");
-    for (size_t i = 0; i < config->rules->count; i++) {
+    for (size_t i = 0; i < config->rules->count; i++)
         if (config->rules->rules[i].exempt)
             json_exempt(&json, &config->rules->rules[i]);
-    }
     json_array_end(&json);
     json_object_end(&json);
 }

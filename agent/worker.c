@@ -123,7 +123,7 @@ static void hand_back(struct worker *worker, struct job_list *batch, bool lost)
     pthread_cond_signal(&worker->results);
     pthread_mutex_unlock(&worker->mutex);
     const uint64_t one = 1;
-    while (write(worker->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+    while (write(worker->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
         ;
 }
 
@@ -160,7 +160,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     struct worker *worker = arg;
     (void)what;
     uint64_t count;
-    while (read((int)fd, &count, sizeof count) < 0 && errno == EINTR)
+    while (read((int)fd, &count, sizeof(count)) < 0 && errno == EINTR)
         ;
     struct job_list finished;
     list_clear(&finished);
@@ -184,7 +184,7 @@ static void start_thread(struct worker *worker, const char *name)
 struct worker *worker_new(struct event_base *base, const char *name,
                           const struct worker_hooks *hooks, void *context, size_t batch_max)
 {
-    struct worker *worker = xcalloc(1, sizeof *worker);
+    struct worker *worker = xcalloc(1, sizeof(*worker));
     if (hooks != NULL)
         worker->hooks = *hooks;
     worker->context = context;

@@ -33,9 +33,8 @@ struct append {
 
 static bool is_synchronising(const struct imap_session *session, uint64_t size)
 {
-    if (size < LITERAL_PLUS_BELOW && imap_session_has(session, "LITERAL+")) {
+    if (size < LITERAL_PLUS_BELOW && imap_session_has(session, "LITERAL+"))
         return false;
-    }
     return size > LITERAL_MINUS_MAX || !imap_session_has(session, "LITERAL-");
 }
 
@@ -43,9 +42,8 @@ static bool is_synchronising(const struct imap_session *session, uint64_t size)
 static void add_message_head(const struct imap_session *session, struct evbuffer *out,
                              const struct imap_append_message *message)
 {
-    if (message->flags != NULL && message->flags[0] != '\0') {
+    if (message->flags != NULL && message->flags[0] != '\0')
         evbuffer_add_printf(out, " (%s)", message->flags);
-    }
     if (message->has_date) {
         evbuffer_add(out, " ", 1);
         writer_date_time(out, message->date, message->date_zone);
@@ -62,17 +60,14 @@ static void begin_message(struct imap_session *session, struct append *append)
 
 static const char *refusal(const struct imap_session *session, const struct append *append)
 {
-    if (append->n == 0) {
+    if (append->n == 0)
         return "there is no message to append";
-    }
-    if (append->n > 1 && !imap_session_has(session, "MULTIAPPEND")) {
+    if (append->n > 1 && !imap_session_has(session, "MULTIAPPEND"))
         return "the server does not offer MULTIAPPEND";
-    }
     for (size_t i = 0; i < append->n; i++) {
         const char *flags = append->messages[i].flags;
-        if (flags != NULL && !writer_sendable(flags)) {
+        if (flags != NULL && !writer_sendable(flags))
             return "the flags cannot be sent";
-        }
     }
     return NULL;
 }
@@ -81,9 +76,8 @@ static void append_prepare(struct imap_session *session, struct command *command
 {
     struct append *append = (struct append *)command;
     command->refused = refusal(session, append);
-    if (command->refused != NULL) {
+    if (command->refused != NULL)
         return;
-    }
     struct evbuffer *line = memory_or_abort(evbuffer_new());
     evbuffer_add_printf(line, "APPEND ");
     if (writer_mailbox(line, append->mailbox)) {
@@ -94,9 +88,8 @@ static void append_prepare(struct imap_session *session, struct command *command
         command->refused = "the mailbox name cannot be sent";
     }
     evbuffer_free(line);
-    for (size_t i = 0; i < append->n; i++) {
+    for (size_t i = 0; i < append->n; i++)
         command->alone = command->alone || is_synchronising(session, append->messages[i].size);
-    }
     begin_message(session, append);
 }
 
@@ -113,17 +106,15 @@ static bool stream_piece(struct imap_session *session, struct append *append)
 {
     struct evbuffer *out = transport_output(session->transport);
     size_t queued = evbuffer_get_length(out);
-    if (append->stalled || queued >= session->write_high) {
+    if (append->stalled || queued >= session->write_high)
         return false;
-    }
     size_t want = session->write_high - queued;
     want = want < PIECE_MAX ? want : PIECE_MAX;
     want = want < append->left ? want : (size_t)append->left;
     const struct imap_append_message *message = &append->messages[append->index];
     ssize_t got = message->read(message->arg, append->staging, want);
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return false;
-    }
     size_t given = evbuffer_get_length(append->staging);
     if (got < 0 || (size_t)got != given || given > want) {
         fail_source(session, append);
@@ -167,9 +158,8 @@ static void append_write(struct imap_session *session, struct command *command)
     session->holder = append->state == APPEND_SENT ? session->holder : command;
     while (!session_is_over(session) && append->state == APPEND_STREAMS) {
         if (append->left > 0) {
-            if (!stream_piece(session, append)) {
+            if (!stream_piece(session, append))
                 return;
-            }
         } else if (append->answered || append->index + 1 == append->n) {
             finish_line(session, append);
             return; /* it may be gone */
@@ -198,9 +188,8 @@ static enum command_next append_tagged(struct imap_session *session, struct comm
 {
     (void)session;
     struct append *append = (struct append *)command;
-    if (append->state != APPEND_STREAMS) {
+    if (append->state != APPEND_STREAMS)
         return COMMAND_ENDS;
-    }
     if (!append->answered) {
         append->answered = true;
         command_text_keep(&append->answer, text);
@@ -211,9 +200,8 @@ static enum command_next append_tagged(struct imap_session *session, struct comm
 static void append_release(struct command *command)
 {
     struct append *append = (struct append *)command;
-    for (size_t i = 0; i < append->n; i++) {
+    for (size_t i = 0; i < append->n; i++)
         free((char *)append->messages[i].flags);
-    }
     free(append->messages);
     free(append->mailbox);
     command_text_release(&append->answer);
@@ -251,8 +239,7 @@ void imap_append(struct imap_session *session, const char *mailbox,
 
 void imap_append_ready(struct imap_session *session)
 {
-    if (session->holder != NULL && append_is_stalled(session->holder)) {
+    if (session->holder != NULL && append_is_stalled(session->holder))
         ((struct append *)session->holder)->stalled = false;
-    }
     session_kick(session);
 }

@@ -16,7 +16,7 @@ static struct arena_block *new_block(struct arena *arena, size_t size)
 {
     if (size < BLOCK_SIZE)
         size = BLOCK_SIZE;
-    struct arena_block *block = xmalloc(sizeof *block + size);
+    struct arena_block *block = xmalloc(sizeof(*block) + size);
     block->next = arena->blocks;
     block->used = 0;
     block->size = size;

@@ -24,11 +24,9 @@ static uint32_t read_number(struct reader *reader)
 
 static void skip_quoted(struct reader *reader)
 {
-    for (reader->at++; reader->at < reader->end && *reader->at != '"'; reader->at++) {
-        if (*reader->at == '\\' && reader->at + 1 < reader->end) {
+    for (reader->at++; reader->at < reader->end && *reader->at != '"'; reader->at++)
+        if (*reader->at == '\\' && reader->at + 1 < reader->end)
             reader->at++;
-        }
-    }
     reader->at += reader->at < reader->end ? 1 : 0;
 }
 
@@ -37,9 +35,8 @@ static void skip_literal(struct reader *reader)
 {
     reader->at++;
     uint32_t size = read_number(reader);
-    while (reader->at < reader->end && *reader->at != '\n') {
+    while (reader->at < reader->end && *reader->at != '\n')
         reader->at++;
-    }
     reader->at += reader->at < reader->end ? 1 : 0;
     size_t left = (size_t)(reader->end - reader->at);
     reader->at += size < left ? size : left;
@@ -51,9 +48,8 @@ static void skip_value(struct reader *reader)
     unsigned depth = 0;
     while (reader->at < reader->end) {
         char c = *reader->at;
-        if (c == ' ' && depth == 0) {
+        if (c == ' ' && depth == 0)
             return;
-        }
         if (c == '"') {
             skip_quoted(reader);
             continue;
@@ -70,9 +66,8 @@ static void skip_value(struct reader *reader)
 
 static void skip_spaces(struct reader *reader)
 {
-    while (reader->at < reader->end && *reader->at == ' ') {
+    while (reader->at < reader->end && *reader->at == ' ')
         reader->at++;
-    }
 }
 
 static bool is_word(const char *item, size_t len, const char *word)
@@ -82,16 +77,13 @@ static bool is_word(const char *item, size_t len, const char *word)
 
 static char *section_of(const char *item, size_t len)
 {
-    if (is_word(item, len, "RFC822.HEADER")) {
+    if (is_word(item, len, "RFC822.HEADER"))
         return xstrdup("HEADER");
-    }
-    if (is_word(item, len, "RFC822.TEXT")) {
+    if (is_word(item, len, "RFC822.TEXT"))
         return xstrdup("TEXT");
-    }
     const char *open = memchr(item, '[', len);
-    if (open == NULL) {
+    if (open == NULL)
         return xstrdup("");
-    }
     size_t left = len - (size_t)(open + 1 - item);
     const char *close = memrchr(open + 1, ']', left);
     size_t section_len = close != NULL ? (size_t)(close - open - 1) : left;
@@ -106,9 +98,8 @@ void body_head_read(struct body_head *head, const char *text, size_t len)
     reader.at += len > 1 ? 1 : len;                        /* "*" */
     skip_spaces(&reader);                                  /* DavMail sends two */
     head->seq = read_number(&reader);
-    while (reader.at < reader.end && *reader.at != '(') {
+    while (reader.at < reader.end && *reader.at != '(')
         reader.at++;
-    }
     reader.at += reader.at < reader.end ? 1 : 0;
     const char *item = reader.at;
     size_t item_len = 0;
@@ -117,9 +108,8 @@ void body_head_read(struct body_head *head, const char *text, size_t len)
         skip_value(&reader);
         item_len = (size_t)(reader.at - item);
         skip_spaces(&reader);
-        if (reader.at < reader.end && is_word(item, item_len, "UID")) {
+        if (reader.at < reader.end && is_word(item, item_len, "UID"))
             head->uid = read_number(&reader);
-        }
         if (reader.at < reader.end) {
             skip_value(&reader);
             item_len = 0; /* that one had its value: not the body's item */

@@ -26,13 +26,11 @@ void capability_set(struct imap_session *session, const char *atoms)
     size_t used = 0;
     for (const char *at = atoms, *end = atoms + room; at < end;) {
         size_t len = strcspn(at, " ");
-        if (at + len > end) {
+        if (at + len > end)
             break; /* cut inside a word by the bound */
-        }
         if (len > 0 && !is_hidden(session, at, len)) {
-            if (used > 0) {
+            if (used > 0)
                 list[used++] = ' ';
-            }
             memcpy(list + used, at, len);
             used += len;
         }
@@ -50,9 +48,8 @@ void capability_set_words(struct imap_session *session, const char *const *words
     size_t used = 0;
     for (size_t i = 0; i < n; i++) {
         size_t len = strlen(words[i]);
-        if (used + len + 1 > CAPABILITIES_MAX) {
+        if (used + len + 1 > CAPABILITIES_MAX)
             break;
-        }
         memcpy(list + used, words[i], len);
         used += len;
         list[used++] = ' ';
@@ -65,9 +62,8 @@ static const char *find_word(const char *list, const char *word, size_t len, boo
 {
     for (const char *at = list; *at != '\0'; at += strspn(at, " ")) {
         size_t this_len = strcspn(at, " ");
-        if ((prefix ? this_len >= len : this_len == len) && strncasecmp(at, word, len) == 0) {
+        if ((prefix ? this_len >= len : this_len == len) && strncasecmp(at, word, len) == 0)
             return at;
-        }
         at += this_len;
     }
     return NULL;
@@ -75,18 +71,14 @@ static const char *find_word(const char *list, const char *word, size_t len, boo
 
 bool imap_session_has(const struct imap_session *session, const char *capability)
 {
-    if (find_word(session->capabilities, capability, strlen(capability), false) != NULL) {
+    if (find_word(session->capabilities, capability, strlen(capability), false) != NULL)
         return true;
-    }
     if (is_hidden(session, capability, strlen(capability)) ||
-        find_word(session->capabilities, "IMAP4rev2", 9, false) == NULL) {
+        find_word(session->capabilities, "IMAP4rev2", 9, false) == NULL)
         return false;
-    }
-    for (size_t i = 0; i < sizeof(implied_by_rev2) / sizeof(*implied_by_rev2); i++) {
-        if (strcasecmp(implied_by_rev2[i], capability) == 0) {
+    for (size_t i = 0; i < sizeof(implied_by_rev2) / sizeof(*implied_by_rev2); i++)
+        if (strcasecmp(implied_by_rev2[i], capability) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -99,9 +91,8 @@ uint64_t imap_session_append_limit(const struct imap_session *session)
 {
     static const char key[] = "APPENDLIMIT=";
     const char *at = find_word(session->capabilities, key, sizeof(key) - 1, true);
-    if (at == NULL || !isdigit((unsigned char)at[sizeof(key) - 1])) {
+    if (at == NULL || !isdigit((unsigned char)at[sizeof(key) - 1]))
         return 0;
-    }
     errno = 0;
     unsigned long long limit = strtoull(at + sizeof(key) - 1, NULL, 10);
     return errno == 0 ? limit : 0;
@@ -109,11 +100,9 @@ uint64_t imap_session_append_limit(const struct imap_session *session)
 
 static const char *id_value(const char *const *words, size_t n, const char *key)
 {
-    for (size_t i = 0; i + 1 < n; i += 2) {
-        if (words[i] != NULL && strcasecmp(words[i], key) == 0 && words[i + 1] != NULL) {
+    for (size_t i = 0; i + 1 < n; i += 2)
+        if (words[i] != NULL && strcasecmp(words[i], key) == 0 && words[i + 1] != NULL)
             return words[i + 1];
-        }
-    }
     return "";
 }
 
@@ -123,11 +112,9 @@ void capability_set_id(struct imap_session *session, const char *const *words, s
     free(session->server_id);
     session->server_id = xasprintf("%.*s%s%.*s", ID_VALUE_MAX, name, *version != '\0' ? " " : "",
                                    ID_VALUE_MAX, version);
-    for (char *c = session->server_id; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+    for (char *c = session->server_id; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
-        }
-    }
 }
 
 const char *imap_session_server_id(const struct imap_session *session)

@@ -17,9 +17,8 @@
 static int on_verify(int well, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    if (!well && SSL_get_app_data(ssl) == NULL) {
+    if (!well && SSL_get_app_data(ssl) == NULL)
         SSL_set_app_data(ssl, (void *)(intptr_t)X509_STORE_CTX_get_error(store));
-    }
     return 1;
 }
 
@@ -52,11 +51,9 @@ static void put_name(char *out, size_t room, const X509_NAME *name)
     out[len > 0 ? len : 0] = '\0';
     BIO_free(text);
     ERR_clear_error();
-    for (char *c = out; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f) {
+    for (char *c = out; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
             *c = '?';
-        }
-    }
 }
 
 static void put_fingerprint(char out[65], const X509 *certificate)
@@ -64,12 +61,10 @@ static void put_fingerprint(char out[65], const X509 *certificate)
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     out[0] = '\0';
-    if (X509_digest(certificate, EVP_sha256(), digest, &len) != 1) {
+    if (X509_digest(certificate, EVP_sha256(), digest, &len) != 1)
         return;
-    }
-    for (unsigned i = 0; i < len && i < 32; i++) {
+    for (unsigned i = 0; i < len && i < 32; i++)
         snprintf(out + 2 * (size_t)i, 3, "%02x", digest[i]);
-    }
 }
 
 static void take(struct certificate *member, const X509 *certificate)
@@ -86,9 +81,8 @@ static time_t earliest_expiry(const STACK_OF(X509) * certificates)
     time_t earliest = 0;
     for (int i = 0; i < sk_X509_num(certificates); i++) {
         time_t expiry = seconds(X509_get0_notAfter(sk_X509_value(certificates, i)));
-        if (i == 0 || expiry < earliest) {
+        if (i == 0 || expiry < earliest)
             earliest = expiry;
-        }
     }
     return earliest;
 }
@@ -96,15 +90,13 @@ static time_t earliest_expiry(const STACK_OF(X509) * certificates)
 struct certificate_chain *certificate_chain_new(const SSL *ssl, const char *host)
 {
     const STACK_OF(X509) *sent = SSL_get_peer_cert_chain(ssl);
-    if (sent == NULL || sk_X509_num(sent) <= 0) {
+    if (sent == NULL || sk_X509_num(sent) <= 0)
         return NULL;
-    }
     struct certificate_chain *chain = xcalloc(1, sizeof(*chain));
     chain->sent = (size_t)sk_X509_num(sent);
     chain->count = chain->sent < CERTIFICATE_CHAIN_MAX ? chain->sent : CERTIFICATE_CHAIN_MAX;
-    for (size_t i = 0; i < chain->count; i++) {
+    for (size_t i = 0; i < chain->count; i++)
         take(&chain->members[i], sk_X509_value(sent, (int)i));
-    }
     chain->earliest_expiry = earliest_expiry(sent);
     const STACK_OF(X509) *verified = SSL_get0_verified_chain(ssl);
     if (certificate_verify_result(ssl) != X509_V_OK) {

@@ -17,11 +17,10 @@ void *command_new(size_t size, const struct command_class *class, imap_done *don
 
 void command_queue(struct imap_session *session, struct command *command)
 {
-    if (command->class->setup) {
+    if (command->class->setup)
         TAILQ_INSERT_HEAD(&session->waiting, command, link);
-    } else {
+    else
         TAILQ_INSERT_TAIL(&session->waiting, command, link);
-    }
     session_kick(session);
 }
 
@@ -35,18 +34,16 @@ void command_queue_line(struct imap_session *session, char *line, imap_done *don
 
 static void forget_line(struct command *command)
 {
-    if (command->secret && command->line != NULL) {
+    if (command->secret && command->line != NULL)
         OPENSSL_cleanse(command->line, strlen(command->line));
-    }
     free(command->line);
     command->line = NULL;
 }
 
 static void command_free(struct command *command)
 {
-    if (command->class->release != NULL) {
+    if (command->class->release != NULL)
         command->class->release(command);
-    }
     forget_line(command);
     free(command);
 }
@@ -59,11 +56,10 @@ static void send_line(struct imap_session *session, struct command *command)
     int tag_len = snprintf(tag, sizeof(tag), "V%u ", command->number);
     struct evbuffer *out = transport_output(session->transport);
     evbuffer_add(out, tag, (size_t)tag_len);
-    if (command->secret) {
+    if (command->secret)
         transport_write_secret(session->transport, command->line, strlen(command->line));
-    } else {
+    else
         evbuffer_add(out, command->line, strlen(command->line));
-    }
     evbuffer_add(out, "\r\n", 2);
     if (session->events.on_trace != NULL) {
         size_t shown = command->secret ? strcspn(command->line, " ") : strlen(command->line);
@@ -78,47 +74,39 @@ static void send_line(struct imap_session *session, struct command *command)
 static void send_command(struct imap_session *session, struct command *command)
 {
     TAILQ_REMOVE(&session->waiting, command, link);
-    if (TAILQ_EMPTY(&session->sent)) {
+    if (TAILQ_EMPTY(&session->sent))
         deadline_restart(session);
-    }
     TAILQ_INSERT_TAIL(&session->sent, command, link);
     command->number = ++session->last_number;
     command->sent = true;
-    if (command->alone) {
+    if (command->alone)
         session->holder = command;
-    }
     send_line(session, command);
-    if (command->class->write != NULL && !session_is_over(session)) {
+    if (command->class->write != NULL && !session_is_over(session))
         command->class->write(session, command);
-    }
     deadline_arm(session);
 }
 
 static bool may_send(struct imap_session *session, const struct command *command)
 {
-    if (session->holder != NULL) {
+    if (session->holder != NULL)
         return false;
-    }
     unsigned under_way = 0;
     const struct command *other;
     TAILQ_FOREACH(other, &session->sent, link)
-    {
         under_way++;
-    }
     return under_way < SESSION_PIPELINE_MAX && (!command->alone || under_way == 0);
 }
 
 /* Returns false when the command is not there any more. */
 static bool prepare(struct imap_session *session, struct command *command)
 {
-    if (!command->prepared && command->refused == NULL && command->class->prepare != NULL) {
+    if (!command->prepared && command->refused == NULL && command->class->prepare != NULL)
         command->class->prepare(session, command);
-    }
     command->prepared = true;
     if (command->refused == NULL && command->line != NULL &&
-        strlen(command->line) > WRITER_LINE_MAX) {
+        strlen(command->line) > WRITER_LINE_MAX)
         command->refused = "the command line would be too long";
-    }
     if (command->refused != NULL) {
         command_end(session, command, IMAP_RESULT_INVALID, NULL, command->refused);
         return false;
@@ -129,23 +117,18 @@ static bool prepare(struct imap_session *session, struct command *command)
 void command_pump(struct imap_session *session)
 {
     struct command *holder = session->holder;
-    if (holder != NULL && holder->class->write != NULL) {
+    if (holder != NULL && holder->class->write != NULL)
         holder->class->write(session, holder);
-    }
     while (!session_is_over(session) && !TAILQ_EMPTY(&session->waiting)) {
         struct command *command = TAILQ_FIRST(&session->waiting);
-        if (!command->class->setup && session->phase != IMAP_PHASE_READY) {
+        if (!command->class->setup && session->phase != IMAP_PHASE_READY)
             return;
-        }
-        if (command->refused == NULL && !may_send(session, command)) {
+        if (command->refused == NULL && !may_send(session, command))
             return;
-        }
-        if (!prepare(session, command)) {
+        if (!prepare(session, command))
             continue;
-        }
-        if (!may_send(session, command)) { /* it turned out to stand alone */
+        if (!may_send(session, command)) /* it turned out to stand alone */
             return;
-        }
         send_command(session, command);
     }
 }
@@ -156,27 +139,23 @@ void command_end(struct imap_session *session, struct command *command, enum ima
                  const struct imap_text *text, const char *reason)
 {
     TAILQ_REMOVE(command->sent ? &session->sent : &session->waiting, command, link);
-    if (session->holder == command) {
+    if (session->holder == command)
         session->holder = NULL;
-    }
-    if (command->sent) {
+    if (command->sent)
         deadline_restart(session);
-    }
     struct imap_result result = {.kind = kind, .text = text, .reason = reason};
-    if (command->class->finish != NULL) {
+    if (command->class->finish != NULL)
         command->class->finish(session, command, &result);
-    } else if (command->done != NULL && !session->dead) {
+    else if (command->done != NULL && !session->dead)
         command->done(command->arg, &result);
-    }
     command_free(command);
 }
 
 void command_end_all(struct imap_session *session, const char *reason)
 {
     struct command *command;
-    while (!session->dead && (command = TAILQ_FIRST(&session->sent)) != NULL) {
+    while (!session->dead && (command = TAILQ_FIRST(&session->sent)) != NULL)
         command_end(session, command, IMAP_RESULT_LOST, NULL, reason);
-    }
     while (!session->dead && (command = TAILQ_FIRST(&session->waiting)) != NULL) {
         enum imap_result_kind kind =
             command->refused != NULL ? IMAP_RESULT_INVALID : IMAP_RESULT_UNSENT;
@@ -217,12 +196,10 @@ static struct command *find_by_tag(struct imap_session *session, const char *tag
 {
     char mine[16];
     struct command *command;
-    TAILQ_FOREACH(command, &session->sent, link)
-    {
+    TAILQ_FOREACH(command, &session->sent, link) {
         snprintf(mine, sizeof(mine), "V%u", command->number);
-        if (strcmp(mine, tag) == 0) {
+        if (strcmp(mine, tag) == 0)
             return command;
-        }
     }
     return NULL;
 }
@@ -250,9 +227,8 @@ void command_on_tagged(struct imap_session *session, const struct imap_response 
     enum command_next next = command->class->tagged != NULL
                                  ? command->class->tagged(session, command, text)
                                  : COMMAND_ENDS;
-    if (session_is_over(session) || next == COMMAND_LATER) {
+    if (session_is_over(session) || next == COMMAND_LATER)
         return;
-    }
     if (next == COMMAND_GOES_ON) {
         next_line(session, command);
         return;

@@ -41,9 +41,8 @@ void deadline_restart(struct imap_session *session)
 void deadline_arm(struct imap_session *session)
 {
     if (session->phase != IMAP_PHASE_READY || session->pauses > 0 || session_is_over(session) ||
-        !expects_reply(session) || evtimer_pending(&session->timer, NULL)) {
+        !expects_reply(session) || evtimer_pending(&session->timer, NULL))
         return;
-    }
     session->unsent = transport_unsent(session->transport);
     unsigned first = session->reply_timeout < session->command_timeout ? session->reply_timeout
                                                                        : session->command_timeout;
@@ -53,17 +52,15 @@ void deadline_arm(struct imap_session *session)
 void deadline_progress(struct imap_session *session, bool of_literal)
 {
     session->progress_at = now_ms();
-    if (of_literal) {
+    if (of_literal)
         session->started_at = session->progress_at;
-    }
 }
 
 void deadline_pause(struct imap_session *session)
 {
     session->paused_at = now_ms();
-    if (session->phase == IMAP_PHASE_READY) {
+    if (session->phase == IMAP_PHASE_READY)
         evtimer_del(&session->timer);
-    }
 }
 
 void deadline_resume(struct imap_session *session)
@@ -91,9 +88,8 @@ static void check_connecting(struct imap_session *session)
     }
     enum imap_phase phase =
         session->phase < IMAP_PHASE_GREETING ? transport_phase(session->transport) : session->phase;
-    if (phase > IMAP_PHASE_AUTH) {
+    if (phase > IMAP_PHASE_AUTH)
         phase = IMAP_PHASE_AUTH;
-    }
     session_fail(session, IMAP_FAILURE_TIMEOUT, "no answer %s within %u seconds", doing[phase],
                  session->connect_timeout);
 }
@@ -103,24 +99,21 @@ static void look_at_output(struct imap_session *session)
 {
     size_t unsent = transport_unsent(session->transport);
     bool stalled = session->holder != NULL && append_is_stalled(session->holder);
-    if (unsent < session->unsent || stalled) {
+    if (unsent < session->unsent || stalled)
         deadline_progress(session, true);
-    }
     session->unsent = unsent;
 }
 
 void deadline_check(struct imap_session *session)
 {
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
     if (session->phase != IMAP_PHASE_READY) {
         check_connecting(session);
         return;
     }
-    if (session->pauses > 0 || !expects_reply(session)) {
+    if (session->pauses > 0 || !expects_reply(session))
         return;
-    }
     look_at_output(session);
     uint64_t now = now_ms();
     uint64_t silent_until = session->progress_at + session->reply_timeout * 1000ull;

@@ -71,8 +71,8 @@ static const mailstream_low_driver source_driver = {
 struct etpan *etpan_new(void)
 {
     static const char greeting[] = "* PREAUTH x\r\n";
-    struct etpan *etpan = xcalloc(1, sizeof *etpan);
-    etpan->source = (struct source){greeting, sizeof greeting - 1};
+    struct etpan *etpan = xcalloc(1, sizeof(*etpan));
+    etpan->source = (struct source){greeting, sizeof(greeting) - 1};
     etpan->driver = source_driver;
     mailstream_low *low = memory_or_abort(mailstream_low_new(&etpan->source, &etpan->driver));
     mailstream *stream = memory_or_abort(mailstream_new(low, STREAM_BUFFER));
@@ -103,7 +103,7 @@ void etpan_begin(struct etpan *etpan, const char *text)
 
 void etpan_add(struct etpan *etpan, const char *text, size_t len)
 {
-    size_t wanted = etpan->len + len + sizeof line_end;
+    size_t wanted = etpan->len + len + sizeof(line_end);
     if (wanted > etpan->room) {
         size_t room = etpan->room == 0 ? 256 : etpan->room;
         while (room < wanted)
@@ -129,8 +129,8 @@ const struct mailimap_response_info *etpan_parse(struct etpan *etpan)
 {
     mailimap *imap = etpan->imap;
     struct mailimap_response *response = NULL;
-    memcpy(etpan->line + etpan->len, line_end, sizeof line_end - 1);
-    etpan->source = (struct source){etpan->line, etpan->len + sizeof line_end - 1};
+    memcpy(etpan->line + etpan->len, line_end, sizeof(line_end) - 1);
+    etpan->source = (struct source){etpan->line, etpan->len + sizeof(line_end) - 1};
     imap->imap_stream->read_buffer_len = 0;
     imap->imap_tag = TAG;
     /* Without the first the stream buffer would grow, and parsing turn quadratic. */

@@ -97,7 +97,7 @@ static const struct {
 
 static uint32_t small_letter(uint32_t point)
 {
-    for (size_t i = 0; i < sizeof capitals / sizeof *capitals; i++) {
+    for (size_t i = 0; i < sizeof(capitals) / sizeof(*capitals); i++) {
         if (point < capitals[i].first)
             break;
         if (point <= capitals[i].last && (point - capitals[i].first) % capitals[i].step == 0)
@@ -156,7 +156,7 @@ static void decompose_hangul(struct folded *folded, uint32_t point)
 
 static bool find_pair(uint32_t point, uint32_t *base, uint32_t *mark)
 {
-    size_t low = 0, high = sizeof pairs / sizeof *pairs;
+    size_t low = 0, high = sizeof(pairs) / sizeof(*pairs);
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (pairs[middle].composed < point)
@@ -164,7 +164,7 @@ static bool find_pair(uint32_t point, uint32_t *base, uint32_t *mark)
         else
             high = middle;
     }
-    if (low == sizeof pairs / sizeof *pairs || pairs[low].composed != point)
+    if (low == sizeof(pairs) / sizeof(*pairs) || pairs[low].composed != point)
         return false;
     *base = pairs[low].base;
     *mark = pairs[low].mark;

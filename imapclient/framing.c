@@ -55,7 +55,7 @@ struct framing {
 
 struct framing *framing_new(const struct framing_sink *sink, void *arg, uint64_t body_max)
 {
-    struct framing *framing = xcalloc(1, sizeof *framing);
+    struct framing *framing = xcalloc(1, sizeof(*framing));
     framing->sink = *sink;
     framing->arg = arg;
     framing->body_max = body_max;

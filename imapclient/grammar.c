@@ -6,7 +6,7 @@
 
 struct grammar *grammar_new(void)
 {
-    struct grammar *grammar = xcalloc(1, sizeof *grammar);
+    struct grammar *grammar = xcalloc(1, sizeof(*grammar));
     grammar->etpan = etpan_new();
     return grammar;
 }
@@ -18,8 +18,8 @@ static void forget(struct grammar *grammar)
     imap_uidset_clear(&grammar->response.untagged.text.uids);
     imap_uidset_clear(&grammar->response.untagged.uids);
     arena_reset(&grammar->arena);
-    memset(&grammar->response, 0, sizeof grammar->response);
-    memset(&grammar->inline_body, 0, sizeof grammar->inline_body);
+    memset(&grammar->response, 0, sizeof(grammar->response));
+    memset(&grammar->inline_body, 0, sizeof(grammar->inline_body));
 }
 
 void grammar_free(struct grammar *grammar)
@@ -38,9 +38,9 @@ void words_add(struct words *words, struct arena *arena, const char *word)
 {
     if (words->count == words->room) {
         size_t room = words->room == 0 ? 8 : words->room * 2;
-        const char **grown = arena_take(arena, room * sizeof *grown);
+        const char **grown = arena_take(arena, room * sizeof(*grown));
         if (words->count > 0)
-            memcpy(grown, words->words, words->count * sizeof *grown);
+            memcpy(grown, words->words, words->count * sizeof(*grown));
         words->words = grown;
         words->room = room;
     }
@@ -173,7 +173,7 @@ static bool read_named(struct grammar *grammar, struct scan *scan)
         return read_untagged_text(grammar, scan);
     if (!scan_word(scan, &name))
         return false;
-    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+    for (size_t i = 0; i < sizeof(readers) / sizeof(*readers); i++) {
         if (span_is(name, readers[i].name)) {
             untagged->kind = readers[i].kind;
             return readers[i].read(grammar, scan);

@@ -78,7 +78,7 @@ static bool is_flag_for_etpan(struct span flag)
 {
     static const char *const known[] = {"\\Seen",    "\\Answered", "\\Flagged",
                                         "\\Deleted", "\\Draft",    "\\Recent"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
         if (span_is(flag, known[i]))
             return true;
     return span_is_atom(flag);
@@ -228,7 +228,7 @@ static enum item item_kind(const struct item_name *item)
     };
     if (item->has_section)
         return span_is(item->name, "BODY") || span_is(item->name, "BINARY") ? ITEM_BODY : ITEM_NONE;
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
         if (span_is(item->name, table[i].name))
             return table[i].kind;
     return ITEM_NONE;

@@ -100,7 +100,7 @@ static unsigned attribute_flag(const struct mailimap_mbx_list_oflag *attribute)
     struct span name = {attribute->of_flag_ext, strlen(attribute->of_flag_ext)};
     if (span_is(name, "Noselect"))
         return IMAP_LIST_NOSELECT;
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
         if (span_is(name, table[i].name))
             return table[i].flag;
     return 0;
@@ -179,7 +179,7 @@ static void take_status_item(struct grammar *grammar, struct span name, struct s
     unsigned *has = &grammar->response.untagged.mailbox_status.has;
     if (span_is(name, "MAILBOXID"))
         take_mailbox_id(grammar, value);
-    for (size_t i = 0; i < sizeof status_items / sizeof *status_items; i++) {
+    for (size_t i = 0; i < sizeof(status_items) / sizeof(*status_items); i++) {
         if (!span_is(name, status_items[i].name) || (*has & status_items[i].item) != 0)
             continue;
         if (add_number(grammar->etpan, name, value, status_items[i].max))

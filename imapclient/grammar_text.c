@@ -15,7 +15,7 @@ bool grammar_status_word(struct scan *scan, enum imap_status *status)
     struct span word;
     if (!scan_word(&ahead, &word))
         return false;
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
         if (span_is(word, table[i].name)) {
             *status = table[i].status;
             *scan = ahead;
@@ -71,7 +71,7 @@ static const struct code codes[] = {
 
 static const struct code *find_code(struct span name)
 {
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
         if (span_is(name, codes[i].name))
             return &codes[i];
     return NULL;

@@ -24,9 +24,8 @@ static void leave(struct imap_session *session, struct idle *idle)
 static void idle_write(struct imap_session *session, struct command *command)
 {
     struct idle *idle = (struct idle *)command;
-    if (idle->idling && (idle->stop || !TAILQ_EMPTY(&session->waiting))) {
+    if (idle->idling && (idle->stop || !TAILQ_EMPTY(&session->waiting)))
         leave(session, idle);
-    }
 }
 
 static void idle_plus(struct imap_session *session, struct command *command,
@@ -39,18 +38,16 @@ static void idle_plus(struct imap_session *session, struct command *command,
         return;
     }
     idle->idling = true;
-    if (idle->on_idling != NULL) {
+    if (idle->on_idling != NULL)
         idle->on_idling(command->arg);
-    }
 }
 
 static void idle_prepare(struct imap_session *session, struct command *command)
 {
-    if (imap_session_has(session, "IDLE")) {
+    if (imap_session_has(session, "IDLE"))
         command->line = xstrdup("IDLE");
-    } else {
+    else
         command->refused = "the server does not offer IDLE";
-    }
 }
 
 static const struct command_class idle_class = {
@@ -74,11 +71,8 @@ void imap_idle_stop(struct imap_session *session)
 {
     struct command *command;
     TAILQ_FOREACH(command, &session->waiting, link)
-    {
-        if (command->class == &idle_class) {
+        if (command->class == &idle_class)
             ((struct idle *)command)->stop = true;
-        }
-    }
     if (session->holder != NULL && session->holder->class == &idle_class) {
         ((struct idle *)session->holder)->stop = true;
         session_kick(session);

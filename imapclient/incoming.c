@@ -15,9 +15,8 @@ static _Thread_local unsigned grammar_users;
 
 struct grammar *incoming_grammar_acquire(void)
 {
-    if (grammar_users++ == 0) {
+    if (grammar_users++ == 0)
         shared_grammar = grammar_new();
-    }
     return shared_grammar;
 }
 
@@ -42,17 +41,15 @@ static void begin_body(struct imap_session *session, const struct imap_body *bod
 static void end_body(struct imap_session *session)
 {
     session->in_body = false;
-    if (session->body_wanted && session->events.on_body_end != NULL) {
+    if (session->body_wanted && session->events.on_body_end != NULL)
         session->events.on_body_end(session->arg, true);
-    }
 }
 
 static void on_body_begin(void *arg, const char *head, size_t len, uint64_t size)
 {
     struct imap_session *session = arg;
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
     struct body_head read;
     body_head_read(&read, head, len);
     struct imap_body body = {
@@ -66,21 +63,18 @@ static void on_body_begin(void *arg, const char *head, size_t len, uint64_t size
 static void on_body_data(void *arg, const unsigned char *data, size_t len)
 {
     struct imap_session *session = arg;
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
     deadline_progress(session, true);
-    if (session->body_wanted && session->events.on_body_data != NULL) {
+    if (session->body_wanted && session->events.on_body_data != NULL)
         session->events.on_body_data(session->arg, data, len);
-    }
 }
 
 static void on_body_end(void *arg)
 {
     struct imap_session *session = arg;
-    if (!session_is_over(session)) {
+    if (!session_is_over(session))
         end_body(session);
-    }
 }
 
 /* A body that came as a quoted string. */
@@ -92,15 +86,12 @@ static void stream_inline(struct imap_session *session, const struct imap_inline
                              .size = inline_body->len,
                              .section = inline_body->section};
     begin_body(session, &body);
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
-    if (session->body_wanted && session->events.on_body_data != NULL && inline_body->len > 0) {
+    if (session->body_wanted && session->events.on_body_data != NULL && inline_body->len > 0)
         session->events.on_body_data(session->arg, inline_body->data, inline_body->len);
-    }
-    if (!session_is_over(session)) {
+    if (!session_is_over(session))
         end_body(session);
-    }
 }
 
 /* ---- units ---- */
@@ -108,9 +99,8 @@ static void stream_inline(struct imap_session *session, const struct imap_inline
 /* The line without what its literals hold. */
 static void trace_unit(struct imap_session *session, const char *unit, size_t len)
 {
-    if (session->events.on_trace == NULL) {
+    if (session->events.on_trace == NULL)
         return;
-    }
     char *shown = xmalloc(len + 1);
     size_t used = 0;
     for (size_t i = 0; i < len;) {
@@ -119,12 +109,10 @@ static void trace_unit(struct imap_session *session, const char *unit, size_t le
         memcpy(shown + used, unit + i, piece);
         used += piece;
         i += piece;
-        if (line_end == NULL) {
+        if (line_end == NULL)
             break;
-        }
-        while (used > 0 && (shown[used - 1] == '\n' || shown[used - 1] == '\r')) {
+        while (used > 0 && (shown[used - 1] == '\n' || shown[used - 1] == '\r'))
             used--;
-        }
         shown[used] = '\0';
         const char *brace = strrchr(shown, '{');
         unsigned long long skip = brace != NULL ? strtoull(brace + 1, NULL, 10) : 0;
@@ -137,9 +125,8 @@ static void trace_unit(struct imap_session *session, const char *unit, size_t le
 static void on_bye(struct imap_session *session, const struct imap_text *text)
 {
     session->bye = true;
-    if (!session->logging_out) {
+    if (!session->logging_out)
         session_fail_text(session, IMAP_FAILURE_UNAVAILABLE, "the server said BYE", text);
-    }
 }
 
 /* What the session uses up itself. */
@@ -167,23 +154,18 @@ static bool is_own(struct imap_session *session, const struct imap_untagged *unt
 
 static void on_untagged(struct imap_session *session, const struct imap_untagged *untagged)
 {
-    if (is_own(session, untagged)) {
+    if (is_own(session, untagged))
         return;
-    }
     bool is_status = untagged->kind == IMAP_UNTAGGED_STATUS;
-    if (is_status && untagged->text.code == IMAP_CODE_CAPABILITY) {
+    if (is_status && untagged->text.code == IMAP_CODE_CAPABILITY)
         capability_set(session, untagged->text.code_text);
-    }
     session->ignored += untagged->kind == IMAP_UNTAGGED_OTHER ? 1 : 0;
-    if (session->holder != NULL && session->holder->class->untagged != NULL) {
+    if (session->holder != NULL && session->holder->class->untagged != NULL)
         session->holder->class->untagged(session, session->holder, untagged);
-    }
-    if (session->phase == IMAP_PHASE_READY && session->events.on_untagged != NULL) {
+    if (session->phase == IMAP_PHASE_READY && session->events.on_untagged != NULL)
         session->events.on_untagged(session->arg, untagged);
-    }
-    if (is_status && untagged->text.status == IMAP_BYE && !session_is_over(session)) {
+    if (is_status && untagged->text.status == IMAP_BYE && !session_is_over(session))
         on_bye(session, &untagged->text);
-    }
 }
 
 static void on_greeting(struct imap_session *session, const struct imap_response *response,
@@ -201,9 +183,8 @@ static void on_greeting(struct imap_session *session, const struct imap_response
 static void on_unit(void *arg, const char *unit, size_t len)
 {
     struct imap_session *session = arg;
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
     session->units++;
     trace_unit(session, unit, len);
     bool streamed = session->body_streamed;
@@ -217,21 +198,18 @@ static void on_unit(void *arg, const char *unit, size_t len)
     }
     switch (response->kind) {
     case IMAP_RESPONSE_TAGGED:
-        if (response->text.code == IMAP_CODE_CAPABILITY) {
+        if (response->text.code == IMAP_CODE_CAPABILITY)
             capability_set(session, response->text.code_text);
-        }
         command_on_tagged(session, response);
         return;
     case IMAP_RESPONSE_CONTINUE:
         command_on_plus(session, &response->text);
         return;
     case IMAP_RESPONSE_UNTAGGED:
-        if (inline_body != NULL) {
+        if (inline_body != NULL)
             stream_inline(session, inline_body, &response->untagged.fetch);
-        }
-        if (!session_is_over(session)) {
+        if (!session_is_over(session))
             on_untagged(session, &response->untagged);
-        }
         return;
     }
 }
@@ -285,9 +263,8 @@ static bool is_parked(const struct imap_session *session)
 void incoming_feed(struct imap_session *session)
 {
     struct evbuffer *input = transport_input(session->transport);
-    if (evbuffer_get_length(input) > 0 && may_feed(session)) {
+    if (evbuffer_get_length(input) > 0 && may_feed(session))
         deadline_progress(session, false);
-    }
     session->in_feed = true;
     while (may_feed(session) && evbuffer_get_length(input) > 0) {
         struct evbuffer_iovec piece;
@@ -296,17 +273,14 @@ void incoming_feed(struct imap_session *session)
         enum framing_result result =
             framing_feed(session->framing, piece.iov_base, piece.iov_len, &used);
         evbuffer_drain(input, used);
-        if (result == FRAMING_BROKEN) {
+        if (result == FRAMING_BROKEN)
             session_fail(session, IMAP_FAILURE_PROTOCOL, "%s", framing_reason(session->framing));
-        }
     }
     session->in_feed = false;
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
-    if (session->starttls_agreed) {
+    if (session->starttls_agreed)
         begin_tls(session);
-    } else if (is_parked(session)) {
+    else if (is_parked(session))
         framing_rest(session->framing);
-    }
 }

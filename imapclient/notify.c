@@ -8,12 +8,10 @@ static bool add_mailboxes(struct evbuffer *line, const char *const *mailboxes, s
 {
     evbuffer_add_printf(line, " (mailboxes (");
     for (size_t i = 0; i < n; i++) {
-        if (i > 0) {
+        if (i > 0)
             evbuffer_add(line, " ", 1);
-        }
-        if (!writer_mailbox(line, mailboxes[i])) {
+        if (!writer_mailbox(line, mailboxes[i]))
             return false;
-        }
     }
     evbuffer_add_printf(line, ") (MessageNew MessageExpunge))");
     return true;
@@ -21,9 +19,8 @@ static bool add_mailboxes(struct evbuffer *line, const char *const *mailboxes, s
 
 static void notify_prepare(struct imap_session *session, struct command *command)
 {
-    if (!imap_session_has(session, "NOTIFY")) {
+    if (!imap_session_has(session, "NOTIFY"))
         command->refused = "the server does not offer NOTIFY";
-    }
 }
 
 void imap_notify(struct imap_session *session, const char *const *mailboxes, size_t n,
@@ -34,11 +31,10 @@ void imap_notify(struct imap_session *session, const char *const *mailboxes, siz
     struct evbuffer *line = memory_or_abort(evbuffer_new());
     evbuffer_add_printf(line, "NOTIFY SET STATUS %s", selected_events);
     bool fit = true;
-    if (mailboxes == NULL || n == 0) {
+    if (mailboxes == NULL || n == 0)
         evbuffer_add_printf(line, " (personal (MessageNew MessageExpunge MailboxName))");
-    } else {
+    else
         fit = add_mailboxes(line, mailboxes, n);
-    }
     evbuffer_add(line, "", 1);
     command->line = xstrdup((const char *)evbuffer_pullup(line, -1));
     command->refused = fit ? NULL : "a mailbox name cannot be sent";

@@ -76,28 +76,24 @@ char *sasl_oauthbearer(const char *authzid, const char *host, uint16_t port, con
 static char *json_status(const char *json)
 {
     const char *at = strstr(json, "\"status\"");
-    if (at == NULL) {
+    if (at == NULL)
         return NULL;
-    }
     at += strlen("\"status\"");
     at += strspn(at, " \t\r\n:");
     at += *at == '"' ? 1 : 0;
     size_t len = strcspn(at, "\",}");
     char *status = xstrndup(at, len < 200 ? len : 200);
-    for (char *c = status; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f) {
+    for (char *c = status; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
             *c = '?';
-        }
-    }
     return status;
 }
 
 char *sasl_oauth_status(const char *challenge)
 {
     size_t len = strlen(challenge);
-    if (len == 0 || len > CHALLENGE_MAX || len % 4 != 0) {
+    if (len == 0 || len > CHALLENGE_MAX || len % 4 != 0)
         return NULL;
-    }
     char *json = xcalloc(1, len / 4 * 3 + 1);
     int decoded =
         EVP_DecodeBlock((unsigned char *)json, (const unsigned char *)challenge, (int)len);

@@ -31,9 +31,8 @@ static char *parameters(const struct imap_session *session, const struct imap_re
 {
     if (session->qresync && resync->uidvalidity != 0 && resync->modseq != 0) {
         char known[32] = "";
-        if (resync->known_first != 0 && resync->known_last != 0) {
+        if (resync->known_first != 0 && resync->known_last != 0)
             snprintf(known, sizeof(known), " %u:%u", resync->known_first, resync->known_last);
-        }
         return xasprintf(" (QRESYNC (%u %llu%s))", resync->uidvalidity,
                          (unsigned long long)resync->modseq, known);
     }
@@ -46,9 +45,8 @@ static void select_prepare(struct imap_session *session, struct command *command
     char *rest = parameters(session, &select->resync);
     command->line = line_with_mailbox(select->examine ? "EXAMINE" : "SELECT", select->name, rest);
     free(rest);
-    if (command->line == NULL) {
+    if (command->line == NULL)
         command->refused = "the mailbox name cannot be sent";
-    }
 }
 
 static void take(char **where, const char *text)
@@ -105,11 +103,10 @@ static void select_untagged(struct imap_session *session, struct command *comman
 {
     (void)session;
     struct select *select = (struct select *)command;
-    if (untagged->kind == IMAP_UNTAGGED_EXISTS) {
+    if (untagged->kind == IMAP_UNTAGGED_EXISTS)
         select->mailbox.exists = untagged->number;
-    } else if (untagged->kind == IMAP_UNTAGGED_STATUS) {
+    else if (untagged->kind == IMAP_UNTAGGED_STATUS)
         take_code(select, &untagged->text);
-    }
 }
 
 static void select_finish(struct imap_session *session, struct command *command,
@@ -123,9 +120,8 @@ static void select_finish(struct imap_session *session, struct command *command,
         session->selected =
             result->kind == IMAP_RESULT_OK && !select->examine ? xstrdup(select->name) : NULL;
     }
-    if (session->dead || select->selected == NULL) {
+    if (session->dead || select->selected == NULL)
         return;
-    }
     select->mailbox.permanent_flags =
         select->permanent_flags != NULL ? select->permanent_flags : "";
     select->mailbox.mailbox_id = select->mailbox_id != NULL ? select->mailbox_id : "";
@@ -154,9 +150,8 @@ static void queue_select(struct imap_session *session, const char *mailbox, bool
     select->selected = done;
     select->name = xstrdup(mailbox);
     select->examine = examine;
-    if (resync != NULL) {
+    if (resync != NULL)
         select->resync = *resync;
-    }
     command_queue(session, &select->command);
 }
 
@@ -198,9 +193,8 @@ static enum command_next unselect_tagged(struct imap_session *session, struct co
     struct unselect *unselect = (struct unselect *)command;
     free(session->selected);
     session->selected = NULL;
-    if (text->status != IMAP_OK || !unselect->close_follows) {
+    if (text->status != IMAP_OK || !unselect->close_follows)
         return COMMAND_ENDS;
-    }
     unselect->close_follows = false;
     command->line = xstrdup("CLOSE");
     return COMMAND_GOES_ON;

@@ -12,9 +12,8 @@
 static void say_farewell(struct imap_session *session)
 {
     if (!session->say_farewell || session->bye || session->logging_out || session->in_body ||
-        session->phase <= IMAP_PHASE_GREETING) {
+        session->phase <= IMAP_PHASE_GREETING)
         return;
-    }
     char line[32];
     snprintf(line, sizeof(line), "V%u LOGOUT\r\n", session->last_number + 1);
     transport_farewell(session->transport, line);
@@ -23,9 +22,8 @@ static void say_farewell(struct imap_session *session)
 /* What it knows is asked for later too. */
 static void drop_transport(struct imap_session *session)
 {
-    if (session->transport == NULL) {
+    if (session->transport == NULL)
         return;
-    }
     const struct certificate_chain *seen = transport_certificates(session->transport);
     if (seen != NULL) {
         session->certificates = xmalloc(sizeof(*seen));
@@ -56,17 +54,14 @@ static void destroy(struct imap_session *session)
 
 void imap_session_free(struct imap_session *session)
 {
-    if (session == NULL || session->dead) {
+    if (session == NULL || session->dead)
         return;
-    }
     session->dead = true;
     session->events = (struct imap_events){0};
-    if (session->in_feed) {
+    if (session->in_feed)
         framing_stop(session->framing);
-    }
-    if (session->busy == 0) {
+    if (session->busy == 0)
         destroy(session);
-    }
 }
 
 void session_enter(struct imap_session *session)
@@ -76,9 +71,8 @@ void session_enter(struct imap_session *session)
 
 void session_leave(struct imap_session *session)
 {
-    if (--session->busy == 0 && session->dead) {
+    if (--session->busy == 0 && session->dead)
         destroy(session);
-    }
 }
 
 bool session_is_over(const struct imap_session *session)
@@ -88,11 +82,9 @@ bool session_is_over(const struct imap_session *session)
 
 static void clean(char *text)
 {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
             *text = '?';
-        }
-    }
 }
 
 static void note_failure(struct imap_session *session, enum imap_failure_kind kind, char *reason)
@@ -102,22 +94,19 @@ static void note_failure(struct imap_session *session, enum imap_failure_kind ki
     session->ending = true;
     session->failure = asked_for ? IMAP_FAILURE_LOGOUT : kind;
     session->failure_reason = reason;
-    if (strlen(reason) > REASON_MAX) {
+    if (strlen(reason) > REASON_MAX)
         reason[REASON_MAX] = '\0';
-    }
     clean(reason);
-    if (session->in_feed) {
+    if (session->in_feed)
         framing_stop(session->framing);
-    }
     session_kick(session);
 }
 
 void session_fail(struct imap_session *session, enum imap_failure_kind kind, const char *format,
                   ...)
 {
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
     va_list args;
     va_start(args, format);
     char *reason = NULL;
@@ -130,9 +119,8 @@ unsigned imap_text_backoff(const struct imap_text *text)
 {
     static const char key[] = "Suggested Backoff Time:";
     const char *at = strcasestr(text->text, key);
-    if (at == NULL) {
+    if (at == NULL)
         return 0;
-    }
     at += sizeof(key) - 1;
     at += strspn(at, " ");
     unsigned long long ms = isdigit((unsigned char)*at) ? strtoull(at, NULL, 10) : 0;
@@ -168,15 +156,13 @@ static void end_session(struct imap_session *session)
 {
     drop_transport(session);
     event_del(&session->timer);
-    if (session->in_body && session->body_wanted && session->events.on_body_end != NULL) {
+    if (session->in_body && session->body_wanted && session->events.on_body_end != NULL)
         session->events.on_body_end(session->arg, false);
-    }
     session->in_body = false;
     command_end_all(session, session->failure_reason);
     session->closed = true;
-    if (session->events.on_closed == NULL) { /* freed meanwhile, or a careless owner */
+    if (session->events.on_closed == NULL) /* freed meanwhile, or a careless owner */
         return;
-    }
     struct imap_failure failure = {
         .kind = session->failure,
         .phase = session->phase,
@@ -195,9 +181,8 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
     struct imap_session *session = arg;
     session_enter(session);
     if (session->ending) {
-        if (!session->closed && !session->dead) {
+        if (!session->closed && !session->dead)
             end_session(session);
-        }
     } else if (session->phase == IMAP_PHASE_RESOLVE &&
                transport_phase(session->transport) == IMAP_PHASE_RESOLVE) {
         session->phase = IMAP_PHASE_CONNECT; /* the transport knows better until it is up */
@@ -205,9 +190,8 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
     } else if (transport_input(session->transport) != NULL &&
                session->phase >= IMAP_PHASE_GREETING) {
         incoming_feed(session);
-        if (!session_is_over(session)) {
+        if (!session_is_over(session))
             command_pump(session);
-        }
     }
     session_leave(session);
 }
@@ -229,9 +213,8 @@ static void on_up(void *arg)
     struct imap_session *session = arg;
     session_enter(session);
     transport_set_low_mark(session->transport, session->write_high / 2);
-    if (session->pauses > 0) {
+    if (session->pauses > 0)
         transport_set_reading(session->transport, false);
-    }
     signin_up(session);
     command_pump(session);
     session_leave(session);
@@ -242,9 +225,8 @@ static void on_readable(void *arg)
     struct imap_session *session = arg;
     session_enter(session);
     incoming_feed(session);
-    if (!session_is_over(session)) {
+    if (!session_is_over(session))
         command_pump(session);
-    }
     session_leave(session);
 }
 
@@ -252,22 +234,19 @@ static void on_writable(void *arg)
 {
     struct imap_session *session = arg;
     session_enter(session);
-    if (!session_is_over(session)) {
+    if (!session_is_over(session))
         command_pump(session);
-    }
     session_leave(session);
 }
 
 static void on_down(void *arg, enum imap_failure_kind kind, const char *reason)
 {
     struct imap_session *session = arg;
-    if (session->phase < IMAP_PHASE_GREETING) {
+    if (session->phase < IMAP_PHASE_GREETING)
         session->phase = transport_phase(session->transport);
-    }
     session_enter(session);
-    if (kind == IMAP_FAILURE_CLOSED && !session_is_over(session)) {
+    if (kind == IMAP_FAILURE_CLOSED && !session_is_over(session))
         incoming_feed(session); /* a BYE may stand there, which says more */
-    }
     session_fail(session, kind, "%s", reason);
     session_leave(session);
 }
@@ -283,9 +262,8 @@ static void on_transport_phase(void *arg, enum imap_phase phase)
 {
     struct imap_session *session = arg;
     session_enter(session);
-    if (!session_is_over(session)) {
+    if (!session_is_over(session))
         session_tell_phase(session, phase);
-    }
     session_leave(session);
 }
 
@@ -344,13 +322,11 @@ struct imap_session *imap_session_new(struct event_base *base, struct evdns_base
 
 void session_tell_phase(struct imap_session *session, enum imap_phase phase)
 {
-    if (session->told == phase) {
+    if (session->told == phase)
         return;
-    }
     session->told = phase;
-    if (session->events.on_phase != NULL) {
+    if (session->events.on_phase != NULL)
         session->events.on_phase(session->arg, phase);
-    }
 }
 
 void session_ready(struct imap_session *session)
@@ -360,9 +336,8 @@ void session_ready(struct imap_session *session)
     session->phase = IMAP_PHASE_READY;
     evtimer_del(&session->timer);
     session_tell_phase(session, IMAP_PHASE_READY);
-    if (!session_is_over(session) && session->events.on_ready != NULL) {
+    if (!session_is_over(session) && session->events.on_ready != NULL)
         session->events.on_ready(session->arg);
-    }
 }
 
 /* ---- what its owner asks for ---- */
@@ -395,21 +370,18 @@ void imap_session_logout(struct imap_session *session)
 
 void imap_session_pause(struct imap_session *session)
 {
-    if (session->pauses++ > 0 || session->transport == NULL) {
+    if (session->pauses++ > 0 || session->transport == NULL)
         return;
-    }
     transport_set_reading(session->transport, false);
     deadline_pause(session);
-    if (session->in_feed) {
+    if (session->in_feed)
         framing_stop(session->framing);
-    }
 }
 
 void imap_session_resume(struct imap_session *session)
 {
-    if (session->pauses == 0 || --session->pauses > 0 || session->transport == NULL) {
+    if (session->pauses == 0 || --session->pauses > 0 || session->transport == NULL)
         return;
-    }
     transport_set_reading(session->transport, true);
     deadline_resume(session);
     session_kick(session);
@@ -417,9 +389,8 @@ void imap_session_resume(struct imap_session *session)
 
 const char *imap_session_tls_version(const struct imap_session *session)
 {
-    if (session->transport != NULL) {
+    if (session->transport != NULL)
         return transport_tls_version(session->transport);
-    }
     return session->tls_version != NULL ? session->tls_version : "";
 }
 
@@ -437,7 +408,6 @@ void imap_session_counters(const struct imap_session *session, uint64_t *ignored
 
 void session_trace(struct imap_session *session, bool sent, const char *line, size_t len)
 {
-    if (session->events.on_trace != NULL) {
+    if (session->events.on_trace != NULL)
         session->events.on_trace(session->arg, sent, line, len);
-    }
 }

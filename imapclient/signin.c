@@ -46,9 +46,8 @@ struct signin *signin_new(const struct imap_options *options)
 
 void signin_free(struct signin *signin)
 {
-    if (signin == NULL) {
+    if (signin == NULL)
         return;
-    }
     sasl_wipe(signin->secret);
     free(signin->host);
     free(signin->login);
@@ -58,9 +57,8 @@ void signin_free(struct signin *signin)
 
 void signin_capability_told(struct imap_session *session)
 {
-    if (session->signin != NULL) {
+    if (session->signin != NULL)
         session->signin->capability_told = true;
-    }
 }
 
 static struct command *setup_command(size_t size, const struct command_class *class, char *line)
@@ -77,9 +75,8 @@ static void capability_finish(struct imap_session *session, struct command *comm
                               const struct imap_result *result)
 {
     (void)command;
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
     if (result->kind != IMAP_RESULT_OK) {
         session_fail_text(session, IMAP_FAILURE_PROTOCOL, "CAPABILITY was refused", result->text);
         return;
@@ -91,9 +88,8 @@ static void capability_finish(struct imap_session *session, struct command *comm
 static void ask_capability(struct imap_session *session)
 {
     static const struct command_class class = {.setup = true, .finish = capability_finish};
-    if (session->phase < IMAP_PHASE_CAPABILITY) {
+    if (session->phase < IMAP_PHASE_CAPABILITY)
         session->phase = IMAP_PHASE_CAPABILITY;
-    }
     command_queue(session, setup_command(sizeof(struct command), &class, xstrdup("CAPABILITY")));
 }
 
@@ -103,9 +99,8 @@ static void starttls_finish(struct imap_session *session, struct command *comman
                             const struct imap_result *result)
 {
     (void)command;
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
     if (result->kind != IMAP_RESULT_OK) {
         session_fail_text(session, IMAP_FAILURE_TLS, "STARTTLS was refused", result->text);
         return;
@@ -118,9 +113,8 @@ static void ask_starttls(struct imap_session *session)
 {
     static const struct command_class class = {.setup = true, .finish = starttls_finish};
     session_tell_phase(session, IMAP_PHASE_TLS);
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
     if (!imap_session_has(session, "STARTTLS")) {
         session_fail(session, IMAP_FAILURE_TLS, "the server does not offer STARTTLS");
         return;
@@ -142,9 +136,8 @@ struct auth {
 static void auth_release(struct command *command)
 {
     struct auth *auth = (struct auth *)command;
-    for (unsigned i = 0; i < LOGIN_PIECES; i++) {
+    for (unsigned i = 0; i < LOGIN_PIECES; i++)
         sasl_wipe(auth->pieces[i]);
-    }
     free(auth->oauth_status);
 }
 
@@ -162,9 +155,8 @@ static void auth_plus(struct imap_session *session, struct command *command,
         transport_write_secret(session->transport, piece, strlen(piece));
         session_trace(session, true, "(secret)", strlen("(secret)"));
     } else {
-        if (auth->oauth && auth->oauth_status == NULL) {
+        if (auth->oauth && auth->oauth_status == NULL)
             auth->oauth_status = sasl_oauth_status(text->text);
-        }
         evbuffer_add(out, auth->abort, strlen(auth->abort));
         session_trace(session, true, auth->abort, strlen(auth->abort));
     }
@@ -181,23 +173,20 @@ static void auth_refused(struct imap_session *session, const struct auth *auth,
     /* BAD is not about the password: Exchange says "User is authenticated but not connected". */
     enum imap_failure_kind kind =
         result->kind == IMAP_RESULT_NO ? IMAP_FAILURE_AUTH : IMAP_FAILURE_PROTOCOL;
-    if (result->kind == IMAP_RESULT_BAD && strcasestr(result->reason, "not connected") != NULL) {
+    if (result->kind == IMAP_RESULT_BAD && strcasestr(result->reason, "not connected") != NULL)
         kind = IMAP_FAILURE_UNAVAILABLE;
-    }
-    if (result->text != NULL) {
+    if (result->text != NULL)
         session_fail_text(session, kind, what, result->text);
-    } else {
+    else
         session_fail(session, IMAP_FAILURE_AUTH, "%s: %s", what, result->reason);
-    }
     free(what);
 }
 
 static void auth_finish(struct imap_session *session, struct command *command,
                         const struct imap_result *result)
 {
-    if (session_is_over(session)) {
+    if (session_is_over(session))
         return;
-    }
     if (result->kind != IMAP_RESULT_OK) {
         auth_refused(session, (struct auth *)command, result);
         return;
@@ -286,14 +275,12 @@ static void login_add_argument(struct imap_session *session, struct auth *auth, 
     char *literal;
     char *argument = login_argument(text, plus, &literal);
     login_add(auth, piece, argument);
-    if (literal != NULL && plus) {
+    if (literal != NULL && plus)
         login_add(auth, piece, "\r\n");
-    } else if (literal != NULL) {
+    else if (literal != NULL)
         (*piece)++;
-    }
-    if (literal != NULL) {
+    if (literal != NULL)
         login_add(auth, piece, literal);
-    }
     sasl_wipe(argument);
     sasl_wipe(literal);
 }
@@ -358,17 +345,15 @@ static void send_extras(struct imap_session *session)
 {
     session->signin->extras_sent = true;
     bool enable = session->signin->enable && imap_session_has(session, "ENABLE");
-    if (enable && imap_session_has(session, "QRESYNC")) {
+    if (enable && imap_session_has(session, "QRESYNC"))
         queue_extra(session, "ENABLE QRESYNC");
-    } else if (enable && imap_session_has(session, "CONDSTORE")) {
+    else if (enable && imap_session_has(session, "CONDSTORE"))
         queue_extra(session, "ENABLE CONDSTORE");
-    } else if (session->signin->enable && imap_session_has(session, "CONDSTORE")) {
+    else if (session->signin->enable && imap_session_has(session, "CONDSTORE"))
         session->condstore = true; /* without ENABLE each SELECT says it, RFC 7162 section 3.1.8 */
-    }
     /* 163.com and its sisters let nobody SELECT who has not said who they are. */
-    if (imap_session_has(session, "ID")) {
+    if (imap_session_has(session, "ID"))
         queue_extra(session, "ID (\"name\" \"mailvigil\" \"version\" \"" MAILVIGIL_VERSION "\")");
-    }
 }
 
 /* ---- the order of things ---- */
@@ -384,19 +369,16 @@ static void next_step(struct imap_session *session)
         session_ready(session);
     } else if (!signin->signed_in) {
         session_tell_phase(session, IMAP_PHASE_AUTH);
-        if (session_is_over(session)) {
+        if (session_is_over(session))
             return;
-        }
-        if (signin->method == IMAP_AUTH_TOKEN) {
+        if (signin->method == IMAP_AUTH_TOKEN)
             authenticate_token(session);
-        } else {
+        else
             authenticate_password(session);
-        }
     } else if (!signin->extras_sent) {
         send_extras(session);
-        if (signin->extras == 0) {
+        if (signin->extras == 0)
             session_ready(session);
-        }
     } else if (signin->extras == 0) {
         session_ready(session);
     }
@@ -406,9 +388,8 @@ static void begin_capability(struct imap_session *session)
 {
     session->phase = IMAP_PHASE_CAPABILITY;
     session_tell_phase(session, IMAP_PHASE_CAPABILITY);
-    if (!session_is_over(session)) {
+    if (!session_is_over(session))
         next_step(session);
-    }
 }
 
 void signin_up(struct imap_session *session)
@@ -443,8 +424,7 @@ void signin_greeting(struct imap_session *session, const struct imap_untagged *u
         return;
     }
     signin->signed_in = text->status == IMAP_PREAUTH;
-    if (text->code == IMAP_CODE_CAPABILITY) {
+    if (text->code == IMAP_CODE_CAPABILITY)
         capability_set(session, text->code_text);
-    }
     begin_capability(session);
 }

@@ -11,7 +11,7 @@
 static bool is_known_parent(const char *parent, size_t len)
 {
     static const char *const parents[] = {"INBOX", "Mail", "[Gmail]", "[Google Mail]"};
-    for (size_t i = 0; i < sizeof parents / sizeof *parents; i++)
+    for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++)
         if (strlen(parents[i]) == len && strncasecmp(parents[i], parent, len) == 0)
             return true;
     return false;

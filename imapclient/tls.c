@@ -50,11 +50,10 @@ SSL *tls_client_new(SSL_CTX *context, const char *host)
     SSL *ssl = memory_or_abort(SSL_new(context));
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     bool bound;
-    if (is_address(host)) {
+    if (is_address(host))
         bound = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
-    } else {
+    else
         bound = SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
-    }
     if (!bound) {
         /* Without a name to compare, any certificate would do. */
         SSL_free(ssl);
@@ -89,16 +88,13 @@ static char *verify_failure(long result, const char *host)
 char *tls_failure(const SSL *ssl, const char *host, unsigned long error)
 {
     long result = certificate_verify_result(ssl);
-    if (result != X509_V_OK) {
+    if (result != X509_V_OK)
         return verify_failure(result, host);
-    }
-    if (error == 0) {
+    if (error == 0)
         return xstrdup("the server closed the connection during the TLS handshake");
-    }
     if (ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER ||
-        ERR_GET_REASON(error) == SSL_R_PACKET_LENGTH_TOO_LONG) {
+        ERR_GET_REASON(error) == SSL_R_PACKET_LENGTH_TOO_LONG)
         return xstrdup("the server does not speak TLS here");
-    }
     const char *reason = ERR_reason_error_string(error);
     return xasprintf("TLS handshake: %s", reason != NULL ? reason : "failed");
 }

@@ -90,9 +90,8 @@ struct transport *transport_new(struct event_base *base, struct evdns_base *dns,
     transport->loopback_only = options->loopback_only;
     transport->record = options->record_certificates;
     transport->timeout = options->timeout;
-    if (options->address != NULL) {
+    if (options->address != NULL)
         transport->given = given_new(options->address, options->address_len);
-    }
     transport->events = events;
     transport->arg = arg;
     transport->phase = IMAP_PHASE_RESOLVE;
@@ -105,9 +104,8 @@ static void drop_connection(struct transport *transport)
         event_free(transport->attempt_timer);
         transport->attempt_timer = NULL;
     }
-    if (transport->bev == NULL) {
+    if (transport->bev == NULL)
         return;
-    }
     bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
     if (transport->ssl != NULL && SSL_is_init_finished(transport->ssl)) {
         ERR_clear_error();
@@ -121,18 +119,16 @@ static void drop_connection(struct transport *transport)
 
 static void drop_addresses(struct transport *transport)
 {
-    if (transport->addresses != NULL) {
+    if (transport->addresses != NULL)
         evutil_freeaddrinfo(transport->addresses);
-    }
     transport->addresses = NULL;
     transport->next = NULL;
 }
 
 void transport_free(struct transport *transport)
 {
-    if (transport == NULL) {
+    if (transport == NULL)
         return;
-    }
     if (transport->telling) {
         transport->abandoned = true;
         return;
@@ -152,13 +148,11 @@ void transport_free(struct transport *transport)
 
 static void go_down(struct transport *transport, enum imap_failure_kind kind, const char *reason)
 {
-    if (transport->down) {
+    if (transport->down)
         return;
-    }
     transport->down = true;
-    if (transport->bev != NULL) {
+    if (transport->bev != NULL)
         bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
-    }
     transport->events->down(transport->arg, kind, reason);
 }
 
@@ -166,9 +160,8 @@ static void go_down(struct transport *transport, enum imap_failure_kind kind, co
 static bool begin_phase(struct transport *transport, enum imap_phase phase)
 {
     transport->phase = phase;
-    if (transport->events->phase == NULL) {
+    if (transport->events->phase == NULL)
         return true;
-    }
     transport->telling = true;
     transport->events->phase(transport->arg, phase);
     transport->telling = false;
@@ -216,9 +209,8 @@ static void set_tcp_option(int fd, int option, int value)
 static int socket_for(const struct evutil_addrinfo *address)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return -1;
-    }
     int on = 1;
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     set_tcp_option(fd, TCP_NODELAY, 1);
@@ -233,18 +225,16 @@ static void on_read(struct bufferevent *bev, void *arg)
 {
     (void)bev;
     struct transport *transport = arg;
-    if (!transport->down) {
+    if (!transport->down)
         transport->events->readable(transport->arg);
-    }
 }
 
 static void on_write(struct bufferevent *bev, void *arg)
 {
     (void)bev;
     struct transport *transport = arg;
-    if (!transport->down && transport->phase == IMAP_PHASE_GREETING) {
+    if (!transport->down && transport->phase == IMAP_PHASE_GREETING)
         transport->events->writable(transport->arg);
-    }
 }
 
 static void on_connect_event(struct bufferevent *bev, short what, void *arg)
@@ -252,9 +242,8 @@ static void on_connect_event(struct bufferevent *bev, short what, void *arg)
     (void)bev;
     int error = EVUTIL_SOCKET_ERROR();
     struct transport *transport = arg;
-    if (transport->down) {
+    if (transport->down)
         return;
-    }
     if ((what & BEV_EVENT_CONNECTED) == 0) {
         bool unclear = error == 0 || error == EINPROGRESS || error == EAGAIN;
         set_reason(transport, xstrdup(strerror(unclear ? ECONNREFUSED : error)));
@@ -265,20 +254,18 @@ static void on_connect_event(struct bufferevent *bev, short what, void *arg)
     event_free(transport->attempt_timer);
     transport->attempt_timer = NULL;
     drop_addresses(transport);
-    if (transport->tls_at_once) {
+    if (transport->tls_at_once)
         transport_start_tls(transport);
-    } else {
+    else
         came_up(transport);
-    }
 }
 
 static void on_open_event(struct bufferevent *bev, short what, void *arg)
 {
     int error = EVUTIL_SOCKET_ERROR();
     struct transport *transport = arg;
-    if (transport->down) {
+    if (transport->down)
         return;
-    }
     if ((what & BEV_EVENT_EOF) != 0) {
         go_down(transport, IMAP_FAILURE_CLOSED, "the server closed the connection");
         return;
@@ -291,11 +278,10 @@ static void on_open_event(struct bufferevent *bev, short what, void *arg)
 static void on_plain_event(struct bufferevent *bev, short what, void *arg)
 {
     struct transport *transport = arg;
-    if (transport->phase == IMAP_PHASE_CONNECT) {
+    if (transport->phase == IMAP_PHASE_CONNECT)
         on_connect_event(bev, what, arg);
-    } else {
+    else
         on_open_event(bev, what, arg);
-    }
 }
 
 static void on_attempt_timeout(evutil_socket_t fd, short what, void *arg)
@@ -338,9 +324,8 @@ static bool begin_attempt(struct transport *transport, const struct evutil_addri
 static unsigned share_of_time(const struct transport *transport)
 {
     unsigned addresses = 0;
-    for (const struct evutil_addrinfo *a = transport->addresses; a != NULL; a = a->ai_next) {
+    for (const struct evutil_addrinfo *a = transport->addresses; a != NULL; a = a->ai_next)
         addresses++;
-    }
     unsigned share = transport->timeout / (addresses != 0 ? addresses : 1);
     return share > ATTEMPT_MIN ? share : ATTEMPT_MIN;
 }
@@ -354,12 +339,10 @@ static void try_next(struct transport *transport)
             set_reason(transport, xstrdup("without TLS only loopback addresses are spoken to"));
             continue;
         }
-        if (!begin_phase(transport, IMAP_PHASE_CONNECT)) {
+        if (!begin_phase(transport, IMAP_PHASE_CONNECT))
             return;
-        }
-        if (begin_attempt(transport, address, share_of_time(transport))) {
+        if (begin_attempt(transport, address, share_of_time(transport)))
             return;
-        }
     }
     char *reason = xasprintf("cannot connect to %s port %u: %s", transport->host, transport->port,
                              transport->reason != NULL ? transport->reason : "no address");
@@ -381,14 +364,12 @@ static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg
 {
     struct lookup *lookup = arg;
     struct transport *transport = lookup->transport;
-    if (lookup->ended != NULL) {
+    if (lookup->ended != NULL)
         *lookup->ended = true;
-    }
     free(lookup);
     if (transport == NULL) {
-        if (addresses != NULL) {
+        if (addresses != NULL)
             evutil_freeaddrinfo(addresses);
-        }
         return;
     }
     transport->lookup = NULL;
@@ -448,9 +429,8 @@ void transport_open(struct transport *transport)
 /* Whether the handshake went on although it should not be gone on with. */
 static bool is_refused(struct transport *transport)
 {
-    if (!transport->record) {
+    if (!transport->record)
         return false; /* OpenSSL has seen to it */
-    }
     free(transport->certificates);
     transport->certificates = certificate_chain_new(transport->ssl, transport->host);
     return transport->certificates == NULL || !transport->certificates->verified;
@@ -459,9 +439,8 @@ static bool is_refused(struct transport *transport)
 static void on_tls_event(struct bufferevent *bev, short what, void *arg)
 {
     struct transport *transport = arg;
-    if (transport->down) {
+    if (transport->down)
         return;
-    }
     if (transport->phase != IMAP_PHASE_TLS) {
         on_open_event(bev, what, arg);
         return;
@@ -484,9 +463,8 @@ static void on_tls_event(struct bufferevent *bev, short what, void *arg)
 
 void transport_start_tls(struct transport *transport)
 {
-    if (!begin_phase(transport, IMAP_PHASE_TLS)) {
+    if (!begin_phase(transport, IMAP_PHASE_TLS))
         return;
-    }
     /* What was read with the connection itself the handshake would wait for in vain. */
     if (evbuffer_get_length(transport_input(transport)) > 0) {
         go_down(transport, IMAP_FAILURE_TLS, "the server does not speak TLS here");
@@ -497,9 +475,8 @@ void transport_start_tls(struct transport *transport)
         go_down(transport, IMAP_FAILURE_TLS, "the server's name cannot be verified");
         return;
     }
-    if (transport->record) {
+    if (transport->record)
         certificate_record(ssl);
-    }
     evutil_socket_t fd = bufferevent_getfd(transport->bev);
     bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
     bufferevent_setfd(transport->bev, -1);
@@ -553,29 +530,25 @@ void transport_write_secret(struct transport *transport, const char *data, size_
 {
     char *copy = xmalloc(len);
     memcpy(copy, data, len);
-    if (evbuffer_add_reference(transport_output(transport), copy, len, wipe, copy) != 0) {
+    if (evbuffer_add_reference(transport_output(transport), copy, len, wipe, copy) != 0)
         wipe(copy, len, copy);
-    }
 }
 
 size_t transport_unsent(struct transport *transport)
 {
-    if (transport->bev == NULL) {
+    if (transport->bev == NULL)
         return 0;
-    }
     int in_kernel = 0;
-    if (ioctl(bufferevent_getfd(transport->bev), SIOCOUTQ, &in_kernel) != 0) {
+    if (ioctl(bufferevent_getfd(transport->bev), SIOCOUTQ, &in_kernel) != 0)
         in_kernel = 0;
-    }
     return evbuffer_get_length(transport_output(transport)) + (size_t)in_kernel;
 }
 
 void transport_farewell(struct transport *transport, const char *line)
 {
     if (transport->bev == NULL || transport->down || transport->phase != IMAP_PHASE_GREETING ||
-        evbuffer_get_length(transport_output(transport)) > 0) {
+        evbuffer_get_length(transport_output(transport)) > 0)
         return;
-    }
     size_t len = strlen(line);
     if (transport->ssl != NULL) {
         ERR_clear_error();
@@ -593,12 +566,10 @@ void transport_set_low_mark(struct transport *transport, size_t low)
 
 void transport_set_reading(struct transport *transport, bool on)
 {
-    if (transport->bev == NULL || transport->down) {
+    if (transport->bev == NULL || transport->down)
         return;
-    }
-    if (on) {
+    if (on)
         bufferevent_enable(transport->bev, EV_READ);
-    } else {
+    else
         bufferevent_disable(transport->bev, EV_READ);
-    }
 }

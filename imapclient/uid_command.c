@@ -22,13 +22,11 @@ struct uid_command {
 static bool next_line(struct uid_command *uid)
 {
     size_t fixed = strlen(uid->verb) + strlen(uid->rest) + LINE_RESERVE;
-    if (fixed + LINE_RESERVE > WRITER_LINE_MAX) {
+    if (fixed + LINE_RESERVE > WRITER_LINE_MAX)
         return false;
-    }
     char *set = imap_uidset_text(&uid->set, &uid->range, WRITER_LINE_MAX - fixed);
-    if (set == NULL) {
+    if (set == NULL)
         return false;
-    }
     uid->command.line = xasprintf("%s %s%s", uid->verb, set, uid->rest);
     free(set);
     return true;
@@ -37,13 +35,12 @@ static bool next_line(struct uid_command *uid)
 static void uid_prepare(struct imap_session *session, struct command *command)
 {
     struct uid_command *uid = (struct uid_command *)command;
-    if (strcmp(uid->verb, "UID EXPUNGE") == 0 && !imap_session_has(session, "UIDPLUS")) {
+    if (strcmp(uid->verb, "UID EXPUNGE") == 0 && !imap_session_has(session, "UIDPLUS"))
         command->refused = "the server does not offer UIDPLUS";
-    } else if (!writer_sendable(uid->rest) || !next_line(uid)) {
+    else if (!writer_sendable(uid->rest) || !next_line(uid))
         command->refused = "the set is empty, or what is asked cannot be sent";
-    } else if (uid->range < uid->set.count) {
+    else if (uid->range < uid->set.count)
         command->alone = true; /* its lines are not mixed with what comes behind */
-    }
 }
 
 static enum command_next uid_tagged(struct imap_session *session, struct command *command,
@@ -62,9 +59,8 @@ static void uid_finish(struct imap_session *session, struct command *command,
                        const struct imap_result *result)
 {
     const struct uid_command *uid = (const struct uid_command *)command;
-    if (session->dead || command->done == NULL) {
+    if (session->dead || command->done == NULL)
         return;
-    }
     struct imap_result first = *result;
     if (uid->failed && result->text != NULL) {
         first.kind = command_result_kind(&uid->failure);
@@ -90,9 +86,8 @@ static void queue_uid(struct imap_session *session, const char *verb, const stru
     struct uid_command *uid = command_new(sizeof(*uid), &class, done, arg);
     uid->verb = verb;
     uid->rest = rest;
-    for (size_t i = 0; i < set->count; i++) {
+    for (size_t i = 0; i < set->count; i++)
         (void)imap_uidset_add(&uid->set, set->ranges[i].first, set->ranges[i].last);
-    }
     command_queue(session, &uid->command);
 }
 

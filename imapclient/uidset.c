@@ -18,7 +18,7 @@ static void make_room(struct imap_uidset *set)
     if (set->count < set->room)
         return;
     set->room = set->room == 0 ? 4 : set->room * 2;
-    set->ranges = xreallocarray(set->ranges, set->room, sizeof *set->ranges);
+    set->ranges = xreallocarray(set->ranges, set->room, sizeof(*set->ranges));
 }
 
 bool imap_uidset_add(struct imap_uidset *set, uint32_t first, uint32_t last)
@@ -54,7 +54,7 @@ void imap_uidset_normalise(struct imap_uidset *set)
 {
     if (set->count < 2)
         return;
-    qsort(set->ranges, set->count, sizeof *set->ranges, compare_ranges);
+    qsort(set->ranges, set->count, sizeof(*set->ranges), compare_ranges);
     size_t kept = 0;
     for (size_t i = 1; i < set->count; i++) {
         struct imap_uidrange *end = &set->ranges[kept];

@@ -21,10 +21,9 @@ static bool is_atom(const char *text)
 {
     if (*text == '\0' || strcasecmp(text, "NIL") == 0)
         return false;
-    for (const char *at = text; *at != '\0'; at++) {
+    for (const char *at = text; *at != '\0'; at++)
         if ((unsigned char)*at <= ' ' || *at == '\x7f' || strchr("(){%*\"\\", *at) != NULL)
             return false;
-    }
     return true;
 }
 

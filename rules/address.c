@@ -67,7 +67,7 @@ static void grow_slots(struct address_list *list)
 {
     size_t n = list->n_slots == 0 ? 16 : list->n_slots * 2;
     free(list->slots);
-    list->slots = xcalloc(n, sizeof *list->slots);
+    list->slots = xcalloc(n, sizeof(*list->slots));
     list->n_slots = n;
     for (size_t i = 0; i < list->count; i++)
         *find_slot(list, list->addresses[i]) = (uint32_t)i + 1;
@@ -86,7 +86,7 @@ bool address_list_add(struct address_list *list, const char *address)
         grow_slots(list);
     if (list->count == list->room) {
         list->room = list->room == 0 ? 8 : list->room * 2;
-        list->addresses = xreallocarray(list->addresses, list->room, sizeof *list->addresses);
+        list->addresses = xreallocarray(list->addresses, list->room, sizeof(*list->addresses));
     }
     char *copy = xstrdup(address);
     char *at = strrchr(copy, '@');
@@ -256,12 +256,11 @@ static void skip_comment(struct parser *parser)
 /* The end of the quoted string at parser->c, or NULL. */
 static const char *quote_end(const struct parser *parser)
 {
-    for (const char *c = parser->c + 1; c < parser->end; c++) {
+    for (const char *c = parser->c + 1; c < parser->end; c++)
         if (*c == '\\')
             c++;
         else if (*c == '"')
             return c + 1;
-    }
     return NULL;
 }
 

@@ -58,10 +58,10 @@ struct entity {
 
 struct body_scan *body_scan_new(bool want_text)
 {
-    struct body_scan *scan = xcalloc(1, sizeof *scan);
+    struct body_scan *scan = xcalloc(1, sizeof(*scan));
     scan->want_text = want_text;
     scan->field = NO_FIELD;
-    scan->facts = xcalloc(1, sizeof *scan->facts);
+    scan->facts = xcalloc(1, sizeof(*scan->facts));
     return scan;
 }
 
@@ -162,7 +162,7 @@ static void note_attachment(struct body_scan *scan, const struct entity *entity)
     if ((facts->count & (facts->count - 1)) == 0)
         facts->attachments =
             xreallocarray(facts->attachments, facts->count == 0 ? 1 : facts->count * 2,
-                          sizeof *facts->attachments);
+                          sizeof(*facts->attachments));
     facts->attachments[facts->count++] = (struct attachment){
         .type = xstrndup(entity->type.value, CONTENT_NAME_MAX), .name = xstrdup(name)};
 }

@@ -32,14 +32,13 @@ static void skip_comment(struct reader *reader)
 /* White space and comments. */
 static void skip_space(struct reader *reader)
 {
-    while (reader->c < reader->end) {
+    while (reader->c < reader->end)
         if (*reader->c == '(')
             skip_comment(reader);
         else if (is_space(*reader->c))
             reader->c++;
         else
             return;
-    }
 }
 
 /* Lower case, up to one of the stops; blanks, comments, controls and 8-bit are left out. */

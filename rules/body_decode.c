@@ -22,7 +22,7 @@ struct body_decoder {
 
 struct body_decoder *body_decoder_new(const char *encoding, const char *charset)
 {
-    struct body_decoder *decoder = xcalloc(1, sizeof *decoder);
+    struct body_decoder *decoder = xcalloc(1, sizeof(*decoder));
     if (strcmp(encoding, "base64") == 0)
         decoder->encoding = BASE64;
     else if (strcmp(encoding, "quoted-printable") == 0)

@@ -98,7 +98,7 @@ static const uint16_t windows1252_high[32] = {
 
 static const struct charset_name *find_charset(const char *name, size_t len)
 {
-    for (size_t i = 0; i < sizeof charset_names / sizeof *charset_names; i++)
+    for (size_t i = 0; i < sizeof(charset_names) / sizeof(*charset_names); i++)
         if (strlen(charset_names[i].name) == len &&
             strncasecmp(charset_names[i].name, name, len) == 0)
             return &charset_names[i];
@@ -112,7 +112,7 @@ bool charset_known(const char *name, size_t name_len)
 
 struct charset_reader *charset_reader_new(const char *name, size_t name_len)
 {
-    struct charset_reader *reader = xmalloc(sizeof *reader);
+    struct charset_reader *reader = xmalloc(sizeof(*reader));
     reader->kind = KIND_UNKNOWN;
     reader->held_len = 0;
     const struct charset_name *found = name != NULL ? find_charset(name, name_len) : NULL;
@@ -254,7 +254,7 @@ static size_t convert_iconv(struct charset_reader *reader, bool last, struct buf
     while (left > 0) {
         char converted[4 * CHUNK];
         char *end = converted;
-        size_t room = sizeof converted;
+        size_t room = sizeof(converted);
         size_t result = iconv(reader->converter, &in, &left, &end, &room);
         int error = errno;
         add_clean(out, converted, (size_t)(end - converted));
@@ -269,7 +269,7 @@ static size_t convert_iconv(struct charset_reader *reader, bool last, struct buf
     if (last) {
         char converted[64];
         char *end = converted;
-        size_t room = sizeof converted;
+        size_t room = sizeof(converted);
         iconv(reader->converter, NULL, NULL, &end, &room);
         add_clean(out, converted, (size_t)(end - converted));
     }

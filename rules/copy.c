@@ -84,12 +84,11 @@ static void rewrite_all(struct rewriting *rewriting, const char *text, size_t le
     /* A folded line without a field before it would become a part of our own last field. */
     if (len > 0 && (*text == ' ' || *text == '\t'))
         buffer_text(&rewriting->fields, "X-Monitor-Unnamed:");
-    while (header_next(&at, end, &field)) {
+    while (header_next(&at, end, &field))
         if (cut && at == end)
             rewrite_cut_field(rewriting, &field);
         else
             rewrite_field(rewriting, &field);
-    }
 }
 
 static void end_line(struct buffer *text)

@@ -103,7 +103,7 @@ static void prefix_before(struct buffer *out, const char *configured, const char
         buffer_add(out, old, blanks);
     buffer_text(out, prefix);
     free(prefix);
-    if (!nothing_on_line && line > LINE_MAX_OCTETS - sizeof "Subject: ")
+    if (!nothing_on_line && line > LINE_MAX_OCTETS - sizeof("Subject: "))
         fold_at_end(out);
     buffer_add(out, old + blanks, len - blanks);
 }

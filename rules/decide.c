@@ -12,7 +12,7 @@ static void add_reason(struct rule_decision *decision, const struct match *match
     buffer_text(found, ", the rule wants ");
     match->describe(decision->rule, found);
     decision->reasons =
-        xreallocarray(decision->reasons, decision->n_reasons + 1, sizeof *decision->reasons);
+        xreallocarray(decision->reasons, decision->n_reasons + 1, sizeof(*decision->reasons));
     decision->reasons[decision->n_reasons++] =
         (struct reason){.condition = match->name, .verdict = verdict, .text = buffer_take(found)};
 }
@@ -49,7 +49,7 @@ static struct target_decision *find_target(struct decision *decision, const char
         if (strcmp(decision->targets[i].target, name) == 0)
             return &decision->targets[i];
     decision->targets =
-        xreallocarray(decision->targets, decision->n_targets + 1, sizeof *decision->targets);
+        xreallocarray(decision->targets, decision->n_targets + 1, sizeof(*decision->targets));
     struct target_decision *target = &decision->targets[decision->n_targets++];
     *target = (struct target_decision){.target = name};
     return target;
@@ -132,11 +132,11 @@ static unsigned body_warnings(const struct rule_set *set, const struct message *
 
 struct decision *decide(const struct rule_set *set, const struct message *message, bool explain)
 {
-    struct decision *decision = xcalloc(1, sizeof *decision);
+    struct decision *decision = xcalloc(1, sizeof(*decision));
     decision->verdict = VERDICT_NO;
     decision->route = route_find(set, message);
     decision->route->warnings |= body_warnings(set, message);
-    decision->rules = xcalloc(set->count, sizeof *decision->rules);
+    decision->rules = xcalloc(set->count, sizeof(*decision->rules));
     decision->n_rules = set->count;
 
     struct facts facts = {.header = message->header};

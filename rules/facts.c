@@ -42,7 +42,7 @@ static void gather_field(struct field_facts *facts, const struct header_field *f
     if (groups[group].texts) {
         if (facts->count == facts->room) {
             facts->room = facts->room == 0 ? 4 : facts->room * 2;
-            facts->texts = xreallocarray(facts->texts, facts->room, sizeof *facts->texts);
+            facts->texts = xreallocarray(facts->texts, facts->room, sizeof(*facts->texts));
         }
         facts->texts[facts->count++] = header_value_decoded(field, FACTS_TEXT_MAX);
     }

@@ -17,10 +17,10 @@ static void add_field(EVP_MD_CTX *digest, const char *name, const struct header_
     char *value = header_value(field, HEADER_MAX);
     size_t len = strlen(value);
     unsigned char length[8];
-    for (size_t i = 0; i < sizeof length; i++)
+    for (size_t i = 0; i < sizeof(length); i++)
         length[i] = (unsigned char)((uint64_t)len >> (56 - 8 * i));
     add(digest, name, strlen(name) + 1);
-    add(digest, length, sizeof length);
+    add(digest, length, sizeof(length));
     add(digest, value, len);
     free(value);
 }

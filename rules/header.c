@@ -98,14 +98,14 @@ static void add_field(struct header *header, size_t *room, struct header_field f
 {
     if (header->count == *room) {
         *room = *room == 0 ? 32 : *room * 2;
-        header->fields = xreallocarray(header->fields, *room, sizeof *header->fields);
+        header->fields = xreallocarray(header->fields, *room, sizeof(*header->fields));
     }
     header->fields[header->count++] = field;
 }
 
 struct header *header_parse(const char *text, size_t len)
 {
-    struct header *header = xcalloc(1, sizeof *header);
+    struct header *header = xcalloc(1, sizeof(*header));
     header->text = text;
     header->len = header_section_len(text, len);
 

@@ -150,7 +150,7 @@ static void parse_tokens(struct parse *parse, const char *text, char **mistake_r
 
 struct hours *hours_parse(const char *text, char **mistake_r)
 {
-    struct hours *hours = xcalloc(1, sizeof *hours);
+    struct hours *hours = xcalloc(1, sizeof(*hours));
     struct parse parse = {.hours = hours};
     char *mistake = NULL;
     parse_tokens(&parse, text, &mistake);

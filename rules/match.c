@@ -58,7 +58,7 @@ void match_number(struct buffer *buffer, uint64_t number)
     if (buffer == NULL)
         return;
     char digits[24];
-    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number);
     for (int i = 0; i < len; i++) {
         if (i > 0 && (len - i) % 3 == 0)
             buffer_char(buffer, ',');

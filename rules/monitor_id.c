@@ -37,9 +37,9 @@ void monitor_id_make(const unsigned char key[32], const char *account, const cha
     char number[16];
     add_with_nul(&source, account);
     add_with_nul(&source, folder);
-    snprintf(number, sizeof number, "%lu", (unsigned long)uidvalidity);
+    snprintf(number, sizeof(number), "%lu", (unsigned long)uidvalidity);
     add_with_nul(&source, number);
-    snprintf(number, sizeof number, "%lu", (unsigned long)uid);
+    snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
     add_with_nul(&source, number);
     buffer_text(&source, target);
 

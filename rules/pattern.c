@@ -91,7 +91,7 @@ static char *compile(const char *text, size_t len, uint32_t options, pcre2_code 
     if (*code_r != NULL)
         return NULL;
     PCRE2_UCHAR message[200] = "";
-    pcre2_get_error_message(error, message, sizeof message);
+    pcre2_get_error_message(error, message, sizeof(message));
     return xasprintf("%s, at octet %zu", (const char *)message, (size_t)offset + 1);
 }
 
@@ -151,7 +151,7 @@ char *patterns_add(struct patterns *patterns, const char *text)
     if (mistake != NULL)
         return mistake;
     patterns->patterns =
-        xreallocarray(patterns->patterns, patterns->count + 1, sizeof *patterns->patterns);
+        xreallocarray(patterns->patterns, patterns->count + 1, sizeof(*patterns->patterns));
     patterns->patterns[patterns->count++] = pattern;
     return NULL;
 }

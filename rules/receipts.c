@@ -44,10 +44,10 @@ static bool same_name(const char *name, size_t name_len, const char *other)
 
 bool copy_removes(const struct rule_set *set, const char *name, size_t name_len)
 {
-    if (name_len >= sizeof own_prefix - 1 &&
-        strncasecmp(name, own_prefix, sizeof own_prefix - 1) == 0)
+    if (name_len >= sizeof(own_prefix) - 1 &&
+        strncasecmp(name, own_prefix, sizeof(own_prefix) - 1) == 0)
         return true;
-    for (size_t i = 0; i < sizeof receipt_fields / sizeof *receipt_fields; i++)
+    for (size_t i = 0; i < sizeof(receipt_fields) / sizeof(*receipt_fields); i++)
         if (same_name(name, name_len, receipt_fields[i]))
             return true;
     for (char **own = set->removed_fields; own != NULL && *own != NULL; own++)

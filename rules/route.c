@@ -75,7 +75,7 @@ static void add_recipient(struct route *route, const char *address, enum basis b
 {
     if ((route->n_recipients & (route->n_recipients - 1)) == 0) { /* none, or a power of two */
         size_t room = route->n_recipients == 0 ? 1 : route->n_recipients * 2;
-        route->recipients = xreallocarray(route->recipients, room, sizeof *route->recipients);
+        route->recipients = xreallocarray(route->recipients, room, sizeof(*route->recipients));
     }
     route->recipients[route->n_recipients++] =
         (struct recipient){.address = xstrdup(address), .basis = basis};
@@ -89,7 +89,7 @@ static void sent_recipients(const struct rule_set *set, const struct header *hea
         enum basis basis;
     } fields[] = {{"To", BASIS_TO}, {"Cc", BASIS_CC}, {"Bcc", BASIS_BCC}};
     struct address_list list = {0};
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
         size_t known = list.count;
         gather(header, fields[i].name, &list);
         for (; known < list.count; known++) {
@@ -144,7 +144,7 @@ static const char *find_delivered(const struct message *message, enum basis *bas
     if (received == NULL)
         return NULL;
     for (const struct header_field *field = message->header->fields; field < received; field++)
-        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
             const char *own =
                 header_field_is(field, fields[i].name) ? names_owner(field, message->owner) : NULL;
             *basis = fields[i].basis;
@@ -157,7 +157,7 @@ static const char *find_delivered(const struct message *message, enum basis *bas
 static const char *find_addressed(const struct message *message, enum basis *basis)
 {
     static const struct basis_field fields[] = {{"To", BASIS_TO}, {"Cc", BASIS_CC}};
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
         *basis = fields[i].basis;
         for (size_t n = 0; n < message->header->count; n++) {
             const struct header_field *field = &message->header->fields[n];
@@ -215,7 +215,7 @@ static unsigned other_warnings(const struct message *message, const struct addre
 
 struct route *route_find(const struct rule_set *set, const struct message *message)
 {
-    struct route *route = xcalloc(1, sizeof *route);
+    struct route *route = xcalloc(1, sizeof(*route));
     struct address_list authors = {0};
     size_t from_fields = gather(message->header, "From", &authors);
     route->warnings = other_warnings(message, &authors, from_fields);

@@ -17,7 +17,7 @@ struct rule *rule_set_add(struct rule_set *set)
 {
     if (set->count == set->room) {
         set->room = set->room == 0 ? 8 : set->room * 2;
-        set->rules = xreallocarray(set->rules, set->room, sizeof *set->rules);
+        set->rules = xreallocarray(set->rules, set->room, sizeof(*set->rules));
     }
     struct rule *rule = &set->rules[set->count++];
     *rule = (struct rule){.sample = 100};
@@ -46,7 +46,7 @@ static void pattern_keys(struct rule *rule, struct pattern_key keys[PATTERN_KEYS
         {"body", rule->body, &rule->body_patterns},
         {"attachment", rule->attachment, &rule->attachment_patterns},
     };
-    memcpy(keys, all, sizeof all);
+    memcpy(keys, all, sizeof(all));
 }
 
 static void free_list(char **list)
@@ -84,7 +84,7 @@ void rule_set_free(struct rule_set *set)
     free_list(set->removed_fields);
     for (size_t i = 0; i < 3; i++)
         free(set->subject_prefix[i]);
-    OPENSSL_cleanse(set->key, sizeof set->key);
+    OPENSSL_cleanse(set->key, sizeof(set->key));
     free(set);
 }
 

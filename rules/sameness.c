@@ -37,7 +37,7 @@ static void digest_end(EVP_MD_CTX *digest, unsigned char result[32])
 
 struct sameness *sameness_new(void)
 {
-    struct sameness *sameness = xcalloc(1, sizeof *sameness);
+    struct sameness *sameness = xcalloc(1, sizeof(*sameness));
     sameness->body = digest_new();
     return sameness;
 }
@@ -48,7 +48,7 @@ static void flush_line_ends(struct sameness *sameness)
         "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
         "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
     while (sameness->line_ends > 0) {
-        uint64_t count = sameness->line_ends < sizeof feeds ? sameness->line_ends : sizeof feeds;
+        uint64_t count = sameness->line_ends < sizeof(feeds) ? sameness->line_ends : sizeof(feeds);
         add(sameness->body, feeds, (size_t)count);
         sameness->line_ends -= count;
     }
@@ -104,7 +104,7 @@ void sameness_end(struct sameness *sameness, const struct header *header, unsign
     field_digest(header, names, parts);
     digest_end(sameness->body, parts + 32);
     EVP_MD_CTX *both = digest_new();
-    add(both, parts, sizeof parts);
+    add(both, parts, sizeof(parts));
     digest_end(both, digest);
     EVP_MD_CTX_free(both);
     sameness_free(sameness);

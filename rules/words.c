@@ -53,7 +53,7 @@ const char *direction_text(unsigned directions, char buffer[40])
                  {DIRECTION_INTERNAL, "internal"}};
     char *end = buffer;
     *end = '\0';
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         if ((directions & texts[i].direction) == 0)
             continue;
         if (end > buffer)

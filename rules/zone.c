@@ -63,7 +63,7 @@ static bool read_changes(struct zone *zone, const unsigned char *block, const st
     const unsigned char *types = block + counts->time * (size_t)8;
     const unsigned char *infos = types + counts->time;
     zone->first_offset = (int32_t)read_32(infos);
-    zone->changes = xcalloc(counts->time, sizeof *zone->changes);
+    zone->changes = xcalloc(counts->time, sizeof(*zone->changes));
     zone->count = counts->time;
     for (size_t i = 0; i < zone->count; i++) {
         if (types[i] >= counts->type)
@@ -114,7 +114,7 @@ struct zone *zone_parse(const unsigned char *data, size_t len)
     data += HEADER_LEN;
     len -= HEADER_LEN;
 
-    struct zone *zone = xcalloc(1, sizeof *zone);
+    struct zone *zone = xcalloc(1, sizeof(*zone));
     if (read_changes(zone, data, &counts) && read_footer(zone, data + block, len - block) &&
         offsets_are_sane(zone))
         return zone;
@@ -166,8 +166,8 @@ struct zone *zone_load(const char *name, char **mistake_r)
         *mistake_r = xasprintf("\"%.80s\" is no time zone, like Europe/Berlin or UTC", name);
         return NULL;
     }
-    char path[sizeof ZONE_DIRECTORY + 1 + ZONE_NAME_MAX];
-    snprintf(path, sizeof path, "%s/%s", ZONE_DIRECTORY, name);
+    char path[sizeof(ZONE_DIRECTORY) + 1 + ZONE_NAME_MAX];
+    snprintf(path, sizeof(path), "%s/%s", ZONE_DIRECTORY, name);
     unsigned char *data = xmalloc(ZONE_FILE_MAX);
     ssize_t len = read_file(path, data, ZONE_FILE_MAX);
     struct zone *zone = len > 0 ? zone_parse(data, (size_t)len) : NULL;

@@ -44,10 +44,9 @@ void confine_descriptors(void)
         if (null != fd) /* the lowest number that is free */
             _exit(0);
     }
-    if (close_range(3, ~0U, 0) != 0) {
+    if (close_range(3, ~0U, 0) != 0)
         for (int fd = 3; fd < 1024; fd++)
             (void)close(fd);
-    }
 }
 
 void confine_output(void)

@@ -79,7 +79,7 @@ static enum action read_arguments(int argc, char **argv, const char **given)
 {
     enum action action = ACTION_RETURN;
 
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
             *given = argv[++i];
         else if (strcmp(argv[i], "--self-test") == 0)
@@ -90,7 +90,6 @@ static enum action read_arguments(int argc, char **argv, const char **given)
             action = ACTION_VERSION;
         else
             return ACTION_WRONG;
-    }
     return action;
 }
 

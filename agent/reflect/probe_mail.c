@@ -43,10 +43,9 @@ static bool starts_with(struct span span, const char *word)
 
     if (span.len < len)
         return false;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         if (octet_lower(span.text[i]) != octet_lower(word[i]))
             return false;
-    }
     return true;
 }
 
@@ -74,10 +73,9 @@ static struct span keyword(struct span value)
 {
     struct span word = next_word(&value);
 
-    for (size_t i = 0; i < word.len; i++) {
+    for (size_t i = 0; i < word.len; i++)
         if (word.text[i] == ';' || word.text[i] == '(')
             word.len = i;
-    }
     return word;
 }
 
@@ -293,10 +291,9 @@ static void see_field(struct scan *scan, const struct field *field)
 
     if (starts_with(field->name, "List-"))
         scan->mail->list = true;
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
         if (is_word(field->name, known[i].name))
             known[i].see(scan, field);
-    }
 }
 
 /* ---- lines ---- */
@@ -311,10 +308,9 @@ static bool field_begin(struct field *field, struct span line)
     field->name = trim((struct span){line.text, (size_t)(colon - line.text)});
     field->value = (struct span){colon + 1, (size_t)(line.text + line.len - colon - 1)};
     field->lines = 1;
-    for (size_t i = 0; i < field->name.len; i++) {
+    for (size_t i = 0; i < field->name.len; i++)
         if (field->name.text[i] <= ' ' || field->name.text[i] > '~')
             return false;
-    }
     return field->name.len > 0;
 }
 

@@ -15,10 +15,9 @@ void said(const char *text)
     char line[400];
 
     snprintf(line, sizeof(line), "%s", text);
-    for (char *c = line; *c != '\0'; c++) {
+    for (char *c = line; *c != '\0'; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
-    }
     openlog("email_return", LOG_PID, LOG_MAIL);
     syslog(LOG_NOTICE, "%s", line);
     closelog();

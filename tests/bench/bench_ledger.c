@@ -74,7 +74,7 @@ static void capture(struct bench *bench, uint32_t uid, const char *octets, size_
                                "alice@example.org\nrule everything\ndomain example.org\n";
     char id[32];
     unsigned char random[16];
-    RAND_bytes(random, sizeof random);
+    RAND_bytes(random, sizeof(random));
     for (int i = 0; i < 26; i++)
         id[i] = "abcdefghijklmnopqrstuvwxyz234567"[random[i % 16] >> (i / 16 * 3) & 31];
     id[26] = '\0';
@@ -96,7 +96,7 @@ static void deliver_batch(struct bench *bench)
 {
     struct ledger_intended intended[BATCH];
     struct ledger_delivery deliveries[BATCH];
-    memset(intended, 0, sizeof intended);
+    memset(intended, 0, sizeof(intended));
     for (size_t i = 0; i < bench->n; i++) {
         intended[i].copy = bench->copies[i].id;
         deliveries[i] = (struct ledger_delivery){bench->copies[i].id, 77, (uint32_t)i + 1};

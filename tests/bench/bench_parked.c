@@ -28,9 +28,8 @@ static size_t resident(void)
 {
     size_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%*s %zu", &pages) != 1) {
+    if (file == NULL || fscanf(file, "%*s %zu", &pages) != 1)
         abort();
-    }
     fclose(file);
     return pages * 4096;
 }
@@ -39,11 +38,10 @@ static void on_idling(void *arg)
 {
     struct bench *bench = arg;
     bench->idling++;
-    if (bench->idling == bench->wanted) {
+    if (bench->idling == bench->wanted)
         event_base_loopbreak(bench->base);
-    } else {
+    else
         begin(bench);
-    }
 }
 
 static void on_done(void *arg, const struct imap_result *result)
@@ -78,9 +76,8 @@ static void on_closed(void *arg, const struct imap_failure *failure)
 static void begin(struct bench *bench)
 {
     static const struct imap_events events = {.on_ready = on_ready, .on_closed = on_closed};
-    if (bench->begun == bench->wanted) {
+    if (bench->begun == bench->wanted)
         return;
-    }
     char login[16];
     snprintf(login, sizeof(login), "user%zu", bench->begun % 50);
     bench->options.login = login;
@@ -112,9 +109,8 @@ int main(int argc, char **argv)
         .reply_timeout = PATIENCE,
     };
     size_t before = resident();
-    for (size_t i = 0; i < AT_A_TIME; i++) {
+    for (size_t i = 0; i < AT_A_TIME; i++)
         begin(&bench);
-    }
     struct timeval patience = {.tv_sec = PATIENCE};
     event_base_loopexit(bench.base, &patience);
     event_base_dispatch(bench.base);
@@ -122,9 +118,8 @@ int main(int argc, char **argv)
     size_t each = used / (bench.idling != 0 ? bench.idling : 1);
     printf("%zu of %zu sessions idle, base %.1f MB, %.1f kB a session\n", bench.idling,
            bench.wanted, (double)before / 1e6, (double)each / 1e3);
-    for (size_t i = 0; i < bench.begun; i++) {
+    for (size_t i = 0; i < bench.begun; i++)
         imap_session_free(bench.sessions[i]);
-    }
     event_base_loop(bench.base, EVLOOP_NONBLOCK);
     event_base_free(bench.base);
     SSL_CTX_free(bench.options.tls);

@@ -45,9 +45,8 @@ static void on_done(void *arg, const struct imap_result *result)
         fprintf(stderr, "%s\n", result->reason);
         exit(1);
     }
-    if (--bench->batches_left == 0) {
+    if (--bench->batches_left == 0)
         event_base_loopbreak(bench->base);
-    }
 }
 
 static void on_selected(void *arg, const struct imap_result *result,
@@ -93,9 +92,8 @@ static void append_all(struct bench *bench)
 {
     struct imap_append_message messages[BATCH];
     size_t commands = 0;
-    for (size_t i = 0; i < BATCH; i++) {
+    for (size_t i = 0; i < BATCH; i++)
         messages[i] = (struct imap_append_message){.size = bench->size, .read = give, .arg = bench};
-    }
     for (size_t left = bench->messages; left > 0; commands++) {
         size_t now = left < BATCH ? left : BATCH;
         imap_append(bench->session, "INBOX", messages, now, on_done, bench);

@@ -88,19 +88,19 @@ static void probe(const char *name, const char *line)
 static void probe_nested(void)
 {
     static const char begin[] = "* 1 FETCH (BODYSTRUCTURE ";
-    char *line = malloc(sizeof begin + NESTED);
+    char *line = malloc(sizeof(begin) + NESTED);
     if (line == NULL)
         abort();
-    memcpy(line, begin, sizeof begin - 1);
-    memset(line + sizeof begin - 1, '(', NESTED);
-    line[sizeof begin - 1 + NESTED] = '\0';
+    memcpy(line, begin, sizeof(begin) - 1);
+    memset(line + sizeof(begin) - 1, '(', NESTED);
+    line[sizeof(begin) - 1 + NESTED] = '\0';
     probe("* 1 FETCH (BODYSTRUCTURE ((((... 200,000 times", line);
     free(line);
 }
 
 int main(void)
 {
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
         probe(strcspn(lines[i], "\r") < strlen(lines[i]) ? "* NO [BADCHARSET (UTF-8)] x, twice"
                                                          : lines[i],
               lines[i]);

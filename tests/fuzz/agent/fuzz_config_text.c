@@ -32,11 +32,10 @@ static void parse(const struct config_text *text, cfg_t *cfg)
 
 static void check_lines(const struct config_text *text)
 {
-    for (size_t i = 0; i < text->n_sections; i++) {
+    for (size_t i = 0; i < text->n_sections; i++)
         if (text->sections[i].line < 1 ||
             (i > 0 && text->sections[i].line < text->sections[i - 1].line))
             abort();
-    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

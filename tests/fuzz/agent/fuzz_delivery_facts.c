@@ -37,7 +37,7 @@ static void check_date(const char *text, size_t len)
 static void check_auth(const struct header *header, const char *server)
 {
     enum auth_result results[AUTH_METHODS];
-    memset(results, 0xff, sizeof results);
+    memset(results, 0xff, sizeof(results));
     delivery_auth(header, server, results);
     for (size_t i = 0; i < AUTH_METHODS; i++)
         if ((unsigned)results[i] >= AUTH_RESULTS)

@@ -35,16 +35,16 @@ static void add_to_sum(struct reading *reading, const char *text, size_t len)
 static void check_clean(const char *text, size_t len)
 {
     char clean[DIALOGUE_TEXT_MAX];
-    dialogue_clean(clean, sizeof clean, text, len);
+    dialogue_clean(clean, sizeof(clean), text, len);
     size_t clean_len = strlen(clean);
-    must(clean_len < sizeof clean);
+    must(clean_len < sizeof(clean));
     for (size_t i = 0; i < clean_len; i++)
         must(clean[i] >= ' ' && clean[i] <= '~');
 }
 
 static void check_set(const struct capability_set *set)
 {
-    must(set->len < sizeof set->text && strlen(set->text) == set->len);
+    must(set->len < sizeof(set->text) && strlen(set->text) == set->len);
     must(strstr(set->text, "  ") == NULL);
     must(set->len == 0 || (set->text[0] != ' ' && set->text[set->len - 1] != ' '));
     for (size_t i = 0; i < set->len; i++)
@@ -52,7 +52,7 @@ static void check_set(const struct capability_set *set)
              (set->text[i] < 'a' || set->text[i] > 'z'));
     char first[256];
     size_t len = strcspn(set->text, " ");
-    must(len < sizeof first);
+    must(len < sizeof(first));
     memcpy(first, set->text, len);
     first[len] = '\0';
     must(dialogue_has(set->text, first) == (len > 0));
@@ -113,7 +113,7 @@ static void on_line(const struct line_reader *reader, struct smtp_reply *reply,
 
 static struct reading read_all(const char *octets, size_t len, size_t piece)
 {
-    struct line_reader *reader = xcalloc(1, sizeof *reader);
+    struct line_reader *reader = xcalloc(1, sizeof(*reader));
     struct smtp_reply reply = {0};
     struct reading reading = {.sum = UINT64_C(14695981039346656037)};
     size_t at = 0;

@@ -22,7 +22,7 @@ static char **make_list(const char *const *texts)
     size_t count = 0;
     while (texts[count] != NULL)
         count++;
-    char **list = xcalloc(count + 1, sizeof *list);
+    char **list = xcalloc(count + 1, sizeof(*list));
     for (size_t i = 0; i < count; i++)
         list[i] = xstrdup(texts[i]);
     return list;

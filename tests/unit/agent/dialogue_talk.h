@@ -72,7 +72,7 @@ static inline void talk_tls_free(struct talk_tls *tls)
 static inline void talk_note(struct talk *talk, const char *word)
 {
     size_t len = strlen(talk->phases);
-    snprintf(talk->phases + len, sizeof talk->phases - len, "%s%s", len > 0 ? " " : "", word);
+    snprintf(talk->phases + len, sizeof(talk->phases) - len, "%s%s", len > 0 ? " " : "", word);
     if (talk->free_at != NULL && strcmp(talk->free_at, word) == 0)
         talk->free_now(talk);
 }
@@ -92,11 +92,11 @@ static inline void talk_done(void *arg, const struct dialogue_outcome *outcome)
     struct talk *talk = arg;
     talk->ended++;
     talk->outcome = *outcome;
-    snprintf(talk->command, sizeof talk->command, "%s", outcome->command);
-    snprintf(talk->reason, sizeof talk->reason, "%s", outcome->reason);
-    snprintf(talk->reply, sizeof talk->reply, "%s", outcome->reply);
-    snprintf(talk->tls_version, sizeof talk->tls_version, "%s", outcome->tls_version);
-    snprintf(talk->capabilities, sizeof talk->capabilities, "%s", outcome->capabilities);
+    snprintf(talk->command, sizeof(talk->command), "%s", outcome->command);
+    snprintf(talk->reason, sizeof(talk->reason), "%s", outcome->reason);
+    snprintf(talk->reply, sizeof(talk->reply), "%s", outcome->reply);
+    snprintf(talk->tls_version, sizeof(talk->tls_version), "%s", outcome->tls_version);
+    snprintf(talk->capabilities, sizeof(talk->capabilities), "%s", outcome->capabilities);
     if (outcome->certificates != NULL)
         talk->certificates = *outcome->certificates;
     if (talk->free_at != NULL && strcmp(talk->free_at, "done") == 0)
@@ -116,7 +116,7 @@ static inline void talk_begin(struct talk *talk, enum security security, const c
                                            security == SECURITY_TLS && tls != NULL);
         port = scripted_server_port(talk->server);
     }
-    snprintf(talk->host, sizeof talk->host, "127.0.0.1");
+    snprintf(talk->host, sizeof(talk->host), "127.0.0.1");
     talk->endpoint =
         (struct endpoint){.set = true, .security = security, .host = talk->host, .port = port};
     talk->address = (struct sockaddr_in){
@@ -124,7 +124,7 @@ static inline void talk_begin(struct talk *talk, enum security security, const c
     talk->peer = (struct dialogue_peer){.base = talk->base,
                                         .endpoint = &talk->endpoint,
                                         .address = (const struct sockaddr *)&talk->address,
-                                        .address_len = sizeof talk->address,
+                                        .address_len = sizeof(talk->address),
                                         .tls = tls != NULL ? tls->client : NULL,
                                         .timeout = TALK_PATIENCE * 1000};
 }
@@ -163,10 +163,10 @@ static inline void talk_begin_trickling(struct talk *talk, enum security securit
     struct talk made = {0};
     struct timeval soon = {.tv_usec = 200};
     const char *const *trickled = talk_trickled(&made, script);
-    char **steps = xreallocarray(NULL, made.n_trickle + 1, sizeof *steps);
-    memcpy(steps, trickled, (made.n_trickle + 1) * sizeof *steps);
+    char **steps = xreallocarray(NULL, made.n_trickle + 1, sizeof(*steps));
+    memcpy(steps, trickled, (made.n_trickle + 1) * sizeof(*steps));
     talk_begin(talk, security, (const char *const *)steps, tls);
-    memcpy(talk->trickle, steps, made.n_trickle * sizeof *steps);
+    memcpy(talk->trickle, steps, made.n_trickle * sizeof(*steps));
     talk->n_trickle = made.n_trickle;
     talk->trickle[talk->n_trickle++] = (char *)steps;
     talk->dripping = event_new(talk->base, -1, EV_PERSIST, talk_drip, talk);
@@ -239,8 +239,8 @@ static inline void talk_assert_told(const struct talk *talk, const char *expect)
     const struct dialogue_outcome *outcome = &talk->outcome;
     char code[16] = "", told[2 * DIALOGUE_TEXT_MAX + 128];
     if (outcome->code != 0)
-        snprintf(code, sizeof code, " %u", outcome->code);
-    snprintf(told, sizeof told, "%s %s%s%s%s%s%s: %s%s%s", ends[outcome->end],
+        snprintf(code, sizeof(code), " %u", outcome->code);
+    snprintf(told, sizeof(told), "%s %s%s%s%s%s%s: %s%s%s", ends[outcome->end],
              phase_text(outcome->phase), talk->command[0] != '\0' ? " " : "", talk->command, code,
              outcome->temporary ? " temporary" : "", outcome->uncertain ? " uncertain" : "",
              talk->reason, talk->reply[0] != '\0' ? " | " : "", talk->reply);

@@ -217,7 +217,7 @@ static inline void post_expunge(struct post_guest *guest, const char *tag, const
         free(folder->mails[i].header);
         folder->count--;
         memmove(&folder->mails[i], &folder->mails[i + 1],
-                (folder->count - i) * sizeof *folder->mails);
+                (folder->count - i) * sizeof(*folder->mails));
         post_say(guest, "* %zu EXPUNGE\r\n", i + 1);
         guest->told--;
     }
@@ -331,7 +331,7 @@ static inline void post_smtp(struct post_guest *guest, const char *line)
         post_say(guest, "235 in\r\n");
     else if (strcmp(command, "MAIL") == 0 || strcmp(command, "RCPT") == 0) {
         assert_non_null(address);
-        snprintf(command[0] == 'M' ? guest->from : guest->to, sizeof guest->to, "%.*s",
+        snprintf(command[0] == 'M' ? guest->from : guest->to, sizeof(guest->to), "%.*s",
                  (int)strcspn(address + 1, ">"), address + 1);
         post_say(guest, "250 well\r\n");
     } else if (strcmp(command, "DATA") == 0) {
@@ -391,9 +391,9 @@ static inline void post_on_guest(struct evconnlistener *listener, evutil_socket_
 static inline uint16_t post_listen(struct post *post, struct evconnlistener **listener)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
+    socklen_t len = sizeof(address);
     *listener = evconnlistener_new_bind(post->base, post_on_guest, post, LEV_OPT_CLOSE_ON_FREE, 64,
-                                        (struct sockaddr *)&address, sizeof address);
+                                        (struct sockaddr *)&address, sizeof(address));
     assert_non_null(*listener);
     getsockname(evconnlistener_get_fd(*listener), (struct sockaddr *)&address, &len);
     return ntohs(address.sin_port);
@@ -418,8 +418,8 @@ static inline void post_open(struct post *post, struct event_base *base)
     post->junk = (struct post_folder){.name = "Junk mail", .uidvalidity = 8, .uidnext = 1};
     strcpy(post->dir, "/tmp/mailvigil-test-XXXXXX");
     assert_non_null(mkdtemp(post->dir));
-    snprintf(post->secret, sizeof post->secret, "%s/secret", post->dir);
-    snprintf(post->key, sizeof post->key, "%s/key", post->dir);
+    snprintf(post->secret, sizeof(post->secret), "%s/secret", post->dir);
+    snprintf(post->key, sizeof(post->key), "%s/key", post->dir);
     post_write(post->secret, "wonder\n");
     post_write(post->key, "a key of sufficient length\n");
     post->links = links_new(base);

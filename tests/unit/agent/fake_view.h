@@ -176,7 +176,7 @@ struct fake {
 /* One account, one target, nothing wrong, no probes. */
 static inline void fake_make(struct fake *fake)
 {
-    memset(fake, 0, sizeof *fake);
+    memset(fake, 0, sizeof(*fake));
     fake->config.instance = "example.org";
     fake->parts.config = &fake->config;
     fake->parts.ledger = &fake->ledger;

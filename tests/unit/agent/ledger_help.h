@@ -73,10 +73,10 @@ static inline void room_clear_copies(struct room *room)
 
 static inline void room_make(struct room *room)
 {
-    memset(room, 0, sizeof *room);
+    memset(room, 0, sizeof(*room));
     strcpy(room->top, "/tmp/mailvigil-test-XXXXXX");
     assert_non_null(mkdtemp(room->top));
-    snprintf(room->dir, sizeof room->dir, "%s/state", room->top);
+    snprintf(room->dir, sizeof(room->dir), "%s/state", room->top);
     room->base = event_base_new();
     assert_non_null(room->base);
 }
@@ -89,13 +89,13 @@ static inline void room_remove(struct room *room)
     room_clear_copies(room);
     free(room->read_why);
     event_base_free(room->base);
-    snprintf(command, sizeof command, "rm -rf '%s'", room->top);
+    snprintf(command, sizeof(command), "rm -rf '%s'", room->top);
     assert_int_equal(system(command), 0);
 }
 
 static inline int room_setup(void **state)
 {
-    struct room *room = malloc(sizeof *room);
+    struct room *room = malloc(sizeof(*room));
     assert_non_null(room);
     room_make(room);
     room_open(room);
@@ -296,7 +296,7 @@ static inline void room_on_read(void *arg, const void *data, size_t len, const c
     room->read_why = why == NULL ? NULL : strdup(why);
     room->read_len = len;
     if (data != NULL)
-        memcpy(room->read, data, len < sizeof room->read ? len : sizeof room->read);
+        memcpy(room->read, data, len < sizeof(room->read) ? len : sizeof(room->read));
     room->waiting--;
 }
 
@@ -304,7 +304,7 @@ static inline void room_on_read(void *arg, const void *data, size_t len, const c
 static inline void room_read(struct room *room, size_t i)
 {
     const struct ledger_copy *copy = &room->copies[i];
-    size_t len = copy->size < sizeof room->read ? copy->size : sizeof room->read;
+    size_t len = copy->size < sizeof(room->read) ? copy->size : sizeof(room->read);
     room->waiting++;
     spool_read(room->ledger, copy->spool_segment, copy->spool_offset, len, room_on_read, room);
     room_wait(room);
@@ -317,7 +317,7 @@ static inline int64_t room_sql(const struct room *room, const char *sql)
     char path[128];
     sqlite3 *db;
     sqlite3_stmt *query = NULL;
-    snprintf(path, sizeof path, "%s/ledger.db", room->dir);
+    snprintf(path, sizeof(path), "%s/ledger.db", room->dir);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     sqlite3_busy_timeout(db, 10000);
     if (sqlite3_prepare_v2(db, sql, -1, &query, NULL) != SQLITE_OK)
@@ -334,7 +334,7 @@ static inline int64_t room_spool(const struct room *room, unsigned *files)
     char command[200];
     long long octets = 0;
     unsigned n = 0;
-    snprintf(command, sizeof command,
+    snprintf(command, sizeof(command),
              "find '%s/spool' -name '*.seg' -size +0 -printf '%%s\\n' |"
              " awk '{n++; s+=$1} END {print n+0, s+0}'",
              room->dir);

@@ -134,10 +134,9 @@ static inline void assert_verdict(struct scene *scene, enum probe_status status,
 
 static inline bool has_detail(const struct scene *scene, const char *line)
 {
-    for (char **detail = scene->verdict->details; *detail != NULL; detail++) {
+    for (char **detail = scene->verdict->details; *detail != NULL; detail++)
         if (strcmp(*detail, line) == 0)
             return true;
-    }
     return false;
 }
 

@@ -45,7 +45,7 @@ static inline struct smtp_options options_of(const struct talk *talk, enum kind 
         options.rcpt_to = "you@mail.test";
     if (kind == SEND) {
         options.message = mail;
-        options.message_len = sizeof mail - 1;
+        options.message_len = sizeof(mail) - 1;
     }
     if (kind == PASSWORD || kind == TOKEN)
         options.login =

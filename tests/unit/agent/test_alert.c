@@ -248,10 +248,9 @@ static void a_command_gets_the_facts(void **state)
     assert_int_equal(ended(f), 0); /* nothing waits inside */
     await(f, 1, 0);
     char *environment = file_text(f, "env"), *json = file_text(f, "json");
-    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
         if (strstr(environment, lines[i]) == NULL)
             fail_msg("no %s in %s", lines[i], environment);
-    }
     assert_non_null(strstr(environment, "\nARGUMENT=first; argument\n"));
     static const char head[] =
         "{\"event\":\"raised\",\"instance\":\"example.org\",\"probe\":\"p\",\"type\":\"imap\","

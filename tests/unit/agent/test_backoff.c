@@ -26,7 +26,7 @@ static void doubles_up_to_its_bound(void **state)
     static const long expected[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
     for (int round = 0; round < 50; round++) {
         struct backoff backoff = {.first = 1, .last = 300};
-        for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
             assert_around(expected[i], milliseconds(backoff_next(&backoff)));
     }
 }

@@ -410,10 +410,9 @@ static const struct mistake mistakes[] = {
 
 static bool has_words(const char *text, const char *const words[4])
 {
-    for (size_t i = 0; i < 4 && words[i] != NULL; i++) {
+    for (size_t i = 0; i < 4 && words[i] != NULL; i++)
         if (strstr(text, words[i]) == NULL)
             return false;
-    }
     return true;
 }
 

@@ -698,10 +698,9 @@ static void test_printed(void **state)
     must_load(f);
     assert_int_equal(f->problems.count, 0);
     assert_int_equal(f->config->n_probes, before->n_probes);
-    for (size_t i = 0; i < before->n_probes; i++) {
+    for (size_t i = 0; i < before->n_probes; i++)
         if (!probe_same(before->probes[i], f->config->probes[i]))
             fail_msg("%s is another one:\n%s", before->probes[i]->name, text);
-    }
     assert_true(reflector_same(before->reflectors[0], f->config->reflectors[0]));
     assert_int_equal(f->config->n_alerts, 2);
     assert_string_equal(f->config->alerts[0]->command[1], "-x");

@@ -230,14 +230,12 @@ static void test_addresses(void **state)
         "<a@b.c>", "\"a\"@b.c", "a@b@c.de", "a@[1.2.3.4]", "a@exämple.org", "a(b)@c.de"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
         if (names_address(good[i]) != NULL)
             fail_msg("%s is refused", good[i]);
-    }
-    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         if (names_address(bad[i]) == NULL)
             fail_msg("%s is taken", bad[i]);
-    }
 }
 
 static void test_long_names(void **state)
@@ -267,10 +265,9 @@ static void test_listen(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
         assert_null(names_listen(good[i]));
-    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         if (names_listen(bad[i]) == NULL)
             fail_msg("%s is taken", bad[i]);
-    }
 }
 
 static const char *suggest(const char *word)

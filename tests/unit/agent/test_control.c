@@ -54,11 +54,11 @@ static void serve(struct stage *stage)
 
 static int setup(void **state)
 {
-    struct stage *stage = calloc(1, sizeof *stage);
+    struct stage *stage = calloc(1, sizeof(*stage));
     assert_non_null(stage);
     strcpy(stage->dir, "/tmp/mailvigil-test-XXXXXX");
     assert_non_null(mkdtemp(stage->dir));
-    snprintf(stage->path, sizeof stage->path, "%s/control.sock", stage->dir);
+    snprintf(stage->path, sizeof(stage->path), "%s/control.sock", stage->dir);
     stage->base = event_base_new();
     serve(stage);
     *state = stage;
@@ -90,7 +90,7 @@ static int connect_to(const struct stage *stage)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     strcpy(address.sun_path, stage->path);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
     return fd;
 }
@@ -118,7 +118,7 @@ static char *await_end(struct stage *stage, int fd, int seconds)
     size_t len = 0;
     time_t limit = time(NULL) + seconds;
     for (;;) {
-        ssize_t got = recv(fd, piece, sizeof piece, 0);
+        ssize_t got = recv(fd, piece, sizeof(piece), 0);
         if (got == 0 || (got < 0 && errno == ECONNRESET))
             break;
         if (got > 0) {
@@ -261,14 +261,14 @@ static void an_endless_line_is_cut_off(void **state)
 {
     struct stage *stage = *state;
     char text[2048];
-    memset(text, 'x', sizeof text);
+    memset(text, 'x', sizeof(text));
     int fd = connect_to(stage);
-    say(fd, text, sizeof text);
+    say(fd, text, sizeof(text));
     assert_end(stage, fd, "");
     assert_int_equal(stage->asked, 0);
-    text[sizeof text - 1] = '\n';
+    text[sizeof(text) - 1] = '\n';
     fd = connect_to(stage);
-    say(fd, text, sizeof text);
+    say(fd, text, sizeof(text));
     assert_end(stage, fd, "");
     assert_int_equal(stage->asked, 0);
     assert_serves(stage);
@@ -299,7 +299,7 @@ static void a_stale_socket_is_replaced(void **state)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     strcpy(address.sun_path, stage->path);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     close(fd);
     assert_null(control_request(stage->dir, "status", &why));
     assert_non_null(strstr(why, "no agent runs"));
@@ -338,9 +338,9 @@ static void a_path_too_long_is_told(void **state)
 {
     struct stage *stage = *state;
     char dir[200];
-    memset(dir, 'x', sizeof dir);
+    memset(dir, 'x', sizeof(dir));
     dir[0] = '/';
-    dir[sizeof dir - 1] = '\0';
+    dir[sizeof(dir) - 1] = '\0';
     char *why = NULL;
     assert_null(control_new(stage->base, dir, on_ask, stage, &why));
     assert_non_null(strstr(why, "too long"));
@@ -424,11 +424,11 @@ static void request_takes_no_half_answer(void **state)
     strcpy(address.sun_path, stage->path);
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     unlink(stage->path);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(listener, 1), 0);
     assert_int_equal(pthread_create(&thread, NULL, ask_in_thread, &asker), 0);
     int fd = accept(listener, NULL, NULL);
-    assert_int_equal(recv(fd, piece, sizeof piece, 0), sizeof piece);
+    assert_int_equal(recv(fd, piece, sizeof(piece), 0), sizeof(piece));
     assert_int_equal(send(fd, "{\"half", 6, MSG_NOSIGNAL), 6);
     close(fd); /* with the question unread: the client sees a reset */
     close(listener);

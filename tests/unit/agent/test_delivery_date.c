@@ -123,7 +123,7 @@ static const struct {
 static void dates_are_read(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
+    for (size_t i = 0; i < sizeof(dates) / sizeof(*dates); i++) {
         /* in memory of its own, so that reading beyond it is found */
         size_t len = strlen(dates[i].text);
         char *text = xmalloc(len);
@@ -145,7 +145,7 @@ static void every_month_has_its_name(void **state)
         char text[60];
         int64_t seconds;
         struct tm tm = {.tm_year = 124, .tm_mon = month, .tm_mday = 28, .tm_hour = 7};
-        snprintf(text, sizeof text, "28 %s 2024 07:00:00 +0000", names[month]);
+        snprintf(text, sizeof(text), "28 %s 2024 07:00:00 +0000", names[month]);
         assert_true(delivery_date(text, strlen(text), &seconds));
         assert_int_equal(seconds, timegm(&tm));
     }
@@ -185,7 +185,7 @@ static void hostile_text_costs_its_length(void **state)
                                          "(\\",
                                          "\";(",
                                          "1 Jan 2006 10:04:05 +9999 ;"};
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++)
         if (seconds_for(pieces[i], 4 * 1024 * 1024) > 20)
             fail_msg("\"%s\" takes too long", pieces[i]);
 }

@@ -50,10 +50,10 @@ static const struct {
 static void hops_are_the_steps_between_dates(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof hops / sizeof *hops; i++) {
+    for (size_t i = 0; i < sizeof(hops) / sizeof(*hops); i++) {
         int64_t seconds[ROUNDTRIP_HOPS_MAX] = {0};
         size_t n = hops_of(hops[i].header, seconds);
-        if (n != hops[i].n || memcmp(seconds, hops[i].seconds, sizeof hops[i].seconds) != 0)
+        if (n != hops[i].n || memcmp(seconds, hops[i].seconds, sizeof(hops[i].seconds)) != 0)
             fail_msg("header %zu: %zu hops, %" PRId64 " %" PRId64, i, n, seconds[0], seconds[1]);
     }
 }
@@ -152,7 +152,7 @@ static const struct {
 static void results_are_read(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof auths / sizeof *auths; i++) {
+    for (size_t i = 0; i < sizeof(auths) / sizeof(*auths); i++) {
         struct buffer text = {0};
         for (const char *at = auths[i].header; *at != '\0'; at++) {
             bool begins = at == auths[i].header || at[-1] == '\n';
@@ -176,7 +176,7 @@ static void hostile_fields_cost_their_length(void **state)
                                          "(\\", "()",  "spf=(",   "/",  "spf/;",    "spf=pass;",
                                          ";\"", "\r ", "dkim=\"", "a ", "dkim=a(;)"};
     const size_t len = 4 * 1024 * 1024 - 100;
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
         enum auth_result results[AUTH_METHODS];
         int64_t seconds[ROUNDTRIP_HOPS_MAX];
         struct buffer text = {0};

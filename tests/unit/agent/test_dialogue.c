@@ -90,7 +90,7 @@ static void words_are_cleaned(void **state)
         {"01\n23", 5, "01 /"},
         {"01\n23", 1, ""},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char out[64] = "untouched";
         dialogue_clean(out, cases[i].size, cases[i].text, strlen(cases[i].text));
         assert_string_equal(out, cases[i].expected);
@@ -98,7 +98,7 @@ static void words_are_cleaned(void **state)
     char out[4] = "abc";
     dialogue_clean(out, 0, "xyz", 3);
     assert_string_equal(out, "abc");
-    dialogue_clean(out, sizeof out, "x\0z", 3);
+    dialogue_clean(out, sizeof(out), "x\0z", 3);
     assert_string_equal(out, "x?z");
 }
 
@@ -132,7 +132,7 @@ static void capabilities_are_a_set(void **state)
         {{"", "   ", "\tX  Y"}, "X"},
         {{"A\033B\377"}, "A?B?"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct capability_set set;
         capability_set_clear(&set);
         for (const char *const *line = cases[i].lines; *line != NULL; line++)
@@ -150,7 +150,7 @@ static void a_set_that_is_full_says_so(void **state)
     unsigned kept = 0;
     capability_set_clear(&set);
     do
-        snprintf(line, sizeof line, "WORD%u", kept);
+        snprintf(line, sizeof(line), "WORD%u", kept);
     while (capability_set_add(&set, line, strlen(line)) && ++kept < CAPABILITY_SET_MAX);
     assert_in_range(kept, CAPABILITY_SET_MAX / 10, CAPABILITY_SET_MAX / 6);
     assert_in_range(strlen(set.text), CAPABILITY_SET_MAX - 16, CAPABILITY_SET_MAX - 1);
@@ -211,11 +211,11 @@ static void replies_are_read_however_they_are_cut(void **state)
         {"a tab for the space", "220\ta\r\n", "BROKEN:220\ta"},
         {"a line between them", "250-a\r\n\r\n250 b\r\n", "BROKEN:250 a\n"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         size_t len = strlen(cases[i].octets);
         for (size_t piece = 1; piece <= len; piece++) {
             char out[256] = "";
-            read_replies(cases[i].octets, len, piece, out, sizeof out);
+            read_replies(cases[i].octets, len, piece, out, sizeof(out));
             if (strcmp(out, cases[i].expected) != 0)
                 fail_msg("%s, in pieces of %zu: \"%s\"", cases[i].title, piece, out);
         }
@@ -286,7 +286,7 @@ static void statuses_of_pop3(void **state)
         {"", POP3_BROKEN, ""},
         {"220 mail", POP3_BROKEN, "220 mail"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         const char *text;
         assert_int_equal(pop3_status(cases[i].line, strlen(cases[i].line), &text), cases[i].status);
         assert_string_equal(text, cases[i].text);
@@ -315,7 +315,7 @@ static void numbers_of_stat(void **state)
         {"1x 2", false, 0, 0},
         {"two 320", false, 0, 0},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         uint64_t messages = 0, octets = 0;
         assert_int_equal(pop3_parse_stat(cases[i].text, &messages, &octets), cases[i].good);
         if (cases[i].good) {
@@ -344,7 +344,7 @@ static void identifiers_of_uidl(void **state)
         {"2 \303\244", NULL},
         {"", NULL},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char out[POP3_UIDL_MAX + 1] = "";
         assert_int_equal(pop3_parse_uidl(cases[i].text, 2, out), cases[i].expected != NULL);
         assert_string_equal(out, cases[i].expected != NULL ? cases[i].expected : "");
@@ -364,7 +364,7 @@ static void timestamps_of_greetings(void **state)
         {"ready <a@b", NULL},
         {"ready > <", NULL},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         size_t len = 0;
         const char *found = pop3_find_timestamp(cases[i].text, &len);
         if (cases[i].expected == NULL) {

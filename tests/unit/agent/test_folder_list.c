@@ -137,7 +137,7 @@ static const struct choice_case cases[] = {
 static void chooses(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct folder_list list = {0};
         for (const struct listing *l = cases[i].list; l->name != NULL; l++)
             add(&list, l->name, l->flags, l->delimiter);
@@ -199,7 +199,7 @@ static void inbox_is_kept_behind_the_limit(void **state)
     struct folder_list list = {0};
     for (int i = 0; i < LIMIT_FOLDERS + 10; i++) {
         char name[32];
-        snprintf(name, sizeof name, "folder %d", i);
+        snprintf(name, sizeof(name), "folder %d", i);
         add(&list, name, 0, '/');
     }
     assert_int_equal(list.count, LIMIT_FOLDERS);

@@ -67,10 +67,10 @@ static void converts_in_utc(void **state)
 {
     (void)state;
     static const char *const zones[] = {"UTC", "America/New_York", "Asia/Tokyo"};
-    for (size_t z = 0; z < sizeof zones / sizeof *zones; z++) {
+    for (size_t z = 0; z < sizeof(zones) / sizeof(*zones); z++) {
         setenv("TZ", zones[z], 1);
         tzset();
-        for (size_t i = 0; i < sizeof conversions / sizeof *conversions; i++) {
+        for (size_t i = 0; i < sizeof(conversions) / sizeof(*conversions); i++) {
             assert_null(folder_name_check(conversions[i].pattern));
             assert_name(conversions[i].pattern, &usual, '.', conversions[i].expected);
         }
@@ -83,7 +83,7 @@ static void times_without_a_year_still_make_a_name(void **state)
 {
     (void)state;
     static const time_t times[] = {INT64_MAX, INT64_MIN, -1, 0};
-    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+    for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
         char *name = folder_name_make("M/%Y-%m", times[i], &usual, '/');
         assert_memory_equal(name, "M/", 2);
         assert_non_null(strchr(name + 2, '-'));
@@ -138,7 +138,7 @@ static const struct hostile hostiles[] = {
 static void values_reach_no_other_folder(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof hostiles / sizeof *hostiles; i++) {
+    for (size_t i = 0; i < sizeof(hostiles) / sizeof(*hostiles); i++) {
         struct folder_words words = {.user = hostiles[i].value};
         assert_name("M/%{user}", &words, hostiles[i].separator, hostiles[i].expected);
     }
@@ -163,8 +163,8 @@ static void a_cut_name_ends_in_no_separator(void **state)
 {
     (void)state;
     char value[FOLDER_NAME_MAX];
-    memset(value, 'x', sizeof value - 1);
-    value[sizeof value - 1] = '\0';
+    memset(value, 'x', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
     struct folder_words words = {.user = value};
     char *name = folder_name_make("%{user}/more", WHEN, &words, '/');
     assert_string_equal(name, value);
@@ -198,7 +198,7 @@ static const struct pair checks[] = {
 static void check_says_what_is_wrong(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+    for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
         const char *why = folder_name_check(checks[i].pattern);
         if (checks[i].expected == NULL ? why != NULL
                                        : why == NULL || strcmp(why, checks[i].expected) != 0)
@@ -210,7 +210,7 @@ static void check_bounds_the_length(void **state)
 {
     (void)state;
     char pattern[FOLDER_NAME_MAX];
-    memset(pattern, 'x', sizeof pattern);
+    memset(pattern, 'x', sizeof(pattern));
     pattern[FOLDER_NAME_MAX / 4] = '\0';
     assert_null(folder_name_check(pattern));
     pattern[FOLDER_NAME_MAX / 4] = 'x';

@@ -32,7 +32,7 @@ static const struct {
 static void each_duration_falls_into_one_bucket(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
+    for (size_t i = 0; i < sizeof(durations) / sizeof(*durations); i++) {
         struct histogram histogram = {0};
 
         histogram_add(&histogram, durations[i].seconds);
@@ -51,7 +51,7 @@ static void what_is_no_number_is_not_counted(void **state)
     const struct histogram none = {0};
 
     histogram_add(&histogram, NAN);
-    assert_memory_equal(&histogram, &none, sizeof none);
+    assert_memory_equal(&histogram, &none, sizeof(none));
 }
 
 static void bounds_ascend(void **state)

@@ -79,7 +79,7 @@ static struct http *serve(struct stage *stage, const char *listen, char **why)
 
 static int setup(void **state)
 {
-    struct stage *stage = calloc(1, sizeof *stage);
+    struct stage *stage = calloc(1, sizeof(*stage));
     char *why = NULL;
 
     assert_non_null(stage);
@@ -122,7 +122,7 @@ static int connect_to(const struct stage *stage)
 
     assert_true(fd >= 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
     return fd;
 }
@@ -143,7 +143,7 @@ static char *await_end(struct stage *stage, int fd, int seconds)
     time_t limit = time(NULL) + seconds;
 
     for (;;) {
-        ssize_t got = recv(fd, piece, sizeof piece, 0);
+        ssize_t got = recv(fd, piece, sizeof(piece), 0);
         if (got == 0 || (got < 0 && errno == ECONNRESET))
             break;
         if (got > 0) {
@@ -230,7 +230,7 @@ static void each_request_has_its_answer(void **state)
 {
     struct stage *stage = *state;
 
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
         char *answer = ask(stage, answers[i].request);
         assert_begins(answer, answers[i].begin);
         assert_has(answer, answers[i].part);
@@ -330,7 +330,7 @@ static const struct {
 static void what_is_preferred(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof accepts / sizeof *accepts; i++)
+    for (size_t i = 0; i < sizeof(accepts) / sizeof(*accepts); i++)
         if (http_accepts_openmetrics(accepts[i].accept) != accepts[i].openmetrics)
             fail_msg("%s", accepts[i].accept);
 }
@@ -381,7 +381,7 @@ static void clients_leave_before_the_figures(void **state)
             int fd = say(stage, "GET /status.json HTTP/1.1\r\nHost: x\r\n\r\n");
             await_asked(stage, i);
             struct linger now = {.l_onoff = 1};
-            setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, k % 2 == 0 ? sizeof now : 0);
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, k % 2 == 0 ? sizeof(now) : 0);
             close(fd);
             turn(stage);
         }
@@ -455,7 +455,7 @@ static void nonsense_is_survived(void **state)
 {
     struct stage *stage = *state;
 
-    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+    for (size_t i = 0; i < sizeof(nonsense) / sizeof(*nonsense); i++) {
         int fd = say(stage, nonsense[i]);
         shutdown(fd, SHUT_WR);
         char *answer = await_end(stage, fd, 5);
@@ -536,7 +536,7 @@ static void nobody_stays_longer_than_allowed(void **state)
             fail_msg("the slow one is still there");
         for (time_t now = time(NULL); time(NULL) == now;)
             turn(stage);
-        ssize_t got = recv(waits, piece, sizeof piece - 1, 0);
+        ssize_t got = recv(waits, piece, sizeof(piece) - 1, 0);
         if (got > 0 && !told) {
             piece[got] = '\0';
             assert_begins(piece, "HTTP/1.1 503 ");
@@ -581,7 +581,7 @@ static void addresses_are_read_or_refused(void **state)
 {
     struct stage *stage = *state;
 
-    for (size_t i = 0; i < sizeof listens / sizeof *listens; i++) {
+    for (size_t i = 0; i < sizeof(listens) / sizeof(*listens); i++) {
         char *why = NULL;
         struct http *http = serve(stage, listens[i].listen, &why);
         if (http == NULL && listens[i].good && strchr(why, '[') != NULL &&

@@ -37,7 +37,7 @@ static void on_message(void *arg, const struct inbox_message *message)
     struct stage *stage = arg;
     size_t len = strlen(stage->seen);
     assert_int_equal(message->uidvalidity, stage->post.inbox.uidvalidity);
-    snprintf(stage->seen + len, sizeof stage->seen - len, "%u %s, ", message->uid,
+    snprintf(stage->seen + len, sizeof(stage->seen) - len, "%u %s, ", message->uid,
              message->seen_by);
     memcpy(stage->last, message->header, message->len);
     stage->last[message->len] = '\0';
@@ -60,13 +60,13 @@ static void on_looked(void *arg, const char *folder, uint32_t uidvalidity, uint3
 static void on_trouble(void *arg, const char *why)
 {
     struct stage *stage = arg;
-    snprintf(stage->trouble, sizeof stage->trouble, "%s", why != NULL ? why : "");
+    snprintf(stage->trouble, sizeof(stage->trouble), "%s", why != NULL ? why : "");
     maybe_free(stage, "trouble");
 }
 
 static int setup(void **state)
 {
-    struct stage *stage = xcalloc(1, sizeof *stage);
+    struct stage *stage = xcalloc(1, sizeof(*stage));
     post_open(&stage->post, event_base_new());
     stage->options = (struct inbox_options){.account = &stage->post.account, .folder = "INBOX"};
     *state = stage;
@@ -287,7 +287,7 @@ static const struct deletion deletions[] = {
 static void only_what_was_asked_for_is_deleted(void **state)
 {
     struct stage *stage = *state;
-    for (size_t i = 0; i < sizeof deletions / sizeof *deletions; i++) {
+    for (size_t i = 0; i < sizeof(deletions) / sizeof(*deletions); i++) {
         const struct deletion *deletion = &deletions[i];
         struct post_folder *inbox = &stage->post.inbox;
         post_empty(inbox);

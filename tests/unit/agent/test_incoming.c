@@ -28,13 +28,13 @@ static void on_stored(void *arg, const char *target)
 {
     struct stage *stage = arg;
     size_t used = strlen(stage->told);
-    snprintf(stage->told + used, sizeof stage->told - used, "%s ", target);
+    snprintf(stage->told + used, sizeof(stage->told) - used, "%s ", target);
 }
 
 static int setup(void **state)
 {
     static char *no_aliases[] = {NULL};
-    struct stage *stage = calloc(1, sizeof *stage);
+    struct stage *stage = calloc(1, sizeof(*stage));
     assert_non_null(stage);
     room_make(&stage->room);
     room_open(&stage->room);
@@ -133,12 +133,12 @@ static void comes_in_pieces_of_any_size(void **state)
 {
     struct stage *stage = *state;
     static const size_t pieces[] = {1, 2, 3, 7, 64, 4096, 100000};
-    size_t n = sizeof pieces / sizeof *pieces;
+    size_t n = sizeof(pieces) / sizeof(*pieces);
     char texts[7][600];
     make_rule(stage->config.rules, "all");
     prepare(stage->config.rules);
     for (size_t i = 0; i < n; i++) {
-        snprintf(texts[i], sizeof texts[i], FROM_BOB "\r\nLine one\r\n\r\nLine %zu\r\n\r\n", i);
+        snprintf(texts[i], sizeof(texts[i]), FROM_BOB "\r\nLine one\r\n\r\nLine %zu\r\n\r\n", i);
         stage->facts.uid = (uint32_t)i + 1;
         assert_true(take(stage, texts[i], strlen(texts[i]), pieces[i]));
     }
@@ -166,7 +166,7 @@ static const struct shape shapes[] = {
 static void has_a_header_as_long_as_it_is(void **state)
 {
     struct stage *stage = *state;
-    size_t n = sizeof shapes / sizeof *shapes;
+    size_t n = sizeof(shapes) / sizeof(*shapes);
     make_rule(stage->config.rules, "all");
     prepare(stage->config.rules);
     for (size_t i = 0; i < n; i++) {
@@ -284,7 +284,7 @@ static void the_header_decides(void **state)
         {RECEIVED "From: council@law.test\r\n", 5000, VERDICT_NO, false, UID_EXEMPT,
          "rule privileged"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct outcome outcome;
         enum verdict verdict = header_decide(&stage->parts, &stage->facts, cases[i].header,
                                              strlen(cases[i].header), cases[i].size, &outcome);
@@ -312,11 +312,11 @@ static void the_body_decides_in_pieces_of_any_size(void **state)
     rule->body = LIST("/wire/");
     prepare(stage->config.rules);
     static const char yes[] = PARTS("a.zip"), no[] = PARTS("a.txt");
-    for (size_t piece = 1; piece < sizeof yes + 1; piece = piece * 3 + 1) {
-        struct incoming *incoming = write_in(stage, yes, sizeof yes - 1, piece);
+    for (size_t piece = 1; piece < sizeof(yes) + 1; piece = piece * 3 + 1) {
+        struct incoming *incoming = write_in(stage, yes, sizeof(yes) - 1, piece);
         assert_true(incoming_decide(incoming, &stage->facts).wanted);
         incoming_free(incoming);
-        incoming = write_in(stage, no, sizeof no - 1, piece);
+        incoming = write_in(stage, no, sizeof(no) - 1, piece);
         struct outcome outcome = incoming_decide(incoming, &stage->facts);
         assert_false(outcome.wanted);
         assert_int_equal(outcome.state, UID_NOT_WANTED);
@@ -334,7 +334,7 @@ static void an_exempt_one_tells_its_rule(void **state)
     rule->addresses = LIST("bob@partner.test");
     prepare(stage->config.rules);
     static const char text[] = FROM_BOB "\r\nbody\r\n";
-    struct incoming *incoming = write_in(stage, text, sizeof text - 1, 10);
+    struct incoming *incoming = write_in(stage, text, sizeof(text) - 1, 10);
     struct outcome outcome = incoming_decide(incoming, &stage->facts);
     assert_false(outcome.wanted);
     assert_int_equal(outcome.state, UID_EXEMPT);
@@ -382,7 +382,7 @@ static void every_target_gets_a_copy(void **state)
     prepare(stage->config.rules);
     stage->facts.old = true;
     static const char text[] = FROM_BOB "\r\nbody\r\n";
-    assert_true(take(stage, text, sizeof text - 1, 100));
+    assert_true(take(stage, text, sizeof(text) - 1, 100));
     assert_string_equal(stage->told, "t u ");
     static const char *const targets[] = {"t", "u"};
     static const char *const rules[] = {"rule first\nrule second\npurpose audit\n",
@@ -412,9 +412,9 @@ static void the_same_octets_again_are_a_duplicate(void **state)
     make_rule(stage->config.rules, "all");
     prepare(stage->config.rules);
     static const char text[] = FROM_BOB "\r\nbody\r\n";
-    assert_true(take(stage, text, sizeof text - 1, 100));
+    assert_true(take(stage, text, sizeof(text) - 1, 100));
     stage->facts.uid = 2;
-    assert_true(take(stage, text, sizeof text - 1, 3));
+    assert_true(take(stage, text, sizeof(text) - 1, 3));
     assert_int_equal(stage->parts.count.captured, 1);
     assert_int_equal(stage->parts.count.duplicates, 1);
     assert_int_equal(room_pending(&stage->room, "t", time(NULL), 10), 1);
@@ -430,7 +430,7 @@ static void an_internal_one_waits_and_is_joined(void **state)
     static const char sent[] = "From: carol@example.org\r\nTo: alice@example.org\r\n"
                                "Subject: hi\r\nBcc: dan@example.org\r\n\r\nbody\r\n\r\n";
     time_t now = time(NULL);
-    assert_true(take(stage, received, sizeof received - 1, 10));
+    assert_true(take(stage, received, sizeof(received) - 1, 10));
     assert_int_equal(room_pending(&stage->room, "t", now, 10), 0);
     assert_in_range(stage->room.next_due, now + 9, now + 12);
     struct account carol = stage->account;
@@ -444,7 +444,7 @@ static void an_internal_one_waits_and_is_joined(void **state)
         .uidvalidity = 5,
         .uid = 1,
         .internaldate = INTERNALDATE};
-    assert_true(take(stage, sent, sizeof sent - 1, 10));
+    assert_true(take(stage, sent, sizeof(sent) - 1, 10));
     assert_int_equal(stage->parts.count.joined, 1);
     assert_int_equal(room_pending(&stage->room, "t", now + 60, 10), 1);
     struct plan *plan = plan_parse(stage->room.copies[0].plan);
@@ -463,7 +463,7 @@ static void the_account_may_go_before_the_header_ends(void **state)
     struct stage *stage = *state;
     static const char text[] = FROM_CAROL "\r\nbody\r\n";
     char *alias[] = {xstrdup("a@example.org"), NULL};
-    struct account *old = xmalloc(sizeof *old);
+    struct account *old = xmalloc(sizeof(*old));
     make_rule(stage->config.rules, "all");
     prepare(stage->config.rules);
     *old = stage->account;
@@ -478,7 +478,7 @@ static void the_account_may_go_before_the_header_ends(void **state)
     free(old->name);
     free(old->address);
     free(old);
-    incoming_write(incoming, text + 10, sizeof text - 1 - 10);
+    incoming_write(incoming, text + 10, sizeof(text) - 1 - 10);
     assert_true(incoming_decide(incoming, &stage->facts).wanted);
     incoming_store(incoming, &stage->facts);
     room_figures(&stage->room);
@@ -496,14 +496,14 @@ static void is_explained_without_a_ledger(void **state)
     static const char text[] = FROM_BOB "\r\nbody\r\n";
     unsigned char digest[32];
     size_t len;
-    struct incoming *incoming = write_in(stage, text, sizeof text - 1, 5);
+    struct incoming *incoming = write_in(stage, text, sizeof(text) - 1, 5);
     struct decision *decision = incoming_explain(incoming, &stage->facts);
     assert_int_equal(decision->verdict, VERDICT_YES);
     assert_true(decision->rules[0].n_reasons > 0);
     const char *header = incoming_header(incoming, &len);
     assert_int_equal(len, strlen(FROM_BOB) + 2);
     assert_memory_equal(header, text, len);
-    SHA256((const unsigned char *)text, sizeof text - 1, digest);
+    SHA256((const unsigned char *)text, sizeof(text) - 1, digest);
     assert_memory_equal(incoming_sha256(incoming), digest, 32);
     decision_free(decision);
     incoming_free(incoming);

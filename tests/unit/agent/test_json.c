@@ -55,7 +55,7 @@ static char *as_python_reads(struct text *text, const char *show)
                               show, path);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
-    if (fgets(line, sizeof line, pipe) == NULL)
+    if (fgets(line, sizeof(line), pipe) == NULL)
         line[0] = '\0';
     int status = pclose(pipe);
     unlink(path);
@@ -156,7 +156,7 @@ static const struct utf8_case utf8_cases[] = {
 static void what_is_not_utf8_is_replaced(void **state)
 {
     (void)state;
-    size_t n = sizeof utf8_cases / sizeof *utf8_cases;
+    size_t n = sizeof(utf8_cases) / sizeof(*utf8_cases);
     struct text text;
     struct json *json = begin(&text);
     json_array(json, NULL);

@@ -146,7 +146,7 @@ static void test_which_states_a_later_note_replaces(void **state)
         {UID_UNFETCHED, true},   {UID_BEFORE_BASELINE, false},
     };
     struct room *room = *state;
-    for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int64_t id = room_folder(room, "alice", "INBOX", 100 + i, 1, false);
         room_figures(room);
         uint64_t before = room->figures.states[UID_OWN_COPY];
@@ -588,7 +588,7 @@ static void submit_big(struct room *room, uint32_t uid, const unsigned char *oct
 {
     struct ledger_new_copy copy = {"compliance", "big-id", "plan", 0};
     char id[32];
-    snprintf(id, sizeof id, "big-%u", uid);
+    snprintf(id, sizeof(id), "big-%u", uid);
     copy.monitor_id = id;
     struct ledger_capture capture = {.folder = 1, .uid = uid, .copies = &copy, .n_copies = 1};
     SHA256(octets, len, capture.sha256);
@@ -772,7 +772,7 @@ static void test_close_finishes_what_is_queued(void **state)
     int64_t id = room_folder(room, "alice", "INBOX", 7, 1, true);
     for (uint32_t uid = 1; uid <= 20; uid++) {
         char octets[64];
-        snprintf(octets, sizeof octets, "Subject: %u\n\nbody\n", uid);
+        snprintf(octets, sizeof(octets), "Subject: %u\n\nbody\n", uid);
         room_submit_mail(room, &(struct mail){id, uid, octets, .targets = {"compliance"}});
     }
     room_close(room);

@@ -26,7 +26,7 @@ static const bool has_faults = false;
 
 static int crash_setup(void **state)
 {
-    struct room *room = malloc(sizeof *room);
+    struct room *room = malloc(sizeof(*room));
     assert_non_null(room);
     room_make(room);
     *state = room;
@@ -45,7 +45,7 @@ static void target_append(const struct room *room, const char *monitor_id)
     char path[160], line[80];
     target_path(room, path);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    int len = snprintf(line, sizeof line, "%s\n", monitor_id);
+    int len = snprintf(line, sizeof(line), "%s\n", monitor_id);
     if (fd < 0 || write(fd, line, (size_t)len) != len)
         _exit(3);
     close(fd);
@@ -58,7 +58,7 @@ static unsigned target_count(const struct room *room, const char *monitor_id)
     unsigned n = 0;
     target_path(room, path);
     FILE *file = fopen(path, "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         n += strcmp(line, monitor_id) == 0;
     }
@@ -184,7 +184,7 @@ static void test_killed_at_every_step_every_message_is_delivered_once(void **sta
     if (!has_faults)
         skip();
     const uint32_t n = 5;
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         struct room room;
         unsigned killed = 0;
         room_make(&room);
@@ -228,7 +228,7 @@ static void test_what_a_crash_leaves(void **state)
     (void)state;
     if (!has_faults)
         skip();
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct room room;
         room_make(&room);
         assert_false(agent_in_child(&room, 1, cases[i].fault, 1, 0));
@@ -256,7 +256,7 @@ static void spooled(struct room *room, char path[400])
     room_capture(room, &(struct mail){folder, 1, MAIL_1, .targets = {"compliance"}});
     room_close(room);
     char directory[120];
-    snprintf(directory, sizeof directory, "%s/spool", room->dir);
+    snprintf(directory, sizeof(directory), "%s/spool", room->dir);
     DIR *dir = opendir(directory);
     assert_non_null(dir);
     path[0] = '\0';
@@ -292,7 +292,7 @@ static void test_segment_that_the_ledger_does_not_know_is_removed(void **state)
     struct room *room = *state;
     char path[400], orphan[200];
     spooled(room, path);
-    snprintf(orphan, sizeof orphan, "%s/spool/00000000000000ff.seg", room->dir);
+    snprintf(orphan, sizeof(orphan), "%s/spool/00000000000000ff.seg", room->dir);
     FILE *file = fopen(orphan, "wb");
     fputs("octets", file);
     fclose(file);
@@ -306,11 +306,11 @@ static void test_segments_of_a_lost_ledger_are_set_aside(void **state)
     struct room *room = *state;
     char path[400], other[420];
     spooled(room, path);
-    snprintf(other, sizeof other, "%s/ledger.db", room->dir);
+    snprintf(other, sizeof(other), "%s/ledger.db", room->dir);
     assert_int_equal(unlink(other), 0);
     room_open(room);
     assert_non_null(ledger_damage(room->ledger));
-    snprintf(other, sizeof other, "%s.lost", path);
+    snprintf(other, sizeof(other), "%s.lost", path);
     assert_true(size_of(other) > 0);
 }
 
@@ -332,7 +332,7 @@ static void delete_it(const char *path)
 }
 
 static void (*const damages[])(const char *path) = {cut_short, overwrite_header, delete_it};
-#define N_DAMAGES (sizeof damages / sizeof damages[0])
+#define N_DAMAGES (sizeof(damages) / sizeof(damages[0]))
 
 static void test_missing_octets_are_told_and_the_copy_fails_with_the_reason(void **state)
 {

@@ -83,7 +83,7 @@ static void test_ledger_in_use_names_the_process(void **state)
 {
     struct room *room = *state;
     char pid[32];
-    snprintf(pid, sizeof pid, "process %ld", (long)getpid());
+    snprintf(pid, sizeof(pid), "process %ld", (long)getpid());
     refused(room, LEDGER_IN_USE, pid);
 }
 
@@ -157,8 +157,8 @@ static void test_database_that_is_none(void **state)
 {
     struct room *room = *state;
     char garbage[4096];
-    memset(garbage, 'x', sizeof garbage);
-    write_file(room, "ledger.db", garbage, sizeof garbage);
+    memset(garbage, 'x', sizeof(garbage));
+    write_file(room, "ledger.db", garbage, sizeof(garbage));
     refused(room, LEDGER_DAMAGED, "ledger.db");
 }
 
@@ -226,7 +226,7 @@ static int version_1_setup(void **state)
     char path[160];
     sqlite3 *db;
     char *fixture = read_fixture();
-    struct room *room = xcalloc(1, sizeof *room);
+    struct room *room = xcalloc(1, sizeof(*room));
     room_make(room);
     assert_int_equal(mkdir(room->dir, 0700), 0);
     file_path(room, "spool", path);

@@ -31,7 +31,7 @@ static void on_loaded(void *arg, const struct book_entry *entries, size_t n,
 
 static void load(struct room *room, const char *probe, struct loaded *loaded)
 {
-    memset(loaded, 0, sizeof *loaded);
+    memset(loaded, 0, sizeof(*loaded));
     loaded->room = room;
     room->waiting++;
     ledger_probe_load(room->ledger, probe, on_loaded, loaded);
@@ -87,13 +87,13 @@ static void reopen(struct room *room)
 static void name_nonce(unsigned number, unsigned char nonce[TOKEN_NONCE])
 {
     memset(nonce, 0xee, TOKEN_NONCE);
-    memcpy(nonce, &number, sizeof number);
+    memcpy(nonce, &number, sizeof(number));
 }
 
 /* Every member has a value of its own; what lies between them is zero. */
 static struct book_entry *sample_entry(unsigned number)
 {
-    struct book_entry *entry = xcalloc(1, sizeof *entry);
+    struct book_entry *entry = xcalloc(1, sizeof(*entry));
     name_nonce(number, entry->nonce);
     entry->state = BOOK_RETURNED;
     entry->began.wall_us = 1700000000123456;
@@ -145,7 +145,7 @@ static void nothing_is_kept_of_an_unknown_probe(void **state)
     const struct book_counts none = {0};
     load(*state, "loop", &loaded);
     assert_int_equal(loaded.n, 0);
-    assert_memory_equal(&loaded.counts, &none, sizeof none);
+    assert_memory_equal(&loaded.counts, &none, sizeof(none));
 }
 
 static void all_of_an_entry_and_its_counts_survives(void **state)
@@ -158,8 +158,8 @@ static void all_of_an_entry_and_its_counts_survives(void **state)
     reopen(room);
     load(room, "loop", &loaded);
     assert_int_equal(loaded.n, 1);
-    assert_memory_equal(&loaded.entries[0], entry, sizeof *entry);
-    assert_memory_equal(&loaded.counts, &counts, sizeof counts);
+    assert_memory_equal(&loaded.entries[0], entry, sizeof(*entry));
+    assert_memory_equal(&loaded.counts, &counts, sizeof(counts));
     load(room, "other", &loaded);
     assert_int_equal(loaded.n, 0);
     assert_int_equal(loaded.counts.sent, 0);
@@ -222,7 +222,7 @@ static void what_was_rejected_is_gone_and_counted(void **state)
     change(room, "loop", entry, &counts);
     load(room, "loop", &loaded);
     assert_int_equal(loaded.n, 0);
-    assert_memory_equal(&loaded.counts, &counts, sizeof counts);
+    assert_memory_equal(&loaded.counts, &counts, sizeof(counts));
     free(entry);
 }
 
@@ -335,7 +335,7 @@ static void books_go_on_after_a_restart(void **state)
     assert_int_equal(roundtrip_book_returned(book, nonces[2], &place, &now, &entry),
                      BOOK_IS_AFTER_VERDICT);
     load(room, "loop", &loaded);
-    assert_memory_equal(&loaded.counts, roundtrip_book_counts(book), sizeof loaded.counts);
+    assert_memory_equal(&loaded.counts, roundtrip_book_counts(book), sizeof(loaded.counts));
     assert_true(book_balances(&loaded.counts));
     assert_int_equal(loaded.counts.rejected[REJECT_AUTH], 1);
     roundtrip_book_free(book);

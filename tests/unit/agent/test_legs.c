@@ -75,7 +75,7 @@ static void what_cannot_be_is_not_taken(void **state)
         {0, INT64_MIN, INT64_MIN, INT64_MAX}};
     struct legs legs = {0};
     struct legs_bounds bounds = {.offset_min = 4711};
-    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++)
+    for (size_t i = 0; i < sizeof(impossible) / sizeof(*impossible); i++)
         assert_false(legs_add(&legs, &impossible[i], &bounds));
     assert_int_equal(legs.count, 0);
     assert_int_equal(legs.moved, 0);
@@ -195,7 +195,7 @@ static void truth_lies_within(void **state)
     (void)state;
     const int64_t fuzzes[] = {0, 1000, SECOND};
     const double drifts[] = {20, -20, 0};
-    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+    for (size_t i = 0; i < sizeof(seeds) / sizeof(*seeds); i++)
         for (size_t j = 0; j < 9; j++) {
             const struct far_clock clock = {37, drifts[j % 3], fuzzes[j / 3]};
             struct legs legs = {.fuzz = clock.fuzz};
@@ -218,12 +218,12 @@ static void moved_clocks_are_found(void **state)
 {
     (void)state;
     static const double moves[] = {3600, -3600, 120, -120, 86400 * 400.0};
-    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+    for (size_t i = 0; i < sizeof(seeds) / sizeof(*seeds); i++) {
         struct far_clock clock = {37, 20, SECOND};
         struct legs legs = {.fuzz = SECOND};
         uint64_t chance = seeds[i];
         int64_t n = 0;
-        for (unsigned move = 0; move < sizeof moves / sizeof *moves; move++) {
+        for (unsigned move = 0; move < sizeof(moves) / sizeof(*moves); move++) {
             for (int64_t end = n + 30; n < end; n++) {
                 struct trip trip = make_trip(&chance, n * 300 * SECOND);
                 play(seeds[i], &legs, &clock, &trip);
@@ -242,7 +242,7 @@ static void moved_clocks_are_found(void **state)
 static void answers_may_overtake_one_another(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+    for (size_t i = 0; i < sizeof(seeds) / sizeof(*seeds); i++) {
         const struct far_clock clock = {37, 20, SECOND};
         struct legs legs = {.fuzz = SECOND};
         uint64_t chance = seeds[i];

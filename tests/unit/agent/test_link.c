@@ -102,15 +102,15 @@ static void on_guest(struct evconnlistener *listener, evutil_socket_t fd, struct
     door->guests[door->n_guests++] = bev;
     bufferevent_setcb(bev, on_line, NULL, on_gone, door);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
-    bufferevent_write(bev, greeting, sizeof greeting - 1);
+    bufferevent_write(bev, greeting, sizeof(greeting) - 1);
 }
 
 static uint16_t door_open(struct door *door, struct event_base *base)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
+    socklen_t len = sizeof(address);
     door->listener = evconnlistener_new_bind(base, on_guest, door, LEV_OPT_CLOSE_ON_FREE, 64,
-                                             (struct sockaddr *)&address, sizeof address);
+                                             (struct sockaddr *)&address, sizeof(address));
     assert_non_null(door->listener);
     getsockname(evconnlistener_get_fd(door->listener), (struct sockaddr *)&address, &len);
     return ntohs(address.sin_port);
@@ -152,11 +152,11 @@ static void door_close(struct door *door)
 
 static int setup(void **state)
 {
-    struct stage *stage = calloc(1, sizeof *stage);
+    struct stage *stage = calloc(1, sizeof(*stage));
     assert_non_null(stage);
     strcpy(stage->dir, "/tmp/mailvigil-test-XXXXXX");
     assert_non_null(mkdtemp(stage->dir));
-    snprintf(stage->secret, sizeof stage->secret, "%s/secret", stage->dir);
+    snprintf(stage->secret, sizeof(stage->secret), "%s/secret", stage->dir);
     FILE *out = fopen(stage->secret, "w");
     assert_non_null(out);
     fputs("wonder\n", out);
@@ -343,7 +343,7 @@ static const struct before befores[] = {
 static void what_goes_wrong_before_a_session_closes(void **state)
 {
     struct stage *stage = *state;
-    for (size_t i = 0; i < sizeof befores / sizeof *befores; i++) {
+    for (size_t i = 0; i < sizeof(befores) / sizeof(*befores); i++) {
         stage->source.password_file = (char *)befores[i].file;
         stage->source.password_command = (char *)befores[i].command;
         stage->server.ca_file = (char *)befores[i].ca_file;

@@ -42,7 +42,7 @@ static void assert_line(const char *text, const char *line)
 
 static struct probe_result *result_of(struct probe_view *view, size_t n_paths)
 {
-    struct probe_result *result = xcalloc(1, sizeof *result);
+    struct probe_result *result = xcalloc(1, sizeof(*result));
 
     result->type = view->probe->type;
     result->microseconds = 250000;

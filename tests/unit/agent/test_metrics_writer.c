@@ -132,7 +132,7 @@ static const struct {
 static void label_values_cannot_leave_their_quotes(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof label_values / sizeof *label_values; i++) {
+    for (size_t i = 0; i < sizeof(label_values) / sizeof(*label_values); i++) {
         struct text text;
         struct metrics_writer *writer = begin(&text, i % 2 == 0);
         char *expected;
@@ -176,7 +176,7 @@ static const struct {
 static void values_are_read_as_they_were(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
         struct text text;
         struct metrics_writer *writer = begin(&text, true);
 

@@ -38,13 +38,13 @@ static const char *const at_rest[] = {BEGIN(""), NULL};
 
 static int setup(void **state)
 {
-    struct stage *stage = calloc(1, sizeof *stage);
+    struct stage *stage = calloc(1, sizeof(*stage));
     assert_non_null(stage);
     room_make(&stage->room);
     room_open(&stage->room);
     stage->config.instance = (char *)"example.org";
     stage->config.rules = rule_set_new();
-    memset(stage->config.rules->key, 7, sizeof stage->config.rules->key);
+    memset(stage->config.rules->key, 7, sizeof(stage->config.rules->key));
     assert_int_equal(rules_prepare(stage->config.rules, NULL, NULL), 0);
     stage->parts = (struct parts){
         .base = stage->room.base, .ledger = stage->room.ledger, .config = &stage->config};
@@ -420,7 +420,7 @@ static void append_sends_all_of_it(void **state)
     capture(stage);
     make_outgoing(stage, COPY_ATTACHED);
     struct octets expected = expected_copy(stage, COPY_ATTACHED), taken = {0};
-    snprintf(length, sizeof length, "L %zu", expected.len);
+    snprintf(length, sizeof(length), "L %zu", expected.len);
     const char *const script[] = {BEGIN(""), "C APPEND Copies *{*}",        "S + go", length,
                                   "D ",      "T OK [APPENDUID 9 1] stored", NULL};
     struct client client;

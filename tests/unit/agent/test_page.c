@@ -139,8 +139,8 @@ static void many_troubles_and_accounts_are_counted(void **state)
     struct fake fake;
     size_t n = PAGE_ACCOUNTS_MAX + 20;
     fake_make(&fake);
-    struct account_watch **list = xcalloc(n, sizeof *list);
-    struct account_watch *accounts = xcalloc(n, sizeof *accounts);
+    struct account_watch **list = xcalloc(n, sizeof(*list));
+    struct account_watch *accounts = xcalloc(n, sizeof(*accounts));
     for (size_t i = 0; i < n; i++) {
         accounts[i] = fake.accounts[0];
         list[i] = &accounts[i];
@@ -185,7 +185,7 @@ static const struct {
 static void plots_show_durations_and_failures(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof plots / sizeof *plots; i++) {
+    for (size_t i = 0; i < sizeof(plots) / sizeof(*plots); i++) {
         struct written written;
         page_plot(written_begin(&written), plots[i].points, plots[i].n);
         char *text = written_end(&written);

@@ -49,7 +49,7 @@ static void says_what_was_decided(void **state)
         .warnings = WARNING_FROM_MISMATCH,
         .sender = (char *)"alice@example.org",
         .recipients = recipients,
-        .n_recipients = sizeof recipients / sizeof *recipients,
+        .n_recipients = sizeof(recipients) / sizeof(*recipients),
     };
     const struct rule *rules[] = {&all, &board};
     char *text = text_of(&route, rules, 2);
@@ -144,7 +144,7 @@ static const struct hostile_case hostiles[] = {
 static void any_text_is_read(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof hostiles / sizeof *hostiles; i++) {
+    for (size_t i = 0; i < sizeof(hostiles) / sizeof(*hostiles); i++) {
         struct plan *plan = plan_parse(hostiles[i].text);
         assert_non_null(plan->sender);
         assert_non_null(plan->domain);
@@ -207,7 +207,7 @@ static const struct join_case joins[] = {
 static void two_say_together(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof joins / sizeof *joins; i++) {
+    for (size_t i = 0; i < sizeof(joins) / sizeof(*joins); i++) {
         char *text = plan_join(joins[i].first, joins[i].second);
         if (strcmp(text, joins[i].expected) != 0)
             fail_msg("%s:\n%s", joins[i].title, text);
@@ -218,7 +218,7 @@ static void two_say_together(void **state)
 static void joined_with_itself_it_is_the_same(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof joins / sizeof *joins; i++) {
+    for (size_t i = 0; i < sizeof(joins) / sizeof(*joins); i++) {
         char *once = plan_join(joins[i].first, joins[i].first);
         char *twice = plan_join(once, once);
         assert_string_equal(once, twice);

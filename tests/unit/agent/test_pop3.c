@@ -196,7 +196,7 @@ static void talk_well(const struct good_case *c, bool trickling)
 static void dialogues_go_well(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof good_cases / sizeof *good_cases; i++) {
+    for (size_t i = 0; i < sizeof(good_cases) / sizeof(*good_cases); i++) {
         talk_well(&good_cases[i], false);
         talk_well(&good_cases[i], true);
     }
@@ -211,8 +211,8 @@ static void a_long_response_has_its_own_line(void **state)
         NULL};
     char secret[181];
     struct talk talk;
-    memset(secret, 's', sizeof secret - 1);
-    secret[sizeof secret - 1] = '\0';
+    memset(secret, 's', sizeof(secret) - 1);
+    secret[sizeof(secret) - 1] = '\0';
     talk_begin(&talk, SECURITY_PLAIN, script, NULL);
     struct pop3_options options = options_of(&talk, PASSWORD);
     options.login.secret = secret;
@@ -395,7 +395,7 @@ static bool is_open_ended(const struct bad_case *c)
 static void faults_are_told(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof bad_cases / sizeof *bad_cases; i++) {
+    for (size_t i = 0; i < sizeof(bad_cases) / sizeof(*bad_cases); i++) {
         const struct bad_case *c = &bad_cases[i];
         struct talk talk;
         print_message("  %s\n", c->title);
@@ -427,7 +427,7 @@ static void what_cannot_be_sent_with_user_and_pass(void **state)
          "AUTH auth: *on behalf of another"},
     };
     static const char *const script[] = {GREETS, OFFERS("S USER"), "D QUIT", NULL};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct talk talk;
         talk_begin(&talk, SECURITY_PLAIN, script, NULL);
         struct pop3_options options = {.peer = talk.peer, .login = cases[i].login};
@@ -500,7 +500,7 @@ static void stls_goes_wrong(void **state)
     };
     struct talk_tls tls;
     talk_tls_make(&tls, false, "IP:127.0.0.1", -TALK_DAY, TALK_DAY);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct talk talk;
         print_message("  %s\n", cases[i].title);
         talk_begin(&talk, SECURITY_STARTTLS, cases[i].script, &tls);
@@ -539,7 +539,7 @@ static void freed_in_every_callback(void **state)
                                           "auth",    "command",  "quit",       "done"};
     struct talk_tls tls;
     talk_tls_make(&tls, false, "IP:127.0.0.1", -TALK_DAY, TALK_DAY);
-    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+    for (size_t i = 0; i < sizeof(moments) / sizeof(*moments); i++) {
         struct talk talk;
         print_message("  %s\n", moments[i]);
         talk_begin(&talk, SECURITY_STARTTLS, with_stls, &tls);

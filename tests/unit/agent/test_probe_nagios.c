@@ -89,10 +89,9 @@ static void figures_are_perfdata(void **state)
 
     assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED), 0);
     rest[strcspn(rest, "\n")] = '\0';
-    for (char *figure; (figure = strsep(&rest, " ")) != NULL; count++) {
+    for (char *figure; (figure = strsep(&rest, " ")) != NULL; count++)
         if (regexec(&regex, figure, 0, NULL, 0) != 0)
             fail_msg("\"%s\" is no perfdata", figure);
-    }
     assert_int_equal(count, scene->verdict->n_perfdata);
     regfree(&regex);
     free(pattern);

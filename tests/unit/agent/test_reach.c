@@ -107,7 +107,7 @@ static void each_of_them_is_another_reach(void **state)
         {"password_command", set_kind},
         {"oauth_token_command", set_token},
     };
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
         struct way a = usual(), b = usual();
         changes[i].set(&b);
         if (same(&a, &b))

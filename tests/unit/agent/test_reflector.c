@@ -35,19 +35,19 @@ static void on_mail(struct post *post, const char *from, const char *to, const c
     struct stage *stage = (struct stage *)post;
     assert_string_equal(to, BACK);
     assert_true(stage->n_answers < ANSWERS_MAX);
-    snprintf(stage->sender, sizeof stage->sender, "%s", from);
+    snprintf(stage->sender, sizeof(stage->sender), "%s", from);
     stage->answers[stage->n_answers++] = xstrdup(message);
 }
 
 static int setup(void **state)
 {
-    struct stage *stage = xcalloc(1, sizeof *stage);
+    struct stage *stage = xcalloc(1, sizeof(*stage));
     char why[256];
     room_make(&stage->room);
     room_open(&stage->room);
     post_open(&stage->post, stage->room.base);
     stage->post.on_mail = on_mail;
-    assert_true(token_keys_read(stage->post.key, &stage->keys, why, sizeof why));
+    assert_true(token_keys_read(stage->post.key, &stage->keys, why, sizeof(why)));
     stage->reflector = (struct reflector){.name = (char *)"echo",
                                           .account = &stage->post.account,
                                           .server = &stage->post.server,
@@ -188,7 +188,7 @@ static const struct mail_to refusals[] = {
 static void all_else_is_not(void **state)
 {
     struct stage *stage = *state;
-    size_t n = sizeof refusals / sizeof *refusals;
+    size_t n = sizeof(refusals) / sizeof(*refusals);
     start(stage);
     for (size_t i = 0; i < n; i++) {
         char text[TOKEN_LEN + 1];

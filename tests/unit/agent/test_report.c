@@ -84,7 +84,7 @@ static void test_lines_tell_what_became_of_every_message(void **state)
     struct collected collected = {.n = 0};
     report_lines(report, NULL, 0, collect, &collected);
     report_close(report);
-    assert_int_equal(collected.n, sizeof expected / sizeof expected[0]);
+    assert_int_equal(collected.n, sizeof(expected) / sizeof(expected[0]));
     for (size_t i = 0; i < collected.n; i++)
         assert_string_equal(collected.text[i], expected[i]);
 }
@@ -115,7 +115,7 @@ static void test_figures_are_those_of_the_ledger(void **state)
     report_figures(report, NULL, 0, &figures);
     report_close(report);
     room_figures(room);
-    assert_memory_equal(figures.states, room->figures.states, sizeof figures.states);
+    assert_memory_equal(figures.states, room->figures.states, sizeof(figures.states));
     assert_int_equal(figures.delivered, room->figures.delivered);
     assert_int_equal(figures.pending, room->figures.pending);
     assert_int_equal(figures.failed_copies, room->figures.failed_copies);
@@ -205,7 +205,7 @@ static void test_every_tampering_is_found(void **state)
          "message 99 has no record"},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         void *room;
         char finding[FINDINGS];
         uint64_t records;
@@ -236,7 +236,7 @@ static void test_originals_are_proven(void **state)
     struct report *report = open_report(room);
     assert_int_equal(report_verify_spool(report, &originals, keep_finding, finding), 0);
     assert_int_equal(originals, 2);
-    snprintf(command, sizeof command, "sed -i 's/second body/second b0dy/' '%s'/spool/*.seg",
+    snprintf(command, sizeof(command), "sed -i 's/second body/second b0dy/' '%s'/spool/*.seg",
              room->dir);
     assert_int_equal(system(command), 0);
     assert_int_equal(report_verify_spool(report, &originals, keep_finding, finding), 1);
@@ -322,7 +322,7 @@ static void test_command_takes_dates_and_durations(void **state)
         const char *since;
         bool has_lines;
     } cases[] = {{"7d", true}, {"2000-01-31", true}, {"9000-01-31", false}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char *text;
         assert_int_equal(run_command(*state, NULL, cases[i].since, false, &text), 0);
         assert_int_equal(strstr(text, "compliance") != NULL, cases[i].has_lines);

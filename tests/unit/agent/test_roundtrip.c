@@ -97,13 +97,13 @@ static void on_mail(struct post *post, const char *from, const char *to, const c
 
 static int setup(void **state)
 {
-    struct stage *stage = xcalloc(1, sizeof *stage);
+    struct stage *stage = xcalloc(1, sizeof(*stage));
     char why[256];
     room_make(&stage->room);
     room_open(&stage->room);
     post_open(&stage->post, stage->room.base);
     stage->post.on_mail = on_mail;
-    assert_true(token_keys_read(stage->post.key, &stage->keys, why, sizeof why));
+    assert_true(token_keys_read(stage->post.key, &stage->keys, why, sizeof(why)));
     stage->way = WAY_ANSWER;
     stage->probe = (struct probe){.name = (char *)"loop",
                                   .type = PROBE_ROUNDTRIP,
@@ -408,7 +408,7 @@ static const struct rejection rejections[] = {
 static void what_is_rejected_has_a_reason(void **state)
 {
     struct stage *stage = *state;
-    size_t n = sizeof rejections / sizeof *rejections;
+    size_t n = sizeof(rejections) / sizeof(*rejections);
     start(stage);
     for (size_t i = 0; i < n; i++) {
         stage->post.refuse = rejections[i].refuse;
@@ -666,7 +666,7 @@ static const struct lie lies[] = {
     {"a person's mail", OURS, 7200, "From: " FROM "\nSubject: hello\n\n", false},
     {"ours, the last", OURS, 3700, IN_FIELD, true},
 };
-#define LIES (sizeof lies / sizeof *lies)
+#define LIES (sizeof(lies) / sizeof(*lies))
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

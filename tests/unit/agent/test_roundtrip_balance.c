@@ -107,14 +107,14 @@ static void name_message(const struct world *world, uint32_t message,
 {
     uint64_t mixed = world->seed + message, first = chance_next(&mixed);
     memset(nonce, 0, TOKEN_NONCE);
-    memcpy(nonce, &first, sizeof first);
-    memcpy(nonce + TOKEN_NONCE - sizeof message, &message, sizeof message);
+    memcpy(nonce, &first, sizeof(first));
+    memcpy(nonce + TOKEN_NONCE - sizeof(message), &message, sizeof(message));
 }
 
 static struct truth *truth_of(struct world *world, const unsigned char nonce[TOKEN_NONCE])
 {
     uint32_t message;
-    memcpy(&message, nonce + TOKEN_NONCE - sizeof message, sizeof message);
+    memcpy(&message, nonce + TOKEN_NONCE - sizeof(message), sizeof(message));
     CHECK(world, message < MESSAGES);
     return &world->messages[message];
 }
@@ -123,7 +123,7 @@ static struct book_time clock_of(const struct world *world)
 {
     struct book_time now = {.wall_us = world->now + world->wall_ahead,
                             .boot_us = world->now - world->boot_began};
-    snprintf(now.boot_id, sizeof now.boot_id, "boot %u", world->boot);
+    snprintf(now.boot_id, sizeof(now.boot_id), "boot %u", world->boot);
     return now;
 }
 
@@ -409,7 +409,7 @@ static void forget_dialogue(struct world *world)
  * last. */
 static void restart(struct world *world)
 {
-    struct book_entry *rows = xcalloc(MESSAGES, sizeof *rows);
+    struct book_entry *rows = xcalloc(MESSAGES, sizeof(*rows));
     struct book_time now = clock_of(world);
     size_t n = 0;
     for (uint32_t i = 0; i < world->begun; i++)
@@ -424,7 +424,7 @@ static void restart(struct world *world)
     free(rows);
     size_t seen = world->n_seen < SEEN_MAX ? world->n_seen : SEEN_MAX;
     struct happening again[SEEN_MAX];
-    memcpy(again, world->seen, sizeof again);
+    memcpy(again, world->seen, sizeof(again));
     for (size_t i = 0; i < seen; i++)
         arrive(world, &again[i]);
 }
@@ -473,7 +473,7 @@ static void check_rows(struct world *world)
         const struct book_entry *entry = roundtrip_book_find(world->book, nonce);
         CHECK(world, (entry != NULL) == truth->has_row);
         if (entry != NULL)
-            CHECK(world, memcmp(entry, &truth->row, sizeof *entry) == 0);
+            CHECK(world, memcmp(entry, &truth->row, sizeof(*entry)) == 0);
         CHECK(world, truth->fate == REJECTED || truth->fate == TRYING || is_outstanding(truth) ||
                          truth->verdicts == 1);
     }
@@ -481,7 +481,7 @@ static void check_rows(struct world *world)
 
 static void play(uint64_t seed)
 {
-    struct world *world = xcalloc(1, sizeof *world);
+    struct world *world = xcalloc(1, sizeof(*world));
     world->seed = world->chance = seed;
     world->now = 30 * HOUR;
     world->wall_ahead = 1700000000 * SECOND;
@@ -527,7 +527,7 @@ static void books_balance_whatever_happens(void **state)
         play(strtoull(own, NULL, 0));
         return;
     }
-    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+    for (size_t i = 0; i < sizeof(seeds) / sizeof(*seeds); i++)
         play(seeds[i]);
 }
 

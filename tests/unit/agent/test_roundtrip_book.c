@@ -47,7 +47,7 @@ static const struct book_events events = {on_changed, on_forgotten};
 
 static void begin(struct stage *stage)
 {
-    memset(stage, 0, sizeof *stage);
+    memset(stage, 0, sizeof(*stage));
     stage->now = (struct book_time){
         .wall_us = 1700000000 * SECOND, .boot_us = 5000 * SECOND, .boot_id = "first"};
     stage->book = roundtrip_book_new(&limits, &events, stage);
@@ -70,7 +70,7 @@ static void answer(struct stage *stage, const char *folder, uint32_t uid)
     };
     struct book_place place = {.uidvalidity = 3, .uid = uid};
     const struct book_entry *entry;
-    snprintf(place.folder, sizeof place.folder, "%s", folder);
+    snprintf(place.folder, sizeof(place.folder), "%s", folder);
     enum book_return what =
         roundtrip_book_returned(stage->book, nonce, &place, &stage->now, &entry);
     assert_true((entry == NULL) == (what == BOOK_IS_FOREIGN));
@@ -113,7 +113,7 @@ static void step(struct stage *stage, const char *name, long number)
 static void play(struct stage *stage, const char *steps)
 {
     char text[300], *rest = NULL;
-    snprintf(text, sizeof text, "%s", steps);
+    snprintf(text, sizeof(text), "%s", steps);
     for (char *name = strtok_r(text, " ", &rest); name != NULL; name = strtok_r(NULL, " ", &rest)) {
         char *number = strchr(name, '=');
         if (number != NULL)
@@ -139,7 +139,7 @@ static void counts_text(const struct book_counts *counts, char text[200])
                {"after", counts->after_verdict},
                {"rejected", counts->rejected[REJECT_RCPT]}};
     text[0] = '\0';
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
         size_t len = strlen(text);
         if (all[i].n > 0)
             snprintf(text + len, 200 - len, "%s%s=%llu", len > 0 ? " " : "", all[i].name,
@@ -215,7 +215,7 @@ static const struct example examples[] = {
 static void examples_hold(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+    for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
         const struct example *example = &examples[i];
         struct stage stage;
         char counts[200];
@@ -254,7 +254,7 @@ static void what_is_kept_of_an_answer(void **state)
     assert_string_equal(entry->place.folder, "Junk");
     assert_int_equal(entry->place.uidvalidity, 3);
     assert_int_equal(entry->place.uid, 7);
-    assert_memory_equal(entry, &stage.row, sizeof stage.row);
+    assert_memory_equal(entry, &stage.row, sizeof(stage.row));
     const struct book_counts *counts = roundtrip_book_counts(stage.book);
     assert_int_equal(counts->last_sent, 1700000000);
     assert_int_equal(counts->last_success, 1700000012);
@@ -285,7 +285,7 @@ static void durations_fall_into_their_buckets(void **state)
     } durations[] = {{0, 0},      {500000, 0},         {500001, 1},
                      {SECOND, 1}, {3600 * SECOND, 12}, {3600 * SECOND + 1, 13}};
     const struct book_limits wide = {.lost = 86400};
-    for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
+    for (size_t i = 0; i < sizeof(durations) / sizeof(*durations); i++) {
         struct stage stage;
         begin(&stage);
         roundtrip_book_set_limits(stage.book, &wide);
@@ -328,8 +328,8 @@ static void nonce_of(uint32_t number, unsigned char out[TOKEN_NONCE])
 {
     memset(out, 0, TOKEN_NONCE);
     uint32_t mixed = number * 2654435761u;
-    memcpy(out, &mixed, sizeof mixed);
-    memcpy(out + TOKEN_NONCE - sizeof number, &number, sizeof number);
+    memcpy(out, &mixed, sizeof(mixed));
+    memcpy(out + TOKEN_NONCE - sizeof(number), &number, sizeof(number));
 }
 
 /* Full of open ones sending stops; a settled one makes room, the first one first. */

@@ -33,7 +33,7 @@ static void listen_at(struct manager *manager, const char *path)
         address.sun_path[0] = '\0';
     manager->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_true(manager->fd >= 0);
-    setsockopt(manager->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(manager->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     assert_int_equal(bind(manager->fd, (struct sockaddr *)&address,
                           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)),
                      0);
@@ -42,11 +42,11 @@ static void listen_at(struct manager *manager, const char *path)
 
 static int setup(void **state)
 {
-    struct manager *manager = calloc(1, sizeof *manager);
+    struct manager *manager = calloc(1, sizeof(*manager));
     assert_non_null(manager);
     strcpy(manager->dir, "/tmp/mailvigil-test-XXXXXX");
     assert_non_null(mkdtemp(manager->dir));
-    snprintf(manager->path, sizeof manager->path, "%s/notify", manager->dir);
+    snprintf(manager->path, sizeof(manager->path), "%s/notify", manager->dir);
     manager->fd = -1;
     *state = manager;
     return 0;
@@ -90,7 +90,7 @@ static void an_abstract_address(void **state)
 {
     struct manager *manager = *state;
     char text[256], name[64];
-    snprintf(name, sizeof name, "@mailvigil-test-%ld", (long)getpid());
+    snprintf(name, sizeof(name), "@mailvigil-test-%ld", (long)getpid());
     listen_at(manager, name);
     service_notify("READY=1");
     assert_string_equal(hear(manager, text, 0), "READY=1");
@@ -100,10 +100,10 @@ static void a_path_as_long_as_an_address(void **state)
 {
     struct manager *manager = *state;
     char text[256], name[sizeof((struct sockaddr_un *)0)->sun_path];
-    memset(name, 'x', sizeof name);
-    snprintf(name, sizeof name, "@mailvigil-test-%ld-", (long)getpid());
+    memset(name, 'x', sizeof(name));
+    snprintf(name, sizeof(name), "@mailvigil-test-%ld-", (long)getpid());
     name[strlen(name)] = 'x';
-    name[sizeof name - 1] = '\0';
+    name[sizeof(name) - 1] = '\0';
     listen_at(manager, name);
     service_notify("READY=1");
     assert_string_equal(hear(manager, text, 0), "READY=1");
@@ -129,14 +129,14 @@ static void without_a_manager_nothing_happens(void **state)
 {
     struct manager *manager = *state;
     char long_path[200];
-    memset(long_path, 'x', sizeof long_path);
+    memset(long_path, 'x', sizeof(long_path));
     long_path[0] = '/';
-    long_path[sizeof long_path - 1] = '\0';
+    long_path[sizeof(long_path) - 1] = '\0';
     const char *const addresses[] = {
         NULL, "", "relative", "vsock:2:1234", "/tmp/mailvigil/none", long_path, "@", "/"};
     int first = dup(0);
     close(first);
-    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
         if (addresses[i] == NULL)
             unsetenv("NOTIFY_SOCKET");
         else
@@ -163,7 +163,7 @@ static void the_watchdog_is_patted_at_half_its_interval(void **state)
     unsigned pats = 0;
     listen_at(manager, manager->path);
     setenv("WATCHDOG_USEC", "200000", 1);
-    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
     setenv("WATCHDOG_PID", pid, 1);
     struct event *event = service_watchdog(base);
     assert_non_null(event);
@@ -183,7 +183,7 @@ static void no_watchdog_of_ours(void **state)
     static const char *const cases[][2] = {{NULL, NULL}, {"0", NULL},    {"", NULL},
                                            {"-5", NULL}, {"soon", NULL}, {"1000000", "1"}};
     struct event_base *base = event_base_new();
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         unsetenv("WATCHDOG_USEC");
         unsetenv("WATCHDOG_PID");
         if (cases[i][0] != NULL)

@@ -116,8 +116,8 @@ static void talk_well(const struct good_case *c, bool trickling)
     assert_int_equal(talk.certificates.count, 0);
     if (c->kind == SEND) {
         struct evbuffer *taken = scripted_server_taken(talk.server);
-        assert_int_equal(evbuffer_get_length(taken), sizeof mail_as_sent - 1);
-        assert_memory_equal(evbuffer_pullup(taken, -1), mail_as_sent, sizeof mail_as_sent - 1);
+        assert_int_equal(evbuffer_get_length(taken), sizeof(mail_as_sent) - 1);
+        assert_memory_equal(evbuffer_pullup(taken, -1), mail_as_sent, sizeof(mail_as_sent) - 1);
     }
     finish(&talk);
 }
@@ -125,7 +125,7 @@ static void talk_well(const struct good_case *c, bool trickling)
 static void dialogues_go_well(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof good_cases / sizeof *good_cases; i++) {
+    for (size_t i = 0; i < sizeof(good_cases) / sizeof(*good_cases); i++) {
         talk_well(&good_cases[i], false);
         talk_well(&good_cases[i], true);
     }
@@ -188,7 +188,7 @@ static void arguments_that_cannot_be_sent(void **state)
         {"client", "", "<you@x", PHASE_COMMAND, "the recipient"},
         {"client", "", "", PHASE_COMMAND, "the recipient"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct talk talk;
         talk_begin(&talk, SECURITY_PLAIN, NULL, NULL);
         struct smtp_options options = {.peer = talk.peer,
@@ -235,8 +235,8 @@ static void a_long_response_has_its_own_line(void **state)
                                          SIGNED_IN,           QUITS,          NULL};
     char secret[506];
     struct talk talk;
-    memset(secret, 's', sizeof secret - 1);
-    secret[sizeof secret - 1] = '\0';
+    memset(secret, 's', sizeof(secret) - 1);
+    secret[sizeof(secret) - 1] = '\0';
     talk_begin(&talk, SECURITY_PLAIN, script, NULL);
     struct smtp_options options = options_of(&talk, NOTHING);
     options.login = (struct dialogue_login){.login = "alice", .secret = secret};
@@ -278,7 +278,7 @@ static void messages_are_sent_line_by_line(void **state)
         {".\r\n.\n..\r.", "L 20", "..\r\n..\r\n...\r\n..\r\n.\r\n"},
         {"a.\n.\nMAIL FROM:<x>", "L 26", "a.\r\n..\r\nMAIL FROM:<x>\r\n.\r\n"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         const char *const script[] = {OPENS,        TAKES_SENDER,  TAKES_RECIPIENT,
                                       "D DATA",     "S 354 go on", cases[i].take,
                                       "S 250 fine", QUITS,         NULL};
@@ -368,7 +368,7 @@ static void freed_in_every_callback(void **state)
     };
     struct talk_tls tls;
     talk_tls_make(&tls, false, "IP:127.0.0.1", -TALK_DAY, TALK_DAY);
-    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+    for (size_t i = 0; i < sizeof(moments) / sizeof(*moments); i++) {
         struct talk talk;
         bool last = strcmp(moments[i], "done") == 0;
         print_message("  %s\n", moments[i]);

@@ -269,7 +269,7 @@ static bool is_open_ended(const struct bad_case *c)
 static void faults_are_told(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof bad_cases / sizeof *bad_cases; i++) {
+    for (size_t i = 0; i < sizeof(bad_cases) / sizeof(*bad_cases); i++) {
         const struct bad_case *c = &bad_cases[i];
         struct talk talk;
         print_message("  %s\n", c->title);
@@ -307,7 +307,7 @@ static void a_name_that_nobody_knows(void **state)
     (void)state;
     struct talk talk;
     talk_begin(&talk, SECURITY_PLAIN, NULL, NULL);
-    snprintf(talk.host, sizeof talk.host, "nobody.invalid");
+    snprintf(talk.host, sizeof(talk.host), "nobody.invalid");
     talk.peer.address = NULL;
     run(&talk, CHECK);
     assert_int_equal(talk.outcome.end, DIALOGUE_RESOLVE);
@@ -368,7 +368,7 @@ static void certificates_that_are_refused(void **state)
     static const char *const to_tls[] = {
         SAYS_HELLO, OFFERS("STARTTLS"), "D STARTTLS", "S 220 go", "TLS", NULL};
     static const char *const greeting[] = {"S 220 mail.test", NULL};
-    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
         const struct certificate_case *c = &cases[i / 2];
         struct talk_tls tls;
         struct talk talk;
@@ -426,7 +426,7 @@ static void starttls_goes_wrong(void **state)
     };
     struct talk_tls tls;
     talk_tls_make(&tls, false, "IP:127.0.0.1", -TALK_DAY, TALK_DAY);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct talk talk;
         print_message("  %s\n", cases[i].title);
         talk_begin(&talk, SECURITY_STARTTLS, cases[i].script, &tls);
@@ -499,15 +499,15 @@ static void it_never_speaks_before_the_greeting_is_complete(void **state)
     struct talk talk;
     talk_begin(&talk, SECURITY_PLAIN, NULL, NULL);
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof talk.address;
+    socklen_t len = sizeof(talk.address);
     shy.listener = evconnlistener_new_bind(talk.base, shy_accept, &shy, LEV_OPT_CLOSE_ON_FREE, 1,
-                                           (struct sockaddr *)&any, sizeof any);
+                                           (struct sockaddr *)&any, sizeof(any));
     getsockname(evconnlistener_get_fd(shy.listener), (struct sockaddr *)&talk.address, &len);
     struct smtp_options options = options_of(&talk, CHECK);
     start(&talk, &options);
     while (shy.bev == NULL)
         talk_wait(&talk, 1);
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
         bufferevent_write(shy.bev, pieces[i], strlen(pieces[i]));
         talk_wait(&talk, 20);
     }
@@ -532,9 +532,9 @@ static void nor_when_the_time_is_up(void **state)
     struct talk talk;
     talk_begin(&talk, SECURITY_PLAIN, NULL, NULL);
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof talk.address;
+    socklen_t len = sizeof(talk.address);
     shy.listener = evconnlistener_new_bind(talk.base, shy_accept, &shy, LEV_OPT_CLOSE_ON_FREE, 1,
-                                           (struct sockaddr *)&any, sizeof any);
+                                           (struct sockaddr *)&any, sizeof(any));
     getsockname(evconnlistener_get_fd(shy.listener), (struct sockaddr *)&talk.address, &len);
     talk.peer.timeout = 100;
     run(&talk, CHECK);

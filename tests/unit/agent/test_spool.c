@@ -26,7 +26,7 @@ struct place {
 
 static int setup(void **state)
 {
-    struct place *place = calloc(1, sizeof *place);
+    struct place *place = calloc(1, sizeof(*place));
     assert_non_null(place);
     strcpy(place->path, "/tmp/mailvigil-test-XXXXXX");
     assert_non_null(mkdtemp(place->path));
@@ -43,7 +43,7 @@ static int teardown(void **state)
     char command[120];
     spool_close(&place->spool);
     close(place->fd);
-    snprintf(command, sizeof command, "rm -rf '%s'", place->path);
+    snprintf(command, sizeof(command), "rm -rf '%s'", place->path);
     assert_int_equal(system(command), 0);
     free(place);
     return 0;
@@ -128,7 +128,7 @@ static void test_names(void **state)
         {"000000000000000g.seg", 0},      {"..", 0},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         if (spool_name_read(cases[i].name) != cases[i].segment)
             fail_msg("\"%s\" is read as %llx", cases[i].name,
                      (unsigned long long)spool_name_read(cases[i].name));

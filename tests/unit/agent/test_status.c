@@ -72,7 +72,7 @@ static const struct {
 static void a_raised_probe_is_wrong(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof raised / sizeof *raised; i++) {
+    for (size_t i = 0; i < sizeof(raised) / sizeof(*raised); i++) {
         struct probe_verdict verdict = {.status = PROBE_WARNING, .summary = "slow"};
         struct fake fake;
         fake_make(&fake);

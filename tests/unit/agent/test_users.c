@@ -103,10 +103,9 @@ static void test_json(void **state)
     struct fixture *f = *state;
     char *text = users(f, true);
 
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
         if (strstr(text, parts[i]) == NULL)
             fail_msg("%s\nis not in\n%s", parts[i], text);
-    }
     free(text);
 }
 

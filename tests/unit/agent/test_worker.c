@@ -93,7 +93,7 @@ static void number_done(struct worker_job *job)
 
 static void submit(struct bench *bench, int number)
 {
-    struct number_job *job = calloc(1, sizeof *job);
+    struct number_job *job = calloc(1, sizeof(*job));
     assert_non_null(job);
     job->job.run = number_run;
     job->job.done = number_done;

@@ -21,9 +21,9 @@ __attribute__((format(printf, 2, 3))) static void put(struct line *line, const c
 {
     va_list args;
     va_start(args, format);
-    int written = vsnprintf(line->text + line->len, sizeof line->text - line->len, format, args);
+    int written = vsnprintf(line->text + line->len, sizeof(line->text) - line->len, format, args);
     va_end(args);
-    assert_in_range(written, 0, sizeof line->text - line->len - 1);
+    assert_in_range(written, 0, sizeof(line->text) - line->len - 1);
     line->len += (size_t)written;
 }
 
@@ -188,7 +188,7 @@ static void check_units(void **state, const struct unit *units, size_t count, bo
     }
 }
 
-#define CHECK(units) check_units(state, units, sizeof(units) / sizeof *(units), false)
+#define CHECK(units) check_units(state, units, sizeof(units) / sizeof(*(units)), false)
 
 static int set_up(void **state)
 {

@@ -59,9 +59,8 @@ struct scripted_ca *scripted_ca_new(void)
 
 void scripted_ca_free(struct scripted_ca *ca)
 {
-    if (ca->above == NULL) {
+    if (ca->above == NULL)
         unlink(ca->file);
-    }
     X509_free(ca->certificate);
     EVP_PKEY_free(ca->key);
     free(ca);
@@ -101,9 +100,8 @@ SSL_CTX *scripted_ca_server(struct scripted_ca *ca, const char *name, long begin
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     SSL_CTX_use_certificate(context, certificate);
     SSL_CTX_use_PrivateKey(context, key);
-    for (struct scripted_ca *above = ca; above->above != NULL; above = above->above) {
+    for (struct scripted_ca *above = ca; above->above != NULL; above = above->above)
         SSL_CTX_add1_chain_cert(context, above->certificate);
-    }
     X509_free(certificate);
     EVP_PKEY_free(key);
     return memory_or_abort(context);

@@ -58,9 +58,8 @@ __attribute__((format(printf, 2, 3))) static void note(struct client *client, co
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
     write_down(&client->log, line, strlen(line));
-    if (client->awaited != NULL && client_logged(client, client->awaited)) {
+    if (client->awaited != NULL && client_logged(client, client->awaited))
         event_base_loopbreak(client->base);
-    }
 }
 
 const char *client_log(const struct client *client)
@@ -84,9 +83,8 @@ static void on_ready(void *arg)
 {
     struct client *client = arg;
     note(client, "ready");
-    if (client->on_ready != NULL) {
+    if (client->on_ready != NULL)
         client->on_ready(client);
-    }
 }
 
 static void on_closed(void *arg, const struct imap_failure *failure)
@@ -111,9 +109,8 @@ static void note_set(struct client *client, const char *what, const struct imap_
 static void on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct client *client = arg;
-    if (client->log.len > LOG_MAX) { /* a server that talks without end */
+    if (client->log.len > LOG_MAX) /* a server that talks without end */
         return;
-    }
     switch (untagged->kind) {
     case IMAP_UNTAGGED_EXISTS:
         note(client, "exists %u", untagged->number);
@@ -145,9 +142,8 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     default:
         break;
     }
-    if (client->on_untagged != NULL) {
+    if (client->on_untagged != NULL)
         client->on_untagged(client, untagged);
-    }
 }
 
 static bool on_body_begin(void *arg, const struct imap_body *body)
@@ -162,12 +158,10 @@ static void on_body_data(void *arg, const unsigned char *data, size_t len)
 {
     struct client *client = arg;
     client->body_size += len;
-    if (evbuffer_get_length(client->body) < 1024 * 1024) {
+    if (evbuffer_get_length(client->body) < 1024 * 1024)
         evbuffer_add(client->body, data, len);
-    }
-    if (client->on_data != NULL) {
+    if (client->on_data != NULL)
         client->on_data(client);
-    }
 }
 
 static void on_body_end(void *arg, bool complete)
@@ -307,9 +301,8 @@ void client_await_script(struct client *client)
     struct timeval patience = {.tv_sec = PATIENCE};
     struct event *timer = evtimer_new(client->base, out_of_patience, &late);
     evtimer_add(timer, &patience);
-    while (!late && scripted_server_complaint(client->server) != NULL) {
+    while (!late && scripted_server_complaint(client->server) != NULL)
         event_base_loop(client->base, EVLOOP_ONCE);
-    }
     event_free(timer);
     const char *complaint = scripted_server_complaint(client->server);
     if (complaint != NULL) {
@@ -322,12 +315,10 @@ void client_abandon(struct client *client)
 {
     imap_session_free(client->session);
     client_settle(client, 1);
-    if (client->server != NULL) {
+    if (client->server != NULL)
         scripted_server_free(client->server);
-    }
-    if (client->dns != NULL) {
+    if (client->dns != NULL)
         evdns_base_free(client->dns, 1);
-    }
     evbuffer_free(client->body);
     free(client->log.data);
     free(client->trace.data);

@@ -74,9 +74,8 @@ static uint16_t free_port(void)
     socklen_t len = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (bind(fd, (struct sockaddr *)&address, len) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0)
         give_up("no free port");
-    }
     close(fd);
     return ntohs(address.sin_port);
 }
@@ -86,9 +85,8 @@ static FILE *create(const struct dovecot *dovecot, const char *name)
     char path[128];
     snprintf(path, sizeof(path), "%s/%s", dovecot->dir, name);
     FILE *file = fopen(path, "w");
-    if (file == NULL) {
+    if (file == NULL)
         give_up("cannot write its files");
-    }
     return file;
 }
 
@@ -130,16 +128,14 @@ static bool answers(const struct dovecot *dovecot)
 static void set_guard(struct dovecot *dovecot)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) {
+    if (pipe2(ends, O_CLOEXEC) != 0)
         give_up("no pipe");
-    }
     dovecot->guard = fork();
     if (dovecot->guard == 0) {
         char in_peace;
         close(ends[1]);
-        if (read(ends[0], &in_peace, 1) == 0) {
+        if (read(ends[0], &in_peace, 1) == 0)
             kill(dovecot->pid, SIGTERM);
-        }
         _exit(0);
     }
     close(ends[0]);
@@ -158,12 +154,10 @@ static void launch(struct dovecot *dovecot)
     }
     set_guard(dovecot);
     for (unsigned i = 0; i < PATIENCE; i++) {
-        if (waitpid(dovecot->pid, NULL, WNOHANG) == dovecot->pid) {
+        if (waitpid(dovecot->pid, NULL, WNOHANG) == dovecot->pid)
             give_up("did not start: is dovecot-imapd installed?");
-        }
-        if (answers(dovecot)) {
+        if (answers(dovecot))
             return;
-        }
         usleep(100000); /* there is nothing to wait on but the port itself */
     }
     give_up("does not answer");
@@ -175,9 +169,8 @@ struct dovecot *dovecot_start(void)
     const char *place = getenv("TMPDIR"); /* /dev/shm for benchmarks without a disk */
     snprintf(dovecot->dir, sizeof(dovecot->dir), "%s/dovecot-XXXXXX",
              place != NULL && strlen(place) < 32 ? place : "/tmp");
-    if (mkdtemp(dovecot->dir) == NULL) {
+    if (mkdtemp(dovecot->dir) == NULL)
         give_up("no directory");
-    }
     dovecot->imap = free_port();
     dovecot->imaps = free_port();
     dovecot->ca = scripted_ca_new();

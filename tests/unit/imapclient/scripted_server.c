@@ -56,12 +56,10 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;
     struct scripted_server *server = arg;
-    if ((what & BEV_EVENT_CONNECTED) != 0) {
+    if ((what & BEV_EVENT_CONNECTED) != 0)
         server->handshaking = false;
-    }
-    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0) {
+    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
         server->ended = true;
-    }
     play(server);
 }
 
@@ -116,12 +114,10 @@ struct scripted_server *scripted_server_new(struct event_base *base, const char 
 void scripted_server_free(struct scripted_server *server)
 {
     evconnlistener_free(server->listener);
-    if (server->bev != NULL) {
+    if (server->bev != NULL)
         bufferevent_free(server->bev);
-    }
-    while (server->tags_first < server->tags_end) {
+    while (server->tags_first < server->tags_end)
         free(server->tags[server->tags_first++]);
-    }
     evbuffer_free(server->taken);
     free(server->complaint);
     free(server);
@@ -163,29 +159,25 @@ static bool expect(struct scripted_server *server, const char *pattern, bool tag
 {
     char *line =
         evbuffer_readln(bufferevent_get_input(server->bev), NULL, EVBUFFER_EOL_CRLF_STRICT);
-    if (line == NULL) {
+    if (line == NULL)
         return false;
-    }
     char *text = line;
     if (tagged) {
         text = strchr(line, ' ');
         text = text != NULL ? text + 1 : line;
-        if (server->tags_end < TAGS_MAX) {
+        if (server->tags_end < TAGS_MAX)
             server->tags[server->tags_end++] = xstrndup(line, strcspn(line, " "));
-        }
     }
-    if (fnmatch(pattern, text, 0) != 0) {
+    if (fnmatch(pattern, text, 0) != 0)
         complain(server, pattern, line);
-    }
     free(line);
     return true;
 }
 
 static bool take(struct scripted_server *server, const char *count)
 {
-    if (server->take_left == 0) {
+    if (server->take_left == 0)
         server->take_left = strtoull(count, NULL, 10);
-    }
     int got = evbuffer_remove_buffer(bufferevent_get_input(server->bev), server->taken,
                                      server->take_left);
     server->take_left -= got > 0 ? (size_t)got : 0;
@@ -207,9 +199,8 @@ static void answer(struct scripted_server *server, const char *text)
 static void flood(struct scripted_server *server, const char *line)
 {
     struct evbuffer *out = bufferevent_get_output(server->bev);
-    while (evbuffer_get_length(out) < FLOOD_AHEAD) {
+    while (evbuffer_get_length(out) < FLOOD_AHEAD)
         evbuffer_add_printf(out, "%s\r\n", line);
-    }
 }
 
 static void send_big(struct scripted_server *server, const char *count)
@@ -229,9 +220,8 @@ static bool drip(struct scripted_server *server, const char *text)
 {
     struct evbuffer *out = bufferevent_get_output(server->bev);
     bufferevent_setwatermark(server->bev, EV_WRITE, 0, 0);
-    if (evbuffer_get_length(out) > 0) {
+    if (evbuffer_get_length(out) > 0)
         return false;
-    }
     size_t len = strlen(text), at = server->dripped++;
     if (at == len + 2) {
         server->dripped = 0;
@@ -245,18 +235,16 @@ static bool drip(struct scripted_server *server, const char *text)
 static bool has_ended(struct scripted_server *server)
 {
     size_t more = evbuffer_get_length(bufferevent_get_input(server->bev));
-    if (more > 0) {
+    if (more > 0)
         complain(server, "the end of the connection", "octets");
-    }
     return server->ended || more > 0;
 }
 
 /* Waits until all was sent. */
 static bool start_tls(struct scripted_server *server)
 {
-    if (server->in_tls) {
+    if (server->in_tls)
         return !server->handshaking;
-    }
     if (evbuffer_get_length(bufferevent_get_output(server->bev)) > 0) {
         bufferevent_setwatermark(server->bev, EV_WRITE, 0, 0);
         return false;
@@ -285,12 +273,10 @@ static bool do_step(struct scripted_server *server, const char *step)
 {
     const char *text = strchr(step, ' ');
     text = text != NULL ? text + 1 : "";
-    if (strcmp(step, "TLS") == 0) {
+    if (strcmp(step, "TLS") == 0)
         return start_tls(server);
-    }
-    if (strcmp(step, "CLOSE") == 0) {
+    if (strcmp(step, "CLOSE") == 0)
         return close_it(server);
-    }
     if (strcmp(step, "HOLD") == 0) {
         bool go = server->released;
         server->released = false;
@@ -304,12 +290,10 @@ static bool do_step(struct scripted_server *server, const char *step)
         bufferevent_disable(server->bev, EV_READ);
         return true;
     }
-    if (strcmp(step, "END") == 0) {
+    if (strcmp(step, "END") == 0)
         return has_ended(server);
-    }
-    if (strncmp(step, "DRIP ", 5) == 0) {
+    if (strncmp(step, "DRIP ", 5) == 0)
         return drip(server, text);
-    }
     if (strncmp(step, "FLOOD ", 6) == 0) {
         flood(server, text);
         return false;
@@ -338,9 +322,8 @@ static void play(struct scripted_server *server)
 {
     while (server->bev != NULL && *server->step != NULL && server->complaint == NULL &&
            !server->handshaking) {
-        if (!do_step(server, *server->step)) {
+        if (!do_step(server, *server->step))
             return;
-        }
         server->step++;
     }
 }

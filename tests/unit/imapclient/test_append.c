@@ -28,9 +28,8 @@ static ssize_t give(void *arg, struct evbuffer *out, size_t want)
 {
     struct source *source = arg;
     static const char block[70000] = {0};
-    if (source->fail_at != 0 && source->given >= source->fail_at) {
+    if (source->fail_at != 0 && source->given >= source->fail_at)
         return -1;
-    }
     if (source->stall_at != 0 && source->given >= source->stall_at) {
         source->stall_at = 0;
         return 0;
@@ -277,9 +276,8 @@ static ssize_t give_known(void *arg, struct evbuffer *out, size_t want)
     struct source *source = arg;
     unsigned char block[65536];
     size_t now = want < sizeof(block) ? want : sizeof(block);
-    for (size_t i = 0; i < now; i++) {
+    for (size_t i = 0; i < now; i++)
         block[i] = octet_at(source->given + i);
-    }
     evbuffer_add(out, block, now);
     source->given += now;
     return (ssize_t)now;
@@ -310,11 +308,9 @@ static void test_octets_over_blocked_tls(void **state)
     struct evbuffer *taken = scripted_server_taken(client.server);
     const unsigned char *octets = evbuffer_pullup(taken, -1);
     assert_int_equal(evbuffer_get_length(taken), 16000000);
-    for (uint64_t i = 0; i < 16000000; i++) {
-        if (octets[i] != octet_at(i)) {
+    for (uint64_t i = 0; i < 16000000; i++)
+        if (octets[i] != octet_at(i))
             fail_msg("octet %llu is another", (unsigned long long)i);
-        }
-    }
     SSL_CTX_free(client.options.tls);
     client_finish(&client);
     SSL_CTX_free(server);

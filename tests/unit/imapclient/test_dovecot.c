@@ -193,11 +193,9 @@ static size_t resident_kib(void)
     char line[200];
     size_t kib = 0;
     FILE *file = fopen("/proc/self/status", "r");
-    while (fgets(line, sizeof(line), file) != NULL) {
-        if (sscanf(line, "VmHWM: %zu", &kib) == 1) {
+    while (fgets(line, sizeof(line), file) != NULL)
+        if (sscanf(line, "VmHWM: %zu", &kib) == 1)
             break;
-        }
-    }
     fclose(file);
     return kib;
 }
@@ -222,9 +220,8 @@ static ssize_t give_big(void *arg, struct evbuffer *out, size_t want)
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         block[i] = i % 72 == 70 ? '\r' : i % 72 == 71 ? '\n' : (char)('a' + (seed >> 60));
     }
-    if (now < sizeof(block) && now > 0) { /* no bare CR where pieces meet is not our concern */
+    if (now < sizeof(block) && now > 0) /* no bare CR where pieces meet is not our concern */
         block[now - 1] = 'z';
-    }
     EVP_DigestUpdate(sent->context, block, now);
     evbuffer_add(out, block, now);
     return (ssize_t)now;
@@ -358,9 +355,8 @@ static void test_multiappend(void **state)
     assert_string_equal(append_uids, "1:3");
     assert_int_not_equal(append_uidvalidity, 0);
     assert_true(client_logged(&client, "keywords 1"));
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++)
         sources[i].given = 0;
-    }
     imap_append(client.session, "No such", messages, 3, client_done, client_named(&client, "lost"));
     client_await(&client, "lost: NO");
     imap_noop(client.session, client_done, client_named(&client, "noop"));

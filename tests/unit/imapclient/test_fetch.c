@@ -88,9 +88,8 @@ static void test_connection_lost_inside_body(void **state)
 static void ask_long_fetch(struct client *client)
 {
     struct imap_uidset set = {0};
-    for (uint32_t uid = 1000000; uid < 1003800; uid += 2) {
+    for (uint32_t uid = 1000000; uid < 1003800; uid += 2)
         imap_uidset_add(&set, uid, uid);
-    }
     imap_uid_fetch(client->session, &set, "(FLAGS)", client_done, client_named(client, "fetch"));
     imap_uidset_clear(&set);
     imap_noop(client->session, client_done, client_named(client, "noop"));
@@ -119,9 +118,8 @@ static void test_fetch_of_long_set(void **state)
 
 static void pause_once(struct client *client)
 {
-    if (client->body_size == client->options.write_high) { /* borrowed as a mark */
+    if (client->body_size == client->options.write_high) /* borrowed as a mark */
         return;
-    }
     client->options.write_high = client->body_size;
     imap_session_pause(client->session);
 }

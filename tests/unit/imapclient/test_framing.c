@@ -59,7 +59,7 @@ static void on_unit(void *arg, const char *unit, size_t len)
 static void on_body_begin(void *arg, const char *head, size_t len, uint64_t size)
 {
     char number[32];
-    snprintf(number, sizeof number, "> %" PRIu64 "\n", size);
+    snprintf(number, sizeof(number), "> %" PRIu64 "\n", size);
     put_text(arg, "body <");
     put(arg, head, len);
     put_text(arg, number);
@@ -198,7 +198,7 @@ static const struct sample {
     {"* LIST (BODY[] {1}\r\nx)\r\n", "unit <* LIST (BODY[] {1}\r\nx)>\n"},
 };
 
-#define SAMPLES (sizeof samples / sizeof *samples)
+#define SAMPLES (sizeof(samples) / sizeof(*samples))
 
 static void check_told(const struct record *record, const struct sample *sample, size_t split)
 {
@@ -270,7 +270,7 @@ static void a_stop_ends_the_call(void **state)
     size_t used;
     begin(&record, 0);
     record.stop_every = 1;
-    framing_feed(record.framing, (const unsigned char *)octets, sizeof octets - 1, &used);
+    framing_feed(record.framing, (const unsigned char *)octets, sizeof(octets) - 1, &used);
     assert_int_equal(used, 12);
     assert_string_equal(record.text, "unit <* 1 EXISTS>\n");
     end(&record);
@@ -283,9 +283,9 @@ static void nul_in_a_literal_is_data(void **state)
     static const char octets[] = "* LIST () \"/\" {3}\r\na\0b\r\n";
     static const char told[] = "unit <* LIST () \"/\" {3}\r\na\0b>\n";
     begin(&record, 0);
-    assert_int_equal(feed(&record, octets, sizeof octets - 1), FRAMING_OK);
-    assert_int_equal(record.len, sizeof told - 1);
-    assert_memory_equal(record.text, told, sizeof told);
+    assert_int_equal(feed(&record, octets, sizeof(octets) - 1), FRAMING_OK);
+    assert_int_equal(record.len, sizeof(told) - 1);
+    assert_memory_equal(record.text, told, sizeof(told));
     end(&record);
 }
 
@@ -322,7 +322,7 @@ static void what_cannot_be_taken_breaks_the_frame(void **state)
         {"* LIST () \"/\" {99999999999999999999999}\r\n", no_number},
         {"* 1 FETCH (BODY[] {1001}\r\n", "a message larger than is taken"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         check_broken(cases[i].octets, strlen(cases[i].octets), 1000, cases[i].reason);
 }
 
@@ -338,7 +338,7 @@ static void the_largest_body_that_is_allowed_is_taken(void **state)
     struct record record;
     static const char octets[] = "* 1 FETCH (BODY[] {9223372036854775807}\r\n";
     begin(&record, 0);
-    assert_int_equal(feed(&record, octets, sizeof octets - 1), FRAMING_OK);
+    assert_int_equal(feed(&record, octets, sizeof(octets) - 1), FRAMING_OK);
     assert_string_equal(record.text, "body <* 1 FETCH (BODY[]> 9223372036854775807\n");
     end(&record);
 }
@@ -362,7 +362,7 @@ static void an_endless_line_breaks_at_its_limit(void **state)
 {
     (void)state;
     static const char *const beginnings[] = {"* SEARCH", "* OK ", "* LIST () \"/\" \"", "A1 OK "};
-    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++) {
         struct record record;
         begin(&record, 0);
         size_t taken = feed_until_broken(&record, beginnings[i], " 1234567");
@@ -428,13 +428,13 @@ static void nesting_is_not_seen_where_there_is_none(void **state)
         {"+ ", '('},
         {"* 1 FETCH (BODY[HEADER.FIELDS (", '['},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct record record;
         char many[2 * FRAMING_DEPTH_MAX];
-        memset(many, cases[i].octet, sizeof many);
+        memset(many, cases[i].octet, sizeof(many));
         begin(&record, 0);
         assert_int_equal(feed(&record, cases[i].before, strlen(cases[i].before)), FRAMING_OK);
-        if (feed(&record, many, sizeof many) != FRAMING_OK)
+        if (feed(&record, many, sizeof(many)) != FRAMING_OK)
             fail_msg("<%s%c...> is not nested", cases[i].before, cases[i].octet);
         end(&record);
     }
@@ -452,7 +452,7 @@ static void octets_of_an_unfinished_unit_are_seen(void **state)
         "* 1 FETCH (BODY[] {5}\r\n",
         "* 1 FETCH (BODY[] {0}\r\n",
     };
-    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++) {
         struct record record;
         begin(&record, 0);
         assert_true(framing_is_between_units(record.framing));

@@ -125,10 +125,10 @@ static void response_codes(void **state)
         {"[] x", IMAP_CODE_NONE, NULL},
         {"[ALERT", IMAP_CODE_NONE, NULL},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct line line, expected = {.len = 0};
         char unit[256];
-        snprintf(unit, sizeof unit, "* OK %s", cases[i].text);
+        snprintf(unit, sizeof(unit), "* OK %s", cases[i].text);
         describe(&line, grammar_parse(*state, unit, strlen(unit), false, NULL));
         if (cases[i].means != NULL)
             put(&expected, "status OK code=%d%s", cases[i].code, cases[i].means);

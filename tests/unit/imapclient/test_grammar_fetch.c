@@ -135,7 +135,7 @@ static void a_body_in_the_unit_is_given(void **state)
         {"* 1 FETCH (UID 7 BINARY[1] ~{3}\r\nxyz)", "1", "xyz"},
         {"* 1 FETCH (UID 7 BODY[1] \"x\" BODY[2] \"y\")", "1", "x"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         const struct imap_inline_body *body;
         const struct imap_response *response =
             grammar_parse(*state, cases[i].unit, strlen(cases[i].unit), false, &body);
@@ -157,7 +157,7 @@ static void without_a_body_none_is_given(void **state)
         "* 1 FETCH (BODY[] \"x\"",
         "A1 OK x",
     };
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
         const struct imap_inline_body *body;
         grammar_parse(*state, units[i], strlen(units[i]), false, &body);
         if (body != NULL)

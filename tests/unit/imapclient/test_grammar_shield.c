@@ -23,7 +23,7 @@ static void nul_is_not_passed_on(void **state)
         {"* 1 FETCH (FLAGS (a\0b))", 23},
         {"\0* OK", 6},
     };
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
         const struct imap_response *response =
             grammar_parse(*state, units[i].unit, units[i].len, false, NULL);
         assert_int_equal(response->kind, IMAP_RESPONSE_UNTAGGED);
@@ -107,7 +107,7 @@ static void hostile_units_take_linear_time(void **state)
         {"", " ", ""},
         {"* ", "1", ""},
     };
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
         double seconds = seconds_for(*state, units[i].begin, units[i].piece, units[i].end);
         if (seconds > 3)
             fail_msg("<%s%s...> took %.1f s", units[i].begin, units[i].piece, seconds);

@@ -343,11 +343,10 @@ static void test_farewell(void **state)
         client.options.say_farewell = true;
         client_serve(&client, farewells[i].script);
         client_start(&client);
-        if (farewells[i].expect != NULL) {
+        if (farewells[i].expect != NULL)
             client_await(&client, farewells[i].expect);
-        } else {
+        else
             client_settle(&client, 20);
-        }
         imap_session_free(client.session);
         client.session = NULL;
         client_await_script(&client);

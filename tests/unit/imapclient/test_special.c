@@ -21,7 +21,7 @@ static void check(enum imap_special use, const struct name *names, size_t count)
             fail_msg("\"%s\" should be %s", names[i].mailbox, names[i].known ? "known" : "unknown");
 }
 
-#define CHECK(use, names) check(use, names, sizeof(names) / sizeof *(names))
+#define CHECK(use, names) check(use, names, sizeof(names) / sizeof(*(names)))
 
 static void sent_is_known_in_many_languages(void **state)
 {

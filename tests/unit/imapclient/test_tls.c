@@ -90,9 +90,8 @@ static void test_certificates_with_implicit_tls(void **state)
 {
     (void)state;
     static const char *const script[] = {GREETING, SIGN_IN, SIGNED_IN(""), NULL};
-    for (size_t i = 0; i < sizeof(certificates) / sizeof(*certificates); i++) {
+    for (size_t i = 0; i < sizeof(certificates) / sizeof(*certificates); i++)
         present(&certificates[i], script, true);
-    }
 }
 
 static void test_certificates_with_starttls(void **state)
@@ -109,9 +108,8 @@ static void test_certificates_with_starttls(void **state)
                                          SIGN_IN,
                                          SIGNED_IN(""),
                                          NULL};
-    for (size_t i = 0; i < sizeof(certificates) / sizeof(*certificates); i++) {
+    for (size_t i = 0; i < sizeof(certificates) / sizeof(*certificates); i++)
         present(&certificates[i], script, false);
-    }
 }
 
 struct starttls_case {
@@ -205,11 +203,10 @@ static const struct recorded_case recorded[] = {
 
 static void assert_near(time_t told, long expected, time_t now)
 {
-    if (expected == 0) {
+    if (expected == 0)
         assert_int_equal(told, 0);
-    } else {
+    else
         assert_in_range(told, (uintmax_t)(now + expected - 60), (uintmax_t)(now + expected));
-    }
 }
 
 static void check_chain(const struct recorded_case *c, const struct certificate_chain *chain)
@@ -288,9 +285,8 @@ static void record(const struct recorded_case *c, bool at_once)
     client_finish(&client);
     SSL_CTX_free(trusted);
     SSL_CTX_free(server);
-    if (c->intermediate) {
+    if (c->intermediate)
         scripted_ca_free(issuer);
-    }
 }
 
 static void test_certificates_are_told_although_refused(void **state)
@@ -313,9 +309,8 @@ static void test_chain_longer_than_is_kept(void **state)
     SSL_CTX *other = scripted_ca_server(extra, "IP:127.0.0.1", -DAY, DAY);
     STACK_OF(X509) *chain = NULL;
     SSL_CTX_get0_chain_certs(other, &chain);
-    for (int i = 0; i < CERTIFICATE_CHAIN_MAX + 4; i++) {
+    for (int i = 0; i < CERTIFICATE_CHAIN_MAX + 4; i++)
         SSL_CTX_add1_chain_cert(server, sk_X509_value(chain, 0));
-    }
     client_init(&client);
     client.options.security = IMAP_SECURITY_TLS;
     client.options.tls = trusted;

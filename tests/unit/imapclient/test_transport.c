@@ -238,9 +238,8 @@ static void test_freed_while_told_of_a_phase(void **state)
         struct owner owner = {.leave_at = phases[i]};
         owner.transport = transport_new(client.base, client.dns, &options, &events, &owner);
         transport_open(owner.transport);
-        while (!owner.ended) {
+        while (!owner.ended)
             event_base_loop(client.base, EVLOOP_ONCE);
-        }
         client_settle(&client, 10); /* nothing more comes */
         assert_int_equal(owner.called, i + 1);
         client_abandon(&client);

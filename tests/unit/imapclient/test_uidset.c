@@ -47,7 +47,7 @@ static void well_formed_sets_are_read(void **state)
         {"*:5", "5:*", UINT32_MAX - 4u},
         {"1:*,1:*", "1:*,1:*", 2 * (uint64_t)UINT32_MAX},
     };
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
         struct imap_uidset set = {0};
         if (!imap_uidset_parse(&set, sets[i].text, strlen(sets[i].text)))
             fail_msg("\"%s\" is a set", sets[i].text);
@@ -86,7 +86,7 @@ static void malformed_sets_are_refused(void **state)
         "1:**",
         "1;2",
     };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         struct imap_uidset set = {0};
         if (imap_uidset_parse(&set, texts[i], strlen(texts[i])))
             fail_msg("\"%s\" is no set", texts[i]);
@@ -139,7 +139,7 @@ static void order_is_that_of_the_server(void **state)
     struct imap_uidset set = {0};
     assert_true(imap_uidset_parse(&set, "10:12,3,7:8", 11));
     static const uint32_t expected[] = {10, 11, 12, 3, 7, 8, 0};
-    for (size_t k = 0; k < sizeof expected / sizeof *expected; k++)
+    for (size_t k = 0; k < sizeof(expected) / sizeof(*expected); k++)
         assert_int_equal(imap_uidset_nth(&set, k), expected[k]);
     imap_uidset_clear(&set);
 }
@@ -154,7 +154,7 @@ static void normalised_ranges_ascend_and_do_not_touch(void **state)
         {"1:*,7", "1:*"},   {"*,4294967294", "4294967294:*"}, {"1:10,2:3,12", "1:10,12"},
         {"9,7,5", "5,7,9"},
     };
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
         struct imap_uidset set = {0};
         assert_true(imap_uidset_parse(&set, sets[i].text, strlen(sets[i].text)));
         imap_uidset_normalise(&set);
@@ -172,7 +172,7 @@ static void it_knows_what_it_contains(void **state)
         uint32_t uid;
         bool inside;
     } cases[] = {{9, false}, {10, true}, {12, true}, {13, false}, {3, true}, {0, false}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         assert_int_equal(imap_uidset_contains(&set, cases[i].uid), cases[i].inside);
     imap_uidset_clear(&set);
 }
@@ -193,7 +193,7 @@ static void text_comes_in_parts_below_the_limit(void **state)
         imap_uidset_clear(&some);
     }
     assert_int_equal(again.count, set.count);
-    assert_memory_equal(again.ranges, set.ranges, set.count * sizeof *set.ranges);
+    assert_memory_equal(again.ranges, set.ranges, set.count * sizeof(*set.ranges));
     imap_uidset_clear(&set);
     imap_uidset_clear(&again);
 }

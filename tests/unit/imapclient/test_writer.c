@@ -54,7 +54,7 @@ static void strings_are_atoms_or_quoted(void **state)
         {"a\n1 LOGOUT", NULL},
     };
     struct evbuffer *out = evbuffer_new();
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         bool written = writer_astring(out, cases[i].text);
         if (written != (cases[i].written != NULL))
             fail_msg("\"%s\" should be %s", cases[i].text, written ? "refused" : "written");
@@ -67,7 +67,7 @@ static void a_line_has_a_limit(void **state)
 {
     (void)state;
     char text[WRITER_LINE_MAX + 2];
-    memset(text, 'x', sizeof text);
+    memset(text, 'x', sizeof(text));
     text[WRITER_LINE_MAX] = '\0';
     assert_true(writer_sendable(text));
     text[WRITER_LINE_MAX] = 'x';
@@ -97,11 +97,11 @@ static void names_become_modified_utf7_and_come_back(void **state)
         {"[Gmail]/Все", "[Gmail]/&BBIEQQQ1-"},
     };
     struct evbuffer *out = evbuffer_new();
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char quoted[128];
         assert_true(writer_mailbox(out, names[i].utf8));
         bool atom = strpbrk(names[i].wire, " ") == NULL;
-        snprintf(quoted, sizeof quoted, atom ? "%s" : "\"%s\"", names[i].wire);
+        snprintf(quoted, sizeof(quoted), atom ? "%s" : "\"%s\"", names[i].wire);
         check_drained(out, quoted);
         char *decoded = writer_mailbox_decode(names[i].wire);
         assert_non_null(decoded);
@@ -127,7 +127,7 @@ static void names_that_cannot_be_sent_are_refused(void **state)
         "abc\xe2\x82",
     };
     struct evbuffer *out = evbuffer_new();
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         if (writer_mailbox(out, names[i]))
             fail_msg("name %zu should be refused", i);
         assert_int_equal(evbuffer_get_length(out), 0);
@@ -144,7 +144,7 @@ static void names_that_do_not_decode_are_told(void **state)
         "&APwA-",     "&2D0-",       "&3gA-", "&2D3YPQ-", "&AA0-",  "&AAo-", "&AAA-",
         "&APw-&APw-", "caf\xc3\xa9", "R&D",   "&APwA",    "a\tb",
     };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char *decoded = writer_mailbox_decode(names[i]);
         if (decoded != NULL)
             fail_msg("\"%s\" is not modified UTF-7", names[i]);
@@ -173,7 +173,7 @@ static void dates_are_written_in_their_zone(void **state)
         {253402300800, 0, "\"01-Jan-1970 00:00:00 +0000\""},
     };
     struct evbuffer *out = evbuffer_new();
-    for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
+    for (size_t i = 0; i < sizeof(dates) / sizeof(*dates); i++) {
         writer_date_time(out, dates[i].when, dates[i].zone);
         check_drained(out, dates[i].written);
     }

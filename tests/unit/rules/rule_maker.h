@@ -18,7 +18,7 @@ static inline char **make_list(const char *const *texts)
     size_t count = 0;
     while (texts[count] != NULL)
         count++;
-    char **list = xcalloc(count + 1, sizeof *list);
+    char **list = xcalloc(count + 1, sizeof(*list));
     for (size_t i = 0; i < count; i++)
         list[i] = xstrdup(texts[i]);
     return list;
@@ -28,7 +28,7 @@ static inline struct rule_set *make_set(void)
 {
     struct rule_set *set = rule_set_new();
     set->domains = LIST("example.org", "example.net");
-    memset(set->key, 7, sizeof set->key);
+    memset(set->key, 7, sizeof(set->key));
     return set;
 }
 

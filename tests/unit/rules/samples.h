@@ -19,7 +19,7 @@ static inline struct buffer sample_read(const char *name)
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         fail_msg("cannot open %s", path);
-    for (size_t n; (n = fread(piece, 1, sizeof piece, file)) > 0;)
+    for (size_t n; (n = fread(piece, 1, sizeof(piece), file)) > 0;)
         buffer_add(&text, piece, n);
     fclose(file);
     free(path);

@@ -127,7 +127,7 @@ static void test_lists(void **state)
         {"List: One: a@b.c, d@e.f;;", "a@b.c d@e.f"},
     };
     int wrong = 0;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char *got = read_all(cases[i].text, strlen(cases[i].text));
         if (strcmp(got, cases[i].want) != 0) {
             print_error("%s: got \"%s\", want \"%s\"\n", cases[i].text, got, cases[i].want);
@@ -166,7 +166,7 @@ static void test_what_is_never_closed_costs_no_square(void **state)
 {
     (void)state;
     static const char *const opening[] = {"(", "\"", "<", "a@[", "[", "((\"", "<@"};
-    for (size_t i = 0; i < sizeof opening / sizeof *opening; i++) {
+    for (size_t i = 0; i < sizeof(opening) / sizeof(*opening); i++) {
         struct buffer text = {0};
         repeat(&text, opening[i], 1000000);
         buffer_text(&text, ", z@b.c");
@@ -233,7 +233,7 @@ static void test_controls_never_reach_an_address(void **state)
     (void)state;
     static const char text[] = "a\0b@c.d, \"x\r\ny\"@e.f, g@h\001.i";
     struct address_list list = {0};
-    address_list_parse(&list, text, sizeof text - 1);
+    address_list_parse(&list, text, sizeof(text) - 1);
     for (size_t i = 0; i < list.count; i++)
         for (const char *c = list.addresses[i]; *c != '\0'; c++)
             assert_true((unsigned char)*c >= ' ');

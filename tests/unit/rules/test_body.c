@@ -84,7 +84,7 @@ static void test_attachments_of_samples(void **state)
          "Sch\xc3\xb6ne Gr\xc3\xbc\xc3\x9f"
          "e"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct buffer text = sample_read(cases[i].name);
         struct body_facts *facts = scan_pieces(text.data, text.len, text.len);
         char *got = describe(facts);
@@ -143,7 +143,7 @@ static void test_what_is_an_attachment(void **state)
          "message/rfc822= limited"},
     };
     int wrong = 0;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char *text = xasprintf("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n%s\r\n\r\n"
                                "content\r\n--b--\r\n",
                                cases[i].header);
@@ -191,7 +191,7 @@ static void test_boundaries(void **state)
         {"not at the start of a line",
          "Content-Type: multipart/mixed; boundary=b\n\n --b\nContent-Type: a/b\n\n", ""},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct body_facts *facts = scan(cases[i].text);
         char *got = describe(facts);
         print_message("%s\n", cases[i].name);
@@ -224,7 +224,7 @@ static void test_text_is_decoded(void **state)
          "two\r\n--b--\r\nepilogue",
          "one\n\ntwo\n"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct body_facts *facts = scan(cases[i].text);
         assert_string_equal(facts->text, cases[i].want);
         body_facts_free(facts);
@@ -265,7 +265,7 @@ static void check_splits(const char *name, const struct buffer *text)
         body_facts_free(facts);
     }
     static const size_t pieces[] = {1, 2, 3, 5, 7, 11, 13, 64, 100, 1000, 4095, 4096, 4097};
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
         struct body_facts *facts = scan_pieces(text->data, text->len, pieces[i]);
         assert_same(facts, whole);
         body_facts_free(facts);

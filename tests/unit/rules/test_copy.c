@@ -20,7 +20,7 @@ static const char *const one_rule[] = {"outgoing-attachments"};
 static struct rule_set make_set(void)
 {
     struct rule_set set = {0};
-    memcpy(set.subject_prefix, prefixes, sizeof prefixes);
+    memcpy(set.subject_prefix, prefixes, sizeof(prefixes));
     return set;
 }
 
@@ -82,14 +82,13 @@ static char *field_as_written(const struct buffer *copy, const char *name, size_
     struct buffer shown = {0};
     if (field == NULL)
         buffer_text(&shown, "-");
-    for (size_t i = 0; field != NULL && i < field->len; i++) {
+    for (size_t i = 0; field != NULL && i < field->len; i++)
         if (field->start[i] == '\r')
             buffer_text(&shown, "\\r");
         else if (field->start[i] == '\n')
             buffer_text(&shown, "\\n");
         else
             buffer_char(&shown, field->start[i]);
-    }
     header_free(header);
     return buffer_take(&shown);
 }
@@ -143,7 +142,7 @@ static void test_subject(void **state)
         {"a\r\nBcc: x ", "Subject: old\r\n", "Subject: a Bcc: x old\\r\\n"},
     };
     int wrong = 0;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct rule_set set = make_set();
         struct copy_plan plan = make_plan();
         struct copy_view view;
@@ -204,7 +203,7 @@ static void test_prefix_of_outgoing_then_incoming_then_internal(void **state)
         {DIRECTION_INTERNAL | DIRECTION_OUTGOING, "{Mon-Out} x"},
         {DIRECTION_INTERNAL | DIRECTION_INCOMING, "{Mon-In} x"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct copy_plan plan = make_plan();
         plan.directions = cases[i].directions;
         struct buffer copy = make_simply(&plan, "Subject: x\r\n\r\n");
@@ -238,7 +237,7 @@ static void test_fields_that_are_added(void **state)
         {"X-Monitor-Warning", "-"},
         {"Message-ID", "<" ID ".mailvigil@example.org>"},
     };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
         assert_field(&copy, fields[i].name, fields[i].want);
     buffer_free(&copy);
 }
@@ -279,7 +278,7 @@ static void test_fields_of_several(void **state)
         {"X-Monitor-Warning", "from-mismatch, tnef"},
         {"Message-ID", "<" ID ".mailvigil@b--cher.-example>"},
     };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
         assert_field(&copy, fields[i].name, fields[i].want);
     buffer_free(&copy);
 }
@@ -344,7 +343,7 @@ static void test_removed_fields(void **state)
                                         "X-Monitor-Id",
                                         "x-monitor-anything"};
     struct copy_plan plan = make_plan();
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char *text =
             xasprintf("A: 1\r\n%s \t: x@y\r\n\tSecret\r\n  more\r\nB: 2\r\n\r\n%s: body\r\n",
                       names[i], names[i]);
@@ -421,7 +420,7 @@ static void test_what_is_broken_stays_as_it_is(void **state)
          "X-Monitor-Unnamed: folded\r\nSubject: {Mon-In} x\r\n\r\nbody"},
     };
     static const char own_end[] = "Message-ID: <" ID ".mailvigil@example.org>\r\n";
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct copy_plan plan = make_plan();
         struct buffer copy = make_simply(&plan, cases[i].text);
         const char *rest = strstr(copy.data, own_end);
@@ -438,8 +437,8 @@ static void test_nul_octets_stay(void **state)
     struct rule_set set = make_set();
     struct copy_plan plan = make_plan();
     struct copy_view view;
-    struct buffer copy = make(&set, &plan, text, sizeof text - 1, &view);
-    assert_memory_equal(copy.data + copy.len - (sizeof text - 1), text, sizeof text - 1);
+    struct buffer copy = make(&set, &plan, text, sizeof(text) - 1, &view);
+    assert_memory_equal(copy.data + copy.len - (sizeof(text) - 1), text, sizeof(text) - 1);
     buffer_free(&copy);
     copy_view_clear(&view);
 }
@@ -457,7 +456,7 @@ static void test_a_header_that_was_cut(void **state)
         {"A: b\r\nMessage-ID: <a", "A: b\r\nX-Monitor-Cut-Message-ID: <a"},
         {"A: b\r\nDisposition-Notifi", "A: b\r\nX-Monitor-Cut-Disposition-Notifi"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct rule_set set = make_set();
         struct copy_plan plan = make_plan();
         struct copy_view view;
@@ -486,7 +485,7 @@ static void test_ten_thousand_recipients_are_folded(void **state)
 {
     (void)state;
     enum { N = 10000 };
-    struct recipient *recipients = xcalloc(N, sizeof *recipients);
+    struct recipient *recipients = xcalloc(N, sizeof(*recipients));
     struct buffer want = {0};
     for (int i = 0; i < N; i++) {
         recipients[i].address = xasprintf("user%d@example.org", i);
@@ -502,7 +501,7 @@ static void test_ten_thousand_recipients_are_folded(void **state)
     char *value = header_value(header_find(header, "X-Monitor-Recipients", 0), 1000000);
     assert_string_equal(value, want.data);
     /* the digest has no blank at which it could be folded */
-    assert_lines_fit(&copy, sizeof "X-Monitor-Original-SHA256: " + 63);
+    assert_lines_fit(&copy, sizeof("X-Monitor-Original-SHA256: ") + 63);
     free(value);
     header_free(header);
     for (int i = 0; i < N; i++)

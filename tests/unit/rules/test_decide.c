@@ -33,7 +33,7 @@ static void test_directions_that_a_rule_takes(void **state)
         {SELECT_NONE, SELECT_NONE, 0},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct rule_set *set = make_set();
         struct rule *rule = make_rule(set, "rule");
         rule->outgoing = cases[i].outgoing;
@@ -157,7 +157,7 @@ static const struct exempt_case exempt_cases[] = {
 static void test_exempt_addresses(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof exempt_cases / sizeof *exempt_cases; i++) {
+    for (size_t i = 0; i < sizeof(exempt_cases) / sizeof(*exempt_cases); i++) {
         const struct exempt_case *one = &exempt_cases[i];
         struct rule_set *set = make_set();
         make_rule(set, "all");
@@ -353,7 +353,7 @@ static const struct {
 static void test_before_fetch(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+    for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++) {
         struct rule_set *set = make_set();
         make_rule(set, "rule");
         before[i].change(set);

@@ -54,7 +54,7 @@ static void test_names(void **state)
         {"\nTo: x\n", 0, 0},
         {"", 0, 0},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct header *header = parse(cases[i].text);
         print_message("case %zu\n", i);
         assert_spans_make_up(header);
@@ -78,7 +78,7 @@ static void test_end_is_before_the_empty_line(void **state)
         {"A: b\r\n\r\r\nbody", 13, -1}, {"A: b\r\n", 6, -1},    {"A: b", 4, -1},
         {"A: b\r\n\r", 7, -1},          {"\r", 1, -1},          {"", 0, -1},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         print_message("case %zu\n", i);
         struct header *header = parse(cases[i].text);
         assert_int_equal(header->len, cases[i].len);
@@ -94,7 +94,7 @@ static void test_scan_sees_the_same_end_in_any_two_pieces(void **state)
     (void)state;
     static const char *const texts[] = {"A: b\r\n c\r\n\r\nbody\r\n\r\n", "A: b\n\nb", "\r\nb",
                                         "\nb"};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         size_t len = strlen(texts[i]);
         struct header_scan whole = {0};
         long end = header_scan_feed(&whole, texts[i], len);
@@ -147,7 +147,7 @@ static void test_values(void **state)
         {"S: =?utf-8?Q?\?=\r\n", "=?utf-8?Q?\?=", ""},
         {"S: =?utf-8?Q?a?==?utf-8?Q?b?=\r\n", "=?utf-8?Q?a?==?utf-8?Q?b?=", "ab"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct header *header = parse(cases[i].text);
         char *value = header_value(&header->fields[0], 1000);
         char *decoded = header_value_decoded(&header->fields[0], 1000);
@@ -185,7 +185,7 @@ static void test_nul_is_an_octet_like_any_other(void **state)
 {
     (void)state;
     static const char text[] = "S: a\0b\r\nT\0x: c\r\n\r\n";
-    struct header *header = header_parse(text, sizeof text - 1);
+    struct header *header = header_parse(text, sizeof(text) - 1);
     assert_int_equal(header->count, 2);
     char *value = header_value(&header->fields[0], 100);
     assert_string_equal(value, "a b");

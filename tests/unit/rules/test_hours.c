@@ -80,7 +80,7 @@ static const struct {
 static void test_examples(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+    for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
         struct hours *hours = parse(examples[i].text);
         time_t time = january(examples[i].day, examples[i].hour, examples[i].minute);
         if (hours_match(hours, time) != examples[i].matches)
@@ -120,7 +120,7 @@ static void test_mistakes(void **state)
         "Montag",
     };
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         char *mistake = NULL;
         struct hours *hours = hours_parse(texts[i], &mistake);
         if (hours != NULL || mistake == NULL)
@@ -144,7 +144,7 @@ static void test_any_time_is_answered(void **state)
     static const int64_t times[] = {INT64_MIN, INT64_MIN + 1, -1, 0, INT64_MAX};
     (void)state;
     struct hours *hours = parse("Mon-Sun Europe/Berlin");
-    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+    for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++)
         assert_true(hours_match(hours, (time_t)times[i]));
     hours_free(hours);
 }
@@ -193,7 +193,7 @@ static void test_zones_as_the_c_library(void **state)
         "EST5EDT",
     };
     (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         compare_zone(names[i]);
 }
 
@@ -241,7 +241,7 @@ static void test_rules(void **state)
         {"CET-1CEST,M3.5.0,M10.5.0/3 ", false},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct zone_rule rule;
         if (zone_rule_parse(cases[i].text, strlen(cases[i].text), &rule) != cases[i].good)
             fail_msg("%s: expected to be %s", cases[i].text, cases[i].good ? "taken" : "refused");
@@ -268,7 +268,7 @@ static void test_days_of_the_year(void **state)
 static size_t read_zone_file(const char *name, unsigned char *data, size_t room)
 {
     char path[200];
-    snprintf(path, sizeof path, "%s/%s", ZONE_DIRECTORY, name);
+    snprintf(path, sizeof(path), "%s/%s", ZONE_DIRECTORY, name);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
     size_t len = fread(data, 1, room, file);

@@ -108,7 +108,7 @@ static void check_condition(const struct condition *condition)
 static void test_conditions(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
+    for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++)
         check_condition(&conditions[i]);
 }
 
@@ -302,7 +302,7 @@ static void test_verdicts(void **state)
         {"one key does not hold", one_key_does_not_hold, NO},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         if (verdict_with(cases[i].change) != cases[i].verdict)
             fail_msg("%s: another verdict", cases[i].name);
 }
@@ -345,7 +345,7 @@ static void test_attachments_that_the_header_excludes(void **state)
     struct rule_set *set = make_set();
     make_rule(set, "rule")->attachment = LIST("any");
     prepare(set);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct message message = make_message(cases[i].header, FOLDER_OTHER);
         struct decision *decision = decide_both(set, &message);
         if (decision->verdict != cases[i].verdict)
@@ -407,9 +407,9 @@ static void test_reasons_in_words(void **state)
     struct message message = make_message(INCOMING, FOLDER_OTHER);
     message.size = 9999;
     struct decision *decision = decide_both(set, &message);
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+    for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
         assert_string_equal(reason_of(decision, expected[i].condition), expected[i].text);
-    assert_int_equal(decision->rules[0].n_reasons, sizeof expected / sizeof *expected);
+    assert_int_equal(decision->rules[0].n_reasons, sizeof(expected) / sizeof(*expected));
     decision_free(decision);
     free_message(&message);
     rule_set_free(set);

@@ -56,7 +56,7 @@ static void test_read(void **state)
         {"X-Monitor-Id: no\r\nX-Monitor-Id: abcdefghijklmnopqrstuvwx27\r\n", false},
         {"Subject: x\r\n", false},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char id[MONITOR_ID_LEN + 1];
         struct header *header = header_parse(cases[i].header, strlen(cases[i].header));
         print_message("%s", cases[i].header);

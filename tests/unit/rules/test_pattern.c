@@ -113,13 +113,13 @@ static void check(const struct example *examples, size_t count)
 static void test_globs(void **state)
 {
     (void)state;
-    check(globs, sizeof globs / sizeof *globs);
+    check(globs, sizeof(globs) / sizeof(*globs));
 }
 
 static void test_regexes(void **state)
 {
     (void)state;
-    check(regexes, sizeof regexes / sizeof *regexes);
+    check(regexes, sizeof(regexes) / sizeof(*regexes));
 }
 
 static void test_mistakes(void **state)
@@ -129,7 +129,7 @@ static void test_mistakes(void **state)
         "/a{2,1}/", "/[/i", "/\\C/", "a\xFF",  "/\xFF/",
     };
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         struct patterns *patterns = patterns_new();
         char *mistake = patterns_add(patterns, texts[i]);
         if (mistake == NULL)
@@ -181,7 +181,7 @@ static void test_limits(void **state)
     size_t len = 1024 * 1024;
     char *text = xmalloc(len);
     memset(text, 'a', len);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         struct patterns *patterns = compile(texts[i]);
         struct pattern_search search = {0};
         assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
@@ -213,7 +213,7 @@ static void test_globs_have_no_limit(void **state)
     size_t len = 1024 * 1024;
     char *text = xmalloc(len);
     memset(text, 'a', len);
-    for (size_t i = 0; i < sizeof patterns_texts / sizeof *patterns_texts; i++) {
+    for (size_t i = 0; i < sizeof(patterns_texts) / sizeof(*patterns_texts); i++) {
         struct patterns *patterns = compile(patterns_texts[i]);
         struct pattern_search search = {0};
         assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));

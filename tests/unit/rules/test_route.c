@@ -162,7 +162,7 @@ static void test_examples(void **state)
 {
     (void)state;
     struct rule_set *set = make_set();
-    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+    for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++)
         check(set, &examples[i]);
     rule_set_free(set);
 }

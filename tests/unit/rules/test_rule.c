@@ -19,9 +19,9 @@ static void tell(void *arg, const struct rule *rule, const char *key, const char
 {
     struct told *told = arg;
     told->count++;
-    snprintf(told->key, sizeof told->key, "%s", key);
-    snprintf(told->rule, sizeof told->rule, "%s", rule->name);
-    snprintf(told->what, sizeof told->what, "%s", what);
+    snprintf(told->key, sizeof(told->key), "%s", key);
+    snprintf(told->rule, sizeof(told->rule), "%s", rule->name);
+    snprintf(told->what, sizeof(told->what), "%s", what);
 }
 
 static void test_a_good_rule(void **state)
@@ -71,7 +71,7 @@ static void bad_body(struct rule *rule)
 
 static void empty_list(struct rule *rule)
 {
-    rule->users = xcalloc(1, sizeof *rule->users);
+    rule->users = xcalloc(1, sizeof(*rule->users));
 }
 
 static void bad_hours(struct rule *rule)
@@ -140,7 +140,7 @@ static const struct {
 static void test_mistakes_name_rule_and_key(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++) {
         struct rule_set *set = make_set();
         make_rule(set, "good");
         mistakes[i].make(make_rule(set, "bad"));
@@ -158,10 +158,10 @@ static void test_all_mistakes_are_told(void **state)
 {
     (void)state;
     struct rule_set *set = make_set();
-    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++)
         mistakes[i].make(make_rule(set, "bad"));
     struct told told = {0};
-    int count = (int)(sizeof mistakes / sizeof *mistakes);
+    int count = (int)(sizeof(mistakes) / sizeof(*mistakes));
     assert_int_equal(rules_prepare(set, tell, &told), count);
     assert_int_equal(told.count, count);
     rule_set_free(set);

@@ -47,7 +47,7 @@ static void test_each_field_counts(void **state)
 {
     static const char *const names[] = {"From", "To", "Cc", "Subject", "Date", "Message-ID"};
     (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char *changed = xstrdup(SENT);
         char *field = strstr(changed, names[i]);
         field[strcspn(field, "\r") - 1] ^= 1;
@@ -75,13 +75,13 @@ static void test_every_octet_of_the_body_counts(void **state)
 {
     static const char body[] = "one\r\n\r\n two\r \nthree\r\r\n\0four\n\n\nfive";
     (void)state;
-    size_t len = sizeof body - 1;
+    size_t len = sizeof(body) - 1;
     unsigned char whole[32];
     digest_of(SENT, body, len, 0, whole);
     for (size_t i = 0; i < len; i++) {
-        char changed[sizeof body];
+        char changed[sizeof(body)];
         unsigned char digest[32];
-        memcpy(changed, body, sizeof body);
+        memcpy(changed, body, sizeof(body));
         changed[i] ^= 1;
         digest_of(SENT, changed, len, 0, digest);
         if (memcmp(whole, digest, 32) == 0)
@@ -96,7 +96,7 @@ static void test_pieces(void **state)
         "\r", "a\r",  "a\r\r\n", "\r\r\n\n", "a\r\nb\rc\nd",
     };
     (void)state;
-    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
         unsigned char whole[32];
         digest_of(SENT, bodies[i], strlen(bodies[i]), 0, whole);
         for (size_t piece = 1; piece <= strlen(bodies[i]); piece++) {
@@ -121,7 +121,7 @@ static void test_empty_lines_at_the_end(void **state)
         {"a\r\nb", "ab", false},    {"a\rb", "a\nb", false},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         if (same(SENT, cases[i].a, SENT, cases[i].b) != cases[i].same)
             fail_msg("case %zu: expected %s", i, cases[i].same ? "the same" : "another");
 }
@@ -130,8 +130,8 @@ static void test_many_empty_lines_within(void **state)
 {
     (void)state;
     char few[300], more[300];
-    memset(few, '\n', sizeof few);
-    memset(more, '\n', sizeof more);
+    memset(few, '\n', sizeof(few));
+    memset(more, '\n', sizeof(more));
     strcpy(few + 199, "x");
     strcpy(more + 200, "x");
     assert_false(same(SENT, few, SENT, more));

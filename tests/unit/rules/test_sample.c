@@ -26,7 +26,7 @@ static bool takes(const unsigned char use_key[32], char *name, double percent, c
 static const char *text_of(int number)
 {
     static char text[300];
-    snprintf(text, sizeof text,
+    snprintf(text, sizeof(text),
              "From: a@example.org\r\nTo: b@x.test\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\n"
              "Subject: the same\r\nMessage-ID: <%d@example.org>\r\n",
              number);
@@ -46,7 +46,7 @@ static void test_share(void **state)
 {
     static const double percents[] = {0.1, 0.5, 1, 5, 12.5, 25, 50, 75, 99.5};
     (void)state;
-    for (size_t i = 0; i < sizeof percents / sizeof *percents; i++) {
+    for (size_t i = 0; i < sizeof(percents) / sizeof(*percents); i++) {
         int taken = 0;
         for (int number = 0; number < MESSAGES; number++)
             taken += takes(key, (char[]){"rule"}, percents[i], text_of(number));
@@ -112,7 +112,7 @@ static bool same_choice(const char *a, const char *b)
 {
     for (int i = 0; i < 64; i++) {
         char name[20];
-        snprintf(name, sizeof name, "rule %d", i);
+        snprintf(name, sizeof(name), "rule %d", i);
         if (takes(key, name, 50, a) != takes(key, name, 50, b))
             return false;
     }
@@ -134,7 +134,7 @@ static void test_same_in_every_folder(void **state)
         "Content-Type: text/plain\r\nIn-Reply-To: <0@x>\r\n",
     };
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         if (!same_choice(IDENTITY, texts[i]))
             fail_msg("text %zu is chosen otherwise", i);
 }
@@ -144,7 +144,7 @@ static void test_each_field_counts(void **state)
     static const char *const names[] = {"From",    "To",         "Cc",           "Date",
                                         "Subject", "Message-ID", "Content-Type", "In-Reply-To"};
     (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char *changed = xstrdup(IDENTITY);
         char *field = strstr(changed, names[i]);
         field[strcspn(field, "\r") - 1] ^= 1;
