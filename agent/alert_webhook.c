@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "agent/alert_inside.h"
-#include "imapclient/tls.h"
+#include "imapclient/wire/tls.h"
 #include "rules/memory.h"
 
 #define ANSWER_HEADER_MAX (16 * 1024)

@@ -28,7 +28,7 @@
 
 #include "agent/config.h"
 #include "agent/phase.h"
-#include "imapclient/certificate.h"
+#include "imapclient/wire/certificate.h"
 
 #define DIALOGUE_LINE_MAX 4096
 #define DIALOGUE_REPLY_LINES 256

@@ -6,7 +6,7 @@
 
 #include "agent/reply.h"
 #include "imapclient/milliseconds.h"
-#include "imapclient/transport.h"
+#include "imapclient/wire/transport.h"
 #include "rules/memory.h"
 
 enum stage {

@@ -6,7 +6,7 @@
  * that the server should have its chance to refuse it first.
  */
 #include "imapclient/session_private.h"
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 #define LITERAL_PLUS_BELOW 100000
 #define LITERAL_MINUS_MAX 4096

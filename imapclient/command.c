@@ -2,7 +2,7 @@
 
 #include <openssl/crypto.h>
 
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 static const struct command_class plain_class = {0};
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "imapclient/etpan.h"
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 /* In place of a name, which libetpan need not see. */
 #define NAME_FOR_ETPAN "x"

@@ -1,6 +1,6 @@
 /* Commands of one line, about mailboxes: NOOP, CREATE, STATUS, LIST and the like. */
 #include "imapclient/session_private.h"
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 static struct evbuffer *line_new(const char *verb)
 {

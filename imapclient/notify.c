@@ -1,6 +1,6 @@
 /* NOTIFY SET, RFC 5465. */
 #include "imapclient/session_private.h"
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 static const char selected_events[] = "(selected (MessageNew (UID) MessageExpunge))";
 

@@ -1,6 +1,6 @@
 /* SELECT, EXAMINE (RFC 9051 section 6.3.2), with QRESYNC (RFC 7162 section 3.2.5); UNSELECT. */
 #include "imapclient/session_private.h"
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 struct select {
     struct command command;

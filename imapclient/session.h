@@ -36,8 +36,8 @@
 #include <event2/event.h>
 #include <openssl/ssl.h>
 
-#include "imapclient/certificate.h"
 #include "imapclient/response.h"
+#include "imapclient/wire/certificate.h"
 
 struct imap_session;
 

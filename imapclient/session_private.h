@@ -11,11 +11,11 @@
 #include <event2/event_struct.h>
 
 #include "imapclient/command.h"
-#include "imapclient/framing.h"
 #include "imapclient/grammar.h"
 #include "imapclient/memory.h"
 #include "imapclient/session.h"
-#include "imapclient/transport.h"
+#include "imapclient/wire/framing.h"
+#include "imapclient/wire/transport.h"
 
 #define SESSION_PIPELINE_MAX 64 /* commands under way at a time */
 

@@ -6,7 +6,7 @@
  */
 #include "imapclient/sasl.h"
 #include "imapclient/session_private.h"
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 #define LOGIN_PIECES 3
 #define CHALLENGES_MAX 3

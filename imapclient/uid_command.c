@@ -4,7 +4,7 @@
  * command.
  */
 #include "imapclient/session_private.h"
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 #define LINE_RESERVE 64 /* tag and line end */
 

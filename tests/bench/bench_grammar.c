@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "imapclient/framing.h"
 #include "imapclient/grammar.h"
+#include "imapclient/wire/framing.h"
 
 struct run {
     struct grammar *grammar;

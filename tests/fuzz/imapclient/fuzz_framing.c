@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/framing.h"
+#include "imapclient/wire/framing.h"
 
 #define BODY_MAX 100000
 

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "describe_response.h"
-#include "imapclient/framing.h"
+#include "imapclient/wire/framing.h"
 
 /* NUL is no end: it makes a word end, and a name that holds it useless. */
 static void nul_is_not_passed_on(void **state)

@@ -1,4 +1,4 @@
-#include "imapclient/certificate.h"
+#include "imapclient/wire/certificate.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "imapclient/memory.h"
-#include "imapclient/tls.h"
+#include "imapclient/wire/tls.h"
 
 /* ---- the handshake ---- */
 

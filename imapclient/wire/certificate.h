@@ -7,8 +7,8 @@
  * a secret was sent (transport.h). Times are seconds since 1970. Texts are for a person: RFC 2253
  * names, control characters replaced, cut to their room.
  */
-#ifndef IMAPCLIENT_CERTIFICATE_H
-#define IMAPCLIENT_CERTIFICATE_H
+#ifndef IMAPCLIENT_WIRE_CERTIFICATE_H
+#define IMAPCLIENT_WIRE_CERTIFICATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -19,8 +19,8 @@
  * Line ends: CRLF; a bare LF is taken too, as many clients do (servers exist that send it).
  * NUL in a line breaks the frame, RFC 9051 section 9.
  */
-#ifndef IMAPCLIENT_FRAMING_H
-#define IMAPCLIENT_FRAMING_H
+#ifndef IMAPCLIENT_WIRE_FRAMING_H
+#define IMAPCLIENT_WIRE_FRAMING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,7 +15,7 @@
 #include <event2/dns.h>
 
 #include "imapclient/scripted_client.h"
-#include "imapclient/transport.h"
+#include "imapclient/wire/transport.h"
 
 static const char *const script[] = {"S * PREAUTH [CAPABILITY IMAP4rev1] hello", NULL};
 

@@ -1,4 +1,4 @@
-#include "imapclient/framing.h"
+#include "imapclient/wire/framing.h"
 
 #include <ctype.h>
 

@@ -1,4 +1,4 @@
-#include "imapclient/transport.h"
+#include "imapclient/wire/transport.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,7 +14,7 @@
 #include <openssl/err.h>
 
 #include "imapclient/memory.h"
-#include "imapclient/tls.h"
+#include "imapclient/wire/tls.h"
 
 #define KEEPALIVE_IDLE 90
 #define KEEPALIVE_INTERVAL 15

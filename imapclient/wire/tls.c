@@ -1,11 +1,11 @@
-#include "imapclient/tls.h"
+#include "imapclient/wire/tls.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "imapclient/certificate.h"
 #include "imapclient/memory.h"
 #include "imapclient/session.h"
+#include "imapclient/wire/certificate.h"
 
 static char *queued_error(const char *what)
 {

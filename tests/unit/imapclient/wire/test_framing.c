@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/framing.h"
+#include "imapclient/wire/framing.h"
 
 /* What the sink was told, as text: "unit <...>", "body <head> size", "data <...>", "end". Data are
  * joined, as pieces may be cut anywhere. */

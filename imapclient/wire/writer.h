@@ -2,8 +2,8 @@
  * Writes the arguments of commands: atoms, quoted strings, literals; mailbox names in modified
  * UTF-7 (RFC 3501 section 5.1.3; glibc's iconv knows it as UTF-7-IMAP). Refuses CR, LF and NUL.
  */
-#ifndef IMAPCLIENT_WRITER_H
-#define IMAPCLIENT_WRITER_H
+#ifndef IMAPCLIENT_WIRE_WRITER_H
+#define IMAPCLIENT_WIRE_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>

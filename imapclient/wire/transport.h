@@ -9,8 +9,8 @@
  * Callbacks come from the event loop, never from inside a function of this header; after down no
  * callback comes any more. transport_free() is allowed inside callbacks.
  */
-#ifndef IMAPCLIENT_TRANSPORT_H
-#define IMAPCLIENT_TRANSPORT_H
+#ifndef IMAPCLIENT_WIRE_TRANSPORT_H
+#define IMAPCLIENT_WIRE_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,8 +21,8 @@
 #include <event2/event.h>
 #include <openssl/ssl.h>
 
-#include "imapclient/certificate.h"
 #include "imapclient/session.h"
+#include "imapclient/wire/certificate.h"
 
 #define TRANSPORT_READ_MAX (64 * 1024) /* octets buffered before the reader is called */
 

@@ -1,4 +1,4 @@
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 #include <stdint.h>
 #include <stdio.h>

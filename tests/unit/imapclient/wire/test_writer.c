@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/writer.h"
+#include "imapclient/wire/writer.h"
 
 /* What is in the buffer, which is emptied. */
 static char *drain(struct evbuffer *out)

@@ -2,8 +2,8 @@
  * What TLS means for a mail client: TLS 1.2 or later (RFC 8314), the chain verified, the name of
  * the certificate compared with the name that was asked for (RFC 6125), and words for what failed.
  */
-#ifndef IMAPCLIENT_TLS_H
-#define IMAPCLIENT_TLS_H
+#ifndef IMAPCLIENT_WIRE_TLS_H
+#define IMAPCLIENT_WIRE_TLS_H
 
 #include <openssl/ssl.h>
 
