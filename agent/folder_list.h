@@ -17,7 +17,7 @@
 #ifndef AGENT_FOLDER_LIST_H
 #define AGENT_FOLDER_LIST_H
 
-#include "imapclient/response.h"
+#include "imapclient/grammar/response.h"
 #include "rules/message.h"
 
 struct listed_folder {

@@ -3,7 +3,7 @@
  */
 #include <strings.h>
 
-#include "imapclient/body.h"
+#include "imapclient/grammar/body.h"
 #include "imapclient/session_private.h"
 
 #define GARBAGE_SHOWN 80

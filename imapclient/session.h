@@ -36,7 +36,7 @@
 #include <event2/event.h>
 #include <openssl/ssl.h>
 
-#include "imapclient/response.h"
+#include "imapclient/grammar/response.h"
 #include "imapclient/wire/certificate.h"
 
 struct imap_session;

@@ -11,7 +11,7 @@
 #include <event2/event_struct.h>
 
 #include "imapclient/command.h"
-#include "imapclient/grammar.h"
+#include "imapclient/grammar/grammar.h"
 #include "imapclient/memory.h"
 #include "imapclient/session.h"
 #include "imapclient/wire/framing.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "imapclient/grammar.h"
+#include "imapclient/grammar/grammar.h"
 #include "imapclient/wire/framing.h"
 
 struct run {

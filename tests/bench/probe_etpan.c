@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "imapclient/etpan.h"
+#include "imapclient/grammar/etpan.h"
 
 #define NESTED 200000
 

@@ -1,7 +1,7 @@
 /* The head of a streamed body comes from the server as it likes. */
 #include <stdlib.h>
 
-#include "imapclient/body.h"
+#include "imapclient/grammar/body.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/grammar.h"
+#include "imapclient/grammar/grammar.h"
 
 static void check(bool holds)
 {

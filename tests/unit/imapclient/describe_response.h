@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/grammar.h"
+#include "imapclient/grammar/grammar.h"
 
 struct line {
     char text[4096];

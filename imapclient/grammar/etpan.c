@@ -1,4 +1,4 @@
-#include "imapclient/etpan.h"
+#include "imapclient/grammar/etpan.h"
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /*
  * Memory for what lives as long as one response: taken piece by piece, given back at once.
  */
-#ifndef IMAPCLIENT_ARENA_H
-#define IMAPCLIENT_ARENA_H
+#ifndef IMAPCLIENT_GRAMMAR_ARENA_H
+#define IMAPCLIENT_GRAMMAR_ARENA_H
 
 #include <stddef.h>
 

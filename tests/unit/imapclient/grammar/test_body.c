@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/body.h"
+#include "imapclient/grammar/body.h"
 
 struct head_case {
     const char *head;

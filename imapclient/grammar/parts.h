@@ -7,9 +7,9 @@
 #ifndef IMAPCLIENT_GRAMMAR_PARTS_H
 #define IMAPCLIENT_GRAMMAR_PARTS_H
 
-#include "imapclient/arena.h"
-#include "imapclient/grammar.h"
-#include "imapclient/scan.h"
+#include "imapclient/grammar/arena.h"
+#include "imapclient/grammar/grammar.h"
+#include "imapclient/grammar/scan.h"
 
 #define GRAMMAR_FLAGS_MAX 4096 /* flags of one message or mailbox that are told; others are not */
 
@@ -29,19 +29,19 @@ struct words {
 };
 void words_add(struct words *words, struct arena *arena, const char *word);
 
-/* grammar_text.c: "OK [CODE arguments] text", without what stands before it. */
+/* grammar/text.c: "OK [CODE arguments] text", without what stands before it. */
 bool grammar_status_word(struct scan *scan, enum imap_status *status);
 void grammar_text(struct grammar *grammar, struct scan *scan, struct imap_text *text);
 
-/* grammar_fetch.c: what follows "* 12 FETCH". */
+/* grammar/fetch.c: what follows "* 12 FETCH". */
 bool grammar_fetch(struct grammar *grammar, struct scan *scan, bool body_streamed);
 
-/* grammar_mailbox.c: what follows the name of the response. */
+/* grammar/mailbox.c: what follows the name of the response. */
 bool grammar_list(struct grammar *grammar, struct scan *scan);
 bool grammar_mailbox_status(struct grammar *grammar, struct scan *scan);
 bool grammar_namespace(struct grammar *grammar, struct scan *scan);
 
-/* grammar_quota.c: what follows "* QUOTA". */
+/* grammar/quota.c: what follows "* QUOTA". */
 bool grammar_quota(struct grammar *grammar, struct scan *scan);
 
 #endif

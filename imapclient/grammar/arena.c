@@ -1,4 +1,4 @@
-#include "imapclient/arena.h"
+#include "imapclient/grammar/arena.h"
 
 #include <stdalign.h>
 

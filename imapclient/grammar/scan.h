@@ -4,14 +4,14 @@
  * Every call moves the cursor behind what it read, or leaves it and returns false. Nothing is read
  * at or behind `end`. No call recurses, and each takes time in proportion to what it passes.
  */
-#ifndef IMAPCLIENT_SCAN_H
-#define IMAPCLIENT_SCAN_H
+#ifndef IMAPCLIENT_GRAMMAR_SCAN_H
+#define IMAPCLIENT_GRAMMAR_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "imapclient/arena.h"
+#include "imapclient/grammar/arena.h"
 
 struct scan {
     const char *at, *end;

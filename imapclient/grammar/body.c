@@ -1,4 +1,4 @@
-#include "imapclient/body.h"
+#include "imapclient/grammar/body.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "imapclient/scan.h"
+#include "imapclient/grammar/scan.h"
 
 #include <string.h>
 #include <strings.h>

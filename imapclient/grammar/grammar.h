@@ -11,10 +11,10 @@
  *
  * One grammar serves all sessions of a thread: it keeps nothing between units.
  */
-#ifndef IMAPCLIENT_GRAMMAR_H
-#define IMAPCLIENT_GRAMMAR_H
+#ifndef IMAPCLIENT_GRAMMAR_GRAMMAR_H
+#define IMAPCLIENT_GRAMMAR_GRAMMAR_H
 
-#include "imapclient/response.h"
+#include "imapclient/grammar/response.h"
 
 struct grammar;
 

@@ -1,4 +1,4 @@
-#include "imapclient/grammar_parts.h"
+#include "imapclient/grammar/parts.h"
 
 #include <string.h>
 

@@ -2,12 +2,12 @@
  * LIST, LSUB, STATUS and NAMESPACE. Names of mailboxes and what libetpan does not know are read
  * here; attributes and numbers go to libetpan, behind the same kind of shield as FETCH.
  */
-#include "imapclient/grammar_parts.h"
+#include "imapclient/grammar/parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/etpan.h"
+#include "imapclient/grammar/etpan.h"
 #include "imapclient/wire/writer.h"
 
 /* In place of a name, which libetpan need not see. */

@@ -5,8 +5,8 @@
  * that are atoms, numbers that fit, no literals, no human text. share/doc/libetpan.md says what it
  * would do with others.
  */
-#ifndef IMAPCLIENT_ETPAN_H
-#define IMAPCLIENT_ETPAN_H
+#ifndef IMAPCLIENT_GRAMMAR_ETPAN_H
+#define IMAPCLIENT_GRAMMAR_ETPAN_H
 
 #include <stddef.h>
 

@@ -2,11 +2,11 @@
  * FETCH: each item is cut out first. Those that libetpan knows and that are well-formed go to it,
  * so that an item it does not know, or one that is malformed, costs only itself.
  */
-#include "imapclient/grammar_parts.h"
+#include "imapclient/grammar/parts.h"
 
 #include <string.h>
 
-#include "imapclient/etpan.h"
+#include "imapclient/grammar/etpan.h"
 
 enum item {
     ITEM_NONE = 0,

@@ -2,8 +2,8 @@
  * What stands before a streamed body: "* 12 FETCH (FLAGS (\Seen) UID 7 BODY[HEADER]", the head that
  * framing.h gives. Read without libetpan, because the unit is not complete yet.
  */
-#ifndef IMAPCLIENT_BODY_H
-#define IMAPCLIENT_BODY_H
+#ifndef IMAPCLIENT_GRAMMAR_BODY_H
+#define IMAPCLIENT_GRAMMAR_BODY_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
-#include "imapclient/grammar.h"
+#include "imapclient/grammar/grammar.h"
 
-#include "imapclient/etpan.h"
-#include "imapclient/grammar_parts.h"
+#include "imapclient/grammar/etpan.h"
+#include "imapclient/grammar/parts.h"
 #include "imapclient/memory.h"
 
 struct grammar *grammar_new(void)
