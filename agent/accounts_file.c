@@ -9,7 +9,7 @@
 #include "agent/csv.h"
 #include "agent/secret.h"
 #include "agent/suggest.h"
-#include "imapclient/utf8.h"
+#include "imapclient/text/utf8.h"
 #include "rules/memory.h"
 
 enum column { ADDRESS, LOGIN, MONITOR, ALIASES, PASSWORD_FILE, SERVER, FOLDERS, N_COLUMNS };

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/secret.h"
-#include "imapclient/utf8.h"
+#include "imapclient/text/utf8.h"
 #include "rules/memory.h"
 
 /* ---- reading ---- */

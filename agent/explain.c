@@ -9,7 +9,7 @@
 #include "agent/explain_fetch.h"
 #include "agent/json.h"
 #include "agent/plan.h"
-#include "imapclient/special.h"
+#include "imapclient/text/special.h"
 #include "rules/memory.h"
 
 enum exit_status { EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_TRY_AGAIN = 75 };

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/limit.h"
-#include "imapclient/special.h"
+#include "imapclient/text/special.h"
 #include "rules/memory.h"
 
 static bool is_inbox(const char *name)

@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "imapclient/uidset.h"
+#include "imapclient/text/uidset.h"
 
 enum imap_status { IMAP_OK, IMAP_NO, IMAP_BAD, IMAP_PREAUTH, IMAP_BYE };
 

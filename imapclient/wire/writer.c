@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "imapclient/memory.h"
-#include "imapclient/utf8.h"
+#include "imapclient/text/utf8.h"
 
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";

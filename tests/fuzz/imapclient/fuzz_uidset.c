@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/uidset.h"
+#include "imapclient/text/uidset.h"
 
 static void check(bool holds)
 {

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "agent/link.h"
-#include "imapclient/uidset.h"
+#include "imapclient/text/uidset.h"
 #include "rules/memory.h"
 
 #define POST_GUESTS 64

@@ -1,4 +1,4 @@
-#include "imapclient/uidset.h"
+#include "imapclient/text/uidset.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /*
  * What mail programs and web mailers call the folders of special use, language by language.
  */
-#ifndef IMAPCLIENT_SPECIAL_NAMES_H
-#define IMAPCLIENT_SPECIAL_NAMES_H
+#ifndef IMAPCLIENT_TEXT_SPECIAL_NAMES_H
+#define IMAPCLIENT_TEXT_SPECIAL_NAMES_H
 
-#include "imapclient/special.h"
+#include "imapclient/text/special.h"
 
 /* UTF-8, composed, ended by NULL. */
 const char *const *special_names(enum imap_special use);

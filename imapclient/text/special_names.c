@@ -4,7 +4,7 @@
  * purpose: a folder that is taken for Sent changes whose message a message is, and one that is
  * taken for Drafts, Junk or Trash is not watched.
  */
-#include "imapclient/special_names.h"
+#include "imapclient/text/special_names.h"
 
 /* clang-format off */
 static const char *const sent_names[] = {

@@ -1,10 +1,10 @@
-#include "imapclient/special.h"
+#include "imapclient/text/special.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "imapclient/folding.h"
-#include "imapclient/special_names.h"
+#include "imapclient/text/folding.h"
+#include "imapclient/text/special_names.h"
 
 /* What may stand above: INBOX, which is the usual prefix of a namespace, that of UW-IMAP's heirs,
  * and Gmail's two. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/uidset.h"
+#include "imapclient/text/uidset.h"
 
 /* The whole set as text, or "" for an empty one. */
 static char *text_of(const struct imap_uidset *set)

@@ -1,8 +1,8 @@
-#include "imapclient/folding.h"
+#include "imapclient/text/folding.h"
 
 #include <stddef.h>
 
-#include "imapclient/utf8.h"
+#include "imapclient/text/utf8.h"
 
 #define FOLDED_MAX 4 /* code points that one decomposes into */
 

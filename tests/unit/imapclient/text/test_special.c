@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "imapclient/special.h"
-#include "imapclient/special_names.h"
+#include "imapclient/text/special.h"
+#include "imapclient/text/special_names.h"
 
 struct name {
     const char *mailbox;

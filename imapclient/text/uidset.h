@@ -6,8 +6,8 @@
  * Bounds: a set from a server is refused beyond IMAP_UIDSET_MAX_RANGES ranges. "*" is UINT32_MAX.
  * Ownership: `ranges` belongs to the set and is freed by imap_uidset_clear().
  */
-#ifndef IMAPCLIENT_UIDSET_H
-#define IMAPCLIENT_UIDSET_H
+#ifndef IMAPCLIENT_TEXT_UIDSET_H
+#define IMAPCLIENT_TEXT_UIDSET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * names in many languages, compared without case, at top level or below INBOX or the personal
  * namespace's prefix.
  */
-#ifndef IMAPCLIENT_SPECIAL_H
-#define IMAPCLIENT_SPECIAL_H
+#ifndef IMAPCLIENT_TEXT_SPECIAL_H
+#define IMAPCLIENT_TEXT_SPECIAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /*
  * UTF-8, RFC 3629: one code point at a time, strictly (no overlong forms, no surrogates).
  */
-#ifndef IMAPCLIENT_UTF8_H
-#define IMAPCLIENT_UTF8_H
+#ifndef IMAPCLIENT_TEXT_UTF8_H
+#define IMAPCLIENT_TEXT_UTF8_H
 
 #include <stdint.h>
 

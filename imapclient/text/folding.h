@@ -2,8 +2,8 @@
  * Names in UTF-8 compared as people see them: without case, in composed or decomposed form (Apple
  * sends the latter), with or without the marks that only help to read. Independent of the locale.
  */
-#ifndef IMAPCLIENT_FOLDING_H
-#define IMAPCLIENT_FOLDING_H
+#ifndef IMAPCLIENT_TEXT_FOLDING_H
+#define IMAPCLIENT_TEXT_FOLDING_H
 
 #include <stdbool.h>
 

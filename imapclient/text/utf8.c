@@ -1,4 +1,4 @@
-#include "imapclient/utf8.h"
+#include "imapclient/text/utf8.h"
 
 /* RFC 3629 section 4: what the first octet says of the rest, and the least point of that length. */
 static int tail_length(unsigned char lead, uint32_t *point_r, uint32_t *least_r)
