@@ -18,8 +18,8 @@
 
 #include "agent/range.h"
 #include "rules/copy.h"
-#include "rules/hours.h"
 #include "rules/rule.h"
+#include "rules/time/hours.h"
 
 #define CONFIG_DEFAULT_PATH MAILVIGIL_SYSCONFDIR "/mailvigil.conf"
 

@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "agent/delivery_facts.h"
-#include "rules/calendar.h"
+#include "rules/time/calendar.h"
 
 #define WORDS_MAX 256 /* octets without comments that are looked at */
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "rules/calendar.h"
 #include "rules/charset.h"
+#include "rules/time/calendar.h"
 
 #define QUOTE_MAX 60
 #define SHOWN_MAX 5

@@ -1,6 +1,6 @@
 /* hours: of the week in which the message came, in a time zone. */
-#include "rules/hours.h"
 #include "rules/match.h"
+#include "rules/time/hours.h"
 
 static bool asked(const struct rule *rule)
 {

@@ -13,8 +13,8 @@
  * A range holds its first minute and not its last; 24:00 ends a day.
  * The zone's data is read when the text is parsed; hours_match() is a pure function.
  */
-#ifndef RULES_HOURS_H
-#define RULES_HOURS_H
+#ifndef RULES_TIME_HOURS_H
+#define RULES_TIME_HOURS_H
 
 #include <stdbool.h>
 #include <time.h>

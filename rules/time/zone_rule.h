@@ -3,8 +3,8 @@
  * "CET-1CEST,M3.5.0,M10.5.0/3", with the extensions of RFC 8536 section 3.3.1 (hours from -167 to
  * 167).
  */
-#ifndef RULES_ZONE_RULE_H
-#define RULES_ZONE_RULE_H
+#ifndef RULES_TIME_ZONE_RULE_H
+#define RULES_TIME_ZONE_RULE_H
 
 #include <stdbool.h>
 #include <stddef.h>

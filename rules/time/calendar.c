@@ -1,4 +1,4 @@
-#include "rules/calendar.h"
+#include "rules/time/calendar.h"
 
 #include <stdbool.h>
 

@@ -6,8 +6,8 @@
  *
  * Not taken: files of version 1, and files that count leap seconds ("right/...").
  */
-#ifndef RULES_ZONE_H
-#define RULES_ZONE_H
+#ifndef RULES_TIME_ZONE_H
+#define RULES_TIME_ZONE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "rules/calendar.h"
-#include "rules/hours.h"
 #include "rules/memory.h"
-#include "rules/zone.h"
-#include "rules/zone_rule.h"
+#include "rules/time/calendar.h"
+#include "rules/time/hours.h"
+#include "rules/time/zone.h"
+#include "rules/time/zone_rule.h"
 
 static struct hours *parse(const char *text)
 {

@@ -1,11 +1,11 @@
-#include "rules/hours.h"
+#include "rules/time/hours.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "rules/calendar.h"
 #include "rules/memory.h"
-#include "rules/zone.h"
+#include "rules/time/calendar.h"
+#include "rules/time/zone.h"
 
 #define DAY_MINUTES 1440
 #define WEEK_MINUTES (7 * DAY_MINUTES)

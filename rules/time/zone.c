@@ -1,4 +1,4 @@
-#include "rules/zone.h"
+#include "rules/time/zone.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "rules/memory.h"
-#include "rules/zone_rule.h"
+#include "rules/time/zone_rule.h"
 
 #define HEADER_LEN 44
 #define TIME_BOUND ((int64_t)1 << 50)

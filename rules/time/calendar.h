@@ -2,8 +2,8 @@
  * Days and seconds of the proleptic Gregorian calendar, without the C library's time zone, its
  * locks and its environment variable.
  */
-#ifndef RULES_CALENDAR_H
-#define RULES_CALENDAR_H
+#ifndef RULES_TIME_CALENDAR_H
+#define RULES_TIME_CALENDAR_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
-#include "rules/zone_rule.h"
+#include "rules/time/zone_rule.h"
 
 #include <string.h>
 
-#include "rules/calendar.h"
+#include "rules/time/calendar.h"
 
 struct cursor {
     const char *at, *end;
