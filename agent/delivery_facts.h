@@ -2,13 +2,13 @@
  * What the header of a returned message tells of its way: delays between its Received fields, and
  * what the receiving server thought of it (Authentication-Results, RFC 8601). For information:
  * every line of it but the topmost ones may be anybody's. Pure; no recursion, time linear in the
- * header, which rules/header.h bounds.
+ * header, which rules/mime/header.h bounds.
  */
 #ifndef AGENT_DELIVERY_FACTS_H
 #define AGENT_DELIVERY_FACTS_H
 
 #include "agent/probe_result.h"
-#include "rules/header.h"
+#include "rules/mime/header.h"
 
 /* Delays in seconds from each Received to the one above it, oldest first; ROUNDTRIP_HOPS_MAX at
  * most (the newest). A line without a date that can be read makes no hop. The number of hops. */

@@ -7,9 +7,9 @@
 #include "agent/fault.h"
 #include "agent/log.h"
 #include "agent/plan.h"
-#include "rules/body.h"
 #include "rules/buffer.h"
 #include "rules/memory.h"
+#include "rules/mime/body.h"
 
 struct incoming {
     struct parts *parts;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/view.h"
-#include "rules/charset.h"
+#include "rules/mime/charset.h"
 
 const char page_style[] =
     ":root{color-scheme:light dark;--line:#8886;--ok:#2a7d3c;--warning:#b26a00;--critical:#c22;"

@@ -2,8 +2,8 @@
 
 #include <strings.h>
 
-#include "rules/charset.h"
-#include "rules/encoded_word.h"
+#include "rules/mime/charset.h"
+#include "rules/mime/encoded_word.h"
 
 #define LINE_GOOD 78
 #define WORD_MAX 900

@@ -2,9 +2,9 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "rules/charset.h"
 #include "rules/copy_fields.h"
-#include "rules/encoded_word.h"
+#include "rules/mime/charset.h"
+#include "rules/mime/encoded_word.h"
 
 #define BOUNDARY_LEN 48
 #define SUBJECT_RAW_MAX 4000

@@ -1,6 +1,6 @@
-#include "rules/charset.h"
 #include "rules/copy_fields.h"
-#include "rules/encoded_word.h"
+#include "rules/mime/charset.h"
+#include "rules/mime/encoded_word.h"
 #include "rules/octet.h"
 
 #define PREFIX_MAX 200

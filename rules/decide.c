@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "rules/body.h"
 #include "rules/match.h"
 #include "rules/memory.h"
+#include "rules/mime/body.h"
 
 static void add_reason(struct rule_decision *decision, const struct match *match,
                        enum verdict verdict, struct buffer *found)

@@ -5,8 +5,8 @@
 #ifndef RULES_FACTS_H
 #define RULES_FACTS_H
 
-#include "rules/address.h"
-#include "rules/header.h"
+#include "rules/mime/address.h"
+#include "rules/mime/header.h"
 
 /* Octets of one field's text that patterns see. */
 #define FACTS_TEXT_MAX (1024 * 1024)

@@ -6,7 +6,7 @@
 #ifndef RULES_FIELD_DIGEST_H
 #define RULES_FIELD_DIGEST_H
 
-#include "rules/header.h"
+#include "rules/mime/header.h"
 
 void field_digest(const struct header *header, const char *const *names, unsigned char digest[32]);
 

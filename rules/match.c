@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rules/charset.h"
+#include "rules/mime/charset.h"
 #include "rules/time/calendar.h"
 
 #define QUOTE_MAX 60

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "rules/body.h"
 #include "rules/match.h"
+#include "rules/mime/body.h"
 
 static bool asked(const struct rule *rule)
 {

@@ -8,8 +8,8 @@
 #ifndef RULES_MESSAGE_H
 #define RULES_MESSAGE_H
 
-#include "rules/address.h"
-#include "rules/header.h"
+#include "rules/mime/address.h"
+#include "rules/mime/header.h"
 #include "rules/rule.h"
 
 /* The account in which the message lies. All borrowed. */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "rules/buffer.h"
-#include "rules/charset.h"
 #include "rules/memory.h"
+#include "rules/mime/charset.h"
 
 /* A step that moved far in the text costs more than one. */
 #define WORK_OCTETS_A_STEP 32

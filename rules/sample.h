@@ -4,7 +4,7 @@
 #ifndef RULES_SAMPLE_H
 #define RULES_SAMPLE_H
 
-#include "rules/header.h"
+#include "rules/mime/header.h"
 #include "rules/rule.h"
 
 /* SHA-256 over the fields that identify a message wherever it lies. */

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/body.h"
 #include "rules/decide.h"
 #include "rules/memory.h"
+#include "rules/mime/body.h"
 
 #define LIST(...) make_list((const char *const[]){__VA_ARGS__, NULL})
 

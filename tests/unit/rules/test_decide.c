@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "rules/body.h"
 #include "rules/buffer.h"
+#include "rules/mime/body.h"
 #include "rules/rule_maker.h"
 
 static const struct body_facts no_attachment = {.text = (char[]){"Dear Alice"}, .text_len = 10};

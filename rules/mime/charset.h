@@ -12,8 +12,8 @@
  * of an unknown charset.
  * Unknown charset, or none: octets that are valid UTF-8 are taken so, others as Windows-1252.
  */
-#ifndef RULES_CHARSET_H
-#define RULES_CHARSET_H
+#ifndef RULES_MIME_CHARSET_H
+#define RULES_MIME_CHARSET_H
 
 #include <stdbool.h>
 

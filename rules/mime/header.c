@@ -1,10 +1,10 @@
-#include "rules/header.h"
+#include "rules/mime/header.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "rules/encoded_word.h"
 #include "rules/memory.h"
+#include "rules/mime/encoded_word.h"
 #include "rules/octet.h"
 
 enum scan_state { LINE_START, IN_LINE, LINE_START_CR, ENDED };

@@ -10,8 +10,8 @@
  * Bounds: ADDRESS_LIST_MAX addresses a list; an address over ADDRESS_MAX octets is skipped and
  * counted.
  */
-#ifndef RULES_ADDRESS_H
-#define RULES_ADDRESS_H
+#ifndef RULES_MIME_ADDRESS_H
+#define RULES_MIME_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

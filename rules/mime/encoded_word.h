@@ -6,8 +6,8 @@
  * that charset.h does not take, stays as it is; raw 8-bit text is UTF-8 where it is valid, else
  * taken as Latin-1. Controls (NUL among them) become spaces. Linear; no recursion.
  */
-#ifndef RULES_ENCODED_WORD_H
-#define RULES_ENCODED_WORD_H
+#ifndef RULES_MIME_ENCODED_WORD_H
+#define RULES_MIME_ENCODED_WORD_H
 
 #include <stdbool.h>
 

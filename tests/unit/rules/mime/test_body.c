@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "rules/body.h"
-#include "rules/charset.h"
+#include "rules/mime/body.h"
+#include "rules/mime/charset.h"
 #include "rules/samples.h"
 
 static struct body_facts *scan_pieces(const char *text, size_t len, size_t piece)

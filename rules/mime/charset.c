@@ -1,4 +1,4 @@
-#include "rules/charset.h"
+#include "rules/mime/charset.h"
 
 #include <errno.h>
 #include <iconv.h>

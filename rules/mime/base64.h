@@ -2,8 +2,8 @@
  * Base64, RFC 4648 section 4, as mail has it (RFC 2045 section 6.8): octets outside of the alphabet
  * are passed over, padding ends a group and another may follow.
  */
-#ifndef RULES_BASE64_H
-#define RULES_BASE64_H
+#ifndef RULES_MIME_BASE64_H
+#define RULES_MIME_BASE64_H
 
 #include "rules/buffer.h"
 

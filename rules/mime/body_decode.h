@@ -2,8 +2,8 @@
  * The text of one part: transfer encoding (RFC 2045 section 6) and charset taken off, as a stream.
  * Inside of body.h.
  */
-#ifndef RULES_BODY_DECODE_H
-#define RULES_BODY_DECODE_H
+#ifndef RULES_MIME_BODY_DECODE_H
+#define RULES_MIME_BODY_DECODE_H
 
 #include "rules/buffer.h"
 

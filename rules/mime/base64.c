@@ -1,4 +1,4 @@
-#include "rules/base64.h"
+#include "rules/mime/base64.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -6,9 +6,9 @@
 #include <cmocka.h>
 
 #include "rules/buffer.h"
-#include "rules/charset.h"
-#include "rules/header.h"
 #include "rules/memory.h"
+#include "rules/mime/charset.h"
+#include "rules/mime/header.h"
 
 static struct header *parse(const char *text)
 {

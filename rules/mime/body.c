@@ -1,11 +1,11 @@
-#include "rules/body.h"
+#include "rules/mime/body.h"
 
 #include <strings.h>
 
-#include "rules/body_content.h"
-#include "rules/body_decode.h"
 #include "rules/buffer.h"
-#include "rules/charset.h"
+#include "rules/mime/body_content.h"
+#include "rules/mime/body_decode.h"
+#include "rules/mime/charset.h"
 
 /* Lines are looked at in chunks of this size, wherever the pieces that are fed end. */
 #define CHUNK 4096

@@ -1,4 +1,4 @@
-#include "rules/address.h"
+#include "rules/mime/address.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,10 +1,10 @@
-#include "rules/encoded_word.h"
+#include "rules/mime/encoded_word.h"
 
 #include <stdint.h>
 #include <strings.h>
 
-#include "rules/base64.h"
-#include "rules/charset.h"
+#include "rules/mime/base64.h"
+#include "rules/mime/charset.h"
 #include "rules/octet.h"
 
 /* Each charset that a text switches to costs a converter: a text may do so this often. */

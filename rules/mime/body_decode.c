@@ -1,9 +1,9 @@
-#include "rules/body_decode.h"
+#include "rules/mime/body_decode.h"
 
 #include <stdbool.h>
 
-#include "rules/base64.h"
-#include "rules/charset.h"
+#include "rules/mime/base64.h"
+#include "rules/mime/charset.h"
 #include "rules/octet.h"
 
 enum encoding { IDENTITY, BASE64, QUOTED_PRINTABLE };

@@ -14,8 +14,8 @@
  * quoted-printable; charset to UTF-8) of text/... parts, the first BODY_TEXT_MAX in all; beyond
  * that facts.limited is set, as it is for more than 10,000 parts or 1,000 parts with text.
  */
-#ifndef RULES_BODY_H
-#define RULES_BODY_H
+#ifndef RULES_MIME_BODY_H
+#define RULES_MIME_BODY_H
 
 #include <stdbool.h>
 #include <stddef.h>

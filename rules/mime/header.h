@@ -13,8 +13,8 @@
  * Cost: linear. No recursion.
  * Ownership: spans borrow the text, which must outlive the header.
  */
-#ifndef RULES_HEADER_H
-#define RULES_HEADER_H
+#ifndef RULES_MIME_HEADER_H
+#define RULES_MIME_HEADER_H
 
 #include <stdbool.h>
 #include <stddef.h>

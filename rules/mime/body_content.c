@@ -1,8 +1,8 @@
-#include "rules/body_content.h"
+#include "rules/mime/body_content.h"
 
 #include "rules/buffer.h"
-#include "rules/charset.h"
-#include "rules/encoded_word.h"
+#include "rules/mime/charset.h"
+#include "rules/mime/encoded_word.h"
 #include "rules/octet.h"
 
 struct reader {

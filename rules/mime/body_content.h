@@ -3,8 +3,8 @@
  * RFC 2231 (continuations, charsets) and what senders do instead: encoded words in quoted strings,
  * blanks in values without quotes, quotes that are never closed. Inside of body.h.
  */
-#ifndef RULES_BODY_CONTENT_H
-#define RULES_BODY_CONTENT_H
+#ifndef RULES_MIME_BODY_CONTENT_H
+#define RULES_MIME_BODY_CONTENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
