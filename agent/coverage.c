@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "rules/decide.h"
-#include "rules/match.h"
+#include "rules/match/match.h"
 #include "rules/memory.h"
 
 const char *coverage_condition(const struct rule *rule, size_t i)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rules/match.h"
+#include "rules/match/match.h"
 #include "rules/memory.h"
 #include "rules/mime/body.h"
 

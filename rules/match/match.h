@@ -9,8 +9,8 @@
  *
  * What a message brought is shown through match_quote() only.
  */
-#ifndef RULES_MATCH_H
-#define RULES_MATCH_H
+#ifndef RULES_MATCH_MATCH_H
+#define RULES_MATCH_MATCH_H
 
 #include "rules/buffer.h"
 #include "rules/decide.h"

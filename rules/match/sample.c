@@ -1,6 +1,6 @@
 /* sample: a part of the messages, chosen by a keyed hash (decide.h). */
-#include "rules/match.h"
 #include "rules/sample.h"
+#include "rules/match/match.h"
 
 static bool asked(const struct rule *rule)
 {

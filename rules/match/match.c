@@ -1,4 +1,4 @@
-#include "rules/match.h"
+#include "rules/match/match.h"
 
 #include <string.h>
 
