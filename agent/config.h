@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "agent/range.h"
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 #include "rules/rule.h"
 #include "rules/time/hours.h"
 

@@ -9,7 +9,7 @@
 #ifndef AGENT_PLAN_H
 #define AGENT_PLAN_H
 
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 #include "rules/decide.h"
 
 struct plan {

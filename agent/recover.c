@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 #include "rules/memory.h"
 
 /* A field of ours is short; what is longer is none of ours. */

@@ -5,7 +5,7 @@
 #include "agent/limit.h"
 #include "agent/log.h"
 #include "agent/roundtrip_inside.h"
-#include "rules/copy_fields.h"
+#include "rules/copy/fields.h"
 #include "rules/memory.h"
 
 /* ---- the message ---- */

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <strings.h>
 
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 #include "rules/memory.h"
 
 #define ID "abcdefghijklmnopqrstuvwx27"

@@ -2,7 +2,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "rules/copy_fields.h"
+#include "rules/copy/fields.h"
 #include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
 

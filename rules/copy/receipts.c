@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 
 static const char *const receipt_fields[] = {
     "Disposition-Notification-To",

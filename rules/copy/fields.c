@@ -1,4 +1,4 @@
-#include "rules/copy_fields.h"
+#include "rules/copy/fields.h"
 
 #include <strings.h>
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "rules/buffer.h"
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 
 static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 

@@ -1,4 +1,4 @@
-#include "rules/copy_fields.h"
+#include "rules/copy/fields.h"
 #include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
 #include "rules/octet.h"

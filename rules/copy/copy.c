@@ -1,8 +1,8 @@
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 
 #include <strings.h>
 
-#include "rules/copy_fields.h"
+#include "rules/copy/fields.h"
 
 #define NAME_SHOWN_MAX 76
 #define MESSAGE_ID_MAX 900

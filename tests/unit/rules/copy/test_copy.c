@@ -7,7 +7,7 @@
 
 #include <openssl/sha.h>
 
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 #include "rules/samples.h"
 
 #define ID "abcdefghijklmnopqrstuvwx27"

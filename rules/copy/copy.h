@@ -14,15 +14,15 @@
  * carried are removed and named in X-Monitor-Removed. Everything else stays byte for byte, broken
  * lines too. A message that ends inside its header gets the missing line end and empty line.
  * Lines that we write are CRLF, folded below 78 octets where they can be and always below 998. They
- * are 7-bit: copy_fields.h says how other text stands in them (RFC 2047, RFC 2231).
+ * are 7-bit: copy/fields.h says how other text stands in them (RFC 2047, RFC 2231).
  * Of several Message-ID fields the first is replaced in its place, the others removed. Where the
  * original begins with a folded line, "X-Monitor-Unnamed:" stands before it, so that it does not
  * become a part of our own last field.
  *
  * Ownership: the view owns prefix and suffix; copy_view_clear() frees them.
  */
-#ifndef RULES_COPY_H
-#define RULES_COPY_H
+#ifndef RULES_COPY_COPY_H
+#define RULES_COPY_COPY_H
 
 #include "rules/message.h"
 

@@ -13,7 +13,7 @@
 #define RULES_COPY_FIELDS_H
 
 #include "rules/buffer.h"
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 
 #define COPY_DATE_LEN 80
 
@@ -63,7 +63,7 @@ void copy_sha256(const unsigned char sha256[32], char hex[65]);
 /* UTF-8 without controls, in one line; a string of the caller's. */
 char *copy_clean(const char *text);
 
-/* The report and what stands around it: copy_report.c. */
+/* The report and what stands around it: copy/report.c. */
 void copy_report(const struct rule_set *set, const struct copy_plan *plan, const char *header_text,
                  size_t header_len, uint64_t original_size, struct copy_view *view);
 

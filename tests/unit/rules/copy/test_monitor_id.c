@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "rules/copy.h"
+#include "rules/copy/copy.h"
 
 static const unsigned char key[32] = "0123456789abcdef0123456789abcde";
 
