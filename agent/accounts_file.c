@@ -6,9 +6,9 @@
 
 #include "agent/config_names.h"
 #include "agent/config_units.h"
-#include "agent/csv.h"
 #include "agent/secret.h"
-#include "agent/suggest.h"
+#include "agent/util/csv.h"
+#include "agent/util/suggest.h"
 #include "imapclient/text/utf8.h"
 #include "rules/memory.h"
 

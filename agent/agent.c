@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/backoff.h"
 #include "agent/limit.h"
 #include "agent/log.h"
 #include "agent/plan.h"
 #include "agent/questions.h"
 #include "agent/service.h"
+#include "agent/util/backoff.h"
 #include "rules/memory.h"
 
 enum exit_status { EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };

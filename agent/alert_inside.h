@@ -6,7 +6,7 @@
 #define AGENT_ALERT_INSIDE_H
 
 #include "agent/alert.h"
-#include "agent/backoff.h"
+#include "agent/util/backoff.h"
 
 /* why NULL: it was taken. Called once, from the loop, never from inside the call that began it;
  * what was begun is gone then. */

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/backoff.h"
 #include "agent/fault.h"
 #include "agent/limit.h"
 #include "agent/log.h"
 #include "agent/outgoing.h"
+#include "agent/util/backoff.h"
 #include "rules/memory.h"
 
 enum step { STEP_MAKE, STEP_INTENT, STEP_READY, STEP_APPEND, STEP_IDENTIFY, STEP_OVER };

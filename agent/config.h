@@ -16,7 +16,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "agent/range.h"
+#include "agent/util/range.h"
 #include "rules/copy/copy.h"
 #include "rules/rule.h"
 #include "rules/time/hours.h"

@@ -9,7 +9,7 @@
 #include "agent/config.h"
 #include "agent/config_problems.h"
 #include "agent/config_source.h"
-#include "agent/name_index.h"
+#include "agent/util/name_index.h"
 
 #define CONFIG_PREFIX_MAX 200 /* octets of a Subject's prefix */
 

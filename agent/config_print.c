@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "agent/config_loader.h"
-#include "agent/decimal.h"
+#include "agent/util/decimal.h"
 
 struct printer {
     FILE *out;

@@ -6,7 +6,7 @@
 #include "agent/config_names.h"
 #include "agent/config_units.h"
 #include "agent/probe_state.h"
-#include "agent/suggest.h"
+#include "agent/util/suggest.h"
 #include "rules/memory.h"
 
 enum {

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "agent/config_token.h"
-#include "agent/name_index.h"
-#include "agent/suggest.h"
+#include "agent/util/name_index.h"
+#include "agent/util/suggest.h"
 #include "rules/memory.h"
 
 enum { OPTIONS_MAX = 64 }; /* of one section; the tables are ours */

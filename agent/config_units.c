@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/decimal.h"
+#include "agent/util/decimal.h"
 
 #define COUNT_MAX 1000000u
 #define DURATION_MAX (100u * 365 * 86400) /* a hundred years, fits in 32 bits */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/backoff.h"
 #include "agent/batch.h"
 #include "agent/fault.h"
 #include "agent/folder_name.h"
@@ -12,6 +11,7 @@
 #include "agent/plan.h"
 #include "agent/reach.h"
 #include "agent/search.h"
+#include "agent/util/backoff.h"
 #include "rules/memory.h"
 
 /* A question to the ledger; it may be answered after the delivery that asked is gone. */

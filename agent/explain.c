@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "agent/explain_fetch.h"
-#include "agent/json.h"
 #include "agent/plan.h"
+#include "agent/util/json.h"
 #include "imapclient/text/special.h"
 #include "rules/memory.h"
 

@@ -5,10 +5,10 @@
 #ifndef AGENT_INBOX_INSIDE_H
 #define AGENT_INBOX_INSIDE_H
 
-#include "agent/backoff.h"
 #include "agent/folder_list.h"
 #include "agent/inbox.h"
 #include "agent/reflect/probe_mail.h"
+#include "agent/util/backoff.h"
 
 /* What is under way on the session: one thing at a time. */
 enum inbox_step {

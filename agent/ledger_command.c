@@ -6,8 +6,8 @@
 #include <sysexits.h>
 
 #include "agent/config_units.h"
-#include "agent/json.h"
 #include "agent/report.h"
+#include "agent/util/json.h"
 
 #define N_STATES 16
 #define WIDTH_MAX 60 /* a wider name breaks the alignment of its own line only */

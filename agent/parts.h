@@ -8,9 +8,9 @@
 #include <event2/event.h>
 
 #include "agent/config.h"
-#include "agent/histogram.h"
 #include "agent/ledger.h"
 #include "agent/link.h"
+#include "agent/util/histogram.h"
 
 struct room; /* capture.c: captures that wait for room in the spool */
 

@@ -9,7 +9,7 @@
 #include "agent/control.h"
 #include "agent/probe_once.h"
 #include "agent/secret.h"
-#include "agent/suggest.h"
+#include "agent/util/suggest.h"
 #include "rules/memory.h"
 
 #define TIMEOUT_MAX 86400      /* seconds that -t takes */

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/decimal.h"
 #include "agent/legs.h"
 #include "agent/probe_judge.h"
+#include "agent/util/decimal.h"
 #include "rules/memory.h"
 
 enum { PHASES_TEXT_MAX = 512, PATH_NAME_MAX = INET6_ADDRSTRLEN + 16 };

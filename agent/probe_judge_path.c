@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/decimal.h"
 #include "agent/probe_judge.h"
+#include "agent/util/decimal.h"
 
 #define DAY 86400.0
 

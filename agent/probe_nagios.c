@@ -2,8 +2,8 @@
  * Nagios" and "Performance data". */
 #include <math.h>
 
-#include "agent/decimal.h"
 #include "agent/probe_verdict.h"
+#include "agent/util/decimal.h"
 
 static const char *service_name(enum probe_type type)
 {

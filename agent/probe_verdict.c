@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/decimal.h"
 #include "agent/probe_judge.h"
+#include "agent/util/decimal.h"
 #include "rules/memory.h"
 
 const char *probe_status_text(enum probe_status status)

@@ -27,8 +27,8 @@
 
 #include <stdio.h>
 
-#include "agent/json.h"
 #include "agent/probe_result.h"
+#include "agent/util/json.h"
 
 enum probe_status { PROBE_OK, PROBE_WARNING, PROBE_CRITICAL, PROBE_UNKNOWN };
 const char *probe_status_text(enum probe_status status); /* "OK" "WARNING" ... */

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "agent/backoff.h"
 #include "agent/ledger_probe.h"
 #include "agent/limit.h"
 #include "agent/log.h"
 #include "agent/probe_box.h"
 #include "agent/reflect/answer.h"
 #include "agent/submission.h"
+#include "agent/util/backoff.h"
 #include "rules/memory.h"
 
 #define TIMEOUT 60000  /* milliseconds of one submission */

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/json.h"
 #include "agent/status_probe.h"
-#include "agent/text_table.h"
+#include "agent/util/json.h"
+#include "agent/util/text_table.h"
 #include "agent/view.h"
 #include "rules/memory.h"
 

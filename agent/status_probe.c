@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "agent/text_table.h"
+#include "agent/util/text_table.h"
 #include "agent/view.h"
 #include "rules/memory.h"
 

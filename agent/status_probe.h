@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "agent/agent.h"
-#include "agent/json.h"
+#include "agent/util/json.h"
 
 /* The members "probes", "reflectors" and "alerts" of the object that was begun. */
 void status_probe_json(struct json *json, const struct agent_view *view);

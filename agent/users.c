@@ -5,8 +5,8 @@
 #include <sysexits.h>
 
 #include "agent/coverage.h"
-#include "agent/json.h"
-#include "agent/text_table.h"
+#include "agent/util/json.h"
+#include "agent/util/text_table.h"
 #include "rules/memory.h"
 
 enum { MONITORED_COLUMNS = 7, OTHERS_COLUMNS = 4, EXEMPT_COLUMNS = 4 };

@@ -6,7 +6,7 @@
 #ifndef AGENT_WATCH_INSIDE_H
 #define AGENT_WATCH_INSIDE_H
 
-#include "agent/backoff.h"
+#include "agent/util/backoff.h"
 #include "agent/watch.h"
 
 struct watch {

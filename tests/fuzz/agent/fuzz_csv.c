@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/csv.h"
+#include "agent/util/csv.h"
 #include "rules/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

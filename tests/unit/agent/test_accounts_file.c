@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "agent/config_files.h"
-#include "agent/csv.h"
+#include "agent/util/csv.h"
 
 /* ---- CSV, RFC 4180 ---- */
 

@@ -9,7 +9,7 @@
 
 #include "agent/config_names.h"
 #include "agent/config_units.h"
-#include "agent/suggest.h"
+#include "agent/util/suggest.h"
 
 static void test_sizes(void **state)
 {

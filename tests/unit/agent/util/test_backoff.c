@@ -8,7 +8,7 @@
 
 #include <limits.h>
 
-#include "agent/backoff.h"
+#include "agent/util/backoff.h"
 
 static long milliseconds(struct timeval wait)
 {

@@ -1,4 +1,4 @@
-#include "agent/csv.h"
+#include "agent/util/csv.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * inside. "10": below 0 or above 10; "10:": below 10; "~:10": above 10; "10:20": outside of both;
  * "@10:20": within, both ends included. Only the start may be left out, with its colon.
  */
-#ifndef AGENT_RANGE_H
-#define AGENT_RANGE_H
+#ifndef AGENT_UTIL_RANGE_H
+#define AGENT_UTIL_RANGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * Finds things by name: a hash table from strings to pointers. Names are copied and compared
  * octet by octet; the values belong to the caller. Names are never removed.
  */
-#ifndef AGENT_NAME_INDEX_H
-#define AGENT_NAME_INDEX_H
+#ifndef AGENT_UTIL_NAME_INDEX_H
+#define AGENT_UTIL_NAME_INDEX_H
 
 #include <stdbool.h>
 

@@ -1,11 +1,11 @@
-#include "agent/name_index.h"
+#include "agent/util/name_index.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/suggest.h"
+#include "agent/util/suggest.h"
 #include "rules/memory.h"
 
 struct slot {

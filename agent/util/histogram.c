@@ -1,4 +1,4 @@
-#include "agent/histogram.h"
+#include "agent/util/histogram.h"
 
 #include <math.h>
 

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "agent/range.h"
+#include "agent/util/range.h"
 
 static struct range parsed(const char *text, bool duration)
 {

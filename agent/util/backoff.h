@@ -2,8 +2,8 @@
  * How long to wait before the next try: doubling from first to last, plus or minus a quarter by
  * chance, so that a thousand clients of a server that comes back do not come at once.
  */
-#ifndef AGENT_BACKOFF_H
-#define AGENT_BACKOFF_H
+#ifndef AGENT_UTIL_BACKOFF_H
+#define AGENT_UTIL_BACKOFF_H
 
 #include <sys/time.h>
 

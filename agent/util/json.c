@@ -1,10 +1,10 @@
-#include "agent/json.h"
+#include "agent/util/json.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#include "agent/decimal.h"
+#include "agent/util/decimal.h"
 
 void json_begin(struct json *json, FILE *out)
 {

@@ -3,8 +3,8 @@
  * JSON_DEPTH_MAX; commas are put by the writer. Strings that are not UTF-8 get U+FFFD for each bad
  * octet. A key is NULL inside arrays and at the top.
  */
-#ifndef AGENT_JSON_H
-#define AGENT_JSON_H
+#ifndef AGENT_UTIL_JSON_H
+#define AGENT_UTIL_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "agent/text_table.h"
+#include "agent/util/text_table.h"
 
 #include <stdlib.h>
 

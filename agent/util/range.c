@@ -1,10 +1,10 @@
-#include "agent/range.h"
+#include "agent/util/range.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/decimal.h"
+#include "agent/util/decimal.h"
 
 static const struct {
     const char *name;

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "agent/decimal.h"
+#include "agent/util/decimal.h"
 
 static const struct {
     double value;

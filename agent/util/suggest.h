@@ -4,8 +4,8 @@
  * third of the word's letters (at least one) may differ. A name that only begins with the word (of
  * four letters or more) is told where nothing is more like it.
  */
-#ifndef AGENT_SUGGEST_H
-#define AGENT_SUGGEST_H
+#ifndef AGENT_UTIL_SUGGEST_H
+#define AGENT_UTIL_SUGGEST_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* A histogram of durations with fixed bounds, as OpenMetrics has them. Counts since the start. */
-#ifndef AGENT_HISTOGRAM_H
-#define AGENT_HISTOGRAM_H
+#ifndef AGENT_UTIL_HISTOGRAM_H
+#define AGENT_UTIL_HISTOGRAM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/json.h"
+#include "agent/util/json.h"
 #include "rules/memory.h"
 
 struct text {

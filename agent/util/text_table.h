@@ -2,8 +2,8 @@
  * A table for people: columns as wide as their widest cell, two spaces between them, nothing at the
  * ends of lines. Cells are copied; control characters in them are shown as "?".
  */
-#ifndef AGENT_TEXT_TABLE_H
-#define AGENT_TEXT_TABLE_H
+#ifndef AGENT_UTIL_TEXT_TABLE_H
+#define AGENT_UTIL_TEXT_TABLE_H
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "agent/backoff.h"
+#include "agent/util/backoff.h"
 
 #include <event2/util.h>
 #include <stdint.h>

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "agent/histogram.h"
+#include "agent/util/histogram.h"
 
 static const struct {
     double seconds, counted_as;

@@ -1,4 +1,4 @@
-#include "agent/suggest.h"
+#include "agent/util/suggest.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * Comma separated values, RFC 4180, one record at a time.
  * Fields are changed in place and borrow the text. No recursion, linear.
  */
-#ifndef AGENT_CSV_H
-#define AGENT_CSV_H
+#ifndef AGENT_UTIL_CSV_H
+#define AGENT_UTIL_CSV_H
 
 #include <stddef.h>
 

@@ -2,8 +2,8 @@
  * Decimal fractions as text in the C locale, whatever LC_NUMERIC is: "0.004", never "4e-03" or
  * "0,004". For ranges, perfdata and JSON.
  */
-#ifndef AGENT_DECIMAL_H
-#define AGENT_DECIMAL_H
+#ifndef AGENT_UTIL_DECIMAL_H
+#define AGENT_UTIL_DECIMAL_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "agent/decimal.h"
+#include "agent/util/decimal.h"
 
 #include <ctype.h>
 #include <inttypes.h>
