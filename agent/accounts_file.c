@@ -6,7 +6,7 @@
 
 #include "agent/config_names.h"
 #include "agent/config_units.h"
-#include "agent/secret.h"
+#include "agent/system/secret.h"
 #include "agent/util/csv.h"
 #include "agent/util/suggest.h"
 #include "imapclient/text/utf8.h"

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/limit.h"
-#include "agent/log.h"
 #include "agent/plan.h"
 #include "agent/questions.h"
-#include "agent/service.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
+#include "agent/system/systemd.h"
 #include "agent/util/backoff.h"
 #include "rules/memory.h"
 

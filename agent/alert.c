@@ -6,7 +6,7 @@
 #include <sys/queue.h>
 
 #include "agent/alert_inside.h"
-#include "agent/log.h"
+#include "agent/system/log.h"
 #include "rules/memory.h"
 
 #define BACKOFF_FIRST                                                                              \

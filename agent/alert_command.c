@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "agent/alert_inside.h"
-#include "agent/child.h"
+#include "agent/system/child.h"
 #include "rules/memory.h"
 
 struct alert_command {

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/fault.h"
-#include "agent/limit.h"
-#include "agent/log.h"
 #include "agent/outgoing.h"
+#include "agent/system/fault.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "agent/util/backoff.h"
 #include "rules/memory.h"
 

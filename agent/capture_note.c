@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "agent/log.h"
+#include "agent/system/log.h"
 #include "rules/memory.h"
 
 struct room {

@@ -7,7 +7,7 @@
 #include "agent/config_loader.h"
 #include "agent/config_names.h"
 #include "agent/config_units.h"
-#include "agent/secret.h"
+#include "agent/system/secret.h"
 #include "rules/memory.h"
 
 struct scheme {

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/secret.h"
+#include "agent/system/secret.h"
 #include "imapclient/text/utf8.h"
 #include "rules/memory.h"
 

@@ -6,7 +6,7 @@
 #include "agent/config_names.h"
 #include "agent/config_units.h"
 #include "agent/reflect/token.h"
-#include "agent/secret.h"
+#include "agent/system/secret.h"
 #include "rules/memory.h"
 
 void config_strings_add(char ***list, size_t *count, char *text)

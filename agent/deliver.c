@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "agent/batch.h"
-#include "agent/fault.h"
 #include "agent/folder_name.h"
-#include "agent/limit.h"
-#include "agent/log.h"
 #include "agent/plan.h"
 #include "agent/reach.h"
 #include "agent/search.h"
+#include "agent/system/fault.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "agent/util/backoff.h"
 #include "rules/memory.h"
 

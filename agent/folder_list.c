@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/limit.h"
+#include "agent/system/limit.h"
 #include "imapclient/text/special.h"
 #include "rules/memory.h"
 

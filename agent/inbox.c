@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "agent/inbox_inside.h"
-#include "agent/limit.h"
-#include "agent/log.h"
 #include "agent/phase.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "imapclient/milliseconds.h"
 #include "rules/memory.h"
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/inbox_inside.h"
-#include "agent/log.h"
+#include "agent/system/log.h"
 #include "rules/memory.h"
 
 /* Gateways may have dropped the fields: the Subject tells as well. */

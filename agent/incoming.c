@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/fault.h"
-#include "agent/log.h"
 #include "agent/plan.h"
+#include "agent/system/fault.h"
+#include "agent/system/log.h"
 #include "rules/buffer.h"
 #include "rules/memory.h"
 #include "rules/mime/body.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/fault.h"
 #include "agent/ledger_inside.h"
+#include "agent/system/fault.h"
 #include "rules/memory.h"
 
 const char *uid_state_text(enum uid_state state)

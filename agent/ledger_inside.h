@@ -17,7 +17,7 @@
 
 #include "agent/ledger.h"
 #include "agent/spool.h"
-#include "agent/worker.h"
+#include "agent/system/worker.h"
 
 #define STATEMENTS 256 /* slots for prepared statements, a power of two */
 #define N_UID_STATES 16

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "agent/limit.h"
-#include "agent/log.h"
-#include "agent/secret.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
+#include "agent/system/secret.h"
 #include "rules/memory.h"
 
 /* What is counted for each server, found by its name so that a reload does not forget it. */

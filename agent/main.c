@@ -17,8 +17,8 @@
 #include "agent/control.h"
 #include "agent/explain.h"
 #include "agent/ledger_command.h"
-#include "agent/log.h"
 #include "agent/probe_command.h"
+#include "agent/system/log.h"
 #include "agent/users.h"
 
 enum exit_status { EXIT_USAGE = 64, EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };

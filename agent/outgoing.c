@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/fault.h"
-#include "agent/limit.h"
+#include "agent/system/fault.h"
+#include "agent/system/limit.h"
 #include "rules/memory.h"
 
 struct outgoing {

@@ -8,7 +8,7 @@
 
 #include "agent/control.h"
 #include "agent/probe_once.h"
-#include "agent/secret.h"
+#include "agent/system/secret.h"
 #include "agent/util/suggest.h"
 #include "rules/memory.h"
 

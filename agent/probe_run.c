@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/secret.h"
 #include "agent/smtp.h"
+#include "agent/system/secret.h"
 #include "imapclient/milliseconds.h"
 #include "rules/memory.h"
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "agent/ledger_probe.h"
-#include "agent/limit.h"
-#include "agent/log.h"
 #include "agent/probe_run.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "imapclient/milliseconds.h"
 #include "rules/memory.h"
 

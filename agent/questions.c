@@ -6,8 +6,8 @@
 
 #include "agent/control.h"
 #include "agent/http.h"
-#include "agent/log.h"
 #include "agent/status.h"
+#include "agent/system/log.h"
 #include "rules/memory.h"
 
 struct questions {

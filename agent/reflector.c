@@ -6,11 +6,11 @@
 #include <sys/queue.h>
 
 #include "agent/ledger_probe.h"
-#include "agent/limit.h"
-#include "agent/log.h"
 #include "agent/probe_box.h"
 #include "agent/reflect/answer.h"
 #include "agent/submission.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "agent/util/backoff.h"
 #include "rules/memory.h"
 

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/limit.h"
-#include "agent/log.h"
 #include "agent/roundtrip_inside.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "rules/copy/fields.h"
 #include "rules/memory.h"
 

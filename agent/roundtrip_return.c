@@ -1,9 +1,9 @@
 #include <string.h>
 
 #include "agent/delivery_facts.h"
-#include "agent/log.h"
 #include "agent/reflect/probe_mail.h"
 #include "agent/roundtrip_inside.h"
+#include "agent/system/log.h"
 #include "rules/memory.h"
 
 #define SECOND 1e6 /* in microseconds */

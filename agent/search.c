@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/fault.h"
-#include "agent/limit.h"
-#include "agent/log.h"
+#include "agent/system/fault.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "rules/memory.h"
 
 struct search {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/secret.h"
+#include "agent/system/secret.h"
 #include "rules/memory.h"
 
 struct submission {

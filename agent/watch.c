@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/limit.h"
-#include "agent/log.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "rules/memory.h"
 
 const char *watch_state_text(enum watch_state state)

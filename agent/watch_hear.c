@@ -1,6 +1,6 @@
 #include "agent/watch_inside.h"
 
-#include "agent/limit.h"
+#include "agent/system/limit.h"
 
 /* "* OK Still here": Dovecot says so every two minutes of IDLE, others do likewise or never. What
  * comes at odd times is news, not a heartbeat. */

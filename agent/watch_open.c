@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "agent/fault.h"
-#include "agent/limit.h"
-#include "agent/log.h"
+#include "agent/system/fault.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "rules/memory.h"
 
 /* What vanished among UIDs that all have a state now is of no use any more. */

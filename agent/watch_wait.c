@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "agent/limit.h"
-#include "agent/log.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "rules/memory.h"
 
 static void on_notify(void *arg, const struct imap_result *result)

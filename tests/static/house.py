@@ -20,8 +20,8 @@ MACHINE_PATH = re.compile(
     r"(?<![\w.$}/*-])/(?:%s)/[\w.-]|%s/" % ("|".join(map(re.escape, HOMES)), re.escape(ROOT)))
 # Variables that are not constant, and why each may be.
 VARIABLES = {
-    "agent/log.c": {"threshold": "the level of the whole process, known wherever a line is logged"},
-    "agent/fault.c": dict.fromkeys(("armed_once", "armed_fault", "armed_count"),
+    "agent/system/log.c": {"threshold": "the level of the whole process, known wherever a line is logged"},
+    "agent/system/fault.c": dict.fromkeys(("armed_once", "armed_fault", "armed_count"),
                                    "the one fault of the environment; in test builds only"),
 }
 

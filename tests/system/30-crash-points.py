@@ -1,6 +1,6 @@
 """A crash at any numbered step of the way leaves every message exactly once in its target.
 
-Needs a build with fault points. Their numbers and names are read from agent/fault.h, so that a new
+Needs a build with fault points. Their numbers and names are read from agent/system/fault.h, so that a new
 one is tried at once.
 """
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "agent/folder_list.h"
-#include "agent/limit.h"
+#include "agent/system/limit.h"
 #include "rules/memory.h"
 
 struct listing {

@@ -10,8 +10,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "agent/fault.h"
 #include "agent/report.h"
+#include "agent/system/fault.h"
 #include "ledger_help.h"
 
 #define MAIL_1 "Subject: one\n\nfirst body\n"

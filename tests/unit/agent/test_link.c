@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/limit.h"
 #include "agent/link.h"
+#include "agent/system/limit.h"
 #include "imapclient/scripted_client.h"
 #include "rules/memory.h"
 

@@ -9,8 +9,8 @@
 #include <ftw.h>
 
 #include "agent/ledger_help.h"
-#include "agent/limit.h"
 #include "agent/outgoing.h"
+#include "agent/system/limit.h"
 #include "imapclient/scripted_client.h"
 
 #define ID "abcdefghijklmnopqrstuvwx23"

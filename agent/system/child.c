@@ -1,4 +1,4 @@
-#include "agent/child.h"
+#include "agent/system/child.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "agent/service.h"
+#include "agent/system/systemd.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "agent/log.h"
+#include "agent/system/log.h"
 
 #include <errno.h>
 #include <stdarg.h>

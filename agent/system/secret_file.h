@@ -4,8 +4,8 @@
  * judged, not its name. A name "credential:NAME" is looked up in $CREDENTIALS_DIRECTORY (systemd),
  * whose files are the service manager's to protect.
  */
-#ifndef AGENT_SECRET_FILE_H
-#define AGENT_SECRET_FILE_H
+#ifndef AGENT_SYSTEM_SECRET_FILE_H
+#define AGENT_SYSTEM_SECRET_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

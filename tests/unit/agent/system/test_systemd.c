@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/service.h"
+#include "agent/system/systemd.h"
 
 struct manager {
     char dir[64], path[96];

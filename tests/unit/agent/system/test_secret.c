@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "agent/child.h"
 #include "agent/config_files.h"
-#include "agent/secret.h"
+#include "agent/system/child.h"
+#include "agent/system/secret.h"
 
 struct fixture {
     struct config_files files;

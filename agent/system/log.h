@@ -4,8 +4,8 @@
  * Values with spaces, quotes or control characters are quoted and escaped; never content, subjects
  * or secrets.
  */
-#ifndef AGENT_LOG_H
-#define AGENT_LOG_H
+#ifndef AGENT_SYSTEM_LOG_H
+#define AGENT_SYSTEM_LOG_H
 
 #include <stdbool.h>
 

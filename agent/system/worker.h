@@ -11,8 +11,8 @@
  * called, which then only frees. Ownership: a job belongs to the submitter until submitted, to the
  * worker until done is called, then to the submitter again (done usually frees it).
  */
-#ifndef AGENT_WORKER_H
-#define AGENT_WORKER_H
+#ifndef AGENT_SYSTEM_WORKER_H
+#define AGENT_SYSTEM_WORKER_H
 
 #include <event2/event.h>
 #include <stdbool.h>

@@ -6,8 +6,8 @@
  * signals, and of our environment only PATH, HOME and LANG. When its time is over, or it is
  * cancelled, the whole group is killed.
  */
-#ifndef AGENT_CHILD_H
-#define AGENT_CHILD_H
+#ifndef AGENT_SYSTEM_CHILD_H
+#define AGENT_SYSTEM_CHILD_H
 
 #include <event2/event.h>
 #include <stddef.h>

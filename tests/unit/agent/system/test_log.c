@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/log.h"
+#include "agent/system/log.h"
 
 /* Standard error goes to a file while `act` runs; what was written, NUL-terminated. */
 static char *written(void (*act)(void))

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/worker.h"
+#include "agent/system/worker.h"
 
 /* What the jobs of a test share. */
 struct bench {

@@ -1,4 +1,4 @@
-#include "agent/worker.h"
+#include "agent/system/worker.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -2,8 +2,8 @@
  * Every limit of the agent in one place, with its name and its reason. Limits of a parser stand in
  * that parser's header (framing.h, header.h, address.h, body.h, pattern.h).
  */
-#ifndef AGENT_LIMIT_H
-#define AGENT_LIMIT_H
+#ifndef AGENT_SYSTEM_LIMIT_H
+#define AGENT_SYSTEM_LIMIT_H
 
 /* Watching */
 #define LIMIT_IDLE_SESSIONS                                                                        \

@@ -1,4 +1,4 @@
-#include "agent/fault.h"
+#include "agent/system/fault.h"
 
 #ifdef MAILVIGIL_FAULTS
 

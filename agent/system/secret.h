@@ -6,8 +6,8 @@
  * $CREDENTIALS_DIRECTORY of systemd: a relative name that starts with "credential:" is looked up
  * there).
  */
-#ifndef AGENT_SECRET_H
-#define AGENT_SECRET_H
+#ifndef AGENT_SYSTEM_SECRET_H
+#define AGENT_SYSTEM_SECRET_H
 
 #include <event2/event.h>
 

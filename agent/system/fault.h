@@ -4,8 +4,8 @@
  * for the K-th time (default 1). In other builds nothing is compiled in. Every step of the way of a
  * message has one, in order; tests/system/ kills at each.
  */
-#ifndef AGENT_FAULT_H
-#define AGENT_FAULT_H
+#ifndef AGENT_SYSTEM_FAULT_H
+#define AGENT_SYSTEM_FAULT_H
 
 enum fault {
     FAULT_FOLDER_OPENED = 1,  /* EXAMINE answered, before the ledger hears of it */

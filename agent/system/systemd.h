@@ -2,8 +2,8 @@
  * The service manager's protocol (sd_notify(3), systemd Type=notify and WatchdogSec): one datagram
  * to $NOTIFY_SOCKET. Without it all calls do nothing.
  */
-#ifndef AGENT_SERVICE_H
-#define AGENT_SERVICE_H
+#ifndef AGENT_SYSTEM_SYSTEMD_H
+#define AGENT_SYSTEM_SYSTEMD_H
 
 #include <event2/event.h>
 

@@ -1,11 +1,11 @@
-#include "agent/secret.h"
+#include "agent/system/secret.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/child.h"
-#include "agent/secret_file.h"
+#include "agent/system/child.h"
+#include "agent/system/secret_file.h"
 #include "rules/memory.h"
 
 struct secret_request {

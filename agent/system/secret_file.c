@@ -1,4 +1,4 @@
-#include "agent/secret_file.h"
+#include "agent/system/secret_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/secret.h"
+#include "agent/system/secret.h"
 #include "rules/memory.h"
 
 const char *secret_first_line(char *text, size_t len, const char **why)
