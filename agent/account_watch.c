@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/reach.h"
+#include "agent/config/reach.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "rules/memory.h"

@@ -6,7 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "rules/memory.h"
 
 static void summary(FILE *err, const char *path, size_t errors, size_t warnings)

@@ -6,7 +6,7 @@
 #ifndef AGENT_CONFIG_LOADER_H
 #define AGENT_CONFIG_LOADER_H
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/config_problems.h"
 #include "agent/config_source.h"
 #include "agent/util/name_index.h"

@@ -4,7 +4,7 @@
 #ifndef AGENT_CONFIG_PROBLEMS_H
 #define AGENT_CONFIG_PROBLEMS_H
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 /* file NULL or line 0: none. */
 void config_problem(struct config_problems *problems, const char *file, int line,

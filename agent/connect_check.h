@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 /* Exit status: 0, or 1 when an account or target could not be reached or lacks a folder. */
 int connect_check(const struct config *config, FILE *out);

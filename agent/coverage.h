@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 /* The directions in which the rule may take messages of that owner, without those in which all of
  * his are exempt; none for an account that is not watched. */

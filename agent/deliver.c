@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "agent/batch.h"
-#include "agent/folder_name.h"
+#include "agent/config/folder_pattern.h"
+#include "agent/config/reach.h"
 #include "agent/plan.h"
-#include "agent/reach.h"
 #include "agent/search.h"
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"

@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/phase.h"
 #include "imapclient/wire/certificate.h"
 

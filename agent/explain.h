@@ -6,7 +6,7 @@
 #ifndef AGENT_EXPLAIN_H
 #define AGENT_EXPLAIN_H
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 struct explain_options {
     const char *account; /* name or address; NULL: the only one there is */

@@ -17,7 +17,7 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "imapclient/session.h"
 
 struct links;

@@ -7,7 +7,7 @@
 
 #include <event2/event.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/ledger.h"
 #include "agent/link.h"
 #include "agent/util/histogram.h"

@@ -10,7 +10,7 @@
 
 #include <netinet/in.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/dialogue.h"
 #include "agent/pop3.h"
 #include "agent/probe_imap.h"

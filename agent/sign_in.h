@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/dialogue.h"
 
 struct sign_in {

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 void users_print(const struct config *config, FILE *out);
 void users_print_json(const struct config *config, FILE *out);

@@ -11,7 +11,7 @@
 
 #include <event2/event.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 #define SECRET_MAX 65536
 #define SECRET_COMMAND_TIMEOUT 30

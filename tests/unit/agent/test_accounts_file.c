@@ -7,7 +7,7 @@
 
 #include <time.h>
 
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/util/csv.h"
 
 /* ---- CSV, RFC 4180 ---- */

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "agent/alert_inside.h"
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/probe_scene.h"
 #include "imapclient/scripted_server.h"
 

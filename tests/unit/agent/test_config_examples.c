@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/config_source.h"
 
 static char *example(const char *name)

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <sys/socket.h>
 
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 
 /* ---- a configuration without mistakes, line by line ---- */
 

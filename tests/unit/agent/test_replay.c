@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/reflect/answer.h"
 #include "agent/reflect/replay.h"
 

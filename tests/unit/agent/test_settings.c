@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/reflect/settings.h"
 
 #define HOME "/srv/scout"

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/reflect/token.h"
 
 /*

@@ -7,7 +7,7 @@
 
 #include <limits.h>
 
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/reflect/trust.h"
 
 struct fixture {

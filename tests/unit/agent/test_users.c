@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "agent/check.h"
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/users.h"
 
 static const char main_text[] =

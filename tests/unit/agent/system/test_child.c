@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/system/child.h"
 
 #define BIG (1024 * 1024) /* more than a pipe holds */

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "agent/config_files.h"
+#include "agent/config/config_files.h"
 #include "agent/system/child.h"
 #include "agent/system/secret.h"
 

@@ -5,8 +5,8 @@
  * controls and a leading dot become "_", and so does a word without a value, so that nothing in a
  * message or a name can reach another folder.
  */
-#ifndef AGENT_FOLDER_NAME_H
-#define AGENT_FOLDER_NAME_H
+#ifndef AGENT_CONFIG_FOLDER_PATTERN_H
+#define AGENT_CONFIG_FOLDER_PATTERN_H
 
 #include <time.h>
 

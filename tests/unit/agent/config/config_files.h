@@ -2,8 +2,8 @@
  * A configuration on disk for a test: a directory with mailvigil.conf, rules.d/10-all.conf,
  * users.csv and secrets, in which single lines can be replaced.
  */
-#ifndef TEST_CONFIG_FILES_H
-#define TEST_CONFIG_FILES_H
+#ifndef AGENT_CONFIG_CONFIG_FILES_H
+#define AGENT_CONFIG_CONFIG_FILES_H
 
 #include <ftw.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "rules/memory.h"
 
 struct config_files {

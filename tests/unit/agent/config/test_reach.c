@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/reach.h"
+#include "agent/config/reach.h"
 
 struct way {
     struct server server;

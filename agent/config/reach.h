@@ -2,10 +2,10 @@
  * Whether two configurations reach a mailbox in the same way, so that a reload need not interrupt
  * its session. Pure.
  */
-#ifndef AGENT_REACH_H
-#define AGENT_REACH_H
+#ifndef AGENT_CONFIG_REACH_H
+#define AGENT_CONFIG_REACH_H
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 bool same_reach(const struct server *server_a, const char *login_a,
                 const struct secret_source *secret_a, const struct server *server_b,

@@ -1,4 +1,4 @@
-#include "agent/reach.h"
+#include "agent/config/reach.h"
 
 #include <string.h>
 

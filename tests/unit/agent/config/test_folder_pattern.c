@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/folder_name.h"
+#include "agent/config/folder_pattern.h"
 #include "rules/memory.h"
 
 #define WHEN 1767323045 /* Fri 2026-01-02 03:04:05 UTC */

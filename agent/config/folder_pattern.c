@@ -1,4 +1,4 @@
-#include "agent/folder_name.h"
+#include "agent/config/folder_pattern.h"
 
 #include <stdbool.h>
 #include <stdio.h>

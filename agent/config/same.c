@@ -1,7 +1,7 @@
 /* Whether two configurations mean the same by a probe or a reflector. */
 #include <string.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 static bool same_text(const char *a, const char *b)
 {

@@ -6,8 +6,8 @@
  * Ownership: all belongs to the config; config_free().
  * Units: octets, seconds.
  */
-#ifndef AGENT_CONFIG_H
-#define AGENT_CONFIG_H
+#ifndef AGENT_CONFIG_CONFIG_H
+#define AGENT_CONFIG_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,7 +72,7 @@ struct target {
     const struct server *server;
     char *login;
     struct secret_source secret;
-    char *folder; /* pattern, agent/folder_name.h expands it */
+    char *folder; /* pattern, agent/config/folder_pattern.h expands it */
     enum copy_form form;
 };
 
