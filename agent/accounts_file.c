@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/config_names.h"
-#include "agent/config_units.h"
+#include "agent/config/syntax/names.h"
+#include "agent/config/syntax/units.h"
 #include "agent/system/secret.h"
 #include "agent/util/csv.h"
 #include "agent/util/suggest.h"

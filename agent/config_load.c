@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "agent/accounts_file.h"
+#include "agent/config/syntax/names.h"
 #include "agent/config_loader.h"
-#include "agent/config_names.h"
 #include "rules/memory.h"
 
 #define DEFAULT_STATE_ROOT "/var/lib/mailvigil"

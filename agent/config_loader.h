@@ -7,8 +7,8 @@
 #define AGENT_CONFIG_LOADER_H
 
 #include "agent/config/config.h"
-#include "agent/config_problems.h"
-#include "agent/config_source.h"
+#include "agent/config/syntax/problems.h"
+#include "agent/config/syntax/source.h"
 #include "agent/util/name_index.h"
 
 #define CONFIG_PREFIX_MAX 200 /* octets of a Subject's prefix */

@@ -1,10 +1,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/config/syntax/names.h"
+#include "agent/config/syntax/units.h"
 #include "agent/config_lists.h"
 #include "agent/config_loader.h"
-#include "agent/config_names.h"
-#include "agent/config_units.h"
 #include "rules/memory.h"
 
 enum { SECONDS_A_DAY = 86400 };

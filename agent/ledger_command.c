@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "agent/config_units.h"
+#include "agent/config/syntax/units.h"
 #include "agent/report.h"
 #include "agent/util/json.h"
 

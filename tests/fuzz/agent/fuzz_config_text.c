@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/config_schema.h"
-#include "agent/config_text.h"
+#include "agent/config/syntax/schema.h"
+#include "agent/config/syntax/text.h"
 #include "rules/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "agent/config/config_files.h"
-#include "agent/config_source.h"
+#include "agent/config/syntax/source.h"
 
 static char *example(const char *name)
 {

@@ -3,8 +3,8 @@
  * its output, or returns what it expected ("a size such as 10kB, 10KiB or 2MB"; static text) and
  * leaves the output alone.
  */
-#ifndef AGENT_CONFIG_UNITS_H
-#define AGENT_CONFIG_UNITS_H
+#ifndef AGENT_CONFIG_SYNTAX_UNITS_H
+#define AGENT_CONFIG_SYNTAX_UNITS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,11 +4,11 @@
  * A struct config_section is a borrowed view of one section (or of a file's top), good while its
  * source lives. Complaints about it carry its file, the line of the key concerned, and its name.
  */
-#ifndef AGENT_CONFIG_SOURCE_H
-#define AGENT_CONFIG_SOURCE_H
+#ifndef AGENT_CONFIG_SYNTAX_SOURCE_H
+#define AGENT_CONFIG_SYNTAX_SOURCE_H
 
-#include "agent/config_schema.h"
-#include "agent/config_text.h"
+#include "agent/config/syntax/schema.h"
+#include "agent/config/syntax/text.h"
 
 #define CONFIG_FILE_MAX (16 * 1024 * 1024)
 #define CONFIG_VALUE_MAX 8192 /* octets of one value */

@@ -7,12 +7,12 @@
  * the next; the rest is written out again line by line, without comments, for libconfuse to read:
  * its line numbers are then right.
  */
-#ifndef AGENT_CONFIG_TEXT_H
-#define AGENT_CONFIG_TEXT_H
+#ifndef AGENT_CONFIG_SYNTAX_TEXT_H
+#define AGENT_CONFIG_SYNTAX_TEXT_H
 
 #include <confuse.h>
 
-#include "agent/config_problems.h"
+#include "agent/config/syntax/problems.h"
 
 struct config_text {
     char *text; /* for libconfuse */

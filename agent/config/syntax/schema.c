@@ -1,4 +1,4 @@
-#include "agent/config_schema.h"
+#include "agent/config/syntax/schema.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,8 @@ static int note_value(cfg_t *cfg, cfg_opt_t *option, const char *text, void *res
 #define NAMED(name, options) CFG_SEC(name, options, CFGF_MULTI | CFGF_TITLE)
 /* MULTI, so that libconfuse makes none where none is written. */
 #define UNNAMED(name, options) CFG_SEC(name, options, CFGF_MULTI)
-/* libconfuse asks for this flag only where there are titles; config_text.c asks for it here. */
+/* libconfuse asks for this flag only where there are titles; config/syntax/text.c asks for it here.
+ */
 #define ONCE(name, options) CFG_SEC(name, options, CFGF_MULTI | CFGF_NO_TITLE_DUPES)
 
 #define LIST_OPTIONS                                                                               \

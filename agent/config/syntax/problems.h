@@ -1,8 +1,8 @@
 /*
  * Gathering problems; struct config_problems itself is public in config.h.
  */
-#ifndef AGENT_CONFIG_PROBLEMS_H
-#define AGENT_CONFIG_PROBLEMS_H
+#ifndef AGENT_CONFIG_SYNTAX_PROBLEMS_H
+#define AGENT_CONFIG_SYNTAX_PROBLEMS_H
 
 #include "agent/config/config.h"
 

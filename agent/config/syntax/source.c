@@ -1,4 +1,4 @@
-#include "agent/config_source.h"
+#include "agent/config/syntax/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,7 @@ char *config_read_file(const char *path, const char **why)
 /* libconfuse hands its error function nothing of the caller's. Set only while it parses. */
 static _Thread_local struct config_problems *current_problems;
 
-/* Only what config_text.h did not see comes here. */
+/* Only what config/syntax/text.h did not see comes here. */
 static void confuse_error(cfg_t *cfg, const char *format, va_list arguments)
 {
     char *text = xvasprintf(format, arguments);

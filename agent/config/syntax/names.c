@@ -1,4 +1,4 @@
-#include "agent/config_names.h"
+#include "agent/config/syntax/names.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/config_units.h"
+#include "agent/config/syntax/units.h"
 
 enum { NAME_MAX_OCTETS = 64, DOMAIN_MAX_OCTETS = 253, LABEL_MAX = 63, LOCAL_MAX = 64 };
 

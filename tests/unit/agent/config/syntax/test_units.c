@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-#include "agent/config_names.h"
-#include "agent/config_units.h"
+#include "agent/config/syntax/names.h"
+#include "agent/config/syntax/units.h"
 #include "agent/util/suggest.h"
 
 static void test_sizes(void **state)

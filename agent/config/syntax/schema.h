@@ -2,8 +2,8 @@
  * Every key of every configuration file, as tables for libconfuse. Values are read as text, each
  * kept with its line; what they mean is decided by the config_*.c of their section.
  */
-#ifndef AGENT_CONFIG_SCHEMA_H
-#define AGENT_CONFIG_SCHEMA_H
+#ifndef AGENT_CONFIG_SYNTAX_SCHEMA_H
+#define AGENT_CONFIG_SYNTAX_SCHEMA_H
 
 #include <confuse.h>
 

@@ -1,4 +1,4 @@
-#include "agent/config_units.h"
+#include "agent/config/syntax/units.h"
 
 #include <ctype.h>
 #include <stddef.h>

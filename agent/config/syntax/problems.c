@@ -1,4 +1,4 @@
-#include "agent/config_problems.h"
+#include "agent/config/syntax/problems.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

@@ -5,14 +5,14 @@
  * that runs to the end of the file (and stays inside it for the next file too), skips characters
  * that it does not know, drops the backslash of "\d", and puts environment variables into values.
  * So its input is read here first, mistakes are told with their lines, and what it gets
- * (config_text.h) has no comments and only whole strings.
+ * (config/syntax/text.h) has no comments and only whole strings.
  *
  * Tokens borrow the file's octets, which must outlive them.
  */
-#ifndef AGENT_CONFIG_TOKEN_H
-#define AGENT_CONFIG_TOKEN_H
+#ifndef AGENT_CONFIG_SYNTAX_TOKEN_H
+#define AGENT_CONFIG_SYNTAX_TOKEN_H
 
-#include "agent/config_problems.h"
+#include "agent/config/syntax/problems.h"
 
 enum token_kind {
     TOKEN_WORD,   /* unquoted: a key, a section's name, a plain value */

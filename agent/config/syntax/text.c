@@ -1,8 +1,8 @@
-#include "agent/config_text.h"
+#include "agent/config/syntax/text.h"
 
 #include <string.h>
 
-#include "agent/config_token.h"
+#include "agent/config/syntax/token.h"
 #include "agent/util/name_index.h"
 #include "agent/util/suggest.h"
 #include "rules/memory.h"

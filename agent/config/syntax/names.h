@@ -2,8 +2,8 @@
  * What may be a name, an address, a domain, a host. Each returns NULL when the text is well formed,
  * else what was expected (static text).
  */
-#ifndef AGENT_CONFIG_NAMES_H
-#define AGENT_CONFIG_NAMES_H
+#ifndef AGENT_CONFIG_SYNTAX_NAMES_H
+#define AGENT_CONFIG_SYNTAX_NAMES_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "agent/config_token.h"
+#include "agent/config/syntax/token.h"
 
 #include <ctype.h>
 #include <string.h>
