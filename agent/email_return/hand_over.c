@@ -1,4 +1,4 @@
-#include "agent/reflect/hand_over.h"
+#include "agent/email_return/hand_over.h"
 
 #include <errno.h>
 #include <signal.h>

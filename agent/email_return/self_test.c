@@ -1,4 +1,4 @@
-#include "agent/reflect/self_test.h"
+#include "agent/email_return/self_test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/email_return/trust.h"
 #include "agent/reflect/answer.h"
-#include "agent/reflect/trust.h"
 
 #define WHY (PATH_MAX + 200)
 

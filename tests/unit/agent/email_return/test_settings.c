@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "agent/config/config_files.h"
-#include "agent/reflect/settings.h"
+#include "agent/email_return/settings.h"
 
 #define HOME "/srv/scout"
 #define NEEDED "address = scout@example.org\nreply_to = probe@example.org\nsecret_file = key\n"

@@ -2,8 +2,8 @@
  * Reads a message in a process of its own that can do nothing else: it parses the header and hands
  * back a struct of fixed size, which is looked at before it is believed.
  */
-#ifndef AGENT_REFLECT_READER_H
-#define AGENT_REFLECT_READER_H
+#ifndef AGENT_EMAIL_RETURN_READER_H
+#define AGENT_EMAIL_RETURN_READER_H
 
 #include "agent/reflect/probe_mail.h"
 

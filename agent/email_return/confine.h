@@ -6,8 +6,8 @@
  * (reader.h). RLIMIT_NPROC counts all processes of the user and would let sendmail fail: only the
  * reader has it.
  */
-#ifndef AGENT_REFLECT_CONFINE_H
-#define AGENT_REFLECT_CONFINE_H
+#ifndef AGENT_EMAIL_RETURN_CONFINE_H
+#define AGENT_EMAIL_RETURN_CONFINE_H
 
 #include <stdbool.h>
 #include <sys/resource.h>

@@ -1,13 +1,13 @@
 /* Gives an answer to the local sendmail: no shell, a fixed path, fixed arguments and a fixed
  * environment, with nothing of the message in either. */
-#ifndef AGENT_REFLECT_HAND_OVER_H
-#define AGENT_REFLECT_HAND_OVER_H
+#ifndef AGENT_EMAIL_RETURN_HAND_OVER_H
+#define AGENT_EMAIL_RETURN_HAND_OVER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "agent/reflect/confine.h"
-#include "agent/reflect/settings.h"
+#include "agent/email_return/confine.h"
+#include "agent/email_return/settings.h"
 
 #define HAND_OVER_SECONDS 60
 

@@ -1,4 +1,4 @@
-#include "agent/reflect/said.h"
+#include "agent/email_return/syslog_line.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-#include "agent/reflect/confine.h"
+#include "agent/email_return/confine.h"
 
 #include <fcntl.h>
 #include <linux/seccomp.h>

@@ -1,4 +1,4 @@
-#include "agent/reflect/reader.h"
+#include "agent/email_return/reader.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/reflect/confine.h"
+#include "agent/email_return/confine.h"
 
 static ssize_t read_some(int fd, void *out, size_t size)
 {

@@ -8,7 +8,7 @@
 #include <limits.h>
 
 #include "agent/config/config_files.h"
-#include "agent/reflect/trust.h"
+#include "agent/email_return/trust.h"
 
 struct fixture {
     struct config_files files;

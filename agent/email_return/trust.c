@@ -1,4 +1,4 @@
-#include "agent/reflect/trust.h"
+#include "agent/email_return/trust.h"
 
 #include <errno.h>
 #include <limits.h>

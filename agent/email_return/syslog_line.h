@@ -3,8 +3,8 @@
  * send as much mail as they like: what is said about theirs is said once in SAID_SECONDS, whoever
  * runs at the time; the time is that of an empty file beside the cache.
  */
-#ifndef AGENT_REFLECT_SAID_H
-#define AGENT_REFLECT_SAID_H
+#ifndef AGENT_EMAIL_RETURN_SYSLOG_LINE_H
+#define AGENT_EMAIL_RETURN_SYSLOG_LINE_H
 
 #include <stdbool.h>
 

@@ -8,8 +8,8 @@
  * before the answer goes. A file that is not ours (magic, size, owner, permissions) is an error and
  * is not touched: no answer then.
  */
-#ifndef AGENT_REFLECT_REPLAY_H
-#define AGENT_REFLECT_REPLAY_H
+#ifndef AGENT_EMAIL_RETURN_REPLAY_H
+#define AGENT_EMAIL_RETURN_REPLAY_H
 
 #include "agent/reflect/token.h"
 

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "agent/config/config_files.h"
+#include "agent/email_return/replay.h"
 #include "agent/reflect/answer.h"
-#include "agent/reflect/replay.h"
 
 #define SECOND UINT64_C(1000000)
 #define START (UINT64_C(1767225600) * SECOND)

@@ -13,14 +13,14 @@
  *
  * Nothing is allocated, nothing of it is a secret.
  */
-#ifndef AGENT_REFLECT_SETTINGS_H
-#define AGENT_REFLECT_SETTINGS_H
+#ifndef AGENT_EMAIL_RETURN_SETTINGS_H
+#define AGENT_EMAIL_RETURN_SETTINGS_H
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "agent/reflect/replay.h"
+#include "agent/email_return/replay.h"
 
 #define SETTINGS_ADDRESS 255 /* with its NUL: RFC 5321 section 4.5.3.1.3 without its brackets */
 #define SETTINGS_FILE_MAX (64 * 1024)

@@ -1,4 +1,4 @@
-#include "agent/reflect/settings.h"
+#include "agent/email_return/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/reflect/trust.h"
+#include "agent/email_return/trust.h"
 
 #define LOCAL_MAX 64 /* RFC 5321 section 4.5.3.1.1 */
 #define INTERVAL_MAX 3600

@@ -17,14 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/email_return/confine.h"
+#include "agent/email_return/hand_over.h"
+#include "agent/email_return/reader.h"
+#include "agent/email_return/self_test.h"
+#include "agent/email_return/settings.h"
+#include "agent/email_return/syslog_line.h"
+#include "agent/email_return/trust.h"
 #include "agent/reflect/answer.h"
-#include "agent/reflect/confine.h"
-#include "agent/reflect/hand_over.h"
-#include "agent/reflect/reader.h"
-#include "agent/reflect/said.h"
-#include "agent/reflect/self_test.h"
-#include "agent/reflect/settings.h"
-#include "agent/reflect/trust.h"
 
 /* sysexits(3) */
 #define QUIET 0

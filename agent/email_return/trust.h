@@ -5,8 +5,8 @@
  * Owned by root or by us; not writable by group or others. A directory higher up may be writable
  * by others when it is sticky (/tmp): they cannot rename what is ours in it. Pure looking.
  */
-#ifndef AGENT_REFLECT_TRUST_H
-#define AGENT_REFLECT_TRUST_H
+#ifndef AGENT_EMAIL_RETURN_TRUST_H
+#define AGENT_EMAIL_RETURN_TRUST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "agent/reflect/replay.h"
+#include "agent/email_return/replay.h"
 
 #include <errno.h>
 #include <fcntl.h>
