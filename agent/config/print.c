@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "agent/config_loader.h"
+#include "agent/config/sections/loader.h"
 #include "agent/util/decimal.h"
 
 struct printer {

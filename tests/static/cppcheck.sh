@@ -8,7 +8,7 @@
 # and, in files of their own:
 #   agent/batch.c         told is true only where text is not NULL
 #   agent/explain.c       explained holds the address of options: folder is read
-#   agent/watch_wait.c    poll_interval of 0 is ruled out in config_load.c, not in sight
+#   agent/watch_wait.c    poll_interval of 0 is ruled out in config/sections/load.c, not in sight
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/static/sources.sh

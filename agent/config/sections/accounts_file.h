@@ -5,10 +5,10 @@
  * fields may hold commas, quotes (doubled) and line ends; CRLF and LF are taken; empty lines and
  * lines that begin with "#" are skipped. An account's name is its address.
  */
-#ifndef AGENT_ACCOUNTS_FILE_H
-#define AGENT_ACCOUNTS_FILE_H
+#ifndef AGENT_CONFIG_SECTIONS_ACCOUNTS_FILE_H
+#define AGENT_CONFIG_SECTIONS_ACCOUNTS_FILE_H
 
-#include "agent/config_loader.h"
+#include "agent/config/sections/loader.h"
 
 /* line: where the main file names it. */
 void accounts_file_load(struct config_loader *loader, const char *path, int line);

@@ -5,9 +5,9 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "agent/accounts_file.h"
+#include "agent/config/sections/accounts_file.h"
+#include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "agent/config_loader.h"
 #include "rules/memory.h"
 
 #define DEFAULT_STATE_ROOT "/var/lib/mailvigil"

@@ -8,7 +8,7 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-#include "agent/config_loader.h"
+#include "agent/config/sections/loader.h"
 #include "rules/memory.h"
 
 static void put(FILE *out, const char *key, const char *value)

@@ -4,9 +4,9 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
-#include "agent/config_loader.h"
 #include "agent/system/secret.h"
 #include "rules/memory.h"
 

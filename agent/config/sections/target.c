@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "agent/config/folder_pattern.h"
-#include "agent/config_loader.h"
+#include "agent/config/sections/loader.h"
 #include "rules/memory.h"
 
 static void load_folder(const struct config_section *section, struct target *target)

@@ -2,9 +2,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
-#include "agent/config_loader.h"
 #include "agent/probe_state.h"
 #include "agent/util/suggest.h"
 #include "rules/memory.h"

@@ -1,4 +1,4 @@
-#include "agent/config_lists.h"
+#include "agent/config/sections/lists.h"
 
 #include <string.h>
 

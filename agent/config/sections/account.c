@@ -1,8 +1,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "agent/config_loader.h"
 #include "rules/memory.h"
 
 static void check_address(const struct config_section *section, const char *key,

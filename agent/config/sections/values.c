@@ -2,9 +2,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
-#include "agent/config_loader.h"
 #include "agent/reflect/token.h"
 #include "agent/system/secret.h"
 #include "rules/memory.h"

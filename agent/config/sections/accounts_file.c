@@ -1,4 +1,4 @@
-#include "agent/accounts_file.h"
+#include "agent/config/sections/accounts_file.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "agent/config_loader.h"
 #include "rules/memory.h"
 
 /* NULL: it can be executed; else why not (static). */

@@ -1,10 +1,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/config/sections/lists.h"
+#include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
-#include "agent/config_lists.h"
-#include "agent/config_loader.h"
 #include "rules/memory.h"
 
 enum { SECONDS_A_DAY = 86400 };

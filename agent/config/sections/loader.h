@@ -1,10 +1,10 @@
 /*
  * A configuration while it is made: what the config_*.c share. Each reads the sections of its
  * concept from a source into the config, and tells what is wrong; the order is that of
- * config_load.c.
+ * config/sections/load.c.
  */
-#ifndef AGENT_CONFIG_LOADER_H
-#define AGENT_CONFIG_LOADER_H
+#ifndef AGENT_CONFIG_SECTIONS_LOADER_H
+#define AGENT_CONFIG_SECTIONS_LOADER_H
 
 #include "agent/config/config.h"
 #include "agent/config/syntax/problems.h"

@@ -2,10 +2,10 @@
  * Lists: a name for several targets, or for further lists. All are read first, then resolved;
  * names that are not defined and circles are told.
  */
-#ifndef AGENT_CONFIG_LISTS_H
-#define AGENT_CONFIG_LISTS_H
+#ifndef AGENT_CONFIG_SECTIONS_LISTS_H
+#define AGENT_CONFIG_SECTIONS_LISTS_H
 
-#include "agent/config_loader.h"
+#include "agent/config/sections/loader.h"
 
 struct config_lists;
 

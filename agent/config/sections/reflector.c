@@ -1,8 +1,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "agent/config_loader.h"
 #include "rules/memory.h"
 
 enum { DEFAULT_KEEP = 86400, KEEP_MAX = 30 * 86400 };

@@ -1,5 +1,5 @@
+#include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "agent/config_loader.h"
 #include "rules/memory.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8025"
