@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger_inside.h"
+#include "agent/ledger/store/store.h"
 #include "rules/memory.h"
 
 struct capture_job {

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/ledger_inside.h"
+#include "agent/ledger/store/store.h"
 #include "agent/ledger_recover.h"
 #include "rules/memory.h"
 

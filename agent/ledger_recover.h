@@ -9,7 +9,7 @@
 #ifndef AGENT_LEDGER_RECOVER_H
 #define AGENT_LEDGER_RECOVER_H
 
-#include "agent/ledger_inside.h"
+#include "agent/ledger/store/store.h"
 
 /* Inside the opening's transaction. fresh: the ledger has just been made. */
 void ledger_recover(struct ledger *ledger, bool fresh);

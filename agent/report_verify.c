@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger_inside.h"
+#include "agent/ledger/store/store.h"
 #include "agent/report_inside.h"
 #include "rules/memory.h"
 #include "rules/octet.h"
@@ -30,7 +30,7 @@ __attribute__((format(printf, 2, 3))) static void found(struct verifying *verify
     free(text);
 }
 
-/* ---- a record's body: key=value, as ledger_chain.c writes it ---- */
+/* ---- a record's body: key=value, as ledger/store/chain.c writes it ---- */
 
 struct pair {
     char key[32];

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/ledger_inside.h"
-#include "agent/spool_format.h"
+#include "agent/ledger/store/spool_format.h"
+#include "agent/ledger/store/store.h"
 #include "rules/memory.h"
 
 static char *read_at(int fd, const char *name, void *octets, size_t len, uint64_t at)

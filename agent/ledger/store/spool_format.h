@@ -1,13 +1,13 @@
 /*
  * How a segment and a record of the spool look: spool.h has the description.
  */
-#ifndef AGENT_SPOOL_FORMAT_H
-#define AGENT_SPOOL_FORMAT_H
+#ifndef AGENT_LEDGER_STORE_SPOOL_FORMAT_H
+#define AGENT_LEDGER_STORE_SPOOL_FORMAT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/spool.h"
+#include "agent/ledger/store/spool.h"
 
 #define SPOOL_NAME_SIZE sizeof("0123456789abcdef.seg")
 

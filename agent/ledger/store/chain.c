@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger_inside.h"
+#include "agent/ledger/store/store.h"
 #include "rules/memory.h"
 
 #define HOUR 3600

@@ -9,14 +9,14 @@
  * On the thread the first failure of a batch sticks (ledger_fail): every later database call does
  * nothing and says so by having no row, the batch is rolled back and run again.
  */
-#ifndef AGENT_LEDGER_INSIDE_H
-#define AGENT_LEDGER_INSIDE_H
+#ifndef AGENT_LEDGER_STORE_STORE_H
+#define AGENT_LEDGER_STORE_STORE_H
 
 #include <pthread.h>
 #include <sqlite3.h>
 
 #include "agent/ledger.h"
-#include "agent/spool.h"
+#include "agent/ledger/store/spool.h"
 #include "agent/system/worker.h"
 
 #define STATEMENTS 256 /* slots for prepared statements, a power of two */
@@ -93,7 +93,7 @@ struct ledger {
     } batch;
 };
 
-/* ---- jobs (ledger.c) ---- */
+/* ---- jobs (ledger/store/commit.c) ---- */
 
 struct ledger_job {
     struct worker_job job;
@@ -114,7 +114,7 @@ void ledger_fail(struct ledger *ledger, const char *format, ...)
 void ledger_in_flight_more(struct ledger *ledger, uint64_t octets);
 void ledger_in_flight_less(struct ledger *ledger, uint64_t octets);
 
-/* ---- the database (ledger_schema.c) ---- */
+/* ---- the database (ledger/store/schema.c) ---- */
 
 /* From that version (0: nothing is there) to LEDGER_SCHEMA; within a transaction. */
 bool ledger_schema_advance(struct ledger *ledger, int version);
@@ -169,7 +169,7 @@ void ledger_tally_save(struct ledger *ledger);
 void ledger_tally_state(struct ledger *ledger, enum uid_state state, int64_t more);
 void ledger_tally_delivered(struct ledger *ledger, const char *target);
 
-/* ---- the chain (ledger_chain.c) ---- */
+/* ---- the chain (ledger/store/chain.c) ---- */
 
 void chain_load(struct ledger *ledger);
 void chain_save(struct ledger *ledger);
@@ -189,7 +189,7 @@ void chain_not_wanted(struct ledger *ledger, int64_t folder, uint32_t first, uin
 /* All summaries become records: at opening and closing. */
 void chain_summaries(struct ledger *ledger);
 
-/* ---- spans (ledger_span.c) ---- */
+/* ---- spans (ledger/store/span.c) ---- */
 
 /* false: there is no such folder, and the batch has failed. */
 bool folder_seen_through(struct ledger *ledger, int64_t folder, uint32_t *seen_through);

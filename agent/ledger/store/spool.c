@@ -1,4 +1,4 @@
-#include "agent/spool.h"
+#include "agent/ledger/store/spool.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/spool_format.h"
+#include "agent/ledger/store/spool_format.h"
 #include "rules/memory.h"
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct spool *spool, const char *format, ...)

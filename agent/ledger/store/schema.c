@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/ledger_inside.h"
+#include "agent/ledger/store/store.h"
 
 /*
  * Times are seconds since 1970. span and unfetched hold the UIDs without a message row.

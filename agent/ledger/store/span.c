@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger_inside.h"
+#include "agent/ledger/store/store.h"
 #include "rules/memory.h"
 
 #define UNFETCHED_MAX 100000 /* of one note: a server may announce what it likes */

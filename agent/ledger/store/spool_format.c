@@ -1,4 +1,4 @@
-#include "agent/spool_format.h"
+#include "agent/ledger/store/spool_format.h"
 
 #include <inttypes.h>
 #include <stdio.h>

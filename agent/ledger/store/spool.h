@@ -13,8 +13,8 @@
  * All of this is used by the ledger's thread only (at opening and closing: by none other).
  * Functions that return false have left a reason in spool->why.
  */
-#ifndef AGENT_SPOOL_H
-#define AGENT_SPOOL_H
+#ifndef AGENT_LEDGER_STORE_SPOOL_H
+#define AGENT_LEDGER_STORE_SPOOL_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger_inside.h"
+#include "agent/ledger/store/store.h"
 #include "agent/system/fault.h"
 #include "rules/memory.h"
 

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/spool.h"
-#include "agent/spool_format.h"
+#include "agent/ledger/store/spool.h"
+#include "agent/ledger/store/spool_format.h"
 
 #define SEGMENT_MAX 1000000
 
