@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/plan.h"
+#include "agent/ledger/plan.h"
 #include "agent/questions.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"

@@ -6,7 +6,7 @@
 #include "agent/batch.h"
 #include "agent/config/folder_pattern.h"
 #include "agent/config/reach.h"
-#include "agent/plan.h"
+#include "agent/ledger/plan.h"
 #include "agent/search.h"
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "agent/explain_fetch.h"
-#include "agent/plan.h"
+#include "agent/ledger/plan.h"
 #include "agent/util/json.h"
 #include "imapclient/text/special.h"
 #include "rules/memory.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/plan.h"
+#include "agent/ledger/plan.h"
 #include "agent/system/fault.h"
 #include "agent/system/log.h"
 #include "rules/buffer.h"

@@ -6,8 +6,8 @@
 #ifndef AGENT_OUTGOING_H
 #define AGENT_OUTGOING_H
 
+#include "agent/ledger/plan.h"
 #include "agent/parts.h"
-#include "agent/plan.h"
 #include "imapclient/session.h"
 
 struct outgoing;

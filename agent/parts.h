@@ -8,7 +8,7 @@
 #include <event2/event.h>
 
 #include "agent/config/config.h"
-#include "agent/ledger.h"
+#include "agent/ledger/ledger.h"
 #include "agent/link.h"
 #include "agent/util/histogram.h"
 

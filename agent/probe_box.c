@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger_probe.h"
+#include "agent/ledger/probe.h"
 #include "agent/leftovers.h"
 #include "rules/memory.h"
 

@@ -10,7 +10,7 @@
 #define AGENT_PROBE_BOX_H
 
 #include "agent/inbox.h"
-#include "agent/ledger.h"
+#include "agent/ledger/ledger.h"
 
 struct probe_box;
 

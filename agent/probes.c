@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger_probe.h"
+#include "agent/ledger/probe.h"
 #include "agent/probe_run.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"

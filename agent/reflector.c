@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "agent/ledger_probe.h"
+#include "agent/ledger/probe.h"
 #include "agent/probe_box.h"
 #include "agent/reflect/answer.h"
 #include "agent/submission.h"

@@ -8,7 +8,7 @@
 #ifndef AGENT_REFLECTOR_H
 #define AGENT_REFLECTOR_H
 
-#include "agent/ledger.h"
+#include "agent/ledger/ledger.h"
 #include "agent/link.h"
 
 #define REFLECTOR_PER_HOUR 3600

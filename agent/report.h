@@ -5,7 +5,7 @@
 #ifndef AGENT_REPORT_H
 #define AGENT_REPORT_H
 
-#include "agent/ledger.h"
+#include "agent/ledger/ledger.h"
 
 struct report;
 struct report *report_open(const char *state_dir, char **why);

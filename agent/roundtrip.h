@@ -20,7 +20,7 @@
 #ifndef AGENT_ROUNDTRIP_H
 #define AGENT_ROUNDTRIP_H
 
-#include "agent/ledger.h"
+#include "agent/ledger/ledger.h"
 #include "agent/link.h"
 #include "agent/roundtrip_book.h"
 

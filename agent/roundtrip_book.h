@@ -5,7 +5,7 @@
  *     sent = returned + late + lost + uncertain + outstanding
  *
  * duplicates, rejected and what came back behind its verdict are counted apart. Pure: no I/O; the
- * time is an argument; persistence is ledger_probe.h, told of each change through `changed`.
+ * time is an argument; persistence is ledger/probe.h, told of each change through `changed`.
  *
  *   intend      the nonce is noted before the dialogue begins; not yet sent
  *   sent        the server has taken the message: outstanding

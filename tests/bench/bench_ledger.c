@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/ledger.h"
+#include "agent/ledger/ledger.h"
 
 #define BATCH 100
 

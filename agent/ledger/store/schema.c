@@ -53,7 +53,7 @@ static const char schema_1[] =
     "CREATE TABLE tally(key TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;";
 
 /*
- * Probes (ledger_probe.c). Times without "boot" in their name are microseconds since 1970;
+ * Probes (ledger/probe.c). Times without "boot" in their name are microseconds since 1970;
  * reflected.at is seconds. id and number only give the order. The columns of probe_counts are read
  * and written by their places.
  */

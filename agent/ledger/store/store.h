@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#include "agent/ledger.h"
+#include "agent/ledger/ledger.h"
 #include "agent/ledger/store/spool.h"
 #include "agent/system/worker.h"
 
@@ -162,7 +162,7 @@ bool column_digest(sqlite3_stmt *query, int column, unsigned char digest[DIGEST]
 /* The row's segment has `more` undelivered copies more, and holds at least `size` octets. */
 void segment_live(struct ledger *ledger, uint64_t segment, int64_t more, uint64_t size);
 
-/* ---- what is kept in memory of the database (ledger_figures.c) ---- */
+/* ---- what is kept in memory of the database (ledger/figures.c) ---- */
 
 void ledger_tally_load(struct ledger *ledger);
 void ledger_tally_save(struct ledger *ledger);
@@ -201,7 +201,7 @@ void span_note(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t l
 void unfetched_add(struct ledger *ledger, int64_t folder, uint32_t uid, const char *reason);
 void unfetched_clear(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t last);
 
-/* ---- entries of the spool (spool_entry.c) ---- */
+/* ---- entries of the spool (ledger/entry.c) ---- */
 
 struct spool_entry {
     struct ledger *ledger;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/plan.h"
+#include "agent/ledger/plan.h"
 #include "rules/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

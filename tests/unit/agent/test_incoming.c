@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "agent/incoming.h"
-#include "agent/ledger_help.h"
-#include "agent/plan.h"
+#include "agent/ledger/ledger_help.h"
+#include "agent/ledger/plan.h"
 #include "rules/rule_maker.h"
 
 #define MIB (1024 * 1024)

@@ -8,7 +8,7 @@
 
 #include <ftw.h>
 
-#include "agent/ledger_help.h"
+#include "agent/ledger/ledger_help.h"
 #include "agent/outgoing.h"
 #include "agent/system/limit.h"
 #include "imapclient/scripted_client.h"

@@ -7,10 +7,10 @@
 
 #include <cmocka.h>
 
+#include "agent/ledger/ledger_help.h"
 #include "agent/reflect/probe_mail.h"
 #include "agent/reflector.h"
 #include "fake_post.h"
-#include "ledger_help.h"
 
 #define PROBER "probe@example.org"
 #define US "echo@example.net"

@@ -7,10 +7,10 @@
 
 #include <cmocka.h>
 
+#include "agent/ledger/ledger_help.h"
 #include "agent/reflect/answer.h"
 #include "agent/roundtrip.h"
 #include "fake_post.h"
-#include "ledger_help.h"
 
 #define RESULTS_MAX 16
 #define FROM "probe@example.org"

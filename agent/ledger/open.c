@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/ledger/recover.h"
 #include "agent/ledger/store/store.h"
-#include "agent/ledger_recover.h"
 #include "rules/memory.h"
 
 #define SEGMENT_MAX (64u * 1024 * 1024)

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "agent/ledger_probe.h"
-#include "ledger_help.h"
+#include "agent/ledger/ledger_help.h"
+#include "agent/ledger/probe.h"
 
 /* ---- calls that wait ---- */
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "ledger_help.h"
+#include "agent/ledger/ledger_help.h"
 
 static int closed_setup(void **state)
 {

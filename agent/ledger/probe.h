@@ -10,7 +10,7 @@
 #ifndef AGENT_LEDGER_PROBE_H
 #define AGENT_LEDGER_PROBE_H
 
-#include "agent/ledger.h"
+#include "agent/ledger/ledger.h"
 #include "agent/roundtrip_book.h"
 
 /* Everything kept for that probe; entries in the order of their sending, borrowed for the call.

@@ -1,4 +1,4 @@
-#include "agent/plan.h"
+#include "agent/ledger/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,9 +10,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "agent/ledger/ledger_help.h"
 #include "agent/report.h"
 #include "agent/system/fault.h"
-#include "ledger_help.h"
 
 #define MAIL_1 "Subject: one\n\nfirst body\n"
 #define MAIL_2 "Subject: two\n\nsecond body\n"

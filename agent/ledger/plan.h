@@ -6,8 +6,8 @@
  * As text: one "key value" a line; lists repeat their key. Unknown keys are skipped (older
  * ledgers).
  */
-#ifndef AGENT_PLAN_H
-#define AGENT_PLAN_H
+#ifndef AGENT_LEDGER_PLAN_H
+#define AGENT_LEDGER_PLAN_H
 
 #include "rules/copy/copy.h"
 #include "rules/decide.h"

@@ -2,8 +2,8 @@
  * What the tests of the ledger share: a state directory of their own, and waiting for callbacks.
  * Include it behind cmocka.h.
  */
-#ifndef TEST_LEDGER_HELP_H
-#define TEST_LEDGER_HELP_H
+#ifndef AGENT_LEDGER_LEDGER_HELP_H
+#define AGENT_LEDGER_LEDGER_HELP_H
 
 #include <event2/event.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/ledger.h"
+#include "agent/ledger/ledger.h"
 #include "rules/memory.h"
 
 struct room {

@@ -18,8 +18,8 @@
  * delivered, duplicates, exempt, vanished, failed, every one; not-wanted messages as one summary
  * record a folder and hour, and at the close.
  */
-#ifndef AGENT_LEDGER_H
-#define AGENT_LEDGER_H
+#ifndef AGENT_LEDGER_LEDGER_H
+#define AGENT_LEDGER_LEDGER_H
 
 #include <event2/event.h>
 #include <stdbool.h>

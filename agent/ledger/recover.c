@@ -1,4 +1,4 @@
-#include "agent/ledger_recover.h"
+#include "agent/ledger/recover.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

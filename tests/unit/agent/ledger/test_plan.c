@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/plan.h"
+#include "agent/ledger/plan.h"
 #include "rules/memory.h"
 
 #define MANY 10000

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "ledger_help.h"
+#include "agent/ledger/ledger_help.h"
 
 #define MAIL_1 "Subject: one\n\nfirst body\n"
 #define MAIL_2 "Subject: two\n\nsecond body\n"

@@ -1,4 +1,4 @@
-#include "agent/ledger_probe.h"
+#include "agent/ledger/probe.h"
 
 #include <stdlib.h>
 #include <string.h>
