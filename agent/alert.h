@@ -18,8 +18,8 @@
 #ifndef AGENT_ALERT_H
 #define AGENT_ALERT_H
 
-#include "agent/link.h"
 #include "agent/probe_state.h"
+#include "agent/session/link.h"
 
 #define ALERT_TRIES 5
 #define ALERT_TIMEOUT 30 /* seconds of one try */

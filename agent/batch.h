@@ -13,8 +13,8 @@
 #ifndef AGENT_BATCH_H
 #define AGENT_BATCH_H
 
-#include "agent/parts.h"
 #include "agent/recover.h"
+#include "agent/session/context.h"
 #include "agent/target_folder.h"
 
 struct batch;

@@ -6,8 +6,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#include "agent/folder_list.h"
-#include "agent/link.h"
+#include "agent/session/folder_list.h"
+#include "agent/session/link.h"
 #include "rules/memory.h"
 
 enum { OFFERS_WIDTH = 78, FOLDERS_NAMED = 20 };

@@ -13,7 +13,7 @@
 #ifndef AGENT_DELIVER_H
 #define AGENT_DELIVER_H
 
-#include "agent/parts.h"
+#include "agent/session/context.h"
 
 struct deliver;
 

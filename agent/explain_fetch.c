@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/folder_list.h"
+#include "agent/session/folder_list.h"
 #include "rules/memory.h"
 
 struct fetch {

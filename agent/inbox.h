@@ -15,7 +15,7 @@
 #ifndef AGENT_INBOX_H
 #define AGENT_INBOX_H
 
-#include "agent/link.h"
+#include "agent/session/link.h"
 
 #define INBOX_NOOP 150      /* milliseconds */
 #define INBOX_EXPECT_MAX 30 /* seconds that NOOP helps behind one expectation */

@@ -5,9 +5,9 @@
 #ifndef AGENT_INBOX_INSIDE_H
 #define AGENT_INBOX_INSIDE_H
 
-#include "agent/folder_list.h"
 #include "agent/inbox.h"
 #include "agent/reflect/probe_mail.h"
+#include "agent/session/folder_list.h"
 #include "agent/util/backoff.h"
 
 /* What is under way on the session: one thing at a time. */

@@ -8,7 +8,7 @@
 #ifndef AGENT_INCOMING_H
 #define AGENT_INCOMING_H
 
-#include "agent/parts.h"
+#include "agent/session/context.h"
 #include "rules/decide.h"
 
 /* What is known of a message before and beside its octets. */

@@ -7,7 +7,7 @@
 #define AGENT_OUTGOING_H
 
 #include "agent/ledger/plan.h"
-#include "agent/parts.h"
+#include "agent/session/context.h"
 #include "imapclient/session.h"
 
 struct outgoing;

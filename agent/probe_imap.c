@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "agent/imap_words.h"
-#include "agent/link.h"
+#include "agent/session/link.h"
 #include "imapclient/milliseconds.h"
 #include "imapclient/session.h"
 #include "rules/memory.h"

@@ -7,8 +7,8 @@
 #ifndef AGENT_PROBE_RUN_H
 #define AGENT_PROBE_RUN_H
 
-#include "agent/link.h"
 #include "agent/probe_result.h"
+#include "agent/session/link.h"
 
 struct probe_run;
 typedef void probe_run_done(void *arg, struct probe_result *result);

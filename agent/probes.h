@@ -11,9 +11,9 @@
 #define AGENT_PROBES_H
 
 #include "agent/alert.h"
-#include "agent/parts.h"
 #include "agent/reflector.h"
 #include "agent/roundtrip.h"
+#include "agent/session/context.h"
 
 struct probes;
 

@@ -9,7 +9,7 @@
 #define AGENT_REFLECTOR_H
 
 #include "agent/ledger/ledger.h"
-#include "agent/link.h"
+#include "agent/session/link.h"
 
 #define REFLECTOR_PER_HOUR 3600
 

@@ -21,8 +21,8 @@
 #define AGENT_ROUNDTRIP_H
 
 #include "agent/ledger/ledger.h"
-#include "agent/link.h"
 #include "agent/roundtrip_book.h"
+#include "agent/session/link.h"
 
 struct roundtrip;
 /* The result is the callee's. */

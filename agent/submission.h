@@ -8,7 +8,7 @@
 #ifndef AGENT_SUBMISSION_H
 #define AGENT_SUBMISSION_H
 
-#include "agent/link.h"
+#include "agent/session/link.h"
 #include "agent/smtp.h"
 
 struct submission;

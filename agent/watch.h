@@ -19,7 +19,7 @@
 #define AGENT_WATCH_H
 
 #include "agent/capture.h"
-#include "agent/folder_list.h"
+#include "agent/session/folder_list.h"
 
 struct watch;
 

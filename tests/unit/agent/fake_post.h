@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/link.h"
+#include "agent/session/link.h"
 #include "imapclient/text/uidset.h"
 #include "rules/memory.h"
 

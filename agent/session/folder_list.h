@@ -14,8 +14,8 @@
  * A folder's role is FOLDER_SENT when the server marks it \Sent, or no folder is marked and it has
  * a known name for it, whichever way it was chosen.
  */
-#ifndef AGENT_FOLDER_LIST_H
-#define AGENT_FOLDER_LIST_H
+#ifndef AGENT_SESSION_FOLDER_LIST_H
+#define AGENT_SESSION_FOLDER_LIST_H
 
 #include "imapclient/grammar/response.h"
 #include "rules/message.h"

@@ -1,4 +1,4 @@
-#include "agent/folder_list.h"
+#include "agent/session/folder_list.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/link.h"
+#include "agent/session/link.h"
 #include "agent/system/limit.h"
 #include "imapclient/scripted_client.h"
 #include "rules/memory.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/folder_list.h"
+#include "agent/session/folder_list.h"
 #include "agent/system/limit.h"
 #include "rules/memory.h"
 

@@ -2,14 +2,14 @@
  * What all parts of the running agent share: the loop, the links, the ledger, and the configuration
  * as it is now (a reload changes the pointer, between events; nobody keeps what it points into).
  */
-#ifndef AGENT_PARTS_H
-#define AGENT_PARTS_H
+#ifndef AGENT_SESSION_CONTEXT_H
+#define AGENT_SESSION_CONTEXT_H
 
 #include <event2/event.h>
 
 #include "agent/config/config.h"
 #include "agent/ledger/ledger.h"
-#include "agent/link.h"
+#include "agent/session/link.h"
 #include "agent/util/histogram.h"
 
 struct room; /* capture.c: captures that wait for room in the spool */

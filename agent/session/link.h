@@ -11,8 +11,8 @@
  * Ownership: a link belongs to its maker, who calls link_free() at any time, in callbacks too. The
  * configuration that the login points into must outlive the link's making only.
  */
-#ifndef AGENT_LINK_H
-#define AGENT_LINK_H
+#ifndef AGENT_SESSION_LINK_H
+#define AGENT_SESSION_LINK_H
 
 #include <event2/dns.h>
 #include <event2/event.h>

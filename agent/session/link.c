@@ -1,4 +1,4 @@
-#include "agent/link.h"
+#include "agent/session/link.h"
 
 #include <stdlib.h>
 #include <string.h>
