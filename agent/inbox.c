@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/inbox_inside.h"
-#include "agent/phase.h"
+#include "agent/probe/dialogue/phase.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "imapclient/milliseconds.h"

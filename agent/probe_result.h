@@ -11,9 +11,9 @@
 #include <netinet/in.h>
 
 #include "agent/config/config.h"
-#include "agent/dialogue.h"
-#include "agent/pop3.h"
-#include "agent/probe_imap.h"
+#include "agent/probe/dialogue/dialogue.h"
+#include "agent/probe/dialogue/imap.h"
+#include "agent/probe/dialogue/pop3.h"
 
 #define PROBE_PATHS_MAX 2
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/smtp.h"
+#include "agent/probe/dialogue/smtp.h"
 #include "agent/system/secret.h"
 #include "imapclient/milliseconds.h"
 #include "rules/memory.h"

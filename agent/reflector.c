@@ -6,9 +6,9 @@
 #include <sys/queue.h>
 
 #include "agent/ledger/probe.h"
+#include "agent/probe/dialogue/submission.h"
 #include "agent/probe_box.h"
 #include "agent/reflect/answer.h"
-#include "agent/submission.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "agent/util/backoff.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/ledger/probe.h"
-#include "agent/phase.h"
+#include "agent/probe/dialogue/phase.h"
 #include "agent/roundtrip_inside.h"
 #include "rules/memory.h"
 

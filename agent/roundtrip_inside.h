@@ -8,9 +8,9 @@
 #include <sys/queue.h>
 
 #include "agent/legs.h"
+#include "agent/probe/dialogue/submission.h"
 #include "agent/probe_box.h"
 #include "agent/roundtrip.h"
-#include "agent/submission.h"
 
 /* A message that the server has taken and whose result is not told yet, or which was told as
  * outstanding. */

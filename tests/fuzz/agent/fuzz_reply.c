@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/capability_set.h"
-#include "agent/dialogue.h"
-#include "agent/reply.h"
+#include "agent/probe/dialogue/capability_set.h"
+#include "agent/probe/dialogue/dialogue.h"
+#include "agent/probe/dialogue/reply.h"
 #include "rules/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
