@@ -6,7 +6,7 @@
 #define AGENT_AGENT_H
 
 #include "agent/account_watch.h"
-#include "agent/deliver.h"
+#include "agent/deliver/deliver.h"
 #include "agent/probes.h"
 
 struct agent;

@@ -2,8 +2,8 @@
  * The folder that copies go to, on the session of a target: finds the server's separator and
  * namespace once a session, selects the folder, creates and subscribes it where it is missing.
  */
-#ifndef AGENT_TARGET_FOLDER_H
-#define AGENT_TARGET_FOLDER_H
+#ifndef AGENT_DELIVER_TARGET_FOLDER_H
+#define AGENT_DELIVER_TARGET_FOLDER_H
 
 #include "imapclient/session.h"
 

@@ -10,12 +10,12 @@
  * refused for now is due again later. Of a batch that is refused as a whole all copies are due
  * again at once, and batch_end.singles says that they must be sent one by one.
  */
-#ifndef AGENT_BATCH_H
-#define AGENT_BATCH_H
+#ifndef AGENT_DELIVER_BATCH_H
+#define AGENT_DELIVER_BATCH_H
 
-#include "agent/recover.h"
+#include "agent/deliver/find_copies.h"
+#include "agent/deliver/target_folder.h"
 #include "agent/session/context.h"
-#include "agent/target_folder.h"
 
 struct batch;
 

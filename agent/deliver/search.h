@@ -3,10 +3,10 @@
  * stored them, are looked for in the target. Those found are recorded as delivered, the others are
  * due again. DESIGN section 6.
  */
-#ifndef AGENT_SEARCH_H
-#define AGENT_SEARCH_H
+#ifndef AGENT_DELIVER_SEARCH_H
+#define AGENT_DELIVER_SEARCH_H
 
-#include "agent/batch.h"
+#include "agent/deliver/batch.h"
 
 struct search;
 

@@ -1,4 +1,4 @@
-#include "agent/search.h"
+#include "agent/deliver/search.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,8 +8,8 @@
 
 #include <ftw.h>
 
+#include "agent/deliver/outgoing.h"
 #include "agent/ledger/ledger_help.h"
-#include "agent/outgoing.h"
 #include "agent/system/limit.h"
 #include "imapclient/scripted_client.h"
 

@@ -3,8 +3,8 @@
  * piece by piece. Originals up to LIMIT_WHOLE_READ are read at once; of larger ones the header,
  * then pieces while the server takes them.
  */
-#ifndef AGENT_OUTGOING_H
-#define AGENT_OUTGOING_H
+#ifndef AGENT_DELIVER_OUTGOING_H
+#define AGENT_DELIVER_OUTGOING_H
 
 #include "agent/ledger/plan.h"
 #include "agent/session/context.h"

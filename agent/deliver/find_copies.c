@@ -1,4 +1,4 @@
-#include "agent/recover.h"
+#include "agent/deliver/find_copies.h"
 
 #include <stdlib.h>
 #include <string.h>

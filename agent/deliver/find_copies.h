@@ -2,8 +2,8 @@
  * Looks for copies of ours in the selected folder of a target: the X-Monitor-Id of every message
  * from a UID on, by FETCH (SEARCH HEADER is slow on many servers and wrong on some).
  */
-#ifndef AGENT_RECOVER_H
-#define AGENT_RECOVER_H
+#ifndef AGENT_DELIVER_FIND_COPIES_H
+#define AGENT_DELIVER_FIND_COPIES_H
 
 #include "imapclient/session.h"
 

@@ -1,13 +1,13 @@
-#include "agent/deliver.h"
+#include "agent/deliver/deliver.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/batch.h"
 #include "agent/config/folder_pattern.h"
 #include "agent/config/reach.h"
+#include "agent/deliver/batch.h"
+#include "agent/deliver/search.h"
 #include "agent/ledger/plan.h"
-#include "agent/search.h"
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"

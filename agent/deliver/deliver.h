@@ -10,8 +10,8 @@
  * refused for now is tried again later; neither stops the others. A batch that is refused as a
  * whole is sent again one by one.
  */
-#ifndef AGENT_DELIVER_H
-#define AGENT_DELIVER_H
+#ifndef AGENT_DELIVER_DELIVER_H
+#define AGENT_DELIVER_DELIVER_H
 
 #include "agent/session/context.h"
 

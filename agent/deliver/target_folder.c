@@ -1,4 +1,4 @@
-#include "agent/target_folder.h"
+#include "agent/deliver/target_folder.h"
 
 #include <stdlib.h>
 #include <string.h>

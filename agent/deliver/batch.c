@@ -1,9 +1,9 @@
-#include "agent/batch.h"
+#include "agent/deliver/batch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/outgoing.h"
+#include "agent/deliver/outgoing.h"
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"

@@ -1,4 +1,4 @@
-#include "agent/outgoing.h"
+#include "agent/deliver/outgoing.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
