@@ -5,7 +5,7 @@
 #ifndef AGENT_EXPLAIN_FETCH_H
 #define AGENT_EXPLAIN_FETCH_H
 
-#include "agent/incoming.h"
+#include "agent/capture/incoming.h"
 
 struct fetched {
     struct incoming *incoming;   /* NULL: failed */

@@ -18,7 +18,7 @@
 #ifndef AGENT_WATCH_H
 #define AGENT_WATCH_H
 
-#include "agent/capture.h"
+#include "agent/capture/capture.h"
 #include "agent/session/folder_list.h"
 
 struct watch;

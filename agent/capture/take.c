@@ -1,4 +1,4 @@
-#include "agent/capture_inside.h"
+#include "agent/capture/private.h"
 
 #include <stdlib.h>
 #include <string.h>

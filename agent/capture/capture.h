@@ -13,10 +13,10 @@
  * A capture belongs to a watch, which hands it what the session says. It never looks at the session
  * when it is not running.
  */
-#ifndef AGENT_CAPTURE_H
-#define AGENT_CAPTURE_H
+#ifndef AGENT_CAPTURE_CAPTURE_H
+#define AGENT_CAPTURE_CAPTURE_H
 
-#include "agent/incoming.h"
+#include "agent/capture/incoming.h"
 
 /* A folder as a watch knows it. */
 struct folder {

@@ -1,13 +1,13 @@
 /*
  * The inside of a capture, shared by its files and nobody else: capture.c (its steps),
- * capture_take.c (what arrives), capture_note.c (what the ledger is told, and the wait for room).
+ * capture/take.c (what arrives), capture/note.c (what the ledger is told, and the wait for room).
  */
-#ifndef AGENT_CAPTURE_INSIDE_H
-#define AGENT_CAPTURE_INSIDE_H
+#ifndef AGENT_CAPTURE_PRIVATE_H
+#define AGENT_CAPTURE_PRIVATE_H
 
 #include <sys/queue.h>
 
-#include "agent/capture.h"
+#include "agent/capture/capture.h"
 
 /* What is asked of the messages of this folder. */
 enum depth {
@@ -55,7 +55,7 @@ struct capture {
     LIST_ENTRY(capture) waiting;
 };
 
-/* capture_note.c */
+/* capture/note.c */
 struct item *capture_find(struct capture *capture, uint32_t uid);
 struct incoming_facts capture_facts(const struct capture *capture, const struct item *item);
 void capture_pause_if_full(struct capture *capture);

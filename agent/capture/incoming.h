@@ -5,8 +5,8 @@
  * Memory: the header section up to HEADER_MAX, body facts within their bounds, and nothing that
  * grows with the message.
  */
-#ifndef AGENT_INCOMING_H
-#define AGENT_INCOMING_H
+#ifndef AGENT_CAPTURE_INCOMING_H
+#define AGENT_CAPTURE_INCOMING_H
 
 #include "agent/session/context.h"
 #include "rules/decide.h"

@@ -1,4 +1,4 @@
-#include "agent/incoming.h"
+#include "agent/capture/incoming.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>

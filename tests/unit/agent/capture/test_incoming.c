@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/incoming.h"
+#include "agent/capture/incoming.h"
 #include "agent/ledger/ledger_help.h"
 #include "agent/ledger/plan.h"
 #include "rules/rule_maker.h"
