@@ -5,9 +5,9 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
-#include "agent/account_watch.h"
 #include "agent/deliver/deliver.h"
 #include "agent/probes.h"
+#include "agent/watch/account_watch.h"
 
 struct agent;
 

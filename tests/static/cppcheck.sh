@@ -8,7 +8,7 @@
 # and, in files of their own:
 #   agent/deliver/batch.c         told is true only where text is not NULL
 #   agent/explain.c       explained holds the address of options: folder is read
-#   agent/watch_wait.c    poll_interval of 0 is ruled out in config/sections/load.c, not in sight
+#   agent/watch/wait.c    poll_interval of 0 is ruled out in config/sections/load.c, not in sight
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/static/sources.sh
@@ -26,4 +26,4 @@ sources agent imapclient rules | grep '\.c$' | cppcheck --quiet --error-exitcode
     --suppress=variableScope --suppress=unusedStructMember --suppress=readdirCalled \
     --suppress=missingIncludeSystem --suppress=invalidFunctionArg \
     --suppress=nullPointer:agent/deliver/batch.c --suppress=unreadVariable:agent/explain.c \
-    --suppress=knownConditionTrueFalse:agent/watch_wait.c
+    --suppress=knownConditionTrueFalse:agent/watch/wait.c

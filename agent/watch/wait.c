@@ -1,4 +1,4 @@
-#include "agent/watch_inside.h"
+#include "agent/watch/private.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "agent/account_watch.h"
+#include "agent/watch/account_watch.h"
 
 #include <stdlib.h>
 #include <string.h>

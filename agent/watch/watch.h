@@ -15,8 +15,8 @@
  *
  * A watch that loses its session makes a new one after a wait (backoff.h) until it is freed.
  */
-#ifndef AGENT_WATCH_H
-#define AGENT_WATCH_H
+#ifndef AGENT_WATCH_WATCH_H
+#define AGENT_WATCH_WATCH_H
 
 #include "agent/capture/capture.h"
 #include "agent/session/folder_list.h"

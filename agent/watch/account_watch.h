@@ -5,10 +5,10 @@
  * a session of its own (INBOX, then Sent, then the others); what is left is polled by the main
  * watch, and so are all when the server lets no more sessions in.
  */
-#ifndef AGENT_ACCOUNT_WATCH_H
-#define AGENT_ACCOUNT_WATCH_H
+#ifndef AGENT_WATCH_ACCOUNT_WATCH_H
+#define AGENT_WATCH_ACCOUNT_WATCH_H
 
-#include "agent/watch.h"
+#include "agent/watch/watch.h"
 
 struct account_watch;
 

@@ -1,13 +1,13 @@
 /*
  * The inside of a watch, shared by its files and nobody else: watch.c (its life and its heart),
- * watch_open.c (one folder: EXAMINE, the ledger, capture), watch_wait.c (NOTIFY, IDLE, polls),
- * watch_hear.c (what the session says unasked).
+ * watch/open.c (one folder: EXAMINE, the ledger, capture), watch/wait.c (NOTIFY, IDLE, polls),
+ * watch/hear.c (what the session says unasked).
  */
-#ifndef AGENT_WATCH_INSIDE_H
-#define AGENT_WATCH_INSIDE_H
+#ifndef AGENT_WATCH_PRIVATE_H
+#define AGENT_WATCH_PRIVATE_H
 
 #include "agent/util/backoff.h"
-#include "agent/watch.h"
+#include "agent/watch/watch.h"
 
 struct watch {
     struct parts *parts;
@@ -61,12 +61,12 @@ bool watch_is_of_everything(const struct watch *watch);
 /* The session has ended, and on_closed comes next: a callback has nothing to do any more. */
 bool watch_command_ended(const struct imap_result *result);
 
-/* watch_open.c */
+/* watch/open.c */
 void watch_examine(struct watch *watch, struct folder *folder);
 void watch_capture(struct watch *watch, struct folder *folder);
 bool watch_retry_is_due(const struct folder *folder);
 
-/* watch_wait.c */
+/* watch/wait.c */
 void watch_ask_for_notify(struct watch *watch);
 void watch_wait(struct watch *watch); /* nothing is dirty */
 bool watch_idles(const struct watch *watch);
@@ -76,7 +76,7 @@ void watch_look_at_all(struct watch *watch);
 void watch_start_ticking(struct watch *watch);
 void watch_on_recheck(evutil_socket_t fd, short what, void *arg);
 
-/* watch_hear.c: for struct imap_events */
+/* watch/hear.c: for struct imap_events */
 void watch_on_untagged(void *arg, const struct imap_untagged *untagged);
 bool watch_on_body_begin(void *arg, const struct imap_body *body);
 void watch_on_body_data(void *arg, const unsigned char *data, size_t len);
