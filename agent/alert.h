@@ -18,7 +18,7 @@
 #ifndef AGENT_ALERT_H
 #define AGENT_ALERT_H
 
-#include "agent/probe_state.h"
+#include "agent/probe/verdict/state.h"
 #include "agent/session/link.h"
 
 #define ALERT_TRIES 5

@@ -7,7 +7,7 @@
 #ifndef AGENT_DELIVERY_FACTS_H
 #define AGENT_DELIVERY_FACTS_H
 
-#include "agent/probe_result.h"
+#include "agent/probe/verdict/result.h"
 #include "rules/mime/header.h"
 
 /* Delays in seconds from each Received to the one above it, oldest first; ROUNDTRIP_HOPS_MAX at

@@ -5,7 +5,7 @@
 #ifndef AGENT_PROBE_ONCE_H
 #define AGENT_PROBE_ONCE_H
 
-#include "agent/probe_verdict.h"
+#include "agent/probe/verdict/verdict.h"
 
 struct probe_once {
     const struct probe *probe;   /* with the thresholds and the timeout of the command line */

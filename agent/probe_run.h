@@ -7,7 +7,7 @@
 #ifndef AGENT_PROBE_RUN_H
 #define AGENT_PROBE_RUN_H
 
-#include "agent/probe_result.h"
+#include "agent/probe/verdict/result.h"
 #include "agent/session/link.h"
 
 struct probe_run;

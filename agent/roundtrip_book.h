@@ -30,7 +30,7 @@
 #ifndef AGENT_ROUNDTRIP_BOOK_H
 #define AGENT_ROUNDTRIP_BOOK_H
 
-#include "agent/probe_result.h"
+#include "agent/probe/verdict/result.h"
 #include "agent/reflect/token.h"
 
 #define BOOK_ENTRIES_MAX 20000

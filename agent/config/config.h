@@ -92,7 +92,7 @@ struct probe {
     int family;                    /* AF_UNSPEC: each that the name has; AF_INET, AF_INET6 */
     char *folder;                  /* imap, mailbox; default INBOX */
 
-    /* damping, probe_state.h */
+    /* damping, probe/verdict/state.h */
     unsigned raise_failures, raise_of; /* default 2 of 3 */
     unsigned clear;                    /* default 2 */
     double hysteresis;                 /* 0 to 1 of the threshold, default 0.1 */

@@ -38,7 +38,7 @@ void ledger_place_set(struct ledger *ledger, const char *who, const char *folder
 /* Of which state of a probe people were told last, so that a restart tells nothing twice and
  * forgets no end. */
 struct ledger_told {
-    unsigned status; /* probe_verdict.h's; 0: nothing was told, or that it is well */
+    unsigned status; /* probe/verdict/verdict.h's; 0: nothing was told, or that it is well */
     time_t since, told_at;
 };
 typedef void ledger_told_done(void *arg, const struct ledger_told *told);

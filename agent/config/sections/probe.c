@@ -5,7 +5,7 @@
 #include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
-#include "agent/probe_state.h"
+#include "agent/probe/verdict/state.h"
 #include "agent/util/suggest.h"
 #include "rules/memory.h"
 

@@ -18,7 +18,7 @@
 
 #include "agent/alert_inside.h"
 #include "agent/config/config_files.h"
-#include "agent/probe_scene.h"
+#include "agent/probe/verdict/probe_scene.h"
 #include "imapclient/scripted_server.h"
 
 #define POSTS_MAX 64

@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-#include "agent/probe_scene.h"
+#include "agent/probe/verdict/probe_scene.h"
 
 /* What Python reads of the expression, in one line. */
 static void assert_json(struct scene *scene, const char *show, const char *expected)

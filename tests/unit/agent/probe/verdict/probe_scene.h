@@ -2,14 +2,14 @@
  * A probe and a result of it that is well, for tests to spoil; what its verdict says. Included
  * after cmocka.h.
  */
-#ifndef TEST_PROBE_SCENE_H
-#define TEST_PROBE_SCENE_H
+#ifndef AGENT_PROBE_VERDICT_PROBE_SCENE_H
+#define AGENT_PROBE_VERDICT_PROBE_SCENE_H
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/probe_verdict.h"
+#include "agent/probe/verdict/verdict.h"
 #include "rules/memory.h"
 
 #define NOW ((time_t)1795413600) /* 2026-11-23 06:00 UTC */

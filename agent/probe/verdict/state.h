@@ -11,10 +11,10 @@
  * nothing is told; what has changed and stayed so is told when it ends. A reminder comes every
  * `remind` seconds while a state is raised.
  */
-#ifndef AGENT_PROBE_STATE_H
-#define AGENT_PROBE_STATE_H
+#ifndef AGENT_PROBE_VERDICT_STATE_H
+#define AGENT_PROBE_VERDICT_STATE_H
 
-#include "agent/probe_verdict.h"
+#include "agent/probe/verdict/verdict.h"
 
 #define PROBE_STATE_WINDOW_MAX 30 /* M */
 

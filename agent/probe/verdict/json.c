@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "agent/legs.h"
-#include "agent/probe_verdict.h"
+#include "agent/probe/verdict/verdict.h"
 
 static const char *family_text(int family)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/probe_judge.h"
+#include "agent/probe/verdict/judge.h"
 #include "agent/util/decimal.h"
 
 #define DAY 86400.0

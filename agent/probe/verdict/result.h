@@ -1,12 +1,12 @@
 /*
- * What one run of a probe found: facts, not yet judged (probe_verdict.h judges).
+ * What one run of a probe found: facts, not yet judged (probe/verdict/verdict.h judges).
  *
  * A service is looked at by each address family on its own: one path each, at most two. When the
  * name cannot be resolved, or a round trip is what ran, there is one path.
  * Ownership: probe_result_free(). Units: microseconds, seconds since 1970.
  */
-#ifndef AGENT_PROBE_RESULT_H
-#define AGENT_PROBE_RESULT_H
+#ifndef AGENT_PROBE_VERDICT_RESULT_H
+#define AGENT_PROBE_VERDICT_RESULT_H
 
 #include <netinet/in.h>
 

@@ -2,7 +2,7 @@
  * Nagios" and "Performance data". */
 #include <math.h>
 
-#include "agent/probe_verdict.h"
+#include "agent/probe/verdict/verdict.h"
 #include "agent/util/decimal.h"
 
 static const char *service_name(enum probe_type type)

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/probe_scene.h"
-#include "agent/probe_state.h"
+#include "agent/probe/verdict/probe_scene.h"
+#include "agent/probe/verdict/state.h"
 
 #define STEP 60
 

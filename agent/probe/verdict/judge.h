@@ -1,12 +1,12 @@
 /*
  * A verdict while it is being made: what the files that judge the kinds of probes share. Findings
- * are what is wrong; the first of the worst is the summary. Only probe_verdict.c, its judges and
- * probe_details.c include this.
+ * are what is wrong; the first of the worst is the summary. Only probe/verdict/verdict.c, its
+ * judges and probe/verdict/details.c include this.
  */
-#ifndef AGENT_PROBE_JUDGE_H
-#define AGENT_PROBE_JUDGE_H
+#ifndef AGENT_PROBE_VERDICT_JUDGE_H
+#define AGENT_PROBE_VERDICT_JUDGE_H
 
-#include "agent/probe_verdict.h"
+#include "agent/probe/verdict/verdict.h"
 
 #define JUDGE_SUMMARY_AIM 80 /* characters */
 #define JUDGE_REPLY_LEAST 40 /* of a server's reply are shown, even if the summary gets longer */
@@ -46,12 +46,12 @@ const struct probe_path *judge_well_path(const struct probe_result *result);
 
 /* ---- judges and details: each adds findings, details and perfdata ---- */
 
-void judge_paths(struct judge *judge);        /* probe_judge_path.c */
-void judge_certificates(struct judge *judge); /* probe_judge_path.c */
-void judge_mailbox(struct judge *judge);      /* probe_judge_mailbox.c */
-void judge_roundtrip(struct judge *judge);    /* probe_judge_roundtrip.c */
-void judge_perfdata(struct judge *judge);     /* probe_perfdata.c */
-void judge_details(struct judge *judge);      /* probe_details.c: what is no finding */
+void judge_paths(struct judge *judge);        /* probe/verdict/service.c */
+void judge_certificates(struct judge *judge); /* probe/verdict/service.c */
+void judge_mailbox(struct judge *judge);      /* probe/verdict/mailbox.c */
+void judge_roundtrip(struct judge *judge);    /* probe/verdict/roundtrip.c */
+void judge_perfdata(struct judge *judge);     /* probe/verdict/perfdata.c */
+void judge_details(struct judge *judge);      /* probe/verdict/details.c: what is no finding */
 
 /* Days until the first of the certificates that count expires, cut to hundredths; NAN: none seen.
  * Those that count are the verified chain's, else all that were sent. */

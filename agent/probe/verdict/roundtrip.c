@@ -1,5 +1,5 @@
 /* What is wrong with a round trip. A submission that failed was judged as a path. */
-#include "agent/probe_judge.h"
+#include "agent/probe/verdict/judge.h"
 
 static void judge_duration(struct judge *judge, double seconds)
 {

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <regex.h>
 
-#include "agent/probe_scene.h"
+#include "agent/probe/verdict/probe_scene.h"
 
 static void assert_output(struct scene *scene, const char *expected)
 {

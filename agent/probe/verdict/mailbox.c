@@ -1,7 +1,7 @@
 /* What is wrong with a mailbox: the ages of its messages, how many they are, its quota. */
 #include <math.h>
 
-#include "agent/probe_judge.h"
+#include "agent/probe/verdict/judge.h"
 #include "agent/util/decimal.h"
 
 static double percent(uint64_t used, uint64_t limit)

@@ -1,4 +1,4 @@
-#include "agent/probe_state.h"
+#include "agent/probe/verdict/state.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
-#include "agent/probe_verdict.h"
+#include "agent/probe/verdict/verdict.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/probe_judge.h"
+#include "agent/probe/verdict/judge.h"
 #include "agent/util/decimal.h"
 #include "rules/memory.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/probe_scene.h"
+#include "agent/probe/verdict/probe_scene.h"
 
 /* ---- all is well ---- */
 

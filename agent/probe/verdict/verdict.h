@@ -22,12 +22,12 @@
  *     a phase that failed has the time until it did
  *     leg_out_min, leg_out_max ... leg_back_max, clock_offset_min, clock_offset_max in s
  */
-#ifndef AGENT_PROBE_VERDICT_H
-#define AGENT_PROBE_VERDICT_H
+#ifndef AGENT_PROBE_VERDICT_VERDICT_H
+#define AGENT_PROBE_VERDICT_VERDICT_H
 
 #include <stdio.h>
 
-#include "agent/probe_result.h"
+#include "agent/probe/verdict/result.h"
 #include "agent/util/json.h"
 
 enum probe_status { PROBE_OK, PROBE_WARNING, PROBE_CRITICAL, PROBE_UNKNOWN };

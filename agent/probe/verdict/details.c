@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "agent/legs.h"
-#include "agent/probe_judge.h"
+#include "agent/probe/verdict/judge.h"
 #include "agent/util/decimal.h"
 #include "rules/memory.h"
 

@@ -1,11 +1,11 @@
-/* The figures of a run; probe_verdict.h says which and why in that order. */
+/* The figures of a run; probe/verdict/verdict.h says which and why in that order. */
 #include <arpa/inet.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "agent/legs.h"
-#include "agent/probe_judge.h"
+#include "agent/probe/verdict/judge.h"
 #include "rules/memory.h"
 
 /* Takes the label over. */

@@ -1,4 +1,4 @@
-#include "agent/probe_result.h"
+#include "agent/probe/verdict/result.h"
 
 #include <stdio.h>
 #include <stdlib.h>
