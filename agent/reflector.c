@@ -7,7 +7,7 @@
 
 #include "agent/ledger/probe.h"
 #include "agent/probe/dialogue/submission.h"
-#include "agent/probe_box.h"
+#include "agent/probe/inbox/probe_box.h"
 #include "agent/reflect/answer.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"

@@ -9,7 +9,7 @@
 
 #include "agent/legs.h"
 #include "agent/probe/dialogue/submission.h"
-#include "agent/probe_box.h"
+#include "agent/probe/inbox/probe_box.h"
 #include "agent/roundtrip.h"
 
 /* A message that the server has taken and whose result is not told yet, or which was told as

@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "agent/ledger/ledger_help.h"
+#include "agent/probe/inbox/fake_post.h"
 #include "agent/reflect/probe_mail.h"
 #include "agent/reflector.h"
-#include "fake_post.h"
 
 #define PROBER "probe@example.org"
 #define US "echo@example.net"

@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "agent/ledger/ledger_help.h"
+#include "agent/probe/inbox/fake_post.h"
 #include "agent/reflect/answer.h"
 #include "agent/roundtrip.h"
-#include "fake_post.h"
 
 #define RESULTS_MAX 16
 #define FROM "probe@example.org"

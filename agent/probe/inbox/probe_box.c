@@ -1,10 +1,10 @@
-#include "agent/probe_box.h"
+#include "agent/probe/inbox/probe_box.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/ledger/probe.h"
-#include "agent/leftovers.h"
+#include "agent/probe/inbox/leftovers.h"
 #include "rules/memory.h"
 
 #define JUNK "\\Junk"

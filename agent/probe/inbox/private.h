@@ -1,11 +1,11 @@
 /*
  * The inside of an inbox, shared by its files and nobody else: inbox.c (its session, its waiting,
- * deleting), inbox_fetch.c (looking at what is new).
+ * deleting), probe/inbox/fetch.c (looking at what is new).
  */
-#ifndef AGENT_INBOX_INSIDE_H
-#define AGENT_INBOX_INSIDE_H
+#ifndef AGENT_PROBE_INBOX_PRIVATE_H
+#define AGENT_PROBE_INBOX_PRIVATE_H
 
-#include "agent/inbox.h"
+#include "agent/probe/inbox/inbox.h"
 #include "agent/reflect/probe_mail.h"
 #include "agent/session/folder_list.h"
 #include "agent/util/backoff.h"
@@ -69,7 +69,7 @@ bool inbox_command_ended(const struct imap_result *result);
 /* The last thing that a function does: the inbox may be gone behind it. */
 void inbox_tell_trouble(struct inbox *inbox, const char *why);
 
-/* inbox_fetch.c */
+/* probe/inbox/fetch.c */
 void inbox_look(struct inbox *inbox);
 void inbox_forget_look(struct inbox *inbox);
 void inbox_take_fetch(struct inbox *inbox, const struct imap_fetch *fetch);

@@ -4,8 +4,8 @@
  * go wrong. All that IMAP clients said is in `heard`, one command a line without its tag.
  * Include it behind cmocka.h.
  */
-#ifndef TEST_FAKE_POST_H
-#define TEST_FAKE_POST_H
+#ifndef AGENT_PROBE_INBOX_FAKE_POST_H
+#define AGENT_PROBE_INBOX_FAKE_POST_H
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

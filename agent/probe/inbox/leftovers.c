@@ -1,4 +1,4 @@
-#include "agent/leftovers.h"
+#include "agent/probe/inbox/leftovers.h"
 
 #include <stdlib.h>
 

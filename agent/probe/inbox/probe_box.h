@@ -6,11 +6,11 @@
  *
  * Without a ledger nothing is durable, everything that is there is looked at, nothing is deleted.
  */
-#ifndef AGENT_PROBE_BOX_H
-#define AGENT_PROBE_BOX_H
+#ifndef AGENT_PROBE_INBOX_PROBE_BOX_H
+#define AGENT_PROBE_INBOX_PROBE_BOX_H
 
-#include "agent/inbox.h"
 #include "agent/ledger/ledger.h"
+#include "agent/probe/inbox/inbox.h"
 
 struct probe_box;
 

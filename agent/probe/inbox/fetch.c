@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/inbox_inside.h"
+#include "agent/probe/inbox/private.h"
 #include "agent/system/log.h"
 #include "rules/memory.h"
 

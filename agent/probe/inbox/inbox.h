@@ -12,8 +12,8 @@
  * Deleting: UID STORE \Deleted and UID EXPUNGE; without UIDPLUS only when the owner has said that
  * the mailbox is dedicated, by EXPUNGE; else it is left and inbox_can_delete() says no.
  */
-#ifndef AGENT_INBOX_H
-#define AGENT_INBOX_H
+#ifndef AGENT_PROBE_INBOX_INBOX_H
+#define AGENT_PROBE_INBOX_INBOX_H
 
 #include "agent/session/link.h"
 

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "agent/inbox.h"
+#include "agent/probe/inbox/fake_post.h"
+#include "agent/probe/inbox/inbox.h"
 #include "agent/reflect/probe_mail.h"
-#include "fake_post.h"
 
 struct stage {
     struct post post;

@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/inbox_inside.h"
 #include "agent/probe/dialogue/phase.h"
+#include "agent/probe/inbox/private.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "imapclient/milliseconds.h"

@@ -3,12 +3,12 @@
  * which UID the mailbox is to be looked through after a restart, so that none of them is forgotten.
  * Bounds: LEFTOVERS_MAX; what is beyond stays where it is until then.
  */
-#ifndef AGENT_LEFTOVERS_H
-#define AGENT_LEFTOVERS_H
+#ifndef AGENT_PROBE_INBOX_LEFTOVERS_H
+#define AGENT_PROBE_INBOX_LEFTOVERS_H
 
 #include <time.h>
 
-#include "agent/inbox.h"
+#include "agent/probe/inbox/inbox.h"
 
 #define LEFTOVERS_MAX 20000
 
