@@ -2,8 +2,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "agent/legs.h"
 #include "agent/metrics_probe.h"
+#include "agent/probe/roundtrip/legs.h"
 #include "agent/view.h"
 
 #define BOOK(field) offsetof(struct book_counts, field)

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/probe/roundtrip/roundtrip.h"
 #include "agent/probe_run.h"
-#include "agent/roundtrip.h"
 #include "imapclient/milliseconds.h"
 #include "rules/memory.h"
 

@@ -11,8 +11,8 @@
 #define AGENT_PROBES_H
 
 #include "agent/alert.h"
-#include "agent/reflector.h"
-#include "agent/roundtrip.h"
+#include "agent/probe/roundtrip/reflector.h"
+#include "agent/probe/roundtrip/roundtrip.h"
 #include "agent/session/context.h"
 
 struct probes;

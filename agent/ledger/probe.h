@@ -11,7 +11,7 @@
 #define AGENT_LEDGER_PROBE_H
 
 #include "agent/ledger/ledger.h"
-#include "agent/roundtrip_book.h"
+#include "agent/probe/roundtrip/book.h"
 
 /* Everything kept for that probe; entries in the order of their sending, borrowed for the call.
  * counts is all zero and n is 0 when there is nothing. */

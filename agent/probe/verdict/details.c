@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/legs.h"
+#include "agent/probe/roundtrip/legs.h"
 #include "agent/probe/verdict/judge.h"
 #include "agent/util/decimal.h"
 #include "rules/memory.h"

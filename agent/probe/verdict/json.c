@@ -1,7 +1,7 @@
 /* A result and its verdict for programs. */
 #include <math.h>
 
-#include "agent/legs.h"
+#include "agent/probe/roundtrip/legs.h"
 #include "agent/probe/verdict/verdict.h"
 
 static const char *family_text(int family)

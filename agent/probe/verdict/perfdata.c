@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/legs.h"
+#include "agent/probe/roundtrip/legs.h"
 #include "agent/probe/verdict/judge.h"
 #include "rules/memory.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/delivery_facts.h"
+#include "agent/probe/roundtrip/delivery_facts.h"
 #include "rules/memory.h"
 
 #define YEAR_1900 (-2208988800)

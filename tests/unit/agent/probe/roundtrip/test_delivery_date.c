@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/delivery_facts.h"
+#include "agent/probe/roundtrip/delivery_facts.h"
 #include "rules/memory.h"
 
 #define NEVER INT64_MIN

@@ -4,8 +4,8 @@
  * every line of it but the topmost ones may be anybody's. Pure; no recursion, time linear in the
  * header, which rules/mime/header.h bounds.
  */
-#ifndef AGENT_DELIVERY_FACTS_H
-#define AGENT_DELIVERY_FACTS_H
+#ifndef AGENT_PROBE_ROUNDTRIP_DELIVERY_FACTS_H
+#define AGENT_PROBE_ROUNDTRIP_DELIVERY_FACTS_H
 
 #include "agent/probe/verdict/result.h"
 #include "rules/mime/header.h"

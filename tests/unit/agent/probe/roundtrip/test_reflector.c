@@ -9,8 +9,8 @@
 
 #include "agent/ledger/ledger_help.h"
 #include "agent/probe/inbox/fake_post.h"
+#include "agent/probe/roundtrip/reflector.h"
 #include "agent/reflect/probe_mail.h"
-#include "agent/reflector.h"
 
 #define PROBER "probe@example.org"
 #define US "echo@example.net"

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/roundtrip_book.h"
+#include "agent/probe/roundtrip/book.h"
 #include "rules/memory.h"
 
 #define SECOND INT64_C(1000000)

@@ -1,16 +1,17 @@
 /*
  * The inside of a round trip, shared by its files and nobody else: roundtrip.c (its life, its
- * books, its clock), roundtrip_message.c (sending), roundtrip_return.c (what comes back).
+ * books, its clock), probe/roundtrip/send.c (sending), probe/roundtrip/returned.c (what comes
+ * back).
  */
-#ifndef AGENT_ROUNDTRIP_INSIDE_H
-#define AGENT_ROUNDTRIP_INSIDE_H
+#ifndef AGENT_PROBE_ROUNDTRIP_PRIVATE_H
+#define AGENT_PROBE_ROUNDTRIP_PRIVATE_H
 
 #include <sys/queue.h>
 
-#include "agent/legs.h"
 #include "agent/probe/dialogue/submission.h"
 #include "agent/probe/inbox/probe_box.h"
-#include "agent/roundtrip.h"
+#include "agent/probe/roundtrip/legs.h"
+#include "agent/probe/roundtrip/roundtrip.h"
 
 /* A message that the server has taken and whose result is not told yet, or which was told as
  * outstanding. */
@@ -100,12 +101,12 @@ void roundtrip_drop_awaited(struct roundtrip *roundtrip, struct awaited *awaited
 void roundtrip_mind(struct roundtrip *roundtrip); /* soon: time or the books have moved on */
 void roundtrip_expect(struct roundtrip *roundtrip);
 
-/* roundtrip_message.c */
+/* probe/roundtrip/send.c */
 void roundtrip_begin(struct roundtrip *roundtrip, bool is_retry);
 void roundtrip_intended(struct roundtrip *roundtrip); /* its nonce is durable */
 void roundtrip_stop_sending(struct roundtrip *roundtrip);
 
-/* roundtrip_return.c */
+/* probe/roundtrip/returned.c */
 void roundtrip_on_message(void *arg, const struct inbox_message *message, bool was_seen);
 
 #endif

@@ -1,5 +1,5 @@
 /* The life of one message, told as a line of steps; what was said of its returns, and the counts at
- * the end. The balance under everything at once is test_roundtrip_balance.c. */
+ * the end. The balance under everything at once is agent/probe/roundtrip/test_balance.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/roundtrip_book.h"
+#include "agent/probe/roundtrip/book.h"
 
 #define SECOND INT64_C(1000000)
 static const struct book_limits limits = {.crit = 60, .lost = 600};

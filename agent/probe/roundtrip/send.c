@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/roundtrip_inside.h"
+#include "agent/probe/roundtrip/private.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "rules/copy/fields.h"

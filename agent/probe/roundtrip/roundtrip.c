@@ -5,7 +5,7 @@
 
 #include "agent/ledger/probe.h"
 #include "agent/probe/dialogue/phase.h"
-#include "agent/roundtrip_inside.h"
+#include "agent/probe/roundtrip/private.h"
 #include "rules/memory.h"
 
 #define SECOND INT64_C(1000000) /* in microseconds */

@@ -17,11 +17,11 @@
  * back within crit (then told as outstanding, which is judged critical), rejected, uncertain.
  * Without a ledger (a single run by hand) nothing is durable and nothing is deleted.
  */
-#ifndef AGENT_ROUNDTRIP_H
-#define AGENT_ROUNDTRIP_H
+#ifndef AGENT_PROBE_ROUNDTRIP_ROUNDTRIP_H
+#define AGENT_PROBE_ROUNDTRIP_ROUNDTRIP_H
 
 #include "agent/ledger/ledger.h"
-#include "agent/roundtrip_book.h"
+#include "agent/probe/roundtrip/book.h"
 #include "agent/session/link.h"
 
 struct roundtrip;

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/delivery_facts.h"
+#include "agent/probe/roundtrip/delivery_facts.h"
 #include "rules/buffer.h"
 
 /* ---- hops ---- */

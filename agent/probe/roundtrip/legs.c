@@ -1,4 +1,4 @@
-#include "agent/legs.h"
+#include "agent/probe/roundtrip/legs.h"
 
 /* Stamps come from elsewhere: sums of a few of this size cannot overflow. */
 #define STAMP_MAX (INT64_C(1) << 60)

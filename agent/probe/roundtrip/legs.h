@@ -13,8 +13,8 @@
  * Pure. Microseconds; `fuzz` says how coarse the remote stamps are (1,000,000 for whole seconds: a
  * stamp t means [t, t + fuzz)). Begin with zeros and the fuzz.
  */
-#ifndef AGENT_LEGS_H
-#define AGENT_LEGS_H
+#ifndef AGENT_PROBE_ROUNDTRIP_LEGS_H
+#define AGENT_PROBE_ROUNDTRIP_LEGS_H
 
 #include <stdbool.h>
 #include <stddef.h>

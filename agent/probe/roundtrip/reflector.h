@@ -5,8 +5,8 @@
  * again with backoff for an hour). Answered probes are deleted after `keep`, verified ones only
  * (inbox.h). Rate: REFLECTOR_PER_HOUR answers at most.
  */
-#ifndef AGENT_REFLECTOR_H
-#define AGENT_REFLECTOR_H
+#ifndef AGENT_PROBE_ROUNDTRIP_REFLECTOR_H
+#define AGENT_PROBE_ROUNDTRIP_REFLECTOR_H
 
 #include "agent/ledger/ledger.h"
 #include "agent/session/link.h"

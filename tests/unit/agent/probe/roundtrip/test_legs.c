@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/legs.h"
+#include "agent/probe/roundtrip/legs.h"
 
 #define SECOND INT64_C(1000000)
 #define SLACK 2000 /* microseconds of drift that examples of some seconds are widened by */

@@ -1,4 +1,4 @@
-#include "agent/delivery_facts.h"
+#include "agent/probe/roundtrip/delivery_facts.h"
 
 #include <string.h>
 #include <strings.h>

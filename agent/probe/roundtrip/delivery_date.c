@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/delivery_facts.h"
+#include "agent/probe/roundtrip/delivery_facts.h"
 #include "rules/time/calendar.h"
 
 #define WORDS_MAX 256 /* octets without comments that are looked at */

@@ -9,8 +9,8 @@
 
 #include "agent/ledger/ledger_help.h"
 #include "agent/probe/inbox/fake_post.h"
+#include "agent/probe/roundtrip/roundtrip.h"
 #include "agent/reflect/answer.h"
-#include "agent/roundtrip.h"
 
 #define RESULTS_MAX 16
 #define FROM "probe@example.org"

@@ -27,8 +27,8 @@
  * many are open, sending stops. Cost: finding is O(1); a tick and the oldest walk through what is
  * remembered.
  */
-#ifndef AGENT_ROUNDTRIP_BOOK_H
-#define AGENT_ROUNDTRIP_BOOK_H
+#ifndef AGENT_PROBE_ROUNDTRIP_BOOK_H
+#define AGENT_PROBE_ROUNDTRIP_BOOK_H
 
 #include "agent/probe/verdict/result.h"
 #include "agent/reflect/token.h"

@@ -1,4 +1,4 @@
-#include "agent/roundtrip_book.h"
+#include "agent/probe/roundtrip/book.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "agent/reflector.h"
+#include "agent/probe/roundtrip/reflector.h"
 
 #include <openssl/rand.h>
 #include <stdlib.h>

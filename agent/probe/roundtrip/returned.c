@@ -1,8 +1,8 @@
 #include <string.h>
 
-#include "agent/delivery_facts.h"
+#include "agent/probe/roundtrip/delivery_facts.h"
+#include "agent/probe/roundtrip/private.h"
 #include "agent/reflect/probe_mail.h"
-#include "agent/roundtrip_inside.h"
 #include "agent/system/log.h"
 #include "rules/memory.h"
 
