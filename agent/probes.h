@@ -10,7 +10,7 @@
 #ifndef AGENT_PROBES_H
 #define AGENT_PROBES_H
 
-#include "agent/alert.h"
+#include "agent/alert/alert.h"
 #include "agent/probe/roundtrip/reflector.h"
 #include "agent/probe/roundtrip/roundtrip.h"
 #include "agent/session/context.h"

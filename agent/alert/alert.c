@@ -1,11 +1,11 @@
-#include "agent/alert.h"
+#include "agent/alert/alert.h"
 
 #include <event2/http.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#include "agent/alert_inside.h"
+#include "agent/alert/private.h"
 #include "agent/system/log.h"
 #include "rules/memory.h"
 

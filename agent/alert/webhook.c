@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "agent/alert_inside.h"
+#include "agent/alert/private.h"
 #include "imapclient/wire/tls.h"
 #include "rules/memory.h"
 

@@ -15,8 +15,8 @@
  * not overtake an earlier one that is still being tried at the same destination.
  * Only the scheme and the host of a webhook are logged: its path is often a secret.
  */
-#ifndef AGENT_ALERT_H
-#define AGENT_ALERT_H
+#ifndef AGENT_ALERT_ALERT_H
+#define AGENT_ALERT_ALERT_H
 
 #include "agent/probe/verdict/state.h"
 #include "agent/session/link.h"

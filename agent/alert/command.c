@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "agent/alert_inside.h"
+#include "agent/alert/private.h"
 #include "agent/system/child.h"
 #include "rules/memory.h"
 

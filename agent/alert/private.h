@@ -2,10 +2,10 @@
  * The inside of alert.h: how one alert is tried at one destination, by a command or a webhook. Only
  * alert*.c and their test include this.
  */
-#ifndef AGENT_ALERT_INSIDE_H
-#define AGENT_ALERT_INSIDE_H
+#ifndef AGENT_ALERT_PRIVATE_H
+#define AGENT_ALERT_PRIVATE_H
 
-#include "agent/alert.h"
+#include "agent/alert/alert.h"
 #include "agent/util/backoff.h"
 
 /* why NULL: it was taken. Called once, from the loop, never from inside the call that began it;

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/alert_inside.h"
+#include "agent/alert/private.h"
 #include "agent/config/config_files.h"
 #include "agent/probe/verdict/probe_scene.h"
 #include "imapclient/scripted_server.h"
