@@ -6,7 +6,7 @@
 #define AGENT_AGENT_H
 
 #include "agent/deliver/deliver.h"
-#include "agent/probes.h"
+#include "agent/probe/schedule.h"
 #include "agent/watch/account_watch.h"
 
 struct agent;

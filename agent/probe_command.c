@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "agent/control.h"
-#include "agent/probe_once.h"
+#include "agent/probe/once.h"
 #include "agent/system/secret.h"
 #include "agent/util/suggest.h"
 #include "rules/memory.h"

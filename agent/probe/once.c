@@ -1,4 +1,4 @@
-#include "agent/probe_once.h"
+#include "agent/probe/once.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "agent/probe/roundtrip/roundtrip.h"
-#include "agent/probe_run.h"
+#include "agent/probe/run.h"
 #include "imapclient/milliseconds.h"
 #include "rules/memory.h"
 

@@ -1,4 +1,4 @@
-#include "agent/probe_run.h"
+#include "agent/probe/run.h"
 
 #include <arpa/inet.h>
 #include <event2/util.h>

@@ -1,11 +1,11 @@
-#include "agent/probes.h"
+#include "agent/probe/schedule.h"
 
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/ledger/probe.h"
-#include "agent/probe_run.h"
+#include "agent/probe/run.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "imapclient/milliseconds.h"

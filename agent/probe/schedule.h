@@ -7,8 +7,8 @@
  * again for LIMIT_BACKOFF_AUTH (its state stays as found). A reload keeps the state, the books and
  * the last result of probes whose section has not changed.
  */
-#ifndef AGENT_PROBES_H
-#define AGENT_PROBES_H
+#ifndef AGENT_PROBE_SCHEDULE_H
+#define AGENT_PROBE_SCHEDULE_H
 
 #include "agent/alert/alert.h"
 #include "agent/probe/roundtrip/reflector.h"
