@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "agent/ledger/plan.h"
-#include "agent/questions.h"
+#include "agent/status/service.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "agent/system/systemd.h"

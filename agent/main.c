@@ -14,10 +14,10 @@
 #include "agent/agent.h"
 #include "agent/check.h"
 #include "agent/connect_check.h"
-#include "agent/control.h"
 #include "agent/explain.h"
 #include "agent/ledger_command.h"
 #include "agent/probe_command.h"
+#include "agent/status/control.h"
 #include "agent/system/log.h"
 #include "agent/users.h"
 

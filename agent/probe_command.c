@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/control.h"
 #include "agent/probe/once.h"
+#include "agent/status/control.h"
 #include "agent/system/secret.h"
 #include "agent/util/suggest.h"
 #include "rules/memory.h"

@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "agent/http.h"
-#include "fake_view.h"
+#include "agent/status/fake_view.h"
+#include "agent/status/http.h"
 
 struct stage {
     struct event_base *base;

@@ -3,8 +3,8 @@
  * reflectors. HTML without script and without anything from elsewhere; all names are escaped; no
  * content of messages. What is wrong stands first.
  */
-#ifndef AGENT_PAGE_H
-#define AGENT_PAGE_H
+#ifndef AGENT_STATUS_PAGE_H
+#define AGENT_STATUS_PAGE_H
 
 #include <stdio.h>
 

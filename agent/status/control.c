@@ -1,4 +1,4 @@
-#include "agent/control.h"
+#include "agent/status/control.h"
 
 #include <errno.h>
 #include <event2/bufferevent.h>

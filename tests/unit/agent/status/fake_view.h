@@ -3,8 +3,8 @@
  * What is opaque elsewhere is defined here, with the functions that look into it; the library's own
  * are not linked then. Included after cmocka.h.
  */
-#ifndef TEST_FAKE_VIEW_H
-#define TEST_FAKE_VIEW_H
+#ifndef AGENT_STATUS_FAKE_VIEW_H
+#define AGENT_STATUS_FAKE_VIEW_H
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/page.h"
-#include "agent/status.h"
-#include "agent/view.h"
+#include "agent/status/page.h"
+#include "agent/status/status.h"
+#include "agent/status/view.h"
 #include "rules/memory.h"
 
 #define FAKE_MAX 4

@@ -1,4 +1,4 @@
-#include "agent/metrics_writer.h"
+#include "agent/status/metrics_writer.h"
 
 #include <math.h>
 #include <stdarg.h>

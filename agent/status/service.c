@@ -1,12 +1,12 @@
-#include "agent/questions.h"
+#include "agent/status/service.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#include "agent/control.h"
-#include "agent/http.h"
-#include "agent/status.h"
+#include "agent/status/control.h"
+#include "agent/status/http.h"
+#include "agent/status/status.h"
 #include "agent/system/log.h"
 #include "rules/memory.h"
 

@@ -1,13 +1,13 @@
-#include "agent/status.h"
+#include "agent/status/status.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/status_probe.h"
+#include "agent/status/probe.h"
+#include "agent/status/view.h"
 #include "agent/util/json.h"
 #include "agent/util/text_table.h"
-#include "agent/view.h"
 #include "rules/memory.h"
 
 /* ---- JSON ---- */

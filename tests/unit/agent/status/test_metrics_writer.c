@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/metrics_writer.h"
+#include "agent/status/metrics_writer.h"
 
 struct text {
     char *data;

@@ -15,8 +15,8 @@
  * Headers: no caching, nosniff, a Content-Security-Policy that allows nothing from elsewhere and no
  * script.
  */
-#ifndef AGENT_HTTP_H
-#define AGENT_HTTP_H
+#ifndef AGENT_STATUS_HTTP_H
+#define AGENT_STATUS_HTTP_H
 
 #include <event2/event.h>
 

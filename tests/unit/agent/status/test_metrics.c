@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "agent/metrics.h"
-#include "fake_view.h"
+#include "agent/status/fake_view.h"
+#include "agent/status/metrics.h"
 
 #define READER "/usr/bin/python3 " SOURCE_DIRECTORY "/tests/system/harness/openmetrics.py"
 #define HOSTILE "a\"} 1\n# EOF\nfake_total{x=\"\\"

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/control.h"
+#include "agent/status/control.h"
 #include "rules/memory.h"
 
 struct stage {

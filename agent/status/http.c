@@ -1,4 +1,4 @@
-#include "agent/http.h"
+#include "agent/status/http.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "agent/metrics.h"
-#include "agent/page.h"
-#include "agent/status.h"
+#include "agent/status/metrics.h"
+#include "agent/status/page.h"
+#include "agent/status/status.h"
 #include "rules/memory.h"
 
 #define ALL_METHODS                                                                                \

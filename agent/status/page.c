@@ -1,10 +1,10 @@
-#include "agent/page.h"
+#include "agent/status/page.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/view.h"
+#include "agent/status/view.h"
 #include "rules/mime/charset.h"
 
 const char page_style[] =

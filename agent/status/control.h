@@ -2,8 +2,8 @@
  * The control socket STATE_DIR/control.sock, 0600: one line in, an answer out, closed. The only
  * question yet is "status", answered with one JSON object.
  */
-#ifndef AGENT_CONTROL_H
-#define AGENT_CONTROL_H
+#ifndef AGENT_STATUS_CONTROL_H
+#define AGENT_STATUS_CONTROL_H
 
 #include <event2/buffer.h>
 #include <event2/event.h>

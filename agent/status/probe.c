@@ -1,10 +1,10 @@
-#include "agent/status_probe.h"
+#include "agent/status/probe.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "agent/status/view.h"
 #include "agent/util/text_table.h"
-#include "agent/view.h"
 #include "rules/memory.h"
 
 /* ---- JSON ---- */

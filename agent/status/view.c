@@ -1,4 +1,4 @@
-#include "agent/view.h"
+#include "agent/status/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  * Most answers need the ledger's figures, which come later; while the ledger is stuck they are the
  * last ones known. A port that is taken stops no monitoring: it is logged, and tried again.
  */
-#ifndef AGENT_QUESTIONS_H
-#define AGENT_QUESTIONS_H
+#ifndef AGENT_STATUS_SERVICE_H
+#define AGENT_STATUS_SERVICE_H
 
 #include "agent/agent.h"
 

@@ -19,8 +19,8 @@
  *    "reflectors": [{"name", "trouble", "answered", "refused", "replayed", "failed"}],
  *    "alerts": {"sent", "failed", "dropped", "waiting"}}
  */
-#ifndef AGENT_STATUS_H
-#define AGENT_STATUS_H
+#ifndef AGENT_STATUS_STATUS_H
+#define AGENT_STATUS_STATUS_H
 
 #include "agent/agent.h"
 

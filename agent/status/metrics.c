@@ -1,10 +1,10 @@
-#include "agent/metrics.h"
+#include "agent/status/metrics.h"
 
 #include <stddef.h>
 
-#include "agent/metrics_probe.h"
-#include "agent/metrics_writer.h"
-#include "agent/view.h"
+#include "agent/status/metrics_probe.h"
+#include "agent/status/metrics_writer.h"
+#include "agent/status/view.h"
 
 /* ---- the agent itself ---- */
 

@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "agent/page.h"
+#include "agent/status/page.h"
 
 /* In units of the drawing: one bar a result, newest right. */
 enum { BAR = 2, HEIGHT = 24, WIDTH = BAR * PROBE_POINTS };

@@ -1,10 +1,10 @@
-#include "agent/metrics_probe.h"
+#include "agent/status/metrics_probe.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "agent/view.h"
+#include "agent/status/view.h"
 
 #define MICROSECONDS 1e6
 

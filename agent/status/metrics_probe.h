@@ -1,9 +1,9 @@
 /* The part of the metrics that probes, round trips, reflectors and alerts make; for metrics.c. */
-#ifndef AGENT_METRICS_PROBE_H
-#define AGENT_METRICS_PROBE_H
+#ifndef AGENT_STATUS_METRICS_PROBE_H
+#define AGENT_STATUS_METRICS_PROBE_H
 
 #include "agent/agent.h"
-#include "agent/metrics_writer.h"
+#include "agent/status/metrics_writer.h"
 
 void metrics_probe_write(struct metrics_writer *writer, const struct agent_view *view);
 /* A part of it, metrics_roundtrip.c. */

@@ -3,8 +3,8 @@
  * mail_roundtrip_* and probe_*, mailvigil_* for monitoring (metrics.c lists them all, with help).
  * Label values come from the configuration and from fixed words, never from a message or a server.
  */
-#ifndef AGENT_METRICS_H
-#define AGENT_METRICS_H
+#ifndef AGENT_STATUS_METRICS_H
+#define AGENT_STATUS_METRICS_H
 
 #include <stdio.h>
 

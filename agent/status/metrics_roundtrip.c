@@ -2,9 +2,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "agent/metrics_probe.h"
 #include "agent/probe/roundtrip/legs.h"
-#include "agent/view.h"
+#include "agent/status/metrics_probe.h"
+#include "agent/status/view.h"
 
 #define BOOK(field) offsetof(struct book_counts, field)
 

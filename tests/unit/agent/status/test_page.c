@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "fake_view.h"
+#include "agent/status/fake_view.h"
 
 #define HOSTILE "</td><script>alert(1)</script>\" onload='x' &amp; \x01\xff\n\xc3\xbc"
 #define ESCAPED                                                                                    \

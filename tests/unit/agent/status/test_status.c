@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "fake_view.h"
+#include "agent/status/fake_view.h"
 
 static char *write_text(struct fake *fake)
 {

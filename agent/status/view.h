@@ -1,8 +1,8 @@
 /*
  * What status, metrics and the page all read from the agent's view.
  */
-#ifndef AGENT_VIEW_H
-#define AGENT_VIEW_H
+#ifndef AGENT_STATUS_VIEW_H
+#define AGENT_STATUS_VIEW_H
 
 #include "agent/agent.h"
 

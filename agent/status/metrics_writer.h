@@ -8,8 +8,8 @@
  * units and infos, which only OpenMetrics knows, and in its end. Bounds are written alike in both
  * ("1.0"), so that who changes the format goes on with the same series.
  */
-#ifndef AGENT_METRICS_WRITER_H
-#define AGENT_METRICS_WRITER_H
+#ifndef AGENT_STATUS_METRICS_WRITER_H
+#define AGENT_STATUS_METRICS_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>
