@@ -12,14 +12,14 @@
 #include <sys/resource.h>
 
 #include "agent/agent.h"
-#include "agent/check.h"
-#include "agent/connect_check.h"
-#include "agent/explain.h"
-#include "agent/ledger_command.h"
-#include "agent/probe_command.h"
+#include "agent/command/check.h"
+#include "agent/command/connect_check.h"
+#include "agent/command/explain.h"
+#include "agent/command/ledger.h"
+#include "agent/command/probe.h"
+#include "agent/command/users.h"
 #include "agent/status/control.h"
 #include "agent/system/log.h"
-#include "agent/users.h"
 
 enum exit_status { EXIT_USAGE = 64, EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };
 

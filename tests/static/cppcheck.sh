@@ -7,7 +7,7 @@
 #   invalidFunctionArg    it takes memory.h's xcalloc() for another that allows no 0
 # and, in files of their own:
 #   agent/deliver/batch.c         told is true only where text is not NULL
-#   agent/explain.c       explained holds the address of options: folder is read
+#   agent/command/explain.c       explained holds the address of options: folder is read
 #   agent/watch/wait.c    poll_interval of 0 is ruled out in config/sections/load.c, not in sight
 set -eu
 cd "$(dirname "$0")/../.."
@@ -25,5 +25,5 @@ sources agent imapclient rules | grep '\.c$' | cppcheck --quiet --error-exitcode
     --enable=warning,style,performance,portability --inline-suppr \
     --suppress=variableScope --suppress=unusedStructMember --suppress=readdirCalled \
     --suppress=missingIncludeSystem --suppress=invalidFunctionArg \
-    --suppress=nullPointer:agent/deliver/batch.c --suppress=unreadVariable:agent/explain.c \
+    --suppress=nullPointer:agent/deliver/batch.c --suppress=unreadVariable:agent/command/explain.c \
     --suppress=knownConditionTrueFalse:agent/watch/wait.c

@@ -10,8 +10,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "agent/command/report.h"
 #include "agent/ledger/ledger_help.h"
-#include "agent/report.h"
 #include "agent/system/fault.h"
 
 #define MAIL_1 "Subject: one\n\nfirst body\n"

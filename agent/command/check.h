@@ -2,8 +2,8 @@
  * `mailvigil check` without --connect: all problems to err, then, if none of them is an error, the
  * effective configuration to out. Reads files only; signs in nowhere.
  */
-#ifndef AGENT_CHECK_H
-#define AGENT_CHECK_H
+#ifndef AGENT_COMMAND_CHECK_H
+#define AGENT_COMMAND_CHECK_H
 
 #include <stdio.h>
 

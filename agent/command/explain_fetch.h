@@ -2,8 +2,8 @@
  * Fetches one message from an account's server for `explain`, and one listing for the folder's
  * role. Runs an event loop of its own until it is done or has failed.
  */
-#ifndef AGENT_EXPLAIN_FETCH_H
-#define AGENT_EXPLAIN_FETCH_H
+#ifndef AGENT_COMMAND_EXPLAIN_FETCH_H
+#define AGENT_COMMAND_EXPLAIN_FETCH_H
 
 #include "agent/capture/incoming.h"
 

@@ -3,8 +3,8 @@
  * which of our methods will be used, and which folder was found to be Sent. A few at a time; runs
  * an event loop of its own. Changes nothing on any server.
  */
-#ifndef AGENT_CONNECT_CHECK_H
-#define AGENT_CONNECT_CHECK_H
+#ifndef AGENT_COMMAND_CONNECT_CHECK_H
+#define AGENT_COMMAND_CONNECT_CHECK_H
 
 #include <stdio.h>
 

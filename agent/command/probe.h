@@ -8,8 +8,8 @@
  * Without NAME all probes are run at the same time, a line each; the status is the worst.
  * --last tells what the running agent found last, which asks the service nothing.
  */
-#ifndef AGENT_PROBE_COMMAND_H
-#define AGENT_PROBE_COMMAND_H
+#ifndef AGENT_COMMAND_PROBE_H
+#define AGENT_COMMAND_PROBE_H
 
 /* argv[0] is "probe". config_path: as given before it. */
 int probe_command(const char *config_path, int argc, char **argv);

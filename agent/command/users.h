@@ -10,8 +10,8 @@
  * What a rule asks of a message besides its owner and direction is named, for it may take less than
  * all.
  */
-#ifndef AGENT_USERS_H
-#define AGENT_USERS_H
+#ifndef AGENT_COMMAND_USERS_H
+#define AGENT_COMMAND_USERS_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
-#include "agent/check.h"
+#include "agent/command/check.h"
+#include "agent/command/users.h"
 #include "agent/config/config_files.h"
-#include "agent/users.h"
 
 static const char main_text[] =
     "instance = \"example.org\"\n"

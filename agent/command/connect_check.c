@@ -1,4 +1,4 @@
-#include "agent/connect_check.h"
+#include "agent/command/connect_check.h"
 
 #include <event2/event.h>
 #include <stdlib.h>

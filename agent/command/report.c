@@ -1,4 +1,4 @@
-#include "agent/report.h"
+#include "agent/command/report.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/report_inside.h"
+#include "agent/command/report_private.h"
 #include "rules/memory.h"
 
 /* ---- opening ---- */

@@ -1,4 +1,4 @@
-#include "agent/probe_command.h"
+#include "agent/command/probe.h"
 
 #include <getopt.h>
 #include <math.h>

@@ -1,10 +1,10 @@
-#include "agent/users.h"
+#include "agent/command/users.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "agent/coverage.h"
+#include "agent/command/coverage.h"
 #include "agent/util/json.h"
 #include "agent/util/text_table.h"
 #include "rules/memory.h"

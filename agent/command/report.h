@@ -2,8 +2,8 @@
  * Reading a ledger without the agent: `ledger`, `verify`, and tests. Opens ledger.db read-only
  * beside a running agent (WAL), walks it, closes.
  */
-#ifndef AGENT_REPORT_H
-#define AGENT_REPORT_H
+#ifndef AGENT_COMMAND_REPORT_H
+#define AGENT_COMMAND_REPORT_H
 
 #include "agent/ledger/ledger.h"
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/command/report_private.h"
 #include "agent/ledger/store/store.h"
-#include "agent/report_inside.h"
 #include "rules/memory.h"
 #include "rules/octet.h"
 

@@ -1,4 +1,4 @@
-#include "agent/check.h"
+#include "agent/command/check.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-/* What report.c and report_verify.c share. */
-#ifndef AGENT_REPORT_INSIDE_H
-#define AGENT_REPORT_INSIDE_H
+/* What report.c and command/verify.c share. */
+#ifndef AGENT_COMMAND_REPORT_PRIVATE_H
+#define AGENT_COMMAND_REPORT_PRIVATE_H
 
 #include <sqlite3.h>
 
-#include "agent/report.h"
+#include "agent/command/report.h"
 
 struct report {
     sqlite3 *db;

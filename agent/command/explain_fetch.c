@@ -1,4 +1,4 @@
-#include "agent/explain_fetch.h"
+#include "agent/command/explain_fetch.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "agent/explain.h"
+#include "agent/command/explain.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/explain_fetch.h"
+#include "agent/command/explain_fetch.h"
 #include "agent/ledger/plan.h"
 #include "agent/util/json.h"
 #include "imapclient/text/special.h"

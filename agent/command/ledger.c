@@ -1,12 +1,12 @@
-#include "agent/ledger_command.h"
+#include "agent/command/ledger.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "agent/command/report.h"
 #include "agent/config/syntax/units.h"
-#include "agent/report.h"
 #include "agent/util/json.h"
 
 #define N_STATES 16

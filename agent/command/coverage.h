@@ -1,8 +1,8 @@
 /*
  * Whom the rules reach, as far as can be told without a message.
  */
-#ifndef AGENT_COVERAGE_H
-#define AGENT_COVERAGE_H
+#ifndef AGENT_COMMAND_COVERAGE_H
+#define AGENT_COMMAND_COVERAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * it would make. The message comes from a file, from standard input, or from the server by account,
  * folder and UID. Nothing is stored, nothing is sent, nothing on the server changes.
  */
-#ifndef AGENT_EXPLAIN_H
-#define AGENT_EXPLAIN_H
+#ifndef AGENT_COMMAND_EXPLAIN_H
+#define AGENT_COMMAND_EXPLAIN_H
 
 #include "agent/config/config.h"
 

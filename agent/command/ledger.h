@@ -8,8 +8,8 @@
  *    "messages": {"not wanted": n, ...},
  *    "copies": {"delivered", "pending", "failed"}, "complete": bool}
  */
-#ifndef AGENT_LEDGER_COMMAND_H
-#define AGENT_LEDGER_COMMAND_H
+#ifndef AGENT_COMMAND_LEDGER_H
+#define AGENT_COMMAND_LEDGER_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "agent/coverage.h"
+#include "agent/command/coverage.h"
 
 #include <string.h>
 

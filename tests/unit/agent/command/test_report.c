@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
+#include "agent/command/ledger.h"
+#include "agent/command/report.h"
 #include "agent/ledger/ledger_help.h"
-#include "agent/ledger_command.h"
-#include "agent/report.h"
 
 #define MAIL_1 "Subject: one\n\nfirst body\n"
 #define MAIL_2 "Subject: two\n\nsecond body\n"
