@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "describe_response.h"
+#include "imapclient/describe_response.h"
 
 static void fetch_items_in_any_order(void **state)
 {

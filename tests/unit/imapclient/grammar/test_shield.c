@@ -7,7 +7,7 @@
 
 #include <time.h>
 
-#include "describe_response.h"
+#include "imapclient/describe_response.h"
 #include "imapclient/wire/framing.h"
 
 /* NUL is no end: it makes a word end, and a name that holds it useless. */
