@@ -12,7 +12,7 @@
 #include "agent/system/log.h"
 #include "agent/system/systemd.h"
 #include "agent/util/backoff.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum exit_status { EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };
 

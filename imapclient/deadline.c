@@ -5,8 +5,8 @@
  * first of the commands under way: reply_timeout since the last octet of the server, and
  * command_timeout since the command became the first or since a literal last moved.
  */
-#include "imapclient/milliseconds.h"
 #include "imapclient/session_private.h"
+#include "imapclient/util/milliseconds.h"
 
 static uint64_t now_ms(void)
 {

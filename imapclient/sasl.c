@@ -3,7 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 
 #define CHALLENGE_MAX 4096
 

@@ -12,8 +12,8 @@
 
 #include "imapclient/command.h"
 #include "imapclient/grammar/grammar.h"
-#include "imapclient/memory.h"
 #include "imapclient/session.h"
+#include "imapclient/util/memory.h"
 #include "imapclient/wire/framing.h"
 #include "imapclient/wire/transport.h"
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "rules/match/match.h"
-#include "rules/memory.h"
 #include "rules/mime/body.h"
+#include "rules/util/memory.h"
 
 static void add_reason(struct rule_decision *decision, const struct match *match,
                        enum verdict verdict, struct buffer *found)

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "rules/memory.h"
 #include "rules/sample.h"
+#include "rules/util/memory.h"
 
 static const char *const from_names[] = {"From", "Sender", NULL};
 static const char *const to_names[] = {"To", "Cc", "Bcc", NULL};

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static void add(EVP_MD_CTX *digest, const void *data, size_t len)
 {

@@ -5,9 +5,9 @@
 #include <pcre2.h>
 #include <string.h>
 
-#include "rules/buffer.h"
-#include "rules/memory.h"
 #include "rules/mime/charset.h"
+#include "rules/util/buffer.h"
+#include "rules/util/memory.h"
 
 /* A step that moved far in the text costs more than one. */
 #define WORK_OCTETS_A_STEP 32

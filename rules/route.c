@@ -1,9 +1,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "rules/memory.h"
 #include "rules/message.h"
 #include "rules/mime/body.h"
+#include "rules/util/memory.h"
 
 unsigned route_possible(enum folder_role role)
 {

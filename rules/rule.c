@@ -4,9 +4,9 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-#include "rules/memory.h"
 #include "rules/pattern.h"
 #include "rules/time/hours.h"
+#include "rules/util/memory.h"
 
 struct rule_set *rule_set_new(void)
 {

@@ -3,7 +3,7 @@
 
 #include "rules/decide.h"
 #include "rules/field_digest.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /*
  * Line ends go into the digest as LF, and only when something follows them: those at the end of

@@ -6,7 +6,7 @@
 
 #include "rules/decide.h"
 #include "rules/field_digest.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 void sample_digest(const struct header *header, unsigned char digest[32])
 {

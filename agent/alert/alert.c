@@ -7,7 +7,7 @@
 
 #include "agent/alert/private.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define BACKOFF_FIRST                                                                              \
     10 /* seconds: 10, 20, 40, 80: an alert outlives a restart of its receiver                     \

@@ -2,7 +2,7 @@
 
 #include "agent/alert/private.h"
 #include "agent/system/child.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct alert_command {
     struct child *child;

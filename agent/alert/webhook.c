@@ -10,7 +10,7 @@
 
 #include "agent/alert/private.h"
 #include "imapclient/wire/tls.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define ANSWER_HEADER_MAX (16 * 1024)
 #define ANSWER_BODY_MAX (64 * 1024)

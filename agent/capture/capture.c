@@ -5,7 +5,7 @@
 
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static int compare_items(const void *a, const void *b)
 {

@@ -7,9 +7,9 @@
 #include "agent/ledger/plan.h"
 #include "agent/system/fault.h"
 #include "agent/system/log.h"
-#include "rules/buffer.h"
-#include "rules/memory.h"
 #include "rules/mime/body.h"
+#include "rules/util/buffer.h"
+#include "rules/util/memory.h"
 
 struct incoming {
     struct parts *parts;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct room {
     struct ledger *ledger;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/system/limit.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* ---- bodies and headers as they arrive ---- */
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "agent/config/config.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static void summary(FILE *err, const char *path, size_t errors, size_t warnings)
 {

@@ -8,7 +8,7 @@
 
 #include "agent/session/folder_list.h"
 #include "agent/session/link.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum { OFFERS_WIDTH = 78, FOLDERS_NAMED = 20 };
 

@@ -4,7 +4,7 @@
 
 #include "rules/decide.h"
 #include "rules/match/match.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 const char *coverage_condition(const struct rule *rule, size_t i)
 {

@@ -10,7 +10,7 @@
 #include "agent/ledger/plan.h"
 #include "agent/util/json.h"
 #include "imapclient/text/special.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum exit_status { EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_TRY_AGAIN = 75 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/session/folder_list.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct fetch {
     struct parts *parts;

@@ -10,7 +10,7 @@
 #include "agent/status/control.h"
 #include "agent/system/secret.h"
 #include "agent/util/suggest.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define TIMEOUT_MAX 86400      /* seconds that -t takes */
 #define ROUNDTRIP_PATIENCE 600 /* seconds, where crit has no upper end */

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "agent/command/report_private.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* ---- opening ---- */
 

@@ -7,7 +7,7 @@
 #include "agent/command/coverage.h"
 #include "agent/util/json.h"
 #include "agent/util/text_table.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum { MONITORED_COLUMNS = 7, OTHERS_COLUMNS = 4, EXEMPT_COLUMNS = 4 };
 

@@ -6,8 +6,8 @@
 
 #include "agent/command/report_private.h"
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
-#include "rules/octet.h"
+#include "rules/util/memory.h"
+#include "rules/util/octet.h"
 
 struct verifying {
     const struct report *report;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* Conversions whose result is the same in every locale, or numbers. */
 static const char conversions[] = "CdDeFgGHIjmMnRsSTuUVwWyYzZ%";

@@ -8,7 +8,7 @@
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "agent/util/backoff.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum step { STEP_MAKE, STEP_INTENT, STEP_READY, STEP_APPEND, STEP_IDENTIFY, STEP_OVER };
 

@@ -12,7 +12,7 @@
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "agent/util/backoff.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* A question to the ledger; it may be answered after the delivery that asked is gone. */
 struct asked {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "rules/copy/copy.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* A field of ours is short; what is longer is none of ours. */
 #define FIELD_MAX 1000

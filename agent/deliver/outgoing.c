@@ -6,7 +6,7 @@
 
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct outgoing {
     struct parts *parts;

@@ -6,7 +6,7 @@
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct search {
     const struct batch_place *place;

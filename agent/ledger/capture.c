@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct capture_job {
     struct ledger_job job;

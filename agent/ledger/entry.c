@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define SMALL_MAX (1024 * 1024)       /* octets of an entry that waits in memory */
 #define SMALL_MAX_CROWDED (64 * 1024) /* when many entries wait at once */

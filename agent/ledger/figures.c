@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /*
  * How many messages are in each state and how many copies were delivered is kept in table tally and

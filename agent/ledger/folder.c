@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define RETRY_MAX 100000
 

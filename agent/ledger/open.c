@@ -12,7 +12,7 @@
 
 #include "agent/ledger/recover.h"
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define SEGMENT_MAX (64u * 1024 * 1024)
 #define BUFFER_HIGH (8u * 1024 * 1024)

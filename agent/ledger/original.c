@@ -7,7 +7,7 @@
 
 #include "agent/ledger/store/spool_format.h"
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static char *read_at(int fd, const char *name, void *octets, size_t len, uint64_t at)
 {

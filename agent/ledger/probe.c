@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static void bind_nonce(sqlite3_stmt *query, int index, const unsigned char nonce[TOKEN_NONCE])
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define DAMAGE_MAX 4000 /* octets of what is told; the chain has every message */
 

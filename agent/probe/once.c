@@ -7,8 +7,8 @@
 
 #include "agent/probe/roundtrip/roundtrip.h"
 #include "agent/probe/run.h"
-#include "imapclient/milliseconds.h"
-#include "rules/memory.h"
+#include "imapclient/util/milliseconds.h"
+#include "rules/util/memory.h"
 
 struct once {
     struct probe_once *asked;

@@ -8,8 +8,8 @@
 
 #include "agent/probe/dialogue/smtp.h"
 #include "agent/system/secret.h"
-#include "imapclient/milliseconds.h"
-#include "rules/memory.h"
+#include "imapclient/util/milliseconds.h"
+#include "rules/util/memory.h"
 
 /* A running look-up. It outlives a run that was freed meanwhile: evdns calls back even when the
  * request was cancelled. */

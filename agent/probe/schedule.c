@@ -8,8 +8,8 @@
 #include "agent/probe/run.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
-#include "imapclient/milliseconds.h"
-#include "rules/memory.h"
+#include "imapclient/util/milliseconds.h"
+#include "rules/util/memory.h"
 
 #define TICK 5 /* seconds between looks at maintenance windows and reminders */
 

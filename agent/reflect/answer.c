@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "rules/octet.h"
+#include "rules/util/octet.h"
 
 #define SECOND UINT64_C(1000000) /* microseconds */
 

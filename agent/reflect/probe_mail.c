@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rules/octet.h"
+#include "rules/util/octet.h"
 
 struct span {
     const char *text;

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rules/memory.h"
-#include "rules/octet.h"
+#include "rules/util/memory.h"
+#include "rules/util/octet.h"
 
 #define DIGEST 32
 #define TIME 6

@@ -5,7 +5,7 @@
 
 #include "agent/system/limit.h"
 #include "imapclient/text/special.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static bool is_inbox(const char *name)
 {

@@ -7,7 +7,7 @@
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "agent/system/secret.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* What is counted for each server, found by its name so that a reload does not forget it. */
 struct gate {

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define CONTROL_LINE_MAX 1024
 

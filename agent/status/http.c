@@ -17,7 +17,7 @@
 #include "agent/status/metrics.h"
 #include "agent/status/page.h"
 #include "agent/status/status.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define ALL_METHODS                                                                                \
     (EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |     \

@@ -5,7 +5,7 @@
 
 #include "agent/status/view.h"
 #include "agent/util/text_table.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* ---- JSON ---- */
 

@@ -8,7 +8,7 @@
 #include "agent/status/http.h"
 #include "agent/status/status.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct questions {
     struct event_base *base;

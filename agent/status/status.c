@@ -8,7 +8,7 @@
 #include "agent/status/view.h"
 #include "agent/util/json.h"
 #include "agent/util/text_table.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* ---- JSON ---- */
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 const struct ledger_target_figures *view_target(const struct ledger_target_figures *targets,
                                                 size_t n, const char *name)

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum { KEPT = 3, /* variables of our environment */ NOT_STARTED = 126 };
 

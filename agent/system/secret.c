@@ -6,7 +6,7 @@
 
 #include "agent/system/child.h"
 #include "agent/system/secret_file.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct secret_request {
     struct event *soon; /* a file's result waits for the loop */

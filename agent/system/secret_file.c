@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "agent/system/secret.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 const char *secret_first_line(char *text, size_t len, const char **why)
 {

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct job_list {
     struct worker_job *first, **end;

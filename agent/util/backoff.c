@@ -3,7 +3,7 @@
 #include <event2/util.h>
 #include <stdint.h>
 
-#include "imapclient/milliseconds.h"
+#include "imapclient/util/milliseconds.h"
 
 struct timeval backoff_next(struct backoff *backoff)
 {

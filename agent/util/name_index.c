@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/util/suggest.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct slot {
     char *name; /* NULL: empty */

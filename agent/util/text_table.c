@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum { GAP = 2 };
 

@@ -6,7 +6,7 @@
 #include "agent/config/reach.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct account_watch {
     struct parts *parts;

@@ -5,7 +5,7 @@
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* What vanished among UIDs that all have a state now is of no use any more. */
 static void forget_vanished(struct folder *folder)

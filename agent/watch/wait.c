@@ -4,7 +4,7 @@
 
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static void on_notify(void *arg, const struct imap_result *result)
 {

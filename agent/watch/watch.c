@@ -5,7 +5,7 @@
 
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 const char *watch_state_text(enum watch_state state)
 {

@@ -2,7 +2,7 @@
 
 #include <stdalign.h>
 
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 
 #define BLOCK_SIZE 4096
 

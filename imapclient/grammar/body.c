@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <strings.h>
 
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 
 #define SECTION_MAX 8000
 

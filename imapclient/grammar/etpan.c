@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 
 #define STREAM_BUFFER 16384
 #define TAG 1

@@ -2,7 +2,7 @@
 
 #include "imapclient/grammar/etpan.h"
 #include "imapclient/grammar/parts.h"
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 
 struct grammar *grammar_new(void)
 {

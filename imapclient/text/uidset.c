@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 
 #define RANGE_TEXT_MAX 22 /* "4294967295:4294967295" and the comma before it */
 

@@ -6,7 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 #include "imapclient/wire/tls.h"
 
 /* ---- the handshake ---- */

@@ -2,7 +2,7 @@
 
 #include <ctype.h>
 
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 
 #define WORD_MAX 16 /* longer than any word that is looked for */
 

@@ -3,8 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "imapclient/memory.h"
 #include "imapclient/session.h"
+#include "imapclient/util/memory.h"
 #include "imapclient/wire/certificate.h"
 
 static char *queued_error(const char *what)

@@ -13,7 +13,7 @@
 #include <linux/sockios.h>
 #include <openssl/err.h>
 
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 #include "imapclient/wire/tls.h"
 
 #define KEEPALIVE_IDLE 90

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "imapclient/memory.h"
 #include "imapclient/text/utf8.h"
+#include "imapclient/util/memory.h"
 
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";

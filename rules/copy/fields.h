@@ -12,8 +12,8 @@
 #ifndef RULES_COPY_FIELDS_H
 #define RULES_COPY_FIELDS_H
 
-#include "rules/buffer.h"
 #include "rules/copy/copy.h"
+#include "rules/util/buffer.h"
 
 #define COPY_DATE_LEN 80
 

@@ -2,8 +2,8 @@
 #include <openssl/hmac.h>
 #include <string.h>
 
-#include "rules/buffer.h"
 #include "rules/copy/copy.h"
+#include "rules/util/buffer.h"
 
 static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 

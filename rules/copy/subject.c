@@ -1,7 +1,7 @@
 #include "rules/copy/fields.h"
 #include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
-#include "rules/octet.h"
+#include "rules/util/octet.h"
 
 #define PREFIX_MAX 200
 #define LINE_MAX_OCTETS 998 /* RFC 5322 section 2.1.1 */

@@ -12,10 +12,10 @@
 #ifndef RULES_MATCH_MATCH_H
 #define RULES_MATCH_MATCH_H
 
-#include "rules/buffer.h"
 #include "rules/decide.h"
 #include "rules/facts.h"
 #include "rules/pattern.h"
+#include "rules/util/buffer.h"
 
 struct match_input {
     const struct rule_set *set;

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "rules/memory.h"
-#include "rules/octet.h"
+#include "rules/util/memory.h"
+#include "rules/util/octet.h"
 
 /* One word, or one address in the making: what goes beyond is dropped and the rest too long. */
 struct candidate {

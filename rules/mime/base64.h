@@ -5,7 +5,7 @@
 #ifndef RULES_MIME_BASE64_H
 #define RULES_MIME_BASE64_H
 
-#include "rules/buffer.h"
+#include "rules/util/buffer.h"
 
 /* Start with {0}; pieces of any size. */
 struct base64_reader {

@@ -2,10 +2,10 @@
 
 #include <strings.h>
 
-#include "rules/buffer.h"
 #include "rules/mime/body_content.h"
 #include "rules/mime/body_decode.h"
 #include "rules/mime/charset.h"
+#include "rules/util/buffer.h"
 
 /* Lines are looked at in chunks of this size, wherever the pieces that are fed end. */
 #define CHUNK 4096

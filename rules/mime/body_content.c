@@ -1,9 +1,9 @@
 #include "rules/mime/body_content.h"
 
-#include "rules/buffer.h"
 #include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
-#include "rules/octet.h"
+#include "rules/util/buffer.h"
+#include "rules/util/octet.h"
 
 struct reader {
     const char *c, *end;

@@ -4,7 +4,7 @@
 
 #include "rules/mime/base64.h"
 #include "rules/mime/charset.h"
-#include "rules/octet.h"
+#include "rules/util/octet.h"
 
 enum encoding { IDENTITY, BASE64, QUOTED_PRINTABLE };
 

@@ -5,7 +5,7 @@
 #ifndef RULES_MIME_BODY_DECODE_H
 #define RULES_MIME_BODY_DECODE_H
 
-#include "rules/buffer.h"
+#include "rules/util/buffer.h"
 
 struct body_decoder;
 

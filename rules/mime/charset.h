@@ -17,7 +17,7 @@
 
 #include <stdbool.h>
 
-#include "rules/buffer.h"
+#include "rules/util/buffer.h"
 
 struct charset_reader;
 

@@ -5,7 +5,7 @@
 
 #include "rules/mime/base64.h"
 #include "rules/mime/charset.h"
-#include "rules/octet.h"
+#include "rules/util/octet.h"
 
 /* Each charset that a text switches to costs a converter: a text may do so this often. */
 #define SWITCHES_MAX 200

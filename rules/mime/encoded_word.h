@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "rules/buffer.h"
+#include "rules/util/buffer.h"
 
 /* Valid UTF-8 of at most max octets; a string of the caller's. */
 char *encoded_word_decode(const char *text, size_t len, size_t max);

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "rules/memory.h"
 #include "rules/mime/encoded_word.h"
-#include "rules/octet.h"
+#include "rules/util/memory.h"
+#include "rules/util/octet.h"
 
 enum scan_state { LINE_START, IN_LINE, LINE_START_CR, ENDED };
 

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "rules/memory.h"
 #include "rules/time/calendar.h"
 #include "rules/time/zone.h"
+#include "rules/util/memory.h"
 
 #define DAY_MINUTES 1440
 #define WEEK_MINUTES (7 * DAY_MINUTES)

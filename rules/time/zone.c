@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rules/memory.h"
 #include "rules/time/zone_rule.h"
+#include "rules/util/memory.h"
 
 #define HEADER_LEN 44
 #define TIME_BOUND ((int64_t)1 << 50)

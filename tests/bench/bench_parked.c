@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "imapclient/memory.h"
 #include "imapclient/scripted_dovecot.h"
 #include "imapclient/session.h"
+#include "imapclient/util/memory.h"
 
 #define LIMIT 26000  /* octets */
 #define AT_A_TIME 20 /* sign-ins */

@@ -9,9 +9,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "imapclient/memory.h"
 #include "imapclient/scripted_dovecot.h"
 #include "imapclient/session.h"
+#include "imapclient/util/memory.h"
 
 #define BATCH 100
 

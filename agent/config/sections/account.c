@@ -3,7 +3,7 @@
 
 #include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static void check_address(const struct config_section *section, const char *key,
                           const struct config_value *value)

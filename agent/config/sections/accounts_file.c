@@ -10,7 +10,7 @@
 #include "agent/util/csv.h"
 #include "agent/util/suggest.h"
 #include "imapclient/text/utf8.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum column { ADDRESS, LOGIN, MONITOR, ALIASES, PASSWORD_FILE, SERVER, FOLDERS, N_COLUMNS };
 

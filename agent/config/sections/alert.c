@@ -7,7 +7,7 @@
 
 #include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* NULL: it can be executed; else why not (static). */
 static const char *program_fault(const char *path)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "agent/config/sections/loader.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static void put(FILE *out, const char *key, const char *value)
 {

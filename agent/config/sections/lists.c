@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct list {
     struct config_section section;

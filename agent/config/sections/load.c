@@ -8,7 +8,7 @@
 #include "agent/config/sections/accounts_file.h"
 #include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define DEFAULT_STATE_ROOT "/var/lib/mailvigil"
 #define DEFAULT_RULES_DIR "rules.d"

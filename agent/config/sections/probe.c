@@ -7,7 +7,7 @@
 #include "agent/config/syntax/units.h"
 #include "agent/probe/verdict/state.h"
 #include "agent/util/suggest.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum {
     DEFAULT_EVERY = 60,

@@ -3,7 +3,7 @@
 
 #include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum { DEFAULT_KEEP = 86400, KEEP_MAX = 30 * 86400 };
 

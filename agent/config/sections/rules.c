@@ -5,7 +5,7 @@
 #include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum { SECONDS_A_DAY = 86400 };
 

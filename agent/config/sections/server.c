@@ -8,7 +8,7 @@
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
 #include "agent/system/secret.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct scheme {
     const char *name;

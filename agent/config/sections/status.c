@@ -1,6 +1,6 @@
 #include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8025"
 

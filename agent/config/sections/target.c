@@ -2,7 +2,7 @@
 
 #include "agent/config/folder_pattern.h"
 #include "agent/config/sections/loader.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static void load_folder(const struct config_section *section, struct target *target)
 {

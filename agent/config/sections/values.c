@@ -7,7 +7,7 @@
 #include "agent/config/syntax/units.h"
 #include "agent/reflect/token.h"
 #include "agent/system/secret.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 void config_strings_add(char ***list, size_t *count, char *text)
 {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static void add(struct config_problems *problems, const char *file, int line, bool warning,
                 char *text)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 static int note_value(cfg_t *cfg, cfg_opt_t *option, const char *text, void *result)
 {

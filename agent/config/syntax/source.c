@@ -9,7 +9,7 @@
 
 #include "agent/system/secret.h"
 #include "imapclient/text/utf8.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* ---- reading ---- */
 

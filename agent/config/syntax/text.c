@@ -5,7 +5,7 @@
 #include "agent/config/syntax/token.h"
 #include "agent/util/name_index.h"
 #include "agent/util/suggest.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum { OPTIONS_MAX = 64 }; /* of one section; the tables are ours */
 

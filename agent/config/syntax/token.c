@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct lexer {
     const char *at;

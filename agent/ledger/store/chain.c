@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define HOUR 3600
 

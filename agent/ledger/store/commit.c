@@ -5,7 +5,7 @@
 
 #include "agent/ledger/store/store.h"
 #include "agent/system/fault.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 const char *uid_state_text(enum uid_state state)
 {

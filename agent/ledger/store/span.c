@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/ledger/store/store.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define UNFETCHED_MAX 100000 /* of one note: a server may announce what it likes */
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "agent/ledger/store/spool_format.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct spool *spool, const char *format, ...)
 {

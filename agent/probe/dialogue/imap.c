@@ -8,9 +8,9 @@
 
 #include "agent/probe/dialogue/imap_words.h"
 #include "agent/session/link.h"
-#include "imapclient/milliseconds.h"
 #include "imapclient/session.h"
-#include "rules/memory.h"
+#include "imapclient/util/milliseconds.h"
+#include "rules/util/memory.h"
 
 enum { CAPABILITIES_MAX = 4096 };
 

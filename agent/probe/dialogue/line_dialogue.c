@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "agent/probe/dialogue/reply.h"
-#include "imapclient/milliseconds.h"
+#include "imapclient/util/milliseconds.h"
 #include "imapclient/wire/transport.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum stage {
     STAGE_TALKING,

@@ -9,7 +9,7 @@
 #include "agent/probe/dialogue/reply.h"
 #include "agent/probe/dialogue/sign_in.h"
 #include "imapclient/sasl.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define COMMAND_LINE_MAX 253 /* RFC 2449 section 4: 255 octets with CRLF */
 

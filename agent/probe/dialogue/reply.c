@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define CODE_DIGITS 3
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "imapclient/sasl.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define CHALLENGES_MAX 4
 #define RESPONSES (sizeof((struct sign_in *)0)->responses / sizeof(char *))

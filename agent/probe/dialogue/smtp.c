@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define ADDRESS_MAX 320 /* 64 + 1 + 255 octets, RFC 5321 section 4.5.3.1 */
 #define HELO_MAX 255

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "agent/probe/dialogue/smtp_private.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* ---- the message ---- */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/system/secret.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct submission {
     struct links *links;

@@ -3,7 +3,7 @@
 
 #include "agent/probe/inbox/private.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* Gateways may have dropped the fields: the Subject tells as well. */
 #define POSSIBLE_PROBES                                                                            \

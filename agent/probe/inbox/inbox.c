@@ -5,8 +5,8 @@
 #include "agent/probe/inbox/private.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
-#include "imapclient/milliseconds.h"
-#include "rules/memory.h"
+#include "imapclient/util/milliseconds.h"
+#include "rules/util/memory.h"
 
 /* A server that ends IDLE by itself so often, without news, is polled. */
 #define IDLE_ENDS_MAX 3

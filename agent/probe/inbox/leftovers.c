@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 void leftovers_clear(struct leftovers *leftovers)
 {

@@ -5,7 +5,7 @@
 
 #include "agent/ledger/probe.h"
 #include "agent/probe/inbox/leftovers.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define JUNK "\\Junk"
 

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define SECOND INT64_C(1000000) /* in microseconds */
 #define FIRST_BUCKETS 64        /* of the hash table; a power of two */

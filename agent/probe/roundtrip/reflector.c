@@ -12,7 +12,7 @@
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "agent/util/backoff.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define TIMEOUT 60000  /* milliseconds of one submission */
 #define TRIES_FOR 3600 /* seconds that an answer is tried for */

@@ -4,7 +4,7 @@
 #include "agent/probe/roundtrip/private.h"
 #include "agent/reflect/probe_mail.h"
 #include "agent/system/log.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define SECOND 1e6 /* in microseconds */
 

@@ -6,7 +6,7 @@
 #include "agent/ledger/probe.h"
 #include "agent/probe/dialogue/phase.h"
 #include "agent/probe/roundtrip/private.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define SECOND INT64_C(1000000) /* in microseconds */
 #define JUNK_AFTER 30           /* seconds outstanding, where the probe has no warn */

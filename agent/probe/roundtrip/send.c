@@ -6,7 +6,7 @@
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "rules/copy/fields.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* ---- the message ---- */
 

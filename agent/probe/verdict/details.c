@@ -8,7 +8,7 @@
 #include "agent/probe/roundtrip/legs.h"
 #include "agent/probe/verdict/judge.h"
 #include "agent/util/decimal.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 enum { PHASES_TEXT_MAX = 512, PATH_NAME_MAX = INET6_ADDRSTRLEN + 16 };
 

@@ -6,7 +6,7 @@
 
 #include "agent/probe/roundtrip/legs.h"
 #include "agent/probe/verdict/judge.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* Takes the label over. */
 static struct perfdata *figure(struct judge *judge, char *label, double value, const char *unit)

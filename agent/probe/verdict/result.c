@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct probe_result *probe_result_new(const struct probe *probe)
 {

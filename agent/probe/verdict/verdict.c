@@ -7,7 +7,7 @@
 
 #include "agent/probe/verdict/judge.h"
 #include "agent/util/decimal.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 const char *probe_status_text(enum probe_status status)
 {

@@ -7,7 +7,7 @@
 
 #include "agent/config/syntax/schema.h"
 #include "agent/config/syntax/text.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

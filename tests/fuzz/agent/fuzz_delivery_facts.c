@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/probe/roundtrip/delivery_facts.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define YEAR_1900 (-2208988800)
 #define YEAR_10000 253402300800

@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "agent/ledger/plan.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/reflect/answer.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 #include "agent/probe/dialogue/capability_set.h"
 #include "agent/probe/dialogue/dialogue.h"
 #include "agent/probe/dialogue/reply.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

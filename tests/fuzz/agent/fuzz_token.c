@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/reflect/token.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define TO "scout@company.test"
 #define REPLY_TO "probe@example.org"

@@ -1,8 +1,8 @@
 /* What is taken for an address has one, with a domain, and no control in it. */
 #include <stdint.h>
 
-#include "rules/memory.h"
 #include "rules/mime/address.h"
+#include "rules/util/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,9 +1,9 @@
 /* The same facts however the message is cut into pieces; text is UTF-8 within its bounds. */
 #include <stdint.h>
 
-#include "rules/memory.h"
 #include "rules/mime/body.h"
 #include "rules/mime/charset.h"
+#include "rules/util/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "rules/copy/copy.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define ID "abcdefghijklmnopqrstuvwx27"
 

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "rules/decide.h"
-#include "rules/memory.h"
 #include "rules/mime/body.h"
+#include "rules/util/memory.h"
 
 #define LIST(...) make_list((const char *const[]){__VA_ARGS__, NULL})
 

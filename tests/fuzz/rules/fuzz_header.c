@@ -1,9 +1,9 @@
 /* Spans make up every octet; values are clean; the scan finds the same end in any two pieces. */
 #include <stdint.h>
 
-#include "rules/memory.h"
 #include "rules/mime/charset.h"
 #include "rules/mime/header.h"
+#include "rules/util/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,8 +6,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "imapclient/memory.h"
 #include "imapclient/scripted_server.h"
+#include "imapclient/util/memory.h"
 
 #define DAY (24 * 3600L)
 

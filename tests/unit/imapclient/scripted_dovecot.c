@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "imapclient/memory.h"
 #include "imapclient/scripted_server.h"
+#include "imapclient/util/memory.h"
 
 #define PATIENCE 200 /* tenths of a second */
 

@@ -11,7 +11,7 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/listener.h>
 
-#include "imapclient/memory.h"
+#include "imapclient/util/memory.h"
 
 #define TAGS_MAX 512
 #define FLOOD_AHEAD (256 * 1024)

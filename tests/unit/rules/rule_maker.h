@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "rules/decide.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define INTERNALDATE 1767225600 /* Thu 2026-01-01 00:00:00 UTC */
 

@@ -5,7 +5,7 @@
 #include <dirent.h>
 #include <stdio.h>
 
-#include "rules/buffer.h"
+#include "rules/util/buffer.h"
 
 static inline char *samples_path(const char *name)
 {

@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
-#include "rules/buffer.h"
 #include "rules/mime/body.h"
 #include "rules/rule_maker.h"
+#include "rules/util/buffer.h"
 
 static const struct body_facts no_attachment = {.text = (char[]){"Dear Alice"}, .text_len = 10};
 

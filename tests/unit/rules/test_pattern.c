@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/memory.h"
 #include "rules/pattern.h"
+#include "rules/util/memory.h"
 
 static struct patterns *compile(const char *text)
 {

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "rules/buffer.h"
 #include "rules/rule_maker.h"
+#include "rules/util/buffer.h"
 
 #define IN DIRECTION_INCOMING
 #define OUT DIRECTION_OUTGOING

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "agent/config/config.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct config_files {
     char directory[64];

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "agent/config/folder_pattern.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define WHEN 1767323045 /* Fri 2026-01-02 03:04:05 UTC */
 

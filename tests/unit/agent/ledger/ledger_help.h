@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "agent/ledger/ledger.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct room {
     char top[64], dir[80];

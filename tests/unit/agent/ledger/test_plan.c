@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "agent/ledger/plan.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define MANY 10000
 

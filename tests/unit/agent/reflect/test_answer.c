@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "agent/reflect/answer.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define TO "scout@company.test"
 #define REPLY_TO "probe@example.org"

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "agent/reflect/probe_mail.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define TOKEN                                                                                      \
     "AT6xvUOZR8AW2qiJyk33AAECAwQFBgcICQoLDA0ODwGbdtqoewtLcjuErMNeqD8I39e9k5KYx75YKombfWpSL8C1XlCg"

@@ -12,7 +12,7 @@
 
 #include "agent/session/folder_list.h"
 #include "agent/system/limit.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct listing {
     const char *name;

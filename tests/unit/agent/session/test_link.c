@@ -20,7 +20,7 @@
 #include "agent/session/link.h"
 #include "agent/system/limit.h"
 #include "imapclient/scripted_client.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define LINKS_MAX (3 * LIMIT_SIGN_INS)
 

@@ -15,7 +15,7 @@
 #include "agent/status/page.h"
 #include "agent/status/status.h"
 #include "agent/status/view.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define FAKE_MAX 4
 

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "agent/status/control.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct stage {
     char dir[64], path[96];

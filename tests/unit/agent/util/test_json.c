@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "agent/util/json.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct text {
     char *data;

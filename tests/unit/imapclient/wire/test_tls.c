@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imapclient/memory.h"
 #include "imapclient/scripted_client.h"
+#include "imapclient/util/memory.h"
 
 #define DAY (24 * 3600L)
 

@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
-#include "rules/buffer.h"
 #include "rules/mime/body.h"
 #include "rules/rule_maker.h"
+#include "rules/util/buffer.h"
 
 static struct attachment zip = {.type = (char[]){"application/x-zip"},
                                 .name = (char[]){"Photos.ZIP"}};

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "rules/buffer.h"
 #include "rules/mime/address.h"
+#include "rules/util/buffer.h"
 
 /* Addresses joined by a blank, then "/" and the number of skipped ones where there are some. */
 static char *read_all(const char *text, size_t len)

@@ -5,10 +5,10 @@
 
 #include <cmocka.h>
 
-#include "rules/buffer.h"
-#include "rules/memory.h"
 #include "rules/mime/charset.h"
 #include "rules/mime/header.h"
+#include "rules/util/buffer.h"
+#include "rules/util/memory.h"
 
 static struct header *parse(const char *text)
 {

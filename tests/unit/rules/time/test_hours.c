@@ -10,11 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "rules/memory.h"
 #include "rules/time/calendar.h"
 #include "rules/time/hours.h"
 #include "rules/time/zone.h"
 #include "rules/time/zone_rule.h"
+#include "rules/util/memory.h"
 
 static struct hours *parse(const char *text)
 {

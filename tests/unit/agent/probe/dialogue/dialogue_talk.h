@@ -14,7 +14,7 @@
 #include "agent/probe/dialogue/dialogue.h"
 #include "imapclient/scripted_server.h"
 #include "imapclient/session.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define TALK_DAY (24 * 3600L)
 #define TALK_PATIENCE 10 /* seconds that a test waits at most */

@@ -12,7 +12,7 @@
 #include "agent/probe/dialogue/capability_set.h"
 #include "agent/probe/dialogue/dialogue.h"
 #include "agent/probe/dialogue/reply.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 /* ---- the clock ---- */
 

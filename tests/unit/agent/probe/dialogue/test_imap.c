@@ -14,7 +14,7 @@
 #include "imapclient/scripted_dovecot.h"
 #include "imapclient/scripted_server.h"
 #include "imapclient/session.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define PATIENCE 10 /* seconds */
 #define DAY (24 * 3600L)

@@ -22,7 +22,7 @@
 
 #include "agent/session/link.h"
 #include "imapclient/text/uidset.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define POST_GUESTS 64
 #define POST_MAILS 2048

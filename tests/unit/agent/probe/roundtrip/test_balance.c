@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "agent/probe/roundtrip/book.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define SECOND INT64_C(1000000)
 #define HOUR (3600 * SECOND)

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "agent/probe/roundtrip/delivery_facts.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define NEVER INT64_MIN
 #define JANUARY INT64_C(1136109845) /* 2006-01-01 10:04:05 UTC */

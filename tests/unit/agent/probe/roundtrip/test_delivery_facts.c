@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "agent/probe/roundtrip/delivery_facts.h"
-#include "rules/buffer.h"
+#include "rules/util/buffer.h"
 
 /* ---- hops ---- */
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "agent/probe/verdict/verdict.h"
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 #define NOW ((time_t)1795413600) /* 2026-11-23 06:00 UTC */
 #define DAY 86400

@@ -2,8 +2,8 @@
  * Allocation that cannot fail: when memory is exhausted the program ends, with one line on stderr.
  * What is returned is freed with free(). Never hand a size from the network to these unchecked.
  */
-#ifndef IMAPCLIENT_MEMORY_H
-#define IMAPCLIENT_MEMORY_H
+#ifndef IMAPCLIENT_UTIL_MEMORY_H
+#define IMAPCLIENT_UTIL_MEMORY_H
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /*
  * A growing run of octets. Whoever adds to it bounds what he adds. Start with {0}.
  */
-#ifndef RULES_BUFFER_H
-#define RULES_BUFFER_H
+#ifndef RULES_UTIL_BUFFER_H
+#define RULES_UTIL_BUFFER_H
 
-#include "rules/memory.h"
+#include "rules/util/memory.h"
 
 struct buffer {
     char *data; /* always with a NUL behind len, once something was added */

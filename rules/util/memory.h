@@ -3,8 +3,8 @@
  * branch for it. Sizes must have been bounded before; a product that overflows ends the program
  * too.
  */
-#ifndef RULES_MEMORY_H
-#define RULES_MEMORY_H
+#ifndef RULES_UTIL_MEMORY_H
+#define RULES_UTIL_MEMORY_H
 
 #include <stdarg.h>
 #include <stddef.h>

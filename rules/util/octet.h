@@ -1,7 +1,7 @@
 /* What single octets of a message mean, in ASCII and never by the locale: mail's syntax knows no
  * other, and <ctype.h> asks for the locale. */
-#ifndef RULES_OCTET_H
-#define RULES_OCTET_H
+#ifndef RULES_UTIL_OCTET_H
+#define RULES_UTIL_OCTET_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* A time in milliseconds as libevent's timers take it. */
-#ifndef IMAPCLIENT_MILLISECONDS_H
-#define IMAPCLIENT_MILLISECONDS_H
+#ifndef IMAPCLIENT_UTIL_MILLISECONDS_H
+#define IMAPCLIENT_UTIL_MILLISECONDS_H
 
 #include <stdint.h>
 #include <sys/time.h>
