@@ -275,7 +275,7 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct subject *subject = arg;
 
-    folder_list_hear(&subject->list, untagged);
+    folder_list_add_untagged(&subject->list, untagged);
 }
 
 static void begin(struct subject *subject)

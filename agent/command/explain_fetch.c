@@ -94,7 +94,7 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct fetch *fetch = arg;
 
-    folder_list_hear(&fetch->list, untagged);
+    folder_list_add_untagged(&fetch->list, untagged);
     if (untagged->kind == IMAP_UNTAGGED_FETCH && untagged->fetch.has_internaldate)
         fetch->fetched->facts.internaldate = untagged->fetch.internaldate;
 }

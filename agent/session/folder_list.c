@@ -18,7 +18,7 @@ static bool is_same(const char *a, const char *b)
     return strcmp(a, b) == 0 || (is_inbox(a) && is_inbox(b));
 }
 
-/* Servers tell of INBOX in any place of a list, so it has one behind the limit. */
+/* INBOX may come anywhere in a list, so it is added beyond the limit too. */
 void folder_list_add(struct folder_list *list, const struct imap_list *listed)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -36,7 +36,7 @@ void folder_list_add(struct folder_list *list, const struct imap_list *listed)
         .name = xstrdup(listed->mailbox), .flags = listed->flags, .delimiter = listed->delimiter};
 }
 
-void folder_list_hear(struct folder_list *list, const struct imap_untagged *untagged)
+void folder_list_add_untagged(struct folder_list *list, const struct imap_untagged *untagged)
 {
     if (untagged->kind == IMAP_UNTAGGED_LIST) {
         folder_list_add(list, &untagged->list);

@@ -1,18 +1,18 @@
 /*
- * Which folders of an account are watched: what the configuration asks for, held against what LIST
- * told. Pure.
+ * Which folders of an account are watched: the configured folders, looked up in the server's list.
+ * Pure.
  *
- *   "INBOX"    without case
- *   "\Sent"    what the server marks so (SPECIAL-USE), else the folders with a known name for it
- *   "*"        all that can be selected, but Drafts, Junk, Trash and, where a server shows every
- *              message a second time in one, its \All and \Flagged folders
- *   others     by name; "/" stands for the server's separator
+ *   "INBOX"    in any case
+ *   "\Sent"    the folders with the SPECIAL-USE attribute (RFC 6154), else those with a known name
+ *   "*"        all selectable folders except Drafts, Junk and Trash and, on servers that show every
+ *              message a second time there, \All and \Flagged folders
+ *   others     by name, with "/" in place of the server's separator
  *
- * Names are known, and configured ones found, at top level and below the prefix of the personal
- * namespace, where NAMESPACE told one before.
+ * Known names and configured names are looked up at top level and below the prefix of the personal
+ * namespace, if a NAMESPACE reply came first.
  *
- * A folder's role is FOLDER_SENT when the server marks it \Sent, or no folder is marked and it has
- * a known name for it, whichever way it was chosen.
+ * A folder's role is FOLDER_SENT if the server marks it \Sent, or if no folder is marked and its
+ * name is a known one, however it was chosen.
  */
 #ifndef AGENT_SESSION_FOLDER_LIST_H
 #define AGENT_SESSION_FOLDER_LIST_H
@@ -33,8 +33,8 @@ struct folder_list {
 };
 
 void folder_list_add(struct folder_list *list, const struct imap_list *listed);
-/* Takes what LIST and NAMESPACE tell, nothing else. */
-void folder_list_hear(struct folder_list *list, const struct imap_untagged *untagged);
+/* Adds LIST replies and takes the prefix from NAMESPACE; ignores all else. */
+void folder_list_add_untagged(struct folder_list *list, const struct imap_untagged *untagged);
 void folder_list_clear(struct folder_list *list);
 
 struct chosen_folder {
@@ -48,9 +48,9 @@ struct folder_choice {
 };
 struct folder_choice *folder_list_choose(const struct folder_list *list, char *const *wanted);
 void folder_choice_free(struct folder_choice *choice);
-/* The names of the Sent folders of the list, for `check --connect`. */
+/* Whether that is a Sent folder, for `check --connect`. */
 bool folder_list_is_sent(const struct folder_list *list, size_t i);
-/* The same for the Junk folder, which is never watched for copies. */
+/* Whether that is a Junk folder. */
 bool folder_list_is_junk(const struct folder_list *list, size_t i);
 
 #endif

@@ -1,5 +1,6 @@
 #include "agent/session/link.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -9,30 +10,38 @@
 #include "agent/system/secret.h"
 #include "rules/util/memory.h"
 
-/* What is counted for each server, found by its name so that a reload does not forget it. */
+/* Sessions of one server, counted by its name so that a reload does not lose count. */
 struct gate {
     char *server;
     unsigned max_sessions; /* 0: no limit */
-    unsigned open, signing_in;
-    STAILQ_HEAD(, link) waiting;
+    unsigned open, logging_in;
+    STAILQ_HEAD(, link) queue;
     SLIST_ENTRY(gate) entry;
 };
 
-struct context {
+struct tls_context {
     char *ca_file; /* "" for the system's */
-    bool stale;    /* kept for the sessions that were made with it */
+    bool stale;    /* replaced after a reload, kept for sessions made with it */
     SSL_CTX *tls;
-    SLIST_ENTRY(context) entry;
+    SLIST_ENTRY(tls_context) entry;
 };
 
 struct links {
     struct event_base *base;
     struct evdns_base *dns;
     SLIST_HEAD(, gate) gates;
-    SLIST_HEAD(, context) contexts;
+    SLIST_HEAD(, tls_context) tls_contexts;
 };
 
-enum link_state { LINK_WAITING, LINK_SECRET, LINK_SIGNING_IN, LINK_READY, LINK_CLOSED };
+/*
+ *   state       waits for                               may be followed by
+ *   QUEUED      a slot at the gate of its server        SECRET, CLOSED
+ *   SECRET      the file or command with the secret     LOGGING_IN, CLOSED
+ *   LOGGING_IN  the session to become ready             READY, CLOSED
+ *   READY       the end of the session                  CLOSED
+ *   CLOSED      link_free()
+ */
+enum link_state { LINK_QUEUED, LINK_SECRET, LINK_LOGGING_IN, LINK_READY, LINK_CLOSED };
 
 struct link {
     struct links *links;
@@ -62,14 +71,14 @@ struct links *links_new(struct event_base *base)
     if (links->dns == NULL) /* no resolv.conf: addresses and /etc/hosts still work */
         links->dns = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     SLIST_INIT(&links->gates);
-    SLIST_INIT(&links->contexts);
+    SLIST_INIT(&links->tls_contexts);
     return links;
 }
 
 void links_free(struct links *links)
 {
     struct gate *gate;
-    struct context *context;
+    struct tls_context *context;
 
     if (links == NULL)
         return;
@@ -78,8 +87,8 @@ void links_free(struct links *links)
         free(gate->server);
         free(gate);
     }
-    while ((context = SLIST_FIRST(&links->contexts)) != NULL) {
-        SLIST_REMOVE_HEAD(&links->contexts, entry);
+    while ((context = SLIST_FIRST(&links->tls_contexts)) != NULL) {
+        SLIST_REMOVE_HEAD(&links->tls_contexts, entry);
         SSL_CTX_free(context->tls);
         free(context->ca_file);
         free(context);
@@ -91,9 +100,9 @@ void links_free(struct links *links)
 
 void links_renew_tls(struct links *links)
 {
-    struct context *context;
+    struct tls_context *context;
 
-    SLIST_FOREACH(context, &links->contexts, entry)
+    SLIST_FOREACH(context, &links->tls_contexts, entry)
         context->stale = true;
 }
 
@@ -117,21 +126,21 @@ static struct gate *find_gate(struct links *links, const struct server *server)
     if (gate == NULL) {
         gate = xcalloc(1, sizeof(*gate));
         gate->server = xstrdup(server->name);
-        STAILQ_INIT(&gate->waiting);
+        STAILQ_INIT(&gate->queue);
         SLIST_INSERT_HEAD(&links->gates, gate, entry);
     }
     gate->max_sessions = server->max_sessions;
     return gate;
 }
 
-/* NULL and *why when the CA file cannot be read. A failure is not kept: the file may be mended. */
-static struct context *find_context(struct links *links, const char *ca_file, char **why)
+/* NULL and *why when the CA file cannot be read. Failures are not cached: the file may be fixed. */
+static struct tls_context *find_tls_context(struct links *links, const char *ca_file, char **why)
 {
     const char *key = ca_file != NULL ? ca_file : "";
-    struct context *context;
+    struct tls_context *context;
     SSL_CTX *tls;
 
-    SLIST_FOREACH(context, &links->contexts, entry)
+    SLIST_FOREACH(context, &links->tls_contexts, entry)
         if (!context->stale && strcmp(context->ca_file, key) == 0)
             return context;
     tls = imap_tls_context_new(ca_file, why);
@@ -140,36 +149,54 @@ static struct context *find_context(struct links *links, const char *ca_file, ch
     context = xcalloc(1, sizeof(*context));
     context->ca_file = xstrdup(key);
     context->tls = tls;
-    SLIST_INSERT_HEAD(&links->contexts, context, entry);
+    SLIST_INSERT_HEAD(&links->tls_contexts, context, entry);
     return context;
 }
 
 SSL_CTX *links_tls(struct links *links, const char *ca_file, char **why)
 {
-    struct context *context = find_context(links, ca_file, why);
+    struct tls_context *context = find_tls_context(links, ca_file, why);
 
     return context != NULL ? context->tls : NULL;
 }
 
-static void leave_line(struct link *link)
+static void set_state(struct link *link, enum link_state state)
 {
-    STAILQ_REMOVE(&link->gate->waiting, link, link, entry);
+    static const unsigned may_follow[] = {
+        [LINK_QUEUED] = 1u << LINK_SECRET | 1u << LINK_CLOSED,
+        [LINK_SECRET] = 1u << LINK_LOGGING_IN | 1u << LINK_CLOSED,
+        [LINK_LOGGING_IN] = 1u << LINK_READY | 1u << LINK_CLOSED,
+        [LINK_READY] = 1u << LINK_CLOSED,
+        [LINK_CLOSED] = 0,
+    };
+
+    assert((may_follow[link->state] & 1u << state) != 0);
+    link->state = state;
+}
+
+static void leave_queue(struct link *link)
+{
+    STAILQ_REMOVE(&link->gate->queue, link, link, entry);
 }
 
 static void admit(struct gate *gate);
 
-/* Leaves the counts of the gate; the next in line may go. */
+/* Gives back what it holds of the gate, for the next in the queue. */
 static void leave(struct link *link)
 {
     enum link_state state = link->state;
 
-    link->state = LINK_CLOSED;
-    if (state == LINK_WAITING)
-        leave_line(link);
-    if (state == LINK_SECRET || state == LINK_SIGNING_IN)
-        link->gate->signing_in--;
-    if (state == LINK_SECRET || state == LINK_SIGNING_IN || state == LINK_READY)
+    set_state(link, LINK_CLOSED);
+    if (state == LINK_QUEUED)
+        leave_queue(link);
+    if (state == LINK_SECRET || state == LINK_LOGGING_IN) {
+        assert(link->gate->logging_in > 0);
+        link->gate->logging_in--;
+    }
+    if (state == LINK_SECRET || state == LINK_LOGGING_IN || state == LINK_READY) {
+        assert(link->gate->open > 0);
         link->gate->open--;
+    }
     admit(link->gate);
 }
 
@@ -199,8 +226,8 @@ static void on_ready(void *arg)
 {
     struct link *link = arg;
 
-    link->state = LINK_READY;
-    link->gate->signing_in--;
+    set_state(link, LINK_READY);
+    link->gate->logging_in--;
     admit(link->gate);
     link->events.on_ready(link->arg);
 }
@@ -242,7 +269,7 @@ static void on_body_end(void *arg, bool complete)
     link->events.on_body_end(link->arg, complete);
 }
 
-/* A line of the protocol, for `run --debug`: as session.h says, without contents and secrets. */
+/* A protocol line for `run --debug`: as session.h says, without contents and secrets. */
 static void on_trace(void *arg, bool sent, const char *line, size_t len)
 {
     struct link *link = arg;
@@ -276,7 +303,7 @@ static void connect_with(void *arg, const char *secret, const char *why)
         return;
     }
     if (link->options.security != IMAP_SECURITY_NONE) {
-        struct context *context = find_context(link->links, link->ca_file, &trouble);
+        struct tls_context *context = find_tls_context(link->links, link->ca_file, &trouble);
         if (context == NULL) {
             fail(link, IMAP_FAILURE_TLS, trouble);
             free(trouble);
@@ -284,41 +311,41 @@ static void connect_with(void *arg, const char *secret, const char *why)
         }
         link->options.tls = context->tls;
     }
-    link->state = LINK_SIGNING_IN;
+    set_state(link, LINK_LOGGING_IN);
     link->options.secret = secret;
     link->session =
         imap_session_new(link->links->base, link->links->dns, &link->options, &events, link);
     link->options.secret = NULL;
 }
 
-/* Watches stay for ever: one place of those that the server has is kept for deliveries. */
-static bool has_place(const struct gate *gate, const struct link *link)
+/* Watches keep their sessions: one of the server's slots is reserved for deliveries. */
+static bool has_slot(const struct gate *gate, const struct link *link)
 {
-    unsigned kept = link->urgent || gate->max_sessions == 1 ? 0 : 1;
+    unsigned reserved = link->urgent || gate->max_sessions == 1 ? 0 : 1;
 
-    return gate->max_sessions == 0 || gate->open + kept < gate->max_sessions;
+    return gate->max_sessions == 0 || gate->open + reserved < gate->max_sessions;
 }
 
-static struct link *next_in_line(struct gate *gate)
+static struct link *next_in_queue(struct gate *gate)
 {
     struct link *link;
 
-    STAILQ_FOREACH(link, &gate->waiting, entry)
-        if (has_place(gate, link))
+    STAILQ_FOREACH(link, &gate->queue, entry)
+        if (has_slot(gate, link))
             return link;
     return NULL;
 }
 
-/* Lets those in who may go. */
+/* Starts as many queued links as the limits allow. */
 static void admit(struct gate *gate)
 {
     struct link *link;
 
-    while (gate->signing_in < LIMIT_SIGN_INS && (link = next_in_line(gate)) != NULL) {
-        leave_line(link);
-        gate->signing_in++;
+    while (gate->logging_in < LIMIT_SIGN_INS && (link = next_in_queue(gate)) != NULL) {
+        leave_queue(link);
+        gate->logging_in++;
         gate->open++;
-        link->state = LINK_SECRET;
+        set_state(link, LINK_SECRET);
         link->request = secret_get(link->links->base, &link->source, connect_with, link);
     }
 }
@@ -358,7 +385,7 @@ struct link *link_new(struct links *links, const struct link_login *login,
     link->urgent = login->urgent;
     link->ca_file = copy_of(server->ca_file);
     link->options.login = xstrdup(login->login);
-    /* An account's own secret goes before the master user's. */
+    /* An account's own secret takes precedence over the master user's. */
     if (server->master_user != NULL && source->password_file == NULL &&
         source->password_command == NULL && source->oauth_token_command == NULL) {
         source = &server->master;
@@ -373,8 +400,8 @@ struct link *link_new(struct links *links, const struct link_login *login,
     link->source.file = copy_of(source->file);
     link->source.line = source->line;
     link->gate = find_gate(links, server);
-    link->state = LINK_WAITING;
-    STAILQ_INSERT_TAIL(&link->gate->waiting, link, entry);
+    link->state = LINK_QUEUED;
+    STAILQ_INSERT_TAIL(&link->gate->queue, link, entry);
     admit(link->gate);
     return link;
 }

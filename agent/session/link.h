@@ -1,15 +1,16 @@
 /*
- * A link: one signed-in session to a server for one login, from its turn in the queue to its end.
+ * A link: one logged-in IMAP session for one login, from the queue for a slot to the end of the
+ * session.
  *
- * A link waits until fewer than LIMIT_SIGN_INS of its server are signing in and fewer than the
- * server's max_sessions are open, gets the secret (a file or a command), connects and signs in.
- * Then exactly one of on_ready and on_closed of the events is called, and on_closed once later, as
- * session.h says. What goes wrong before there is a session comes as on_closed too.
+ * A link waits until fewer than LIMIT_SIGN_INS links of its server are logging in and fewer than
+ * the server's max_sessions are open, gets the secret (from a file or a command), connects and logs
+ * in. Then either on_ready is called, and on_closed once later, or on_closed alone, as session.h
+ * describes. Failures before there is a session are reported by on_closed too.
  *
- * struct links holds what all of them share: the event loop, DNS, one TLS context for each CA file,
- * and the count of sessions for each server.
- * Ownership: a link belongs to its maker, who calls link_free() at any time, in callbacks too. The
- * configuration that the login points into must outlive the link's making only.
+ * struct links holds what all links share: the event loop, DNS, one TLS context per CA file, and
+ * the session counts of each server.
+ * Ownership: a link belongs to its maker, who may call link_free() at any time, from callbacks too.
+ * What the login points to is copied.
  */
 #ifndef AGENT_SESSION_LINK_H
 #define AGENT_SESSION_LINK_H
@@ -25,15 +26,15 @@ struct link;
 
 struct links *links_new(struct event_base *base);
 void links_free(struct links *links); /* after all links */
-/* After a reload: CA files are read anew for sessions from now on. */
+/* After a reload: new sessions read their CA files again. */
 void links_renew_tls(struct links *links);
 struct event_base *links_base(const struct links *links);
 struct evdns_base *links_dns(const struct links *links);
-/* The context for that CA file (NULL: the system's); lives as long as links. NULL: *why, caller
- * frees. */
+/* The context for that CA file (NULL: the system's), which lives as long as links. On failure
+ * NULL, and *why, which the caller frees. */
 SSL_CTX *links_tls(struct links *links, const char *ca_file, char **why);
 
-/* How imapclient names the security of an endpoint. */
+/* The security of an endpoint in terms of imapclient. */
 enum imap_security link_security(const struct endpoint *endpoint);
 
 struct link_login {
@@ -41,10 +42,10 @@ struct link_login {
     const char *login;
     const struct secret_source *secret;
     bool qresync;
-    bool urgent; /* a target's: of the server's max_sessions one is kept for such */
+    bool urgent; /* a target's: one of the server's max_sessions is reserved for these */
 };
 
-/* events is copied; its callbacks get arg. */
+/* events is copied; its callbacks are passed arg. */
 struct link *link_new(struct links *links, const struct link_login *login,
                       const struct imap_events *events, void *arg);
 void link_free(struct link *link);

@@ -53,12 +53,12 @@ void watch_on_untagged(void *arg, const struct imap_untagged *untagged)
     switch (untagged->kind) {
     case IMAP_UNTAGGED_LIST:
         if (watch->is_listing)
-            folder_list_hear(&watch->listing, untagged);
+            folder_list_add_untagged(&watch->listing, untagged);
         else
             watch->list_due = watch->is_main;
         break;
     case IMAP_UNTAGGED_NAMESPACE:
-        folder_list_hear(&watch->listing, untagged);
+        folder_list_add_untagged(&watch->listing, untagged);
         break;
     case IMAP_UNTAGGED_STATUS_DATA:
         take_status(watch, &untagged->mailbox_status);

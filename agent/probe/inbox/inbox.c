@@ -425,7 +425,7 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     case IMAP_UNTAGGED_LIST:
     case IMAP_UNTAGGED_NAMESPACE:
         if (inbox->step == INBOX_STEP_OPEN)
-            folder_list_hear(&inbox->listing, untagged);
+            folder_list_add_untagged(&inbox->listing, untagged);
         break;
     case IMAP_UNTAGGED_EXISTS:
         hear_exists(inbox, untagged->number);

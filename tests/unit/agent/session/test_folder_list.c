@@ -181,7 +181,7 @@ static void folders_are_known_below_the_personal_namespace(void **state)
     struct folder_list list = {0};
     const struct imap_untagged namespace = {
         .kind = IMAP_UNTAGGED_NAMESPACE, .prefix = "~me.", .delimiter = '.'};
-    folder_list_hear(&list, &namespace);
+    folder_list_add_untagged(&list, &namespace);
     add(&list, "~me.Sent", 0, '.');
     add(&list, "~you.Sent", 0, '.');
     add(&list, "~me.Work.New", 0, '.');
