@@ -469,9 +469,10 @@ static struct ledger_new_copy *copy_copies(const struct ledger_new_copy *copies,
     return mine;
 }
 
-void ledger_capture(struct ledger *ledger, const struct ledger_capture *capture,
-                    struct spool_entry *entry,
-                    void (*done)(void *arg, enum capture_outcome outcome), void *arg)
+struct ledger_request *ledger_capture(struct ledger *ledger, const struct ledger_capture *capture,
+                                      struct spool_entry *entry,
+                                      void (*done)(void *arg, enum capture_outcome outcome),
+                                      void *arg)
 {
     struct capture_job *job = xcalloc(1, sizeof(*job));
     job->job.run = capture_run;
@@ -487,5 +488,5 @@ void ledger_capture(struct ledger *ledger, const struct ledger_capture *capture,
     job->arg = arg;
     ledger->gathering -= entry->len;
     ledger_in_flight_more(ledger, job->handed);
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }

@@ -140,8 +140,8 @@ static void pending_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_pending(struct ledger *ledger, const char *target, time_t now, size_t limit,
-                    ledger_pending_done *done, void *arg)
+struct ledger_request *ledger_pending(struct ledger *ledger, const char *target, time_t now,
+                                      size_t limit, ledger_pending_done *done, void *arg)
 {
     struct pending_job *job = xcalloc(1, sizeof(*job));
     job->job.run = pending_run;
@@ -152,7 +152,7 @@ void ledger_pending(struct ledger *ledger, const char *target, time_t now, size_
     job->limit = limit;
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 /* ---- ledger_intent() ---- */
@@ -200,9 +200,9 @@ static void intent_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_intent(struct ledger *ledger, const struct ledger_intended *copies, size_t n,
-                   const char *target_folder, uint32_t uidvalidity, uint32_t uidnext,
-                   ledger_done *done, void *arg)
+struct ledger_request *ledger_intent(struct ledger *ledger, const struct ledger_intended *copies,
+                                     size_t n, const char *target_folder, uint32_t uidvalidity,
+                                     uint32_t uidnext, ledger_done *done, void *arg)
 {
     struct intent_job *job = xcalloc(1, sizeof(*job));
     job->job.run = intent_run;
@@ -215,7 +215,7 @@ void ledger_intent(struct ledger *ledger, const struct ledger_intended *copies, 
     job->uidnext = uidnext;
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 /* ---- ledger_delivered() ---- */
@@ -301,8 +301,9 @@ static void delivered_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_delivered(struct ledger *ledger, const struct ledger_delivery *deliveries, size_t n,
-                      ledger_done *done, void *arg)
+struct ledger_request *ledger_delivered(struct ledger *ledger,
+                                        const struct ledger_delivery *deliveries, size_t n,
+                                        ledger_done *done, void *arg)
 {
     struct delivered_job *job = xcalloc(1, sizeof(*job));
     job->job.run = delivered_run;
@@ -312,7 +313,7 @@ void ledger_delivered(struct ledger *ledger, const struct ledger_delivery *deliv
     job->n = n;
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 /* ---- ledger_not_delivered() ---- */
@@ -361,8 +362,8 @@ static void refused_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reason, time_t retry_at,
-                          ledger_done *done, void *arg)
+struct ledger_request *ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reason,
+                                            time_t retry_at, ledger_done *done, void *arg)
 {
     struct refused_job *job = xcalloc(1, sizeof(*job));
     job->job.run = refused_run;
@@ -373,5 +374,5 @@ void ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reaso
     job->retry_at = retry_at;
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }

@@ -195,7 +195,7 @@ static void figures_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_figures(struct ledger *ledger, ledger_figures_done *done, void *arg)
+struct ledger_request *ledger_figures(struct ledger *ledger, ledger_figures_done *done, void *arg)
 {
     struct figures_job *job = xcalloc(1, sizeof(*job));
     job->job.run = figures_run;
@@ -203,5 +203,5 @@ void ledger_figures(struct ledger *ledger, ledger_figures_done *done, void *arg)
     job->job.release = figures_release;
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }

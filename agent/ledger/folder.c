@@ -197,9 +197,10 @@ static void folder_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_folder_open(struct ledger *ledger, const char *account, const char *folder,
-                        uint32_t uidvalidity, uint32_t uidnext, bool account_baseline,
-                        ledger_folder_done *done, void *arg)
+struct ledger_request *ledger_folder_open(struct ledger *ledger, const char *account,
+                                          const char *folder, uint32_t uidvalidity,
+                                          uint32_t uidnext, bool account_baseline,
+                                          ledger_folder_done *done, void *arg)
 {
     struct folder_job *job = xcalloc(1, sizeof(*job));
     job->job.run = folder_run;
@@ -212,7 +213,7 @@ void ledger_folder_open(struct ledger *ledger, const char *account, const char *
     job->account_baseline = account_baseline;
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 /* ---- ledger_account_open(), ledger_account_baselined() ---- */
@@ -253,8 +254,9 @@ static void account_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_account_open(struct ledger *ledger, const char *account,
-                         void (*done)(void *arg, bool known, time_t baseline_at), void *arg)
+struct ledger_request *ledger_account_open(struct ledger *ledger, const char *account,
+                                           void (*done)(void *arg, bool known, time_t baseline_at),
+                                           void *arg)
 {
     struct account_job *job = xcalloc(1, sizeof(*job));
     job->job.run = account_run;
@@ -263,7 +265,7 @@ void ledger_account_open(struct ledger *ledger, const char *account,
     job->name = xstrdup(account);
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 void ledger_account_baselined(struct ledger *ledger, const char *account)

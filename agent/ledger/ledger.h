@@ -9,6 +9,8 @@
  * (nothing is told as done meanwhile); ledger_is_stuck() says since when and why; capture stops by
  * itself as its callbacks do not come.
  *
+ * What takes a `done` returns a request, with which the asker can withdraw (ledger_cancel()).
+ *
  * The state directory is 0700 and is locked by the running agent (ledger.lock).
  * Every message since the baseline has a state. Messages that were wanted have a row; all others
  * are kept as spans of UIDs with one state, merged as they grow.
@@ -31,6 +33,19 @@
 #define LEDGER_SCHEMA 2
 
 struct ledger;
+
+/*
+ * A question whose done was not called yet. It is valid until its done is called, until it is
+ * cancelled, or until ledger_close() returns. Callers that stay as long as the ledger may ignore
+ * it.
+ */
+struct ledger_request;
+/*
+ * Forgets who asked: done is not called any more. The work itself is carried out, and what the
+ * request holds is freed. On the loop, also from within the done of another request. NULL: nothing
+ * is done.
+ */
+void ledger_cancel(struct ledger_request *request);
 
 struct ledger_options {
     const char *state_dir;
@@ -91,12 +106,14 @@ typedef void ledger_folder_done(void *arg, const struct ledger_folder *folder);
  * uidnext: 1 or more; a server that does not tell it makes the caller count.
  * account_baseline: true while the account's first listing is being worked through.
  */
-void ledger_folder_open(struct ledger *ledger, const char *account, const char *folder,
-                        uint32_t uidvalidity, uint32_t uidnext, bool account_baseline,
-                        ledger_folder_done *done, void *arg);
+struct ledger_request *ledger_folder_open(struct ledger *ledger, const char *account,
+                                          const char *folder, uint32_t uidvalidity,
+                                          uint32_t uidnext, bool account_baseline,
+                                          ledger_folder_done *done, void *arg);
 /* Whether the account was baselined before (its first listing was finished). */
-void ledger_account_open(struct ledger *ledger, const char *account,
-                         void (*done)(void *arg, bool known, time_t baseline_at), void *arg);
+struct ledger_request *ledger_account_open(struct ledger *ledger, const char *account,
+                                           void (*done)(void *arg, bool known, time_t baseline_at),
+                                           void *arg);
 void ledger_account_baselined(struct ledger *ledger, const char *account);
 void ledger_modseq(struct ledger *ledger, int64_t folder, uint64_t modseq);
 
@@ -113,7 +130,8 @@ enum uid_state {
     UID_UNFETCHED,         /* announced, but its server does not give it (yet): tried again */
     UID_FAILED,            /* given up, with reason */
 };
-const char *uid_state_text(enum uid_state state); /* "not wanted" ... as DESIGN has them */
+const char *uid_state_text(enum uid_state state); /* for people: "not wanted" ... */
+const char *uid_state_name(enum uid_state state); /* for programs: not_wanted ... */
 
 /*
  * UIDs first to last have that state, and so all up to last have one: seen_through = last if that
@@ -176,9 +194,10 @@ typedef char *ledger_plan_join(const char *first, const char *second);
 void ledger_set_plan_join(struct ledger *ledger, ledger_plan_join *join);
 
 /* Takes the entry. Advances seen_through to uid. Clears uid from the retry list. */
-void ledger_capture(struct ledger *ledger, const struct ledger_capture *capture,
-                    struct spool_entry *entry,
-                    void (*done)(void *arg, enum capture_outcome outcome), void *arg);
+struct ledger_request *ledger_capture(struct ledger *ledger, const struct ledger_capture *capture,
+                                      struct spool_entry *entry,
+                                      void (*done)(void *arg, enum capture_outcome outcome),
+                                      void *arg);
 
 /* ---- delivery ---- */
 
@@ -206,8 +225,8 @@ typedef void ledger_pending_done(void *arg, struct ledger_copy *copies, size_t n
                                  bool *keep);
 /* Copies of that target that are due at `now`, oldest first; those with an intent (left by a crash
  * or a lost connection) come first and must be looked for before they are sent. */
-void ledger_pending(struct ledger *ledger, const char *target, time_t now, size_t limit,
-                    ledger_pending_done *done, void *arg);
+struct ledger_request *ledger_pending(struct ledger *ledger, const char *target, time_t now,
+                                      size_t limit, ledger_pending_done *done, void *arg);
 void ledger_copies_free(struct ledger_copy *copies, size_t n);
 void ledger_copies_clear(struct ledger_copy *copies, size_t n); /* all but the array itself */
 
@@ -218,18 +237,19 @@ struct ledger_intended {
 };
 /* Committed before APPEND is sent. The digests are recorded with it, so that a copy which a watch
  * meets before the reply to its APPEND is known as ours. */
-void ledger_intent(struct ledger *ledger, const struct ledger_intended *copies, size_t n,
-                   const char *target_folder, uint32_t uidvalidity, uint32_t uidnext,
-                   ledger_done *done, void *arg);
+struct ledger_request *ledger_intent(struct ledger *ledger, const struct ledger_intended *copies,
+                                     size_t n, const char *target_folder, uint32_t uidvalidity,
+                                     uint32_t uidnext, ledger_done *done, void *arg);
 struct ledger_delivery {
     int64_t copy;
     uint32_t uidvalidity, uid; /* 0: the server did not tell */
 };
-void ledger_delivered(struct ledger *ledger, const struct ledger_delivery *deliveries, size_t n,
-                      ledger_done *done, void *arg);
+struct ledger_request *ledger_delivered(struct ledger *ledger,
+                                        const struct ledger_delivery *deliveries, size_t n,
+                                        ledger_done *done, void *arg);
 /* The copy was surely not stored: tried again not before retry_at; 0: given up, kept and shown. */
-void ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reason, time_t retry_at,
-                          ledger_done *done, void *arg);
+struct ledger_request *ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reason,
+                                            time_t retry_at, ledger_done *done, void *arg);
 
 /*
  * Octets of an original from the spool, read by a thread of its own, so that a slow disk delays
@@ -238,8 +258,8 @@ void ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reaso
  */
 #define LEDGER_READ_MAX (1024 * 1024)
 typedef void spool_read_done(void *arg, const void *data, size_t len, const char *why);
-void spool_read(struct ledger *ledger, uint64_t segment, uint64_t offset, size_t len,
-                spool_read_done *done, void *arg);
+struct ledger_request *spool_read(struct ledger *ledger, uint64_t segment, uint64_t offset,
+                                  size_t len, spool_read_done *done, void *arg);
 
 /* ---- figures ---- */
 
@@ -260,6 +280,6 @@ struct ledger_target_figures {
 };
 typedef void ledger_figures_done(void *arg, const struct ledger_figures *figures,
                                  const struct ledger_target_figures *targets, size_t n_targets);
-void ledger_figures(struct ledger *ledger, ledger_figures_done *done, void *arg);
+struct ledger_request *ledger_figures(struct ledger *ledger, ledger_figures_done *done, void *arg);
 
 #endif

@@ -108,8 +108,7 @@ char *spool_check_octets(int dir_fd, uint64_t segment, uint64_t offset, uint64_t
 /* ---- spool_read() ---- */
 
 struct read_job {
-    struct worker_job job;
-    struct ledger *ledger;
+    struct ledger_request request;
     uint64_t segment, offset;
     size_t len;
     unsigned char *octets;
@@ -134,26 +133,25 @@ static void read_run(struct worker_job *base, void *context)
 static void read_done(struct worker_job *base)
 {
     struct read_job *job = (struct read_job *)base;
-    if (job->why != NULL)
-        job->done(job->arg, NULL, 0, job->why);
-    else
-        job->done(job->arg, job->octets, job->len, NULL);
+    bool well = job->why == NULL;
+    if (!job->request.cancelled)
+        job->done(job->arg, well ? job->octets : NULL, well ? job->len : 0, job->why);
     free(job->octets);
     free(job->why);
     free(job);
 }
 
-void spool_read(struct ledger *ledger, uint64_t segment, uint64_t offset, size_t len,
-                spool_read_done *done, void *arg)
+struct ledger_request *spool_read(struct ledger *ledger, uint64_t segment, uint64_t offset,
+                                  size_t len, spool_read_done *done, void *arg)
 {
     struct read_job *job = xcalloc(1, sizeof(*job));
-    job->job.run = read_run;
-    job->job.done = read_done;
-    job->ledger = ledger;
+    job->request.job.run = read_run;
+    job->request.job.done = read_done;
     job->segment = segment;
     job->offset = offset;
     job->len = len;
     job->done = done;
     job->arg = arg;
-    worker_submit(ledger->reader, &job->job);
+    worker_submit(ledger->reader, &job->request.job);
+    return &job->request;
 }

@@ -191,8 +191,8 @@ static void load_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_probe_load(struct ledger *ledger, const char *probe, ledger_probe_loaded *done,
-                       void *arg)
+struct ledger_request *ledger_probe_load(struct ledger *ledger, const char *probe,
+                                         ledger_probe_loaded *done, void *arg)
 {
     struct load_job *job = xcalloc(1, sizeof(*job));
     job->job.run = load_run;
@@ -201,7 +201,7 @@ void ledger_probe_load(struct ledger *ledger, const char *probe, ledger_probe_lo
     job->probe = xstrdup(probe);
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 /* ---- ledger_probe_change(), ledger_probe_forget() ---- */
@@ -244,8 +244,10 @@ static void change_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_probe_change(struct ledger *ledger, const char *probe, const struct book_entry *entry,
-                         const struct book_counts *counts, ledger_done *done, void *arg)
+struct ledger_request *ledger_probe_change(struct ledger *ledger, const char *probe,
+                                           const struct book_entry *entry,
+                                           const struct book_counts *counts, ledger_done *done,
+                                           void *arg)
 {
     struct change_job *job = xcalloc(1, sizeof(*job));
     job->job.run = change_run;
@@ -256,7 +258,7 @@ void ledger_probe_change(struct ledger *ledger, const char *probe, const struct 
     job->counts = *counts;
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 void ledger_probe_forget(struct ledger *ledger, const char *probe,
@@ -320,7 +322,8 @@ static void told_release(struct ledger_job *base)
     free(job);
 }
 
-void ledger_told_get(struct ledger *ledger, const char *probe, ledger_told_done *done, void *arg)
+struct ledger_request *ledger_told_get(struct ledger *ledger, const char *probe,
+                                       ledger_told_done *done, void *arg)
 {
     struct told_job *job = xcalloc(1, sizeof(*job));
     job->job.run = told_get_run;
@@ -329,7 +332,7 @@ void ledger_told_get(struct ledger *ledger, const char *probe, ledger_told_done 
     job->probe = xstrdup(probe);
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 void ledger_told_set(struct ledger *ledger, const char *probe, const struct ledger_told *told)
@@ -402,15 +405,15 @@ static struct place_job *place_job_new(const char *who, const char *folder)
     return job;
 }
 
-void ledger_place_get(struct ledger *ledger, const char *who, const char *folder,
-                      ledger_place_done *done, void *arg)
+struct ledger_request *ledger_place_get(struct ledger *ledger, const char *who, const char *folder,
+                                        ledger_place_done *done, void *arg)
 {
     struct place_job *job = place_job_new(who, folder);
     job->job.run = place_get_run;
     job->job.tell = place_tell;
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 void ledger_place_set(struct ledger *ledger, const char *who, const char *folder,
@@ -512,9 +515,9 @@ static struct reflect_job *reflect_job_new(const char *reflector,
     return job;
 }
 
-void ledger_reflect(struct ledger *ledger, const char *reflector,
-                    const unsigned char nonce[TOKEN_NONCE], time_t now,
-                    void (*done)(void *arg, bool is_new), void *arg)
+struct ledger_request *ledger_reflect(struct ledger *ledger, const char *reflector,
+                                      const unsigned char nonce[TOKEN_NONCE], time_t now,
+                                      void (*done)(void *arg, bool is_new), void *arg)
 {
     struct reflect_job *job = reflect_job_new(reflector, nonce);
     job->job.run = reflect_run;
@@ -522,7 +525,7 @@ void ledger_reflect(struct ledger *ledger, const char *reflector,
     job->now = now;
     job->done = done;
     job->arg = arg;
-    ledger_submit(ledger, &job->job);
+    return ledger_submit(ledger, &job->job);
 }
 
 void ledger_reflect_forget(struct ledger *ledger, const char *reflector,

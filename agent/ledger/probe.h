@@ -17,11 +17,13 @@
  * counts is all zero and n is 0 when there is nothing. */
 typedef void ledger_probe_loaded(void *arg, const struct book_entry *entries, size_t n,
                                  const struct book_counts *counts);
-void ledger_probe_load(struct ledger *ledger, const char *probe, ledger_probe_loaded *done,
-                       void *arg);
+struct ledger_request *ledger_probe_load(struct ledger *ledger, const char *probe,
+                                         ledger_probe_loaded *done, void *arg);
 /* One transaction for both; an entry that is BOOK_REJECTED is removed. done may be NULL. */
-void ledger_probe_change(struct ledger *ledger, const char *probe, const struct book_entry *entry,
-                         const struct book_counts *counts, ledger_done *done, void *arg);
+struct ledger_request *ledger_probe_change(struct ledger *ledger, const char *probe,
+                                           const struct book_entry *entry,
+                                           const struct book_counts *counts, ledger_done *done,
+                                           void *arg);
 void ledger_probe_forget(struct ledger *ledger, const char *probe,
                          const unsigned char nonce[TOKEN_NONCE]);
 
@@ -30,8 +32,8 @@ struct ledger_place {
     uint32_t uidvalidity, seen_through; /* 0, 0: never */
 };
 typedef void ledger_place_done(void *arg, const struct ledger_place *place);
-void ledger_place_get(struct ledger *ledger, const char *who, const char *folder,
-                      ledger_place_done *done, void *arg);
+struct ledger_request *ledger_place_get(struct ledger *ledger, const char *who, const char *folder,
+                                        ledger_place_done *done, void *arg);
 void ledger_place_set(struct ledger *ledger, const char *who, const char *folder,
                       const struct ledger_place *place);
 
@@ -42,15 +44,16 @@ struct ledger_told {
     time_t since, told_at;
 };
 typedef void ledger_told_done(void *arg, const struct ledger_told *told);
-void ledger_told_get(struct ledger *ledger, const char *probe, ledger_told_done *done, void *arg);
+struct ledger_request *ledger_told_get(struct ledger *ledger, const char *probe,
+                                       ledger_told_done *done, void *arg);
 void ledger_told_set(struct ledger *ledger, const char *probe, const struct ledger_told *told);
 
 /* A reflector's answered nonces: noted before the answer goes. is_new false: answered before. At
  * most LEDGER_REFLECTED_MAX are kept for each reflector, the oldest are dropped. */
 #define LEDGER_REFLECTED_MAX 10000
-void ledger_reflect(struct ledger *ledger, const char *reflector,
-                    const unsigned char nonce[TOKEN_NONCE], time_t now,
-                    void (*done)(void *arg, bool is_new), void *arg);
+struct ledger_request *ledger_reflect(struct ledger *ledger, const char *reflector,
+                                      const unsigned char nonce[TOKEN_NONCE], time_t now,
+                                      void (*done)(void *arg, bool is_new), void *arg);
 void ledger_reflect_forget(struct ledger *ledger, const char *reflector,
                            const unsigned char nonce[TOKEN_NONCE]);
 

@@ -27,6 +27,26 @@ const char *uid_state_text(enum uid_state state)
     return texts[state];
 }
 
+const char *uid_state_name(enum uid_state state)
+{
+    static const char *const names[] = {
+        [UID_BEFORE_BASELINE] = "before_baseline",
+        [UID_NOT_WANTED] = "not_wanted",
+        [UID_EXEMPT] = "exempt",
+        [UID_OWN_COPY] = "own_copy",
+        [UID_DRAFT] = "draft",
+        [UID_CAPTURED] = "captured",
+        [UID_DUPLICATE] = "duplicate",
+        [UID_VANISHED] = "vanished",
+        [UID_VANISHED_INFERRED] = "vanished_inferred",
+        [UID_UNFETCHED] = "unfetched",
+        [UID_FAILED] = "failed",
+    };
+    if ((size_t)state >= sizeof(names) / sizeof(names[0]))
+        return "unknown";
+    return names[state];
+}
+
 const unsigned char *ledger_key(const struct ledger *ledger)
 {
     return ledger->key;
@@ -215,7 +235,7 @@ static void job_run(struct worker_job *worker_job, void *context)
 static void job_done(struct worker_job *worker_job)
 {
     struct ledger_job *job = (struct ledger_job *)worker_job;
-    if (job->tell != NULL && !worker_job->lost)
+    if (job->tell != NULL && !worker_job->lost && !job->request.cancelled)
         job->tell(job);
     if (job->release != NULL)
         job->release(job);
@@ -223,12 +243,19 @@ static void job_done(struct worker_job *worker_job)
         free(job);
 }
 
-void ledger_submit(struct ledger *ledger, struct ledger_job *job)
+struct ledger_request *ledger_submit(struct ledger *ledger, struct ledger_job *job)
 {
     job->ledger = ledger;
-    job->job.run = job_run;
-    job->job.done = job_done;
-    worker_submit(ledger->worker, &job->job);
+    job->request.job.run = job_run;
+    job->request.job.done = job_done;
+    worker_submit(ledger->worker, &job->request.job);
+    return &job->request;
+}
+
+void ledger_cancel(struct ledger_request *request)
+{
+    if (request != NULL)
+        request->cancelled = true;
 }
 
 /* ---- room ---- */

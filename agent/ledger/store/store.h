@@ -95,14 +95,20 @@ struct ledger {
 
 /* ---- jobs (ledger/store/commit.c) ---- */
 
-struct ledger_job {
+/* What the loop sees of a job; touched there alone. */
+struct ledger_request {
     struct worker_job job;
+    bool cancelled; /* nobody waits for done any more */
+};
+
+struct ledger_job {
+    struct ledger_request request;
     struct ledger *ledger;
     void (*run)(struct ledger *ledger, struct ledger_job *job);
     void (*tell)(struct ledger_job *job);    /* NULL: nobody asked */
     void (*release)(struct ledger_job *job); /* NULL: free() */
 };
-void ledger_submit(struct ledger *ledger, struct ledger_job *job);
+struct ledger_request *ledger_submit(struct ledger *ledger, struct ledger_job *job);
 struct worker *ledger_worker_new(struct ledger *ledger);
 /* For what must be done while there is no thread: a batch of its own. false: ledger->failure. */
 void ledger_batch_begin(void *ledger);
