@@ -19,7 +19,7 @@ struct slot {
     struct config *config; /* held: where probe comes from */
     const struct probe *probe;
     struct probe_state state;
-    struct recall *recall; /* of what was told before the start; NULL: it is known */
+    struct ledger_request *recall; /* of what was told before the start; NULL: it is known */
     struct probe_result *result;
     struct probe_verdict *verdict;
     struct probe_run *run; /* a service's that is under way */
@@ -29,11 +29,6 @@ struct slot {
     uint64_t runs, failures;
     struct probe_point points[PROBE_POINTS * 2]; /* the last ones from first_point on */
     size_t first_point, n_points;
-};
-
-/* A question to the ledger. It outlives a slot that was freed meanwhile. */
-struct recall {
-    struct slot *slot; /* NULL: nobody waits any more */
 };
 
 struct reflecting {
@@ -64,12 +59,8 @@ static void remember(const struct slot *slot)
 
 static void on_told_before(void *arg, const struct ledger_told *told)
 {
-    struct recall *recall = arg;
-    struct slot *slot = recall->slot;
+    struct slot *slot = arg;
 
-    free(recall);
-    if (slot == NULL)
-        return;
     slot->recall = NULL;
     if (slot->state.since != 0 || told->status == PROBE_OK || told->status > PROBE_UNKNOWN)
         return;
@@ -81,9 +72,8 @@ static void on_told_before(void *arg, const struct ledger_told *told)
 /* Before its first result comes: the ledger answers in the order that it was asked. */
 static void recall_told(struct slot *slot)
 {
-    slot->recall = xcalloc(1, sizeof(*slot->recall));
-    slot->recall->slot = slot;
-    ledger_told_get(slot->probes->parts->ledger, slot->probe->name, on_told_before, slot->recall);
+    slot->recall =
+        ledger_told_get(slot->probes->parts->ledger, slot->probe->name, on_told_before, slot);
 }
 
 /* ---- what was found ---- */
@@ -261,8 +251,7 @@ static void slot_free(struct slot *slot)
 {
     if (slot == NULL)
         return;
-    if (slot->recall != NULL)
-        slot->recall->slot = NULL;
+    ledger_cancel(slot->recall);
     probe_run_free(slot->run);
     roundtrip_free(slot->roundtrip);
     event_free(slot->due);

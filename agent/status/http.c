@@ -37,20 +37,15 @@ struct client {
     LIST_ENTRY(client) entry;
 };
 
-/* A question to the source, which may be answered when the service is gone. */
-struct asked {
-    struct http *http; /* NULL: it is */
-};
-
 struct http {
     struct event_base *base;
     struct http_source source;
     struct evhttp *server;
     struct evconnlistener *listener;
     struct event *sweep; /* once a second while there are clients */
-    struct asked *asked; /* NULL: nothing is asked */
     uint16_t port;
     unsigned n_clients;
+    bool asked;  /* the source was asked for figures that have not come yet */
     bool paused; /* nobody is let in */
     char policy[256];
     LIST_HEAD(, client) clients;
@@ -139,14 +134,10 @@ static void send_document(const struct http *http, struct evhttp_request *reques
 static void on_figures(void *arg, const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets)
 {
-    struct asked *asked = arg;
-    struct http *http = asked->http;
+    struct http *http = arg;
     struct client *client, *next;
 
-    free(asked);
-    if (http == NULL)
-        return;
-    http->asked = NULL;
+    http->asked = false;
     for (client = LIST_FIRST(&http->clients); client != NULL; client = next) {
         struct evhttp_request *request = client->request;
 
@@ -178,11 +169,10 @@ static void ask_figures(struct http *http, struct evhttp_request *request, enum 
         return; /* every connection has one */
     client->request = request;
     client->document = document;
-    if (http->asked != NULL)
+    if (http->asked)
         return;
-    http->asked = xcalloc(1, sizeof(*http->asked));
-    http->asked->http = http;
-    http->source.figures(http->source.arg, on_figures, http->asked);
+    http->asked = true;
+    http->source.figures(http->source.arg, on_figures, http);
 }
 
 /* ---- requests ---- */
@@ -477,8 +467,8 @@ void http_free(struct http *http)
 
     if (http == NULL)
         return;
-    if (http->asked != NULL)
-        http->asked->http = NULL;
+    if (http->asked)
+        http->source.forget_figures(http->source.arg, http);
     http->paused = false;      /* the listener goes first */
     evhttp_free(http->server); /* with its listener and connections */
     while ((client = LIST_FIRST(&http->clients)) != NULL) {

@@ -29,10 +29,11 @@
 
 struct http;
 
-/* What it asks of the agent. figures calls done once, maybe at once, maybe later, even behind
- * http_free(); it is not asked again before. */
+/* What it asks of the agent. figures calls done once, maybe at once, maybe later; it is not asked
+ * again before that. forget_figures: done is not called any more for done_arg. */
 struct http_source {
     void (*figures)(void *arg, ledger_figures_done *done, void *done_arg);
+    void (*forget_figures)(void *arg, const void *done_arg);
     void (*view)(void *arg, struct agent_view *view);
     bool (*ready)(void *arg);
     const char *(*unhealthy)(void *arg); /* NULL: well */

@@ -34,10 +34,17 @@ static struct ledger *ledger_of(const struct questions *questions)
 /* Somebody who waits for the ledger's figures. */
 struct figures_request {
     struct questions *questions;
-    ledger_figures_done *done; /* NULL: answered before they came */
+    struct ledger_request *request;
+    ledger_figures_done *done;
     void *arg;
     LIST_ENTRY(figures_request) entry;
 };
+
+static void figures_request_free(struct figures_request *request)
+{
+    LIST_REMOVE(request, entry);
+    free(request);
+}
 
 static void on_figures(void *arg, const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets)
@@ -45,10 +52,8 @@ static void on_figures(void *arg, const struct ledger_figures *figures,
     struct figures_request *request = arg;
 
     request->questions->figures = *figures;
-    if (request->done != NULL)
-        request->done(request->arg, figures, targets, n_targets);
-    LIST_REMOVE(request, entry);
-    free(request);
+    request->done(request->arg, figures, targets, n_targets);
+    figures_request_free(request);
 }
 
 /* A ledger that is stuck answers nobody now: the figures as they were last. */
@@ -56,10 +61,23 @@ static void answer_all(struct questions *questions)
 {
     struct figures_request *request;
 
+    while ((request = LIST_FIRST(&questions->asked)) != NULL) {
+        ledger_cancel(request->request);
+        request->done(request->arg, &questions->figures, NULL, 0);
+        figures_request_free(request);
+    }
+}
+
+static void forget_figures(void *arg, const void *done_arg)
+{
+    struct questions *questions = arg;
+    struct figures_request *request;
+
     LIST_FOREACH(request, &questions->asked, entry)
-        if (request->done != NULL) {
-            request->done(request->arg, &questions->figures, NULL, 0);
-            request->done = NULL;
+        if (request->arg == done_arg) {
+            ledger_cancel(request->request);
+            figures_request_free(request);
+            return;
         }
 }
 
@@ -76,7 +94,7 @@ static void ask_figures(void *arg, ledger_figures_done *done, void *done_arg)
     request = xcalloc(1, sizeof(*request));
     *request = (struct figures_request){.questions = questions, .done = done, .arg = done_arg};
     LIST_INSERT_HEAD(&questions->asked, request, entry);
-    ledger_figures(ledger_of(questions), on_figures, request);
+    request->request = ledger_figures(ledger_of(questions), on_figures, request);
 }
 
 /* ---- the control socket ---- */
@@ -176,6 +194,7 @@ static const char *unhealthy(void *arg)
 static void open_http(struct questions *questions)
 {
     struct http_source source = {.figures = ask_figures,
+                                 .forget_figures = forget_figures,
                                  .view = view_for_http,
                                  .ready = is_ready,
                                  .unhealthy = unhealthy,
@@ -236,8 +255,13 @@ struct questions *questions_new(struct event_base *base, const struct agent *age
 
 void questions_free(struct questions *questions)
 {
+    struct figures_request *request;
+
     if (questions == NULL)
         return;
+    /* The ledger is closed: what it gave up is answered no more. */
+    while ((request = LIST_FIRST(&questions->asked)) != NULL)
+        figures_request_free(request);
     http_free(questions->http);
     control_free(questions->control);
     free(questions->listen);
