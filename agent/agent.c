@@ -6,12 +6,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/deliver/deliver.h"
 #include "agent/ledger/plan.h"
+#include "agent/probe/schedule.h"
 #include "agent/status/service.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "agent/system/systemd.h"
-#include "agent/util/backoff.h"
+#include "agent/watch/account_watch.h"
 #include "rules/util/memory.h"
 
 enum exit_status { EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };
@@ -25,17 +27,17 @@ struct agent {
     struct deliver **deliveries;
     size_t n_deliveries;
     struct probes *probes;
-    struct questions *questions;
-    struct event *on_terminate, *on_interrupt, *on_hangup, *watchdog, *give_up, *look;
+    struct status_service *service;
+    struct event *on_terminate, *on_interrupt, *on_hangup, *watchdog, *give_up, *tick;
     time_t started, reloaded;
     char *reload_trouble;
-    size_t settled; /* accounts that were listed or have failed once */
+    size_t settled; /* accounts that have been listed or have failed once */
     bool ready;
-    bool stuck;      /* the ledger; it was said */
-    size_t stopping; /* deliveries that are not done yet */
+    bool blocked;    /* the ledger, as last logged */
+    size_t stopping; /* deliveries still in progress */
 };
 
-/* ---- what the parts tell ---- */
+/* ---- events of the parts ---- */
 
 static struct deliver *find_deliver(const struct agent *agent, const char *target)
 {
@@ -53,7 +55,7 @@ static void on_stored(void *arg, const char *target)
         deliver_kick(deliver);
 }
 
-static void be_ready(struct agent *agent)
+static void maybe_signal_ready(struct agent *agent)
 {
     if (agent->ready || agent->settled < agent->n_accounts)
         return;
@@ -68,14 +70,16 @@ static void on_settled(void *arg)
     struct agent *agent = arg;
 
     agent->settled++;
-    be_ready(agent);
+    maybe_signal_ready(agent);
 }
 
 /* ---- status ---- */
 
-void agent_view(const struct agent *agent, struct agent_view *view)
+static void take_snapshot(void *arg, struct snapshot *snapshot)
 {
-    *view = (struct agent_view){
+    const struct agent *agent = arg;
+
+    *snapshot = (struct snapshot){
         .parts = &agent->parts,
         .accounts = agent->accounts,
         .n_accounts = agent->n_accounts,
@@ -99,16 +103,16 @@ static void on_every_second(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (stuck != NULL && !agent->stuck)
-        log_event(LOG_LEVEL_ERROR, "ledger-stuck", "reason", stuck, "action",
-                  "nothing is captured or delivered until it goes on by itself", (char *)NULL);
-    if (stuck == NULL && agent->stuck)
-        log_event(LOG_LEVEL_NOTICE, "ledger-goes-on", (char *)NULL);
-    agent->stuck = stuck != NULL;
-    questions_every_second(agent->questions);
+    if (stuck != NULL && !agent->blocked)
+        log_event(LOG_LEVEL_ERROR, "ledger-blocked", "reason", stuck, "action",
+                  "capture and delivery are suspended; retrying", (char *)NULL);
+    if (stuck == NULL && agent->blocked)
+        log_event(LOG_LEVEL_NOTICE, "ledger-resumed", (char *)NULL);
+    agent->blocked = stuck != NULL;
+    status_service_every_second(agent->service);
 }
 
-static struct event *look_at_ledger(struct agent *agent)
+static struct event *start_ticking(struct agent *agent)
 {
     struct timeval interval = {.tv_sec = 1};
     struct event *event = event_new(agent->parts.base, -1, EV_PERSIST, on_every_second, agent);
@@ -182,8 +186,8 @@ static void start_deliveries(struct agent *agent, struct config *config)
         deliver_kick(agent->deliveries[i]);
 }
 
-/* The new configuration is in force; what the old one held is let go only when nobody uses it. */
-static void take_config(struct agent *agent, struct config *config)
+/* Parts move to the new configuration before the old one is freed. */
+static void apply_config(struct agent *agent, struct config *config)
 {
     struct config *old = agent->config;
 
@@ -194,7 +198,7 @@ static void take_config(struct agent *agent, struct config *config)
     start_deliveries(agent, config);
     start_accounts(agent, config);
     probes_take_config(agent->probes, config);
-    questions_take_config(agent->questions, config);
+    status_service_take_config(agent->service, config);
     config_free(old);
 }
 
@@ -224,7 +228,7 @@ static void refuse_reload(struct agent *agent, const char *why)
     free(agent->reload_trouble);
     agent->reload_trouble = xstrdup(why);
     log_event(LOG_LEVEL_ERROR, "reload-refused", "reason", why, "action",
-              "the old configuration stays", (char *)NULL);
+              "the old configuration is still in use", (char *)NULL);
 }
 
 static void reload(struct agent *agent)
@@ -246,7 +250,7 @@ static void reload(struct agent *agent)
         free(agent->reload_trouble);
         agent->reload_trouble = NULL;
         agent->reloaded = time(NULL);
-        take_config(agent, config);
+        apply_config(agent, config);
         log_event(LOG_LEVEL_NOTICE, "reloaded", "accounts",
                   log_number((long long)agent->n_accounts), (char *)NULL);
     }
@@ -341,12 +345,13 @@ static int open_ledger(struct agent *agent)
     return error == LEDGER_IN_USE || error == LEDGER_SYSTEM ? EXIT_TRY_AGAIN : EXIT_CONFIGURATION;
 }
 
-static int open_questions(struct agent *agent)
+static int open_status_service(struct agent *agent)
 {
     char *why = NULL;
 
-    agent->questions = questions_new(agent->parts.base, agent, agent->config->state_dir, &why);
-    if (agent->questions != NULL)
+    agent->service = status_service_new(agent->parts.base, agent->parts.ledger,
+                                        agent->config->state_dir, take_snapshot, agent, &why);
+    if (agent->service != NULL)
         return 0;
     log_event(LOG_LEVEL_ERROR, "control-socket-not-opened", "reason", why, (char *)NULL);
     free(why);
@@ -369,12 +374,12 @@ static void start(struct agent *agent)
     agent->on_hangup = add_signal(agent, SIGHUP, on_hangup);
     agent->give_up = evtimer_new(agent->parts.base, on_give_up, agent);
     agent->watchdog = service_watchdog(agent->parts.base);
-    agent->look = look_at_ledger(agent);
+    agent->tick = start_ticking(agent);
     log_event(LOG_LEVEL_NOTICE, "started", "version", MAILVIGIL_VERSION, "instance",
               config->instance, (char *)NULL);
     agent->config = NULL;
-    take_config(agent, config);
-    be_ready(agent);
+    apply_config(agent, config);
+    maybe_signal_ready(agent);
 }
 
 static void free_event(struct event *event)
@@ -393,13 +398,13 @@ static void stop(struct agent *agent)
     free(agent->deliveries);
     probes_free(agent->probes);
     agent->probes = NULL;
-    /* Answers of the ledger still come while it closes. */
+    /* The ledger still calls back while it closes. */
     agent->n_accounts = agent->n_deliveries = 0;
     agent->accounts = NULL;
     agent->deliveries = NULL;
     if (agent->parts.ledger != NULL)
         ledger_close(agent->parts.ledger);
-    questions_free(agent->questions);
+    status_service_free(agent->service);
     links_free(agent->parts.links);
     room_free(agent->parts.room);
     free_event(agent->on_terminate);
@@ -407,7 +412,7 @@ static void stop(struct agent *agent)
     free_event(agent->on_hangup);
     free_event(agent->watchdog);
     free_event(agent->give_up);
-    free_event(agent->look);
+    free_event(agent->tick);
     config_free(agent->config);
     free(agent->reload_trouble);
     event_base_free(agent->parts.base);
@@ -430,7 +435,7 @@ int agent_run(const char *config_path)
     agent.parts.base = event_base_new();
     status = open_ledger(&agent);
     if (status == 0)
-        status = open_questions(&agent);
+        status = open_status_service(&agent);
     if (status == 0) {
         start(&agent);
         event_base_dispatch(agent.parts.base);

@@ -21,7 +21,7 @@ struct control_question {
     struct control *control; /* NULL: the client is gone, the answer is still awaited */
     struct bufferevent *client;
     struct event *overdue; /* once asked: nothing is read then that a timeout could come from */
-    bool heard;            /* the client may end its side now */
+    bool heard;            /* the request is complete: the client may shut its side down */
     bool asked;            /* and not answered yet */
     LIST_ENTRY(control_question) entry;
 };
@@ -45,7 +45,7 @@ static bool address_for(const char *state_dir, struct sockaddr_un *address)
 }
 
 /* The client is gone; the question itself lives until it is answered, if it was asked. A question
- * in the list has its control, which clang 14 cannot tell. */
+ * in the list has its control, which clang 14 cannot see. */
 static void drop_client(struct control_question *question)
 {
     LIST_REMOVE(question, entry);
@@ -206,7 +206,7 @@ void control_free(struct control *control)
     if (control == NULL)
         return;
     while ((question = LIST_FIRST(&control->questions)) != NULL)
-        /* LIST_REMOVE gives the list another first, which clang 14 cannot tell. */
+        /* LIST_REMOVE gives the list another first, which clang 14 cannot see. */
         drop_client(question); /* NOLINT(clang-analyzer-unix.Malloc) */
     evconnlistener_free(control->listener);
     event_free(control->accept_again);
@@ -233,11 +233,11 @@ static char *read_all(int fd, char **why)
     if (got == 0 && len > 0)
         return text;
     if (got == 0)
-        *why = xstrdup("the agent closed the connection without an answer");
+        *why = xstrdup("the agent closed the connection without a reply");
     else if (errno == EAGAIN)
         *why = xasprintf("the agent did not answer within %d seconds", CONTROL_TIMEOUT);
     else
-        *why = xasprintf("the agent's answer broke off: %s", strerror(errno));
+        *why = xasprintf("the reply of the agent was cut short: %s", strerror(errno));
     free(text);
     return NULL;
 }
@@ -256,7 +256,7 @@ char *control_request(const char *state_dir, const char *line, char **why)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
         *why = errno == ENOENT || errno == ECONNREFUSED
-                   ? xasprintf("no agent runs with the state directory %s", state_dir)
+                   ? xasprintf("no agent is running with the state directory %s", state_dir)
                    : xasprintf("%s: %s", address.sun_path, strerror(errno));
         if (fd >= 0)
             close(fd);

@@ -24,7 +24,8 @@ struct control *control_new(struct event_base *base, const char *state_dir, cont
                             void *arg, char **why);
 void control_free(struct control *control);
 
-/* The other side: asks, waits, gives the answer (caller frees) or NULL and *why. */
+/* The client: sends a request and waits for the reply, which the caller frees; else NULL and *why.
+ */
 char *control_request(const char *state_dir, const char *line, char **why);
 
 #endif

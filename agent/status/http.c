@@ -26,8 +26,8 @@
 /* What is made of the figures. */
 enum document { DOCUMENT_PAGE, DOCUMENT_STATUS, DOCUMENT_TEXT, DOCUMENT_OPENMETRICS };
 
-/* One connection. evhttp does not tell of the end of those that never asked: a reference of our
- * own keeps the bufferevent, so that it can be looked at. */
+/* One connection. evhttp does not report the end of connections without a request: a reference of
+ * our own keeps the bufferevent, so that it can be looked at. */
 struct client {
     struct http *http;
     struct bufferevent *connection;
@@ -112,18 +112,19 @@ static void send_document(const struct http *http, struct evhttp_request *reques
 {
     static const char *const types[] = {"text/html; charset=utf-8", "application/json",
                                         METRICS_TYPE_TEXT, METRICS_TYPE_OPENMETRICS};
-    struct agent_view view;
+    struct snapshot snapshot;
     char *text = NULL;
     size_t len = 0;
     FILE *out = memory_check(open_memstream(&text, &len));
 
-    http->source.view(http->source.arg, &view);
+    http->source.snapshot(http->source.arg, &snapshot);
     if (document == DOCUMENT_PAGE)
-        page_write(out, &view, figures, targets, n_targets);
+        page_write(out, &snapshot, figures, targets, n_targets);
     else if (document == DOCUMENT_STATUS)
-        status_write_json(out, &view, figures, targets, n_targets);
+        status_write_json(out, &snapshot, figures, targets, n_targets);
     else
-        metrics_write(out, document == DOCUMENT_OPENMETRICS, &view, figures, targets, n_targets);
+        metrics_write(out, document == DOCUMENT_OPENMETRICS, &snapshot, figures, targets,
+                      n_targets);
     if (fclose(out) != 0)
         memory_exhausted();
     send_text(http, request, HTTP_OK, "OK", types[document], text, len);
@@ -159,7 +160,7 @@ static struct client *find_client(const struct http *http, struct evhttp_request
     return NULL;
 }
 
-/* Who asks while the figures are awaited gets those: they are not older than his question by more
+/* A request that arrives while figures are awaited gets these: they are not older than it by more
  * than the ledger takes for them. */
 static void ask_figures(struct http *http, struct evhttp_request *request, enum document document)
 {
@@ -202,7 +203,7 @@ static void answer_readiness(const struct http *http, struct evhttp_request *req
         send_line(http, request, HTTP_OK, "OK", "ok");
     else
         send_line(http, request, HTTP_SERVUNAVAIL, "Service Unavailable",
-                  "not every account was tried yet");
+                  "not all accounts have been tried yet");
 }
 
 static void answer_path(struct http *http, struct evhttp_request *request, const char *path)
@@ -224,7 +225,7 @@ static void answer_path(struct http *http, struct evhttp_request *request, const
         answer_readiness(http, request);
     else
         send_line(http, request, HTTP_NOTFOUND, "Not Found",
-                  "not found; there are /, /metrics, /status.json, /healthz, /readyz");
+                  "not found; available: /, /metrics, /status.json, /healthz, /readyz");
 }
 
 static void drop_client(struct client *client);
@@ -251,10 +252,11 @@ static void on_request(struct evhttp_request *request, void *arg)
     evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_closed, http);
     if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
         evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-        send_line(http, request, HTTP_BADMETHOD, "Method Not Allowed", "only GET and HEAD");
+        send_line(http, request, HTTP_BADMETHOD, "Method Not Allowed",
+                  "only GET and HEAD are supported");
     } else if (has_body(request)) {
         send_line(http, request, HTTP_ENTITYTOOLARGE, "Content Too Large",
-                  "a request has no body here");
+                  "requests must not have a body");
     } else {
         answer_path(http, request, path != NULL ? path : "");
     }
@@ -327,7 +329,7 @@ static void look_at(struct client *client, time_t now)
     } else if (request != NULL && now - client->since >= HTTP_PATIENCE) {
         client->request = NULL;
         send_line(client->http, request, HTTP_SERVUNAVAIL, "Service Unavailable",
-                  "the ledger does not answer");
+                  "the ledger is not responding");
     }
 }
 
@@ -438,7 +440,7 @@ struct http *http_new(struct event_base *base, const char *listen, const struct 
     struct http *http;
 
     if (!parse_address(listen, &address, &len)) {
-        *why = xasprintf("%s: expected an address and a port, as 127.0.0.1:8025 or [::1]:8025",
+        *why = xasprintf("%s: expected an address and a port, such as 127.0.0.1:8025 or [::1]:8025",
                          listen);
         return NULL;
     }

@@ -4,26 +4,27 @@
 
 #include "agent/status/metrics_probe.h"
 #include "agent/status/metrics_writer.h"
-#include "agent/status/view.h"
+#include "agent/status/snapshot.h"
 
 /* ---- the agent itself ---- */
 
-static void write_agent(struct metrics_writer *writer, const struct agent_view *view)
+static void write_agent(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
-    metrics_family(writer, METRIC_INFO, "mailvigil_build_info", "The version that runs.");
+    metrics_family(writer, METRIC_INFO, "mailvigil_build_info", "The running version.");
     metrics_sample(writer, 1, "version", MAILVIGIL_VERSION, (char *)NULL);
     metrics_family(writer, METRIC_INFO, "mailvigil_instance_info",
-                   "The instance, as the configuration names it.");
-    metrics_sample(writer, 1, "name", view->parts->config->instance, (char *)NULL);
+                   "The configured name of the instance.");
+    metrics_sample(writer, 1, "name", snapshot->parts->config->instance, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "process_start_time_seconds",
-                   "When the agent was started, seconds since 1970.");
-    metrics_sample(writer, (double)view->started, (char *)NULL);
+                   "Start time of the agent, seconds since 1970.");
+    metrics_sample(writer, (double)snapshot->started, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_config_last_reload_successful",
-                   "Whether the last reload was taken over: 1, or refused: 0.");
-    metrics_sample(writer, *view->reload_trouble == '\0', (char *)NULL);
+                   "1 if the last reload was applied, 0 if it was refused.");
+    metrics_sample(writer, *snapshot->reload_trouble == '\0', (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_config_last_reload_success_timestamp_seconds",
-                   "When the configuration was read that is in force, seconds since 1970.");
-    metrics_sample(writer, (double)(view->reloaded != 0 ? view->reloaded : view->started),
+                   "When the active configuration was read, seconds since 1970.");
+    metrics_sample(writer,
+                   (double)(snapshot->reloaded != 0 ? snapshot->reloaded : snapshot->started),
                    (char *)NULL);
 }
 
@@ -35,28 +36,27 @@ static const struct {
     size_t offset;
     const char *name, *help;
 } counters[] = {
-    {COUNT(seen), "mailvigil_messages_seen_total",
-     "Messages that were looked at in watched folders."},
+    {COUNT(seen), "mailvigil_messages_seen_total", "Messages examined in watched folders."},
     {COUNT(captured), "mailvigil_messages_captured_total",
-     "Messages that are stored because a rule wants them."},
+     "Messages stored because a rule matched."},
     {COUNT(duplicates), "mailvigil_messages_duplicate_total",
-     "Messages that were stored already: moved or copied between folders of an account."},
+     "Messages that were already stored: moved or copied between folders of an account."},
     {COUNT(joined), "mailvigil_messages_joined_total",
-     "Internal messages that were joined with their counterpart in another account."},
+     "Internal messages joined with their counterpart in another account."},
     {COUNT(own_copies), "mailvigil_messages_own_copy_total",
-     "Messages that were proven to be copies of our own."},
-    {COUNT(not_wanted), "mailvigil_messages_not_wanted_total", "Messages that no rule wants."},
-    {COUNT(exempt), "mailvigil_messages_exempt_total", "Messages that a rule exempts."},
+     "Messages proven to be copies made by mailvigil."},
+    {COUNT(not_wanted), "mailvigil_messages_not_wanted_total", "Messages that matched no rule."},
+    {COUNT(exempt), "mailvigil_messages_exempt_total", "Messages exempted by a rule."},
     {COUNT(vanished), "mailvigil_messages_vanished_total",
-     "Messages that were gone before they could be fetched."},
+     "Messages that disappeared before they could be fetched."},
     {COUNT(unfetched), "mailvigil_messages_unfetched_total",
-     "Messages that their server did not give when asked; they are asked for again."},
-    {COUNT(failed), "mailvigil_messages_failed_total", "Messages that were given up."},
-    {COUNT(delivered), "mailvigil_copies_delivered_total", "Copies that their target has taken."},
+     "Messages that the server did not return; they are requested again."},
+    {COUNT(failed), "mailvigil_messages_failed_total", "Messages that could not be captured."},
+    {COUNT(delivered), "mailvigil_copies_delivered_total", "Copies accepted by their target."},
     {COUNT(refused), "mailvigil_copies_refused_total",
-     "Copies that were given up because their target refuses them; originals are kept."},
+     "Copies abandoned because the target rejects them; the originals are kept."},
     {COUNT(reconnects), "mailvigil_reconnects_total",
-     "Sessions of watches that were lost or could not be had, and were tried again."},
+     "Attempts to restore a session that was lost or could not be established."},
 };
 
 static void write_counters(struct metrics_writer *writer, const struct parts *parts)
@@ -66,11 +66,11 @@ static void write_counters(struct metrics_writer *writer, const struct parts *pa
         metrics_sample(writer, metrics_number_at(parts, counters[i].offset), (char *)NULL);
     }
     metrics_family(writer, METRIC_HISTOGRAM, "mailvigil_capture_latency_seconds",
-                   "From the second of a new message's arrival (INTERNALDATE) to its capture.");
+                   "Time from the arrival of a message (INTERNALDATE, in seconds) to its capture.");
     metrics_histogram(writer, histogram_bounds, parts->capture_latency.buckets, HISTOGRAM_BUCKETS,
                       parts->capture_latency.sum, (char *)NULL);
     metrics_family(writer, METRIC_HISTOGRAM, "mailvigil_delivery_latency_seconds",
-                   "From the second of a message's capture to the delivery of a copy.");
+                   "Time from the capture of a message to the delivery of a copy.");
     metrics_histogram(writer, histogram_bounds, parts->delivery_latency.buckets, HISTOGRAM_BUCKETS,
                       parts->delivery_latency.sum, (char *)NULL);
 }
@@ -83,49 +83,49 @@ static const struct {
     size_t offset;
     const char *name, *help;
 } figures_of_ledger[] = {
-    {FIGURE(pending), "mailvigil_copies_pending", "Copies neither delivered nor given up."},
+    {FIGURE(pending), "mailvigil_copies_pending", "Copies not yet delivered or abandoned."},
     {FIGURE(held), "mailvigil_copies_held",
-     "Pending copies that wait for counterparts or for their next attempt."},
+     "Pending copies that wait for counterparts or for the next attempt."},
     {FIGURE(intents), "mailvigil_copies_sending", "Pending copies that are being sent."},
     {FIGURE(failed_copies), "mailvigil_copies_failed",
-     "Copies that were given up, of all time; their originals are kept."},
+     "Copies abandoned since the ledger was created; the originals are kept."},
     {FIGURE(spool_bytes), "mailvigil_spool_bytes", "Size of the spool."},
-    {FIGURE(spool_segments), "mailvigil_spool_segments", "Segment files of the spool."},
+    {FIGURE(spool_segments), "mailvigil_spool_segments", "Number of spool segment files."},
 };
 
-static void write_ledger(struct metrics_writer *writer, const struct agent_view *view,
+static void write_ledger(struct metrics_writer *writer, const struct snapshot *snapshot,
                          const struct ledger_figures *figures)
 {
-    metrics_family(writer, METRIC_GAUGE, "mailvigil_ledger_stuck",
-                   "Whether the ledger cannot commit: nothing is captured or delivered then.");
-    metrics_sample(writer, ledger_is_stuck(view->parts->ledger, NULL) != NULL, (char *)NULL);
+    metrics_family(writer, METRIC_GAUGE, "mailvigil_ledger_blocked",
+                   "1 while the ledger cannot commit; capture and delivery are then suspended.");
+    metrics_sample(writer, ledger_is_stuck(snapshot->parts->ledger, NULL) != NULL, (char *)NULL);
     for (size_t i = 0; i < sizeof(figures_of_ledger) / sizeof(*figures_of_ledger); i++) {
         metrics_family(writer, METRIC_GAUGE, figures_of_ledger[i].name, figures_of_ledger[i].help);
         metrics_sample(writer, metrics_number_at(figures, figures_of_ledger[i].offset),
                        (char *)NULL);
     }
     metrics_family(writer, METRIC_GAUGE, "mailvigil_spool_oldest_timestamp_seconds",
-                   "When the oldest message with a pending copy was captured, seconds since 1970; "
-                   "0: there is none.");
+                   "Capture time of the oldest message with a pending copy, seconds since 1970; "
+                   "0 if there is none.");
     metrics_sample(writer, (double)figures->oldest_pending, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_ledger_messages",
-                   "Messages in the ledger by what became of them, of all time.");
+                   "Messages in the ledger by state.");
     for (enum uid_state state = UID_BEFORE_BASELINE; state <= UID_FAILED; state++)
-        metrics_sample(writer, (double)figures->states[state], "state", uid_state_text(state),
+        metrics_sample(writer, (double)figures->states[state], "state", uid_state_name(state),
                        (char *)NULL);
 }
 
 /* ---- watches ---- */
 
-static void write_watches(struct metrics_writer *writer, const struct agent_view *view)
+static void write_watches(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
     size_t states[WATCH_DOWN + 1] = {0}, troubled = 0, folders = 0;
     struct watch_status status;
 
-    for (size_t i = 0; i < view->n_accounts; i++) {
-        const struct account_watch *account = view->accounts[i];
+    for (size_t i = 0; i < snapshot->n_accounts; i++) {
+        const struct account_watch *account = snapshot->accounts[i];
 
-        view_account(account, &status);
+        snapshot_account(account, &status);
         troubled += status.trouble_since != 0;
         for (size_t w = 0; w < account_watch_count(account); w++) {
             watch_status(account_watch_nth(account, w), &status);
@@ -134,16 +134,16 @@ static void write_watches(struct metrics_writer *writer, const struct agent_view
         }
     }
     metrics_family(writer, METRIC_GAUGE, "mailvigil_watches",
-                   "Sessions that watch accounts, by what they do.");
+                   "Sessions that watch accounts, by state.");
     for (enum watch_state state = WATCH_CONNECTING; state <= WATCH_DOWN; state++)
         metrics_sample(writer, (double)states[state], "state", watch_state_text(state),
                        (char *)NULL);
-    metrics_family(writer, METRIC_GAUGE, "mailvigil_accounts", "Accounts that are watched.");
-    metrics_sample(writer, (double)view->n_accounts, (char *)NULL);
+    metrics_family(writer, METRIC_GAUGE, "mailvigil_accounts", "Watched accounts.");
+    metrics_sample(writer, (double)snapshot->n_accounts, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_accounts_troubled",
-                   "Accounts with a watch that is not well.");
+                   "Accounts that have a session in trouble.");
     metrics_sample(writer, (double)troubled, (char *)NULL);
-    metrics_family(writer, METRIC_GAUGE, "mailvigil_folders", "Folders that are watched.");
+    metrics_family(writer, METRIC_GAUGE, "mailvigil_folders", "Watched folders.");
     metrics_sample(writer, (double)folders, (char *)NULL);
 }
 
@@ -176,70 +176,72 @@ static const struct {
     const char *name, *help;
     target_value *value;
 } target_metrics[] = {
-    {METRIC_GAUGE, "mailvigil_target_pending", "Copies that wait for this target.", target_pending},
-    {METRIC_GAUGE, "mailvigil_target_failed", "Copies for this target that were given up.",
+    {METRIC_GAUGE, "mailvigil_target_pending", "Copies waiting for this target.", target_pending},
+    {METRIC_GAUGE, "mailvigil_target_failed", "Copies for this target that were abandoned.",
      target_failed},
     {METRIC_COUNTER, "mailvigil_target_delivered_total",
-     "Copies that this target has taken, of all time.", target_delivered},
+     "Copies accepted by this target since the ledger was created.", target_delivered},
     {METRIC_GAUGE, "mailvigil_target_oldest_pending_timestamp_seconds",
-     "When the oldest message was captured whose copy waits for this target, seconds since 1970; "
-     "0: none waits.",
+     "Capture time of the oldest message with a copy pending for this target, seconds since "
+     "1970; 0 if there is none.",
      target_oldest},
 };
 
-static void write_target_states(struct metrics_writer *writer, const struct agent_view *view)
+static void write_target_states(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
     struct deliver_status status;
 
     metrics_family(writer, METRIC_GAUGE, "mailvigil_target_up",
-                   "Whether deliveries to this target are well: 1.");
-    for (size_t i = 0; i < view->n_deliveries; i++) {
-        deliver_status(view->deliveries[i], &status);
+                   "1 while delivery to this target works.");
+    for (size_t i = 0; i < snapshot->n_deliveries; i++) {
+        deliver_status(snapshot->deliveries[i], &status);
         metrics_sample(writer, status.trouble_since == 0, "target",
-                       deliver_target(view->deliveries[i])->name, (char *)NULL);
+                       deliver_target(snapshot->deliveries[i])->name, (char *)NULL);
     }
-    metrics_family(writer, METRIC_GAUGE, "mailvigil_target_state",
-                   "What the delivery to this target does: 1 for that state, 0 for the others.");
-    for (size_t i = 0; i < view->n_deliveries; i++) {
-        deliver_status(view->deliveries[i], &status);
+    metrics_family(
+        writer, METRIC_GAUGE, "mailvigil_target_state",
+        "State of the delivery to this target: 1 for the current state, 0 for all others.");
+    for (size_t i = 0; i < snapshot->n_deliveries; i++) {
+        deliver_status(snapshot->deliveries[i], &status);
         for (enum deliver_state state = DELIVER_IDLE; state <= DELIVER_DOWN; state++)
             metrics_sample(writer, status.state == state, "target",
-                           deliver_target(view->deliveries[i])->name, "state",
+                           deliver_target(snapshot->deliveries[i])->name, "state",
                            deliver_state_text(state), (char *)NULL);
     }
 }
 
-/* A ledger that is stuck tells nothing of its targets: no figure is better than 0 then. */
-static void write_targets(struct metrics_writer *writer, const struct agent_view *view,
+/* A blocked ledger has no figures of its targets: no sample is better than 0 then. */
+static void write_targets(struct metrics_writer *writer, const struct snapshot *snapshot,
                           const struct ledger_target_figures *targets, size_t n_targets)
 {
-    bool known = targets != NULL || ledger_is_stuck(view->parts->ledger, NULL) == NULL;
+    bool known = targets != NULL || ledger_is_stuck(snapshot->parts->ledger, NULL) == NULL;
 
     for (size_t m = 0; m < sizeof(target_metrics) / sizeof(*target_metrics); m++) {
         metrics_family(writer, target_metrics[m].type, target_metrics[m].name,
                        target_metrics[m].help);
-        for (size_t i = 0; known && i < view->n_deliveries; i++) {
-            const char *name = deliver_target(view->deliveries[i])->name;
+        for (size_t i = 0; known && i < snapshot->n_deliveries; i++) {
+            const char *name = deliver_target(snapshot->deliveries[i])->name;
 
-            metrics_sample(writer, target_metrics[m].value(view_target(targets, n_targets, name)),
+            metrics_sample(writer,
+                           target_metrics[m].value(snapshot_target(targets, n_targets, name)),
                            "target", name, (char *)NULL);
         }
     }
-    write_target_states(writer, view);
+    write_target_states(writer, snapshot);
 }
 
-void metrics_write(FILE *out, bool openmetrics, const struct agent_view *view,
+void metrics_write(FILE *out, bool openmetrics, const struct snapshot *snapshot,
                    const struct ledger_figures *figures,
                    const struct ledger_target_figures *targets, size_t n_targets)
 {
     struct metrics_writer writer;
 
     metrics_begin(&writer, out, openmetrics);
-    write_agent(&writer, view);
-    write_counters(&writer, view->parts);
-    write_ledger(&writer, view, figures);
-    write_watches(&writer, view);
-    write_targets(&writer, view, targets, n_targets);
-    metrics_probe_write(&writer, view);
+    write_agent(&writer, snapshot);
+    write_counters(&writer, snapshot->parts);
+    write_ledger(&writer, snapshot, figures);
+    write_watches(&writer, snapshot);
+    write_targets(&writer, snapshot, targets, n_targets);
+    metrics_probe_write(&writer, snapshot);
     metrics_end(&writer);
 }

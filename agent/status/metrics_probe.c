@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "agent/status/view.h"
+#include "agent/status/snapshot.h"
 
 #define MICROSECONDS 1e6
 
@@ -20,7 +20,7 @@ static bool path_is_well(const struct probe *probe, const struct probe_path *pat
     return true;
 }
 
-/* The path that explains the result: the first that is not well, else the slowest. NULL: none. */
+/* The path that explains the result: the first that failed, else the slowest. NULL: none. */
 static const struct probe_path *telling_path(const struct probe_view *view)
 {
     const struct probe_path *slowest = NULL;
@@ -120,7 +120,7 @@ static double value_verify_failed(const struct probe_view *view)
 
 /* ---- facts about the mailbox ---- */
 
-/* The first path that went well: each sees the same mailbox. NULL: none did. */
+/* The first path that succeeded: each sees the same mailbox. NULL: none did. */
 static const struct probe_path *mailbox_path(const struct probe_view *view)
 {
     if (view->result == NULL || view->probe->account == NULL)
@@ -218,66 +218,67 @@ static double value_maintenance(const struct probe_view *view)
     return view->in_maintenance;
 }
 
-/* The names that blackbox_exporter has, and ours behind them. */
+/* The names that blackbox_exporter has, followed by ours. */
 static const struct {
     enum metric_type type;
     const char *name, *help;
     double (*value)(const struct probe_view *view); /* NAN: not known */
 } probe_metrics[] = {
     {METRIC_GAUGE, "probe_success",
-     "Whether the last run went well by every address family, with all expected capabilities; a "
-     "round trip: whether the message came back in time.",
+     "1 if the last run succeeded over every address family, with all expected capabilities; for "
+     "a round trip, if the message came back in time.",
      value_success},
     {METRIC_GAUGE, "probe_duration_seconds",
-     "How long the last run took, by its slowest address family; a round trip: from sending to "
+     "Duration of the last run over its slowest address family; for a round trip, from sending to "
      "arrival.",
      value_duration},
     {METRIC_GAUGE, "probe_timeout_seconds", "The time limit of one run.", value_timeout},
-    {METRIC_GAUGE, "probe_dns_lookup_time_seconds", "How long the name took to resolve.",
+    {METRIC_GAUGE, "probe_dns_lookup_time_seconds", "Time taken to resolve the host name.",
      value_lookup},
     {METRIC_GAUGE, "probe_ip_protocol",
-     "IP version, 4 or 6, of what probe_mail_duration_seconds and probe_mail_failure tell; 0: the "
-     "name was not resolved.",
+     "IP version, 4 or 6, that probe_mail_duration_seconds and probe_mail_failure refer to; 0 if "
+     "the name was not resolved.",
      value_ip_protocol},
     {METRIC_GAUGE, "probe_ssl_earliest_cert_expiry",
-     "The earliest expiry of all certificates that the server sent, verified or not, seconds since "
-     "1970.",
+     "Earliest expiry of all certificates sent by the server, verified or not, seconds since 1970.",
      value_certificate_expiry},
     {METRIC_GAUGE, "probe_ssl_last_chain_expiry_timestamp_seconds",
-     "The earliest expiry in the chain that verifies, seconds since 1970.", value_chain_expiry},
+     "Earliest expiry in the verified chain, seconds since 1970.", value_chain_expiry},
     {METRIC_GAUGE, "probe_tls_verify_failed",
-     "Whether the chain, its dates or the name did not verify.", value_verify_failed},
+     "1 if the chain, its dates or the name did not verify.", value_verify_failed},
     {METRIC_GAUGE, "probe_mailbox_messages", "Messages in the mailbox.", value_messages},
     {METRIC_GAUGE, "probe_mailbox_oldest_timestamp_seconds",
-     "When the oldest message in the mailbox arrived, seconds since 1970; 0: it is empty.",
+     "Arrival of the oldest message in the mailbox, seconds since 1970; 0 if it is empty.",
      value_oldest},
     {METRIC_GAUGE, "probe_mailbox_newest_timestamp_seconds",
-     "When the newest message in the mailbox arrived, seconds since 1970; 0: it is empty.",
+     "Arrival of the newest message in the mailbox, seconds since 1970; 0 if it is empty.",
      value_newest},
     {METRIC_GAUGE, "probe_mailbox_quota_storage_used_ratio",
-     "Used part of the mailbox's quota of storage, 0 to 1.", value_quota_storage},
+     "Fraction of the storage quota in use, 0 to 1.", value_quota_storage},
     {METRIC_GAUGE, "probe_mailbox_quota_messages_used_ratio",
-     "Used part of the mailbox's quota of messages, 0 to 1.", value_quota_messages},
+     "Fraction of the message quota in use, 0 to 1.", value_quota_messages},
     {METRIC_GAUGE, "mailvigil_probe_status",
-     "State behind the damping: 0 OK, 1 warning, 2 critical, 3 unknown.", value_status},
+     "Damped state: 0 OK, 1 warning, 2 critical, 3 unknown.", value_status},
     {METRIC_GAUGE, "mailvigil_probe_last_run_timestamp_seconds",
-     "When the last run began, seconds since 1970; 0: never.", value_last_run},
+     "Start of the last run, seconds since 1970; 0 if there was none.", value_last_run},
     {METRIC_GAUGE, "mailvigil_probe_last_success_timestamp_seconds",
-     "When the last run began that was OK, seconds since 1970; 0: never.", value_last_success},
-    {METRIC_GAUGE, "mailvigil_probe_interval_seconds", "How often the probe runs.", value_interval},
+     "Start of the last run that was OK, seconds since 1970; 0 if there was none.",
+     value_last_success},
+    {METRIC_GAUGE, "mailvigil_probe_interval_seconds", "Configured interval between runs.",
+     value_interval},
     {METRIC_COUNTER, "mailvigil_probe_runs_total", "Runs since the start.", value_runs},
     {METRIC_COUNTER, "mailvigil_probe_failures_total", "Runs since the start that were not OK.",
      value_failures},
-    {METRIC_GAUGE, "mailvigil_probe_maintenance",
-     "Whether a maintenance window is open: nobody is told of changes.", value_maintenance},
+    {METRIC_GAUGE, "mailvigil_probe_maintenance", "1 while a maintenance window suppresses alerts.",
+     value_maintenance},
 };
 
-static void write_probe_metrics(struct metrics_writer *writer, const struct agent_view *view)
+static void write_probe_metrics(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
     for (size_t m = 0; m < sizeof(probe_metrics) / sizeof(*probe_metrics); m++) {
         metrics_family(writer, probe_metrics[m].type, probe_metrics[m].name, probe_metrics[m].help);
-        for (size_t i = 0; i < view_probes(view); i++) {
-            struct probe_view probe = probes_view(view->probes, i);
+        for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+            struct probe_view probe = probes_view(snapshot->probes, i);
 
             metrics_sample(writer, probe_metrics[m].value(&probe), "probe", probe.probe->name,
                            "proto", probe_type_text(probe.probe->type), (char *)NULL);
@@ -287,12 +288,12 @@ static void write_probe_metrics(struct metrics_writer *writer, const struct agen
 
 /* ---- by phase, by address family, by version of TLS ---- */
 
-static void write_phases(struct metrics_writer *writer, const struct agent_view *view)
+static void write_phases(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
     metrics_family(writer, METRIC_GAUGE, "probe_mail_duration_seconds",
-                   "How long each phase of the dialogue took; 0: it did not come to it.");
-    for (size_t i = 0; i < view_probes(view); i++) {
-        struct probe_view probe = probes_view(view->probes, i);
+                   "Duration of each phase of the dialogue; 0 if it was not reached.");
+    for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+        struct probe_view probe = probes_view(snapshot->probes, i);
         const struct probe_path *path = telling_path(&probe);
 
         for (enum phase phase = PHASE_RESOLVE; path != NULL && phase < PHASE_COUNT; phase++)
@@ -301,10 +302,10 @@ static void write_phases(struct metrics_writer *writer, const struct agent_view 
                            phase_text(phase), (char *)NULL);
     }
     metrics_family(writer, METRIC_GAUGE, "probe_mail_failure",
-                   "1 for the phase in which the last run failed, 0 for the others; none: it did "
-                   "not fail.");
-    for (size_t i = 0; i < view_probes(view); i++) {
-        struct probe_view probe = probes_view(view->probes, i);
+                   "1 for the phase in which the last run failed, 0 for the others; phase "
+                   "\"none\" is 1 if it did not fail.");
+    for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+        struct probe_view probe = probes_view(snapshot->probes, i);
         const struct probe_path *path = telling_path(&probe);
 
         for (enum phase phase = PHASE_RESOLVE; path != NULL && phase <= PHASE_NONE; phase++)
@@ -319,11 +320,11 @@ static const char *family_text(int family)
     return family == AF_INET6 ? "ipv6" : family == AF_INET ? "ipv4" : NULL;
 }
 
-static void write_families(struct metrics_writer *writer, const struct agent_view *view,
+static void write_families(struct metrics_writer *writer, const struct snapshot *snapshot,
                            bool durations)
 {
-    for (size_t i = 0; i < view_probes(view); i++) {
-        struct probe_view probe = probes_view(view->probes, i);
+    for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+        struct probe_view probe = probes_view(snapshot->probes, i);
 
         for (size_t k = 0; probe.result != NULL && k < probe.result->n_paths; k++) {
             const struct probe_path *path = &probe.result->paths[k];
@@ -354,11 +355,11 @@ static const char *tls_version_text(const char *version)
     return "other";
 }
 
-static void write_tls_versions(struct metrics_writer *writer, const struct agent_view *view)
+static void write_tls_versions(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
-    metrics_family(writer, METRIC_INFO, "probe_tls_version_info", "Version of TLS in use.");
-    for (size_t i = 0; i < view_probes(view); i++) {
-        struct probe_view probe = probes_view(view->probes, i);
+    metrics_family(writer, METRIC_INFO, "probe_tls_version_info", "Negotiated TLS version.");
+    for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+        struct probe_view probe = probes_view(snapshot->probes, i);
         const char *before = "";
 
         for (size_t k = 0; probe.result != NULL && k < probe.result->n_paths; k++) {
@@ -381,21 +382,21 @@ static const struct {
     size_t offset;
     const char *name, *help;
 } reflector_metrics[] = {
-    {ANSWERS(answered), "mailvigil_reflector_answered_total", "Probes that were answered."},
+    {ANSWERS(answered), "mailvigil_reflector_answered_total", "Probe messages answered."},
     {ANSWERS(refused), "mailvigil_reflector_refused_total",
-     "Messages that were not answered: no token, not ours, or from a machine."},
+     "Messages not answered: no token, a foreign token, or automatic mail."},
     {ANSWERS(replayed), "mailvigil_reflector_replayed_total",
-     "Probes that were answered before and came once more."},
+     "Probe messages that had been answered before."},
     {ANSWERS(failed), "mailvigil_reflector_failed_total", "Answers that could not be sent."},
 };
 
-static void write_reflectors(struct metrics_writer *writer, const struct agent_view *view)
+static void write_reflectors(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
     for (size_t m = 0; m < sizeof(reflector_metrics) / sizeof(*reflector_metrics); m++) {
         metrics_family(writer, METRIC_COUNTER, reflector_metrics[m].name,
                        reflector_metrics[m].help);
-        for (size_t i = 0; i < view_reflectors(view); i++) {
-            struct reflector_view reflector = probes_reflector_view(view->probes, i);
+        for (size_t i = 0; i < snapshot_reflectors(snapshot); i++) {
+            struct reflector_view reflector = probes_reflector_view(snapshot->probes, i);
 
             metrics_sample(writer,
                            metrics_number_at(&reflector.counts, reflector_metrics[m].offset),
@@ -403,46 +404,46 @@ static void write_reflectors(struct metrics_writer *writer, const struct agent_v
         }
     }
     metrics_family(writer, METRIC_GAUGE, "mailvigil_reflector_up",
-                   "Whether the reflector's mailbox is listened to: 1; else 0.");
-    for (size_t i = 0; i < view_reflectors(view); i++) {
-        struct reflector_view reflector = probes_reflector_view(view->probes, i);
+                   "1 while the mailbox of the reflector is monitored, else 0.");
+    for (size_t i = 0; i < snapshot_reflectors(snapshot); i++) {
+        struct reflector_view reflector = probes_reflector_view(snapshot->probes, i);
 
         metrics_sample(writer, reflector.trouble == NULL, "reflector", reflector.reflector->name,
                        (char *)NULL);
     }
 }
 
-static void write_alerts(struct metrics_writer *writer, const struct agent_view *view)
+static void write_alerts(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
     struct alerts_count count = {0};
 
-    if (view->probes != NULL)
-        count = probes_alerts(view->probes);
+    if (snapshot->probes != NULL)
+        count = probes_alerts(snapshot->probes);
     metrics_family(writer, METRIC_COUNTER, "mailvigil_alerts_sent_total",
-                   "Alerts that a command or webhook has taken.");
+                   "Alerts accepted by the command or webhook.");
     metrics_sample(writer, (double)count.sent, (char *)NULL);
     metrics_family(writer, METRIC_COUNTER, "mailvigil_alerts_failed_total",
-                   "Alerts that were given up after all tries.");
+                   "Alerts abandoned after all attempts.");
     metrics_sample(writer, (double)count.failed, (char *)NULL);
     metrics_family(writer, METRIC_COUNTER, "mailvigil_alerts_dropped_total",
-                   "Alerts that were dropped because too many waited.");
+                   "Alerts dropped because the queue was full.");
     metrics_sample(writer, (double)count.dropped, (char *)NULL);
-    metrics_family(writer, METRIC_GAUGE, "mailvigil_alerts_waiting", "Alerts that wait.");
+    metrics_family(writer, METRIC_GAUGE, "mailvigil_alerts_waiting", "Alerts in the queue.");
     metrics_sample(writer, (double)count.waiting, (char *)NULL);
 }
 
-void metrics_probe_write(struct metrics_writer *writer, const struct agent_view *view)
+void metrics_probe_write(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
-    write_probe_metrics(writer, view);
-    write_phases(writer, view);
+    write_probe_metrics(writer, snapshot);
+    write_phases(writer, snapshot);
     metrics_family(writer, METRIC_GAUGE, "probe_mail_family_success",
-                   "Whether the last run went well by this address family.");
-    write_families(writer, view, false);
+                   "1 if the last run over this address family succeeded.");
+    write_families(writer, snapshot, false);
     metrics_family(writer, METRIC_GAUGE, "probe_mail_family_duration_seconds",
-                   "How long the last run took by this address family.");
-    write_families(writer, view, true);
-    write_tls_versions(writer, view);
-    metrics_roundtrip_write(writer, view);
-    write_reflectors(writer, view);
-    write_alerts(writer, view);
+                   "Duration of the last run over this address family.");
+    write_families(writer, snapshot, true);
+    write_tls_versions(writer, snapshot);
+    metrics_roundtrip_write(writer, snapshot);
+    write_reflectors(writer, snapshot);
+    write_alerts(writer, snapshot);
 }

@@ -4,7 +4,7 @@
 
 #include "agent/probe/roundtrip/legs.h"
 #include "agent/status/metrics_probe.h"
-#include "agent/status/view.h"
+#include "agent/status/snapshot.h"
 
 #define BOOK(field) offsetof(struct book_counts, field)
 
@@ -14,30 +14,31 @@ static const struct {
     const char *name, *help;
 } book_numbers[] = {
     {BOOK(sent), METRIC_COUNTER, "mail_roundtrip_sent_total",
-     "Test messages that the server has taken, or perhaps has: returned, late, lost, uncertain and "
-     "outstanding are its parts."},
+     "Test messages that the server accepted or may have accepted; the sum of returned, late, "
+     "lost, "
+     "uncertain and outstanding."},
     {BOOK(returned), METRIC_COUNTER, "mail_roundtrip_returned_total",
      "Test messages that came back in time."},
     {BOOK(late), METRIC_COUNTER, "mail_roundtrip_late_total",
      "Test messages that came back later than crit."},
     {BOOK(lost), METRIC_COUNTER, "mail_roundtrip_lost_total",
-     "Test messages that had not come back when lost had passed."},
+     "Test messages that did not come back within the time configured as lost."},
     {BOOK(uncertain), METRIC_COUNTER, "mail_roundtrip_send_uncertain_total",
-     "Test messages that the server may have taken or not: the connection was lost behind them."},
-    {BOOK(outstanding), METRIC_GAUGE, "mail_roundtrip_outstanding",
-     "Test messages that are awaited."},
+     "Test messages that may or may not have been accepted: the connection was lost after "
+     "sending."},
+    {BOOK(outstanding), METRIC_GAUGE, "mail_roundtrip_outstanding", "Test messages still awaited."},
     {BOOK(duplicates), METRIC_COUNTER, "mail_roundtrip_duplicates_total",
-     "Answers that came once more."},
+     "Answers received more than once."},
     {BOOK(after_verdict), METRIC_COUNTER, "mail_roundtrip_after_verdict_total",
-     "Answers to test messages that were counted as lost or uncertain."},
+     "Answers to test messages already counted as lost or uncertain."},
 };
 
-static void write_book_numbers(struct metrics_writer *writer, const struct agent_view *view)
+static void write_book_numbers(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
     for (size_t m = 0; m < sizeof(book_numbers) / sizeof(*book_numbers); m++) {
         metrics_family(writer, book_numbers[m].type, book_numbers[m].name, book_numbers[m].help);
-        for (size_t i = 0; i < view_probes(view); i++) {
-            struct probe_view probe = probes_view(view->probes, i);
+        for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+            struct probe_view probe = probes_view(snapshot->probes, i);
 
             if (probe.counts != NULL)
                 metrics_sample(writer, metrics_number_at(probe.counts, book_numbers[m].offset),
@@ -141,43 +142,44 @@ static const struct {
     void (*write)(struct metrics_writer *writer, const struct probe_view *probe);
 } roundtrip_metrics[] = {
     {METRIC_COUNTER, "mail_roundtrip_rejected_total",
-     "Test messages that the server surely has not taken, by the phase or command in which it "
-     "failed.",
+     "Test messages that the server did not accept, by the phase or command that failed.",
      write_rejected},
     {METRIC_HISTOGRAM, "mail_roundtrip_duration_seconds",
-     "From the beginning of sending to arrival, of returned and late messages.", write_durations},
+     "Time from the start of sending to arrival, for returned and late messages.", write_durations},
     {METRIC_GAUGE, "mail_roundtrip_last_duration_seconds",
-     "The same of the last message that came back.", write_last_duration},
+     "Time from the start of sending to arrival of the last message that came back.",
+     write_last_duration},
     {METRIC_GAUGE, "mail_roundtrip_last_success_timestamp_seconds",
-     "When the last message came back in time, seconds since 1970; 0: never.", write_last_success},
+     "When a message last came back in time, seconds since 1970; 0 if never.", write_last_success},
     {METRIC_GAUGE, "mail_roundtrip_last_sent_timestamp_seconds",
-     "When the last message was sent, seconds since 1970; 0: never.", write_last_sent},
-    {METRIC_GAUGE, "mail_roundtrip_mailbox_up",
-     "Whether the return mailbox is listened to: 1; else 0.", write_mailbox_up},
+     "When a message was last sent, seconds since 1970; 0 if never.", write_last_sent},
+    {METRIC_GAUGE, "mail_roundtrip_mailbox_up", "1 while the return mailbox is monitored, else 0.",
+     write_mailbox_up},
     {METRIC_GAUGE, "mail_roundtrip_leg_seconds",
-     "Bounds of the last message's legs, whatever the reflector's clock says.", write_legs},
+     "Bounds of the one-way delays of the last message, independent of the reflector's clock.",
+     write_legs},
     {METRIC_GAUGE, "mail_roundtrip_clock_offset_seconds",
-     "Bounds of how far the reflector's clock is ahead.", write_offset},
+     "Bounds of the offset of the reflector's clock; positive if it is ahead.", write_offset},
     {METRIC_GAUGE, "mail_roundtrip_hop_seconds",
-     "From each Received field of the last message to the next, oldest first; for information: "
+     "Time between consecutive Received fields of the last message, oldest first; informational, "
      "negative where clocks disagree.",
      write_hops},
     {METRIC_GAUGE, "mail_roundtrip_placement",
      "1 for where the last message was placed, 0 for the others.", write_placement},
     {METRIC_GAUGE, "mail_roundtrip_auth_result",
-     "1 for what the receiving server found of the last message (Authentication-Results), 0 for "
-     "the others.",
+     "1 for the result that the receiving server reported for the last message "
+     "(Authentication-Results), 0 for the others.",
      write_auth_results},
 };
 
-void metrics_roundtrip_write(struct metrics_writer *writer, const struct agent_view *view)
+void metrics_roundtrip_write(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
-    write_book_numbers(writer, view);
+    write_book_numbers(writer, snapshot);
     for (size_t m = 0; m < sizeof(roundtrip_metrics) / sizeof(*roundtrip_metrics); m++) {
         metrics_family(writer, roundtrip_metrics[m].type, roundtrip_metrics[m].name,
                        roundtrip_metrics[m].help);
-        for (size_t i = 0; i < view_probes(view); i++) {
-            struct probe_view probe = probes_view(view->probes, i);
+        for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+            struct probe_view probe = probes_view(snapshot->probes, i);
 
             if (probe.counts != NULL)
                 roundtrip_metrics[m].write(writer, &probe);

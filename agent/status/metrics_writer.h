@@ -6,7 +6,7 @@
  *
  * The two formats differ in how the type of a counter is named (without _total in OpenMetrics), in
  * units and infos, which only OpenMetrics knows, and in its end. Bounds are written alike in both
- * ("1.0"), so that who changes the format goes on with the same series.
+ * ("1.0"), so that a change of format keeps the series.
  */
 #ifndef AGENT_STATUS_METRICS_WRITER_H
 #define AGENT_STATUS_METRICS_WRITER_H

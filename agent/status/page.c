@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/status/view.h"
+#include "agent/status/snapshot.h"
 #include "rules/mime/charset.h"
 
 const char page_style[] =
@@ -19,9 +19,9 @@ const char page_style[] =
     "th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;"
     "border-bottom:1px solid var(--line)}"
     ".number{text-align:right;font-variant-numeric:tabular-nums}"
-    ".wrong{border-left:.3rem solid var(--critical);padding:.2rem .8rem;margin:1rem 0}"
-    ".well{border-left:.3rem solid var(--ok);padding:.2rem .8rem;margin:1rem 0}"
-    ".wrong ul{margin:.3rem 0;padding-left:1.2rem}"
+    ".problems{border-left:.3rem solid var(--critical);padding:.2rem .8rem;margin:1rem 0}"
+    ".good{border-left:.3rem solid var(--ok);padding:.2rem .8rem;margin:1rem 0}"
+    ".problems ul{margin:.3rem 0;padding-left:1.2rem}"
     "b.ok,b.warning,b.critical,b.unknown{font-weight:600}"
     ".ok{color:var(--ok);fill:var(--ok)}.warning{color:var(--warning);fill:var(--warning)}"
     ".critical{color:var(--critical);fill:var(--critical)}"
@@ -90,13 +90,13 @@ static void put_stamp(FILE *out, time_t at)
 
 static void put_time_cell(FILE *out, time_t at)
 {
-    char buffer[VIEW_AGO_MAX];
+    char buffer[SNAPSHOT_AGO_MAX];
 
     if (at == 0) {
         fputs("<td>-</td>", out);
         return;
     }
-    fprintf(out, "<td>%s ago<br><small>", view_ago(buffer, at));
+    fprintf(out, "<td>%s ago<br><small>", snapshot_ago(buffer, at));
     put_stamp(out, at);
     fputs("</small></td>", out);
 }
@@ -128,17 +128,17 @@ static void end_table(FILE *out)
     fputs("</tbody></table></div>\n", out);
 }
 
-/* ---- what is wrong ---- */
+/* ---- problems ---- */
 
 struct list {
     FILE *out;
     size_t shown;
 };
 
-static void put_trouble(void *arg, const struct trouble *trouble)
+static void put_trouble(void *arg, const struct problem *trouble)
 {
     struct list *list = arg;
-    char buffer[VIEW_AGO_MAX];
+    char buffer[SNAPSHOT_AGO_MAX];
 
     if (list->shown++ >= PAGE_TROUBLES_MAX)
         return;
@@ -150,23 +150,23 @@ static void put_trouble(void *arg, const struct trouble *trouble)
     }
     fputs("</strong>", list->out);
     if (trouble->since != 0)
-        fprintf(list->out, ", for %s", view_ago(buffer, trouble->since));
+        fprintf(list->out, ", for %s", snapshot_ago(buffer, trouble->since));
     fputs(": <span class=\"words\">", list->out);
     page_text(list->out, trouble->text);
     fputs("</span></li>\n", list->out);
 }
 
-static void put_troubles(FILE *out, const struct agent_view *view)
+static void put_troubles(FILE *out, const struct snapshot *snapshot)
 {
     struct list list = {.out = out};
-    size_t count = view_troubles(view, NULL, NULL);
+    size_t count = snapshot_problems(snapshot, NULL, NULL);
 
     if (count == 0) {
-        fputs("<p class=\"well\" role=\"status\">Nothing is wrong.</p>\n", out);
+        fputs("<p class=\"good\" role=\"status\">No problems.</p>\n", out);
         return;
     }
-    fprintf(out, "<section class=\"wrong\" role=\"alert\"><h2>Wrong: %zu</h2><ul>\n", count);
-    view_troubles(view, put_trouble, &list);
+    fprintf(out, "<section class=\"problems\" role=\"alert\"><h2>Problems: %zu</h2><ul>\n", count);
+    snapshot_problems(snapshot, put_trouble, &list);
     if (count > PAGE_TROUBLES_MAX)
         fprintf(out, "<li>and %zu more</li>\n", count - PAGE_TROUBLES_MAX);
     fputs("</ul></section>\n", out);
@@ -191,14 +191,14 @@ static void put_probe_state(FILE *out, const struct probe_view *probe)
         put_state(out, status_class(probe->state->shown), probe_status_text(probe->state->shown));
 }
 
-static void put_probes(FILE *out, const struct agent_view *view)
+static void put_probes(FILE *out, const struct snapshot *snapshot)
 {
-    if (view_probes(view) == 0)
+    if (snapshot_probes(snapshot) == 0)
         return;
     begin_table(out, "Probes",
                 "Probe|Type|State|Last result|Last run|Last OK|#Runs|#Not OK|Durations");
-    for (size_t i = 0; i < view_probes(view); i++) {
-        struct probe_view probe = probes_view(view->probes, i);
+    for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+        struct probe_view probe = probes_view(snapshot->probes, i);
 
         put_head(out, probe.probe->name);
         put_cell(out, probe_type_text(probe.probe->type));
@@ -245,12 +245,12 @@ static void put_roundtrip(FILE *out, const struct probe_view *probe)
     fputs("</tr>\n", out);
 }
 
-static void put_roundtrips(FILE *out, const struct agent_view *view)
+static void put_roundtrips(FILE *out, const struct snapshot *snapshot)
 {
     bool begun = false;
 
-    for (size_t i = 0; i < view_probes(view); i++) {
-        struct probe_view probe = probes_view(view->probes, i);
+    for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+        struct probe_view probe = probes_view(snapshot->probes, i);
 
         if (probe.counts == NULL)
             continue;
@@ -265,13 +265,13 @@ static void put_roundtrips(FILE *out, const struct agent_view *view)
         end_table(out);
 }
 
-static void put_reflectors(FILE *out, const struct agent_view *view)
+static void put_reflectors(FILE *out, const struct snapshot *snapshot)
 {
-    if (view_reflectors(view) == 0)
+    if (snapshot_reflectors(snapshot) == 0)
         return;
     begin_table(out, "Reflectors", "Reflector|State|#Answered|#Refused|#Replayed|#Failed");
-    for (size_t i = 0; i < view_reflectors(view); i++) {
-        struct reflector_view reflector = probes_reflector_view(view->probes, i);
+    for (size_t i = 0; i < snapshot_reflectors(snapshot); i++) {
+        struct reflector_view reflector = probes_reflector_view(snapshot->probes, i);
 
         put_head(out, reflector.reflector->name);
         put_state(out, reflector.trouble == NULL ? "ok" : "critical",
@@ -287,18 +287,18 @@ static void put_reflectors(FILE *out, const struct agent_view *view)
 
 /* ---- monitoring ---- */
 
-static void put_targets(FILE *out, const struct agent_view *view,
+static void put_targets(FILE *out, const struct snapshot *snapshot,
                         const struct ledger_target_figures *targets, size_t n_targets)
 {
-    if (view->n_deliveries == 0)
+    if (snapshot->n_deliveries == 0)
         return;
-    begin_table(out, "Targets", "Target|State|#Delivered|#Pending|#Given up|Oldest pending");
-    for (size_t i = 0; i < view->n_deliveries; i++) {
-        const char *name = deliver_target(view->deliveries[i])->name;
-        const struct ledger_target_figures *figures = view_target(targets, n_targets, name);
+    begin_table(out, "Targets", "Target|State|#Delivered|#Pending|#Failed|Oldest pending");
+    for (size_t i = 0; i < snapshot->n_deliveries; i++) {
+        const char *name = deliver_target(snapshot->deliveries[i])->name;
+        const struct ledger_target_figures *figures = snapshot_target(targets, n_targets, name);
         struct deliver_status status;
 
-        deliver_status(view->deliveries[i], &status);
+        deliver_status(snapshot->deliveries[i], &status);
         put_head(out, name);
         put_state(out, status.trouble_since == 0 ? "ok" : "critical",
                   deliver_state_text(status.state));
@@ -311,13 +311,13 @@ static void put_targets(FILE *out, const struct agent_view *view,
     end_table(out);
 }
 
-static void put_spool(FILE *out, const struct agent_view *view,
+static void put_spool(FILE *out, const struct snapshot *snapshot,
                       const struct ledger_figures *figures)
 {
     begin_table(out, "Copies and spool",
-                "|#Delivered|#Pending|#Held back|#Given up|#Spool, octets|#Segments|"
+                "|#Delivered|#Pending|#Held|#Failed|#Spool, bytes|#Segments|"
                 "Oldest pending");
-    put_head(out, view->parts->config->instance);
+    put_head(out, snapshot->parts->config->instance);
     put_number(out, figures->delivered);
     put_number(out, figures->pending);
     put_number(out, figures->held);
@@ -355,52 +355,52 @@ static void put_account(FILE *out, const struct account_watch *account,
     fputs("</td></tr>\n", out);
 }
 
-static void put_accounts(FILE *out, const struct agent_view *view)
+static void put_accounts(FILE *out, const struct snapshot *snapshot)
 {
     size_t shown = 0;
 
-    if (view->n_accounts == 0)
+    if (snapshot->n_accounts == 0)
         return;
     begin_table(out, "Accounts",
-                "Account|Address|Selected|State|News by|#Folders|Folders not found");
+                "Account|Address|Selected|State|Notified by|#Folders|Folders not found");
     for (int troubled = 1; troubled >= 0; troubled--) {
-        for (size_t i = 0; i < view->n_accounts && shown < PAGE_ACCOUNTS_MAX; i++) {
+        for (size_t i = 0; i < snapshot->n_accounts && shown < PAGE_ACCOUNTS_MAX; i++) {
             struct watch_status status;
 
-            view_account(view->accounts[i], &status);
+            snapshot_account(snapshot->accounts[i], &status);
             if ((status.trouble_since != 0) != (troubled != 0))
                 continue;
-            put_account(out, view->accounts[i], &status);
+            put_account(out, snapshot->accounts[i], &status);
             shown++;
         }
     }
     end_table(out);
-    if (view->n_accounts > shown)
+    if (snapshot->n_accounts > shown)
         fprintf(out, "<p>And %zu more: <code>mailvigil status</code> shows all.</p>\n",
-                view->n_accounts - shown);
+                snapshot->n_accounts - shown);
 }
 
-void page_write(FILE *out, const struct agent_view *view, const struct ledger_figures *figures,
+void page_write(FILE *out, const struct snapshot *snapshot, const struct ledger_figures *figures,
                 const struct ledger_target_figures *targets, size_t n_targets)
 {
-    char buffer[VIEW_AGO_MAX];
+    char buffer[SNAPSHOT_AGO_MAX];
 
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
           out);
-    page_text(out, view->parts->config->instance);
+    page_text(out, snapshot->parts->config->instance);
     fprintf(out, " - mailvigil</title>\n<style>%s</style>\n</head>\n<body>\n<header><h1>",
             page_style);
-    page_text(out, view->parts->config->instance);
+    page_text(out, snapshot->parts->config->instance);
     fprintf(out, "</h1>\n<p>mailvigil %s, running for %s</p></header>\n<main>\n", MAILVIGIL_VERSION,
-            view_ago(buffer, view->started));
-    put_troubles(out, view);
-    put_probes(out, view);
-    put_roundtrips(out, view);
-    put_reflectors(out, view);
-    put_targets(out, view, targets, n_targets);
-    put_spool(out, view, figures);
-    put_accounts(out, view);
+            snapshot_ago(buffer, snapshot->started));
+    put_troubles(out, snapshot);
+    put_probes(out, snapshot);
+    put_roundtrips(out, snapshot);
+    put_reflectors(out, snapshot);
+    put_targets(out, snapshot, targets, n_targets);
+    put_spool(out, snapshot, figures);
+    put_accounts(out, snapshot);
     fputs("</main>\n<footer><p><a href=\"metrics\">metrics</a> "
           "<a href=\"status.json\">status.json</a></p></footer>\n</body>\n</html>\n",
           out);

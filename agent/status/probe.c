@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "agent/status/view.h"
+#include "agent/status/snapshot.h"
 #include "agent/util/text_table.h"
 #include "rules/util/memory.h"
 
@@ -70,25 +70,25 @@ static void write_reflector(struct json *json, const struct reflector_view *view
     json_object_end(json);
 }
 
-static struct alerts_count alerts_of(const struct agent_view *view)
+static struct alerts_count alerts_of(const struct snapshot *snapshot)
 {
-    return view->probes != NULL ? probes_alerts(view->probes) : (struct alerts_count){0};
+    return snapshot->probes != NULL ? probes_alerts(snapshot->probes) : (struct alerts_count){0};
 }
 
-void status_probe_json(struct json *json, const struct agent_view *view)
+void status_probe_json(struct json *json, const struct snapshot *snapshot)
 {
-    struct alerts_count alerts = alerts_of(view);
+    struct alerts_count alerts = alerts_of(snapshot);
 
     json_array(json, "probes");
-    for (size_t i = 0; i < view_probes(view); i++) {
-        struct probe_view probe = probes_view(view->probes, i);
+    for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+        struct probe_view probe = probes_view(snapshot->probes, i);
 
         write_probe(json, &probe);
     }
     json_array_end(json);
     json_array(json, "reflectors");
-    for (size_t i = 0; i < view_reflectors(view); i++) {
-        struct reflector_view reflector = probes_reflector_view(view->probes, i);
+    for (size_t i = 0; i < snapshot_reflectors(snapshot); i++) {
+        struct reflector_view reflector = probes_reflector_view(snapshot->probes, i);
 
         write_reflector(json, &reflector);
     }
@@ -132,21 +132,21 @@ static const char *state_of(const struct probe_view *probe)
     return probe->in_maintenance ? "maintenance" : probe_status_text(probe->state->shown);
 }
 
-static void print_probes(FILE *out, const struct agent_view *view)
+static void print_probes(FILE *out, const struct snapshot *snapshot)
 {
     static const char *const names[] = {"PROBE", "TYPE", "STATE", "RAN", "NOT OK", "LAST RESULT"};
     struct text_table table;
-    char buffer[VIEW_AGO_MAX];
+    char buffer[SNAPSHOT_AGO_MAX];
 
     put_names(&table, names, sizeof(names) / sizeof(*names));
-    for (size_t i = 0; i < view_probes(view); i++) {
-        struct probe_view probe = probes_view(view->probes, i);
+    for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+        struct probe_view probe = probes_view(snapshot->probes, i);
         char *failures = xasprintf("%" PRIu64 " of %" PRIu64, probe.failures, probe.runs);
 
         text_table_cell(&table, probe.probe->name);
         text_table_cell(&table, probe_type_text(probe.probe->type));
         text_table_cell(&table, state_of(&probe));
-        text_table_cell(&table, probe.ran_at != 0 ? view_ago(buffer, probe.ran_at) : "-");
+        text_table_cell(&table, probe.ran_at != 0 ? snapshot_ago(buffer, probe.ran_at) : "-");
         text_table_cell(&table, failures);
         text_table_cell(&table, probe.verdict != NULL ? probe.verdict->summary : "-");
         free(failures);
@@ -154,7 +154,7 @@ static void print_probes(FILE *out, const struct agent_view *view)
     print_table(out, &table);
 }
 
-static void print_roundtrips(FILE *out, const struct agent_view *view)
+static void print_roundtrips(FILE *out, const struct snapshot *snapshot)
 {
     static const char *const names[] = {"ROUND TRIP", "SENT",      "RETURNED",    "LATE",
                                         "LOST",       "UNCERTAIN", "OUTSTANDING", "DUPLICATES"};
@@ -162,8 +162,8 @@ static void print_roundtrips(FILE *out, const struct agent_view *view)
     bool any = false;
 
     put_names(&table, names, sizeof(names) / sizeof(*names));
-    for (size_t i = 0; i < view_probes(view); i++) {
-        struct probe_view probe = probes_view(view->probes, i);
+    for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
+        struct probe_view probe = probes_view(snapshot->probes, i);
 
         if (probe.counts == NULL)
             continue;
@@ -183,15 +183,15 @@ static void print_roundtrips(FILE *out, const struct agent_view *view)
         text_table_clear(&table);
 }
 
-static void print_reflectors(FILE *out, const struct agent_view *view)
+static void print_reflectors(FILE *out, const struct snapshot *snapshot)
 {
     static const char *const names[] = {"REFLECTOR", "STATE",    "ANSWERED",
                                         "REFUSED",   "REPLAYED", "FAILED"};
     struct text_table table;
 
     put_names(&table, names, sizeof(names) / sizeof(*names));
-    for (size_t i = 0; i < view_reflectors(view); i++) {
-        struct reflector_view reflector = probes_reflector_view(view->probes, i);
+    for (size_t i = 0; i < snapshot_reflectors(snapshot); i++) {
+        struct reflector_view reflector = probes_reflector_view(snapshot->probes, i);
 
         text_table_cell(&table, reflector.reflector->name);
         text_table_cell(&table, reflector.trouble == NULL ? "listening" : "down");
@@ -203,18 +203,18 @@ static void print_reflectors(FILE *out, const struct agent_view *view)
     print_table(out, &table);
 }
 
-void status_probe_text(FILE *out, const struct agent_view *view)
+void status_probe_text(FILE *out, const struct snapshot *snapshot)
 {
-    struct alerts_count alerts = alerts_of(view);
+    struct alerts_count alerts = alerts_of(snapshot);
 
-    if (view_probes(view) > 0)
-        print_probes(out, view);
-    print_roundtrips(out, view);
-    if (view_reflectors(view) > 0)
-        print_reflectors(out, view);
+    if (snapshot_probes(snapshot) > 0)
+        print_probes(out, snapshot);
+    print_roundtrips(out, snapshot);
+    if (snapshot_reflectors(snapshot) > 0)
+        print_reflectors(out, snapshot);
     if (alerts.sent + alerts.failed + alerts.dropped + alerts.waiting > 0)
         fprintf(out,
-                "\nalerts: %" PRIu64 " sent, %" PRIu64 " given up, %" PRIu64
+                "\nalerts: %" PRIu64 " sent, %" PRIu64 " failed, %" PRIu64
                 " dropped, %zu waiting\n",
                 alerts.sent, alerts.failed, alerts.dropped, alerts.waiting);
 }

@@ -10,30 +10,24 @@
 #include "agent/system/log.h"
 #include "rules/util/memory.h"
 
-struct questions {
+struct status_service {
     struct event_base *base;
-    const struct agent *agent;
+    struct ledger *ledger;
+    void (*take_snapshot)(void *arg, struct snapshot *snapshot);
+    void *arg;
     struct control *control;
     struct http *http;
-    char *listen;                  /* where http listens, or shall; NULL: nowhere */
-    unsigned retry;                /* seconds until that is tried again */
-    struct ledger_figures figures; /* as they were last told */
+    char *listen;                  /* the configured address; NULL: none */
+    unsigned retry;                /* seconds until it is tried again */
+    struct ledger_figures figures; /* the last ones known */
     LIST_HEAD(, figures_request) asked;
 };
 
-static struct ledger *ledger_of(const struct questions *questions)
-{
-    struct agent_view view;
-
-    agent_view(questions->agent, &view);
-    return view.parts->ledger;
-}
-
 /* ---- figures ---- */
 
-/* Somebody who waits for the ledger's figures. */
+/* A caller that waits for the figures of the ledger. */
 struct figures_request {
-    struct questions *questions;
+    struct status_service *service;
     struct ledger_request *request;
     ledger_figures_done *done;
     void *arg;
@@ -51,29 +45,29 @@ static void on_figures(void *arg, const struct ledger_figures *figures,
 {
     struct figures_request *request = arg;
 
-    request->questions->figures = *figures;
+    request->service->figures = *figures;
     request->done(request->arg, figures, targets, n_targets);
     figures_request_free(request);
 }
 
-/* A ledger that is stuck answers nobody now: the figures as they were last. */
-static void answer_all(struct questions *questions)
+/* A blocked ledger answers nobody: they get the last known figures. */
+static void answer_all(struct status_service *service)
 {
     struct figures_request *request;
 
-    while ((request = LIST_FIRST(&questions->asked)) != NULL) {
+    while ((request = LIST_FIRST(&service->asked)) != NULL) {
         ledger_cancel(request->request);
-        request->done(request->arg, &questions->figures, NULL, 0);
+        request->done(request->arg, &service->figures, NULL, 0);
         figures_request_free(request);
     }
 }
 
 static void forget_figures(void *arg, const void *done_arg)
 {
-    struct questions *questions = arg;
+    struct status_service *service = arg;
     struct figures_request *request;
 
-    LIST_FOREACH(request, &questions->asked, entry)
+    LIST_FOREACH(request, &service->asked, entry)
         if (request->arg == done_arg) {
             ledger_cancel(request->request);
             figures_request_free(request);
@@ -83,24 +77,24 @@ static void forget_figures(void *arg, const void *done_arg)
 
 static void ask_figures(void *arg, ledger_figures_done *done, void *done_arg)
 {
-    struct questions *questions = arg;
+    struct status_service *service = arg;
     struct figures_request *request;
     time_t since;
 
-    if (ledger_is_stuck(ledger_of(questions), &since) != NULL) {
-        done(done_arg, &questions->figures, NULL, 0);
+    if (ledger_is_stuck(service->ledger, &since) != NULL) {
+        done(done_arg, &service->figures, NULL, 0);
         return;
     }
     request = xcalloc(1, sizeof(*request));
-    *request = (struct figures_request){.questions = questions, .done = done, .arg = done_arg};
-    LIST_INSERT_HEAD(&questions->asked, request, entry);
-    request->request = ledger_figures(ledger_of(questions), on_figures, request);
+    *request = (struct figures_request){.service = service, .done = done, .arg = done_arg};
+    LIST_INSERT_HEAD(&service->asked, request, entry);
+    request->request = ledger_figures(service->ledger, on_figures, request);
 }
 
 /* ---- the control socket ---- */
 
 struct status_question {
-    struct questions *questions;
+    struct status_service *service;
     struct control_question *question;
     bool json;
 };
@@ -109,38 +103,38 @@ static void answer_status(void *arg, const struct ledger_figures *figures,
                           const struct ledger_target_figures *targets, size_t n_targets)
 {
     struct status_question *asked = arg;
-    struct agent_view view;
+    struct snapshot snapshot;
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
 
-    agent_view(asked->questions->agent, &view);
+    asked->service->take_snapshot(asked->service->arg, &snapshot);
     if (asked->json)
-        status_write_json(out, &view, figures, targets, n_targets);
+        status_write_json(out, &snapshot, figures, targets, n_targets);
     else
-        status_write_text(out, &view, figures, targets, n_targets);
+        status_write_text(out, &snapshot, figures, targets, n_targets);
     fclose(out);
     control_answer(asked->question, text, len);
     free(text);
     free(asked);
 }
 
-/* "probe text 0 NAME", "probe json 0 NAME": what it found last, behind a Nagios exit status. */
-static bool answer_probe(struct questions *questions, struct control_question *question,
+/* "probe text 0 NAME", "probe json 0 NAME": the last result, after a Nagios exit status. */
+static bool answer_probe(struct status_service *service, struct control_question *question,
                          const char *line)
 {
     char form[5];
-    int verbosity, behind = 0;
+    int verbosity, end = 0;
     char *text = NULL;
     size_t len = 0;
-    struct agent_view view;
+    struct snapshot snapshot;
     FILE *out;
 
-    if (sscanf(line, "probe %4[a-z] %d %n", form, &verbosity, &behind) != 2 || behind == 0)
+    if (sscanf(line, "probe %4[a-z] %d %n", form, &verbosity, &end) != 2 || end == 0)
         return false;
     out = open_memstream(&text, &len);
-    agent_view(questions->agent, &view);
-    probes_write_last(view.probes, line + behind, strcmp(form, "json") == 0, verbosity, out);
+    service->take_snapshot(service->arg, &snapshot);
+    probes_write_last(snapshot.probes, line + end, strcmp(form, "json") == 0, verbosity, out);
     fclose(out);
     control_answer(question, text, len);
     free(text);
@@ -149,121 +143,125 @@ static bool answer_probe(struct questions *questions, struct control_question *q
 
 static void on_question(void *arg, struct control_question *question, const char *line)
 {
-    static const char unknown[] = "unknown question\n";
-    struct questions *questions = arg;
+    static const char unknown[] = "unknown request\n";
+    struct status_service *service = arg;
     struct status_question *asked;
     bool json = strcmp(line, "status json") == 0;
 
-    if (answer_probe(questions, question, line))
+    if (answer_probe(service, question, line))
         return;
     if (!json && strcmp(line, "status") != 0) {
         control_answer(question, unknown, sizeof(unknown) - 1);
         return;
     }
     asked = xcalloc(1, sizeof(*asked));
-    *asked = (struct status_question){.questions = questions, .question = question, .json = json};
-    ask_figures(questions, answer_status, asked);
+    *asked = (struct status_question){.service = service, .question = question, .json = json};
+    ask_figures(service, answer_status, asked);
 }
 
 /* ---- the status service ---- */
 
-static void view_for_http(void *arg, struct agent_view *view)
+static void snapshot_for_http(void *arg, struct snapshot *snapshot)
 {
-    const struct questions *questions = arg;
+    const struct status_service *service = arg;
 
-    agent_view(questions->agent, view);
+    service->take_snapshot(service->arg, snapshot);
 }
 
 static bool is_ready(void *arg)
 {
-    const struct questions *questions = arg;
-    struct agent_view view;
+    const struct status_service *service = arg;
+    struct snapshot snapshot;
 
-    agent_view(questions->agent, &view);
-    return view.ready;
+    service->take_snapshot(service->arg, &snapshot);
+    return snapshot.ready;
 }
 
 static const char *unhealthy(void *arg)
 {
-    const struct questions *questions = arg;
+    const struct status_service *service = arg;
     time_t since;
 
-    return ledger_is_stuck(ledger_of(questions), &since);
+    return ledger_is_stuck(service->ledger, &since);
 }
 
-static void open_http(struct questions *questions)
+static void open_http(struct status_service *service)
 {
     struct http_source source = {.figures = ask_figures,
                                  .forget_figures = forget_figures,
-                                 .view = view_for_http,
+                                 .snapshot = snapshot_for_http,
                                  .ready = is_ready,
                                  .unhealthy = unhealthy,
-                                 .arg = questions};
+                                 .arg = service};
     char *why = NULL;
 
-    questions->http = http_new(questions->base, questions->listen, &source, &why);
-    if (questions->http == NULL)
-        log_event(LOG_LEVEL_ERROR, "status-not-opened", "listen", questions->listen, "reason", why,
-                  "action", "it is tried again", (char *)NULL);
+    service->http = http_new(service->base, service->listen, &source, &why);
+    if (service->http == NULL)
+        log_event(LOG_LEVEL_ERROR, "status-not-opened", "listen", service->listen, "reason", why,
+                  "action", "retrying", (char *)NULL);
     else
-        log_event(LOG_LEVEL_NOTICE, "status-opened", "listen", questions->listen, "port",
-                  log_number(http_port(questions->http)), (char *)NULL);
-    questions->retry = QUESTIONS_HTTP_RETRY;
+        log_event(LOG_LEVEL_NOTICE, "status-opened", "listen", service->listen, "port",
+                  log_number(http_port(service->http)), (char *)NULL);
+    service->retry = STATUS_HTTP_RETRY;
     free(why);
 }
 
-void questions_take_config(struct questions *questions, const struct config *config)
+void status_service_take_config(struct status_service *service, const struct config *config)
 {
     const char *listen = config->status_listen;
 
-    if (questions->listen != NULL && listen != NULL && strcmp(questions->listen, listen) == 0)
+    if (service->listen != NULL && listen != NULL && strcmp(service->listen, listen) == 0)
         return;
-    http_free(questions->http);
-    questions->http = NULL;
-    free(questions->listen);
-    questions->listen = listen != NULL ? xstrdup(listen) : NULL;
+    http_free(service->http);
+    service->http = NULL;
+    free(service->listen);
+    service->listen = listen != NULL ? xstrdup(listen) : NULL;
     if (listen != NULL)
-        open_http(questions);
+        open_http(service);
 }
 
-void questions_every_second(struct questions *questions)
+void status_service_every_second(struct status_service *service)
 {
     time_t since;
 
-    if (ledger_is_stuck(ledger_of(questions), &since) != NULL)
-        answer_all(questions);
-    if (questions->listen != NULL && questions->http == NULL && --questions->retry == 0)
-        open_http(questions);
+    if (ledger_is_stuck(service->ledger, &since) != NULL)
+        answer_all(service);
+    if (service->listen != NULL && service->http == NULL && --service->retry == 0)
+        open_http(service);
 }
 
 /* ---- life ---- */
 
-struct questions *questions_new(struct event_base *base, const struct agent *agent,
-                                const char *state_dir, char **why)
+struct status_service *
+status_service_new(struct event_base *base, struct ledger *ledger, const char *state_dir,
+                   void (*take_snapshot)(void *arg, struct snapshot *snapshot), void *arg,
+                   char **why)
 {
-    struct questions *questions = xcalloc(1, sizeof(*questions));
+    struct status_service *service = xcalloc(1, sizeof(*service));
 
-    questions->base = base;
-    questions->agent = agent;
-    LIST_INIT(&questions->asked);
-    questions->control = control_new(base, state_dir, on_question, questions, why);
-    if (questions->control != NULL)
-        return questions;
-    free(questions);
+    service->base = base;
+    service->ledger = ledger;
+    service->take_snapshot = take_snapshot;
+    service->arg = arg;
+    LIST_INIT(&service->asked);
+    service->control = control_new(base, state_dir, on_question, service, why);
+    if (service->control != NULL)
+        return service;
+    free(service);
     return NULL;
 }
 
-void questions_free(struct questions *questions)
+void status_service_free(struct status_service *service)
 {
     struct figures_request *request;
 
-    if (questions == NULL)
+    if (service == NULL)
         return;
     /* The ledger is closed: what it gave up is answered no more. */
-    while ((request = LIST_FIRST(&questions->asked)) != NULL)
+    while ((request = LIST_FIRST(&service->asked)) != NULL)
         figures_request_free(request);
-    http_free(questions->http);
-    control_free(questions->control);
-    free(questions->listen);
-    free(questions);
+    http_free(service->http);
+    control_free(service->control);
+    free(service->listen);
+    free(service);
 }

@@ -1,28 +1,32 @@
 /*
- * Who asks the running agent, and their answers: the control socket (control.h: "status",
- * "status json", "probe text|json VERBOSITY NAME") and the status service (http.h).
+ * How the running agent answers: the control socket (control.h: "status", "status json",
+ * "probe text|json VERBOSITY NAME") and the status service (http.h).
  *
- * Most answers need the ledger's figures, which come later; while the ledger is stuck they are the
- * last ones known. A port that is taken stops no monitoring: it is logged, and tried again.
+ * Most answers need figures from the ledger, which arrive later; while the ledger is blocked the
+ * last known ones are used. A port that is in use does not stop monitoring: it is logged, and tried
+ * again every STATUS_HTTP_RETRY seconds.
  */
 #ifndef AGENT_STATUS_SERVICE_H
 #define AGENT_STATUS_SERVICE_H
 
-#include "agent/agent.h"
+#include "agent/status/snapshot.h"
 
-#define QUESTIONS_HTTP_RETRY 10 /* seconds */
+#define STATUS_HTTP_RETRY 10 /* seconds */
 
-struct questions;
+struct status_service;
 
-/* Opens the control socket. NULL: *why (caller frees). */
-struct questions *questions_new(struct event_base *base, const struct agent *agent,
-                                const char *state_dir, char **why);
-/* Behind ledger_close(): answers still come while it closes. */
-void questions_free(struct questions *questions);
-/* Opens, moves or closes the status service as the configuration has it. */
-void questions_take_config(struct questions *questions, const struct config *config);
-/* To be called about once a second: answers who asked a ledger that got stuck since, and tries a
- * port again that was taken. */
-void questions_every_second(struct questions *questions);
+/* Opens the control socket in state_dir. take_snapshot is called with arg for each answer. NULL:
+ * *why, which the caller frees. */
+struct status_service *
+status_service_new(struct event_base *base, struct ledger *ledger, const char *state_dir,
+                   void (*take_snapshot)(void *arg, struct snapshot *snapshot), void *arg,
+                   char **why);
+/* After ledger_close(): requests are still answered while it closes. */
+void status_service_free(struct status_service *service);
+/* Opens, moves or closes the status service as configured. */
+void status_service_take_config(struct status_service *service, const struct config *config);
+/* To be called about once a second: answers requests that wait for a ledger that has since blocked,
+ * and tries a port again that was in use. */
+void status_service_every_second(struct status_service *service);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/status/probe.h"
-#include "agent/status/view.h"
+#include "agent/status/snapshot.h"
 #include "agent/util/json.h"
 #include "agent/util/text_table.h"
 #include "rules/util/memory.h"
@@ -31,18 +31,18 @@ static void write_counts(struct json *json, const struct parts *parts)
     json_object_end(json);
 }
 
-static void write_ledger(struct json *json, const struct agent_view *view,
+static void write_ledger(struct json *json, const struct snapshot *snapshot,
                          const struct ledger_figures *figures)
 {
     time_t since = 0;
-    const char *stuck = ledger_is_stuck(view->parts->ledger, &since);
+    const char *stuck = ledger_is_stuck(snapshot->parts->ledger, &since);
 
     json_object(json, "ledger");
-    json_string(json, "stuck", stuck);
+    json_string(json, "blocked", stuck);
     json_time(json, "since", stuck != NULL ? since : 0);
     json_object_end(json);
     json_object(json, "spool");
-    json_number(json, "octets", (int64_t)figures->spool_bytes);
+    json_number(json, "bytes", (int64_t)figures->spool_bytes);
     json_number(json, "segments", (int64_t)figures->spool_segments);
     json_time(json, "oldest_pending", figures->oldest_pending);
     json_object_end(json);
@@ -55,7 +55,7 @@ static void write_ledger(struct json *json, const struct agent_view *view,
     json_object_end(json);
     json_object(json, "messages");
     for (enum uid_state state = UID_BEFORE_BASELINE; state <= UID_FAILED; state++)
-        json_number(json, uid_state_text(state), (int64_t)figures->states[state]);
+        json_number(json, uid_state_name(state), (int64_t)figures->states[state]);
     json_object_end(json);
 }
 
@@ -84,7 +84,7 @@ static void write_account(struct json *json, const struct account_watch *account
     const struct account *config = account_watch_account(account);
     struct watch_status status;
 
-    view_account(account, &status);
+    snapshot_account(account, &status);
     json_object(json, NULL);
     json_string(json, "name", config->name);
     json_string(json, "address", config->address);
@@ -123,7 +123,7 @@ static void write_target(struct json *json, const struct deliver *deliver,
     json_object_end(json);
 }
 
-void status_write_json(FILE *out, const struct agent_view *view,
+void status_write_json(FILE *out, const struct snapshot *snapshot,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets)
 {
@@ -131,38 +131,39 @@ void status_write_json(FILE *out, const struct agent_view *view,
 
     json_begin(&json, out);
     json_object(&json, NULL);
-    json_string(&json, "instance", view->parts->config->instance);
+    json_string(&json, "instance", snapshot->parts->config->instance);
     json_string(&json, "version", MAILVIGIL_VERSION);
-    json_time(&json, "started", view->started);
-    json_time(&json, "reloaded", view->reloaded);
-    json_string(&json, "reload_trouble", view->reload_trouble);
-    write_ledger(&json, view, figures);
-    write_counts(&json, view->parts);
+    json_time(&json, "started", snapshot->started);
+    json_time(&json, "reloaded", snapshot->reloaded);
+    json_string(&json, "reload_trouble", snapshot->reload_trouble);
+    write_ledger(&json, snapshot, figures);
+    write_counts(&json, snapshot->parts);
     json_array(&json, "accounts");
-    for (size_t i = 0; i < view->n_accounts; i++)
-        write_account(&json, view->accounts[i]);
+    for (size_t i = 0; i < snapshot->n_accounts; i++)
+        write_account(&json, snapshot->accounts[i]);
     json_array_end(&json);
     json_array(&json, "targets");
-    for (size_t i = 0; i < view->n_deliveries; i++)
-        write_target(&json, view->deliveries[i],
-                     view_target(targets, n_targets, deliver_target(view->deliveries[i])->name));
+    for (size_t i = 0; i < snapshot->n_deliveries; i++)
+        write_target(
+            &json, snapshot->deliveries[i],
+            snapshot_target(targets, n_targets, deliver_target(snapshot->deliveries[i])->name));
     json_array_end(&json);
-    status_probe_json(&json, view);
+    status_probe_json(&json, snapshot);
     json_object_end(&json);
 }
 
 /* ---- text ---- */
 
-static void print_trouble(void *arg, const struct trouble *trouble)
+static void print_trouble(void *arg, const struct problem *trouble)
 {
-    char buffer[VIEW_AGO_MAX];
+    char buffer[SNAPSHOT_AGO_MAX];
     FILE *out = arg;
 
-    fprintf(out, "WRONG  %s", trouble->what);
+    fprintf(out, "PROBLEM  %s", trouble->what);
     if (*trouble->name != '\0')
         fprintf(out, " %s", trouble->name);
     if (trouble->since != 0)
-        fprintf(out, ", for %s", view_ago(buffer, trouble->since));
+        fprintf(out, ", for %s", snapshot_ago(buffer, trouble->since));
     fprintf(out, ": %s\n", trouble->text);
 }
 
@@ -181,28 +182,29 @@ static void put_number(struct text_table *table, uint64_t number)
     text_table_cell(table, text);
 }
 
-static void print_targets(FILE *out, const struct agent_view *view,
+static void print_targets(FILE *out, const struct snapshot *snapshot,
                           const struct ledger_target_figures *targets, size_t n_targets)
 {
-    static const char *const names[] = {"TARGET",  "STATE",    "DELIVERED",
-                                        "PENDING", "GIVEN UP", "OLDEST PENDING"};
+    static const char *const names[] = {"TARGET",  "STATE",  "DELIVERED",
+                                        "PENDING", "FAILED", "OLDEST PENDING"};
     struct text_table table;
 
     put_header(&table, names, sizeof(names) / sizeof(*names));
-    for (size_t i = 0; i < view->n_deliveries; i++) {
-        const char *name = deliver_target(view->deliveries[i])->name;
-        const struct ledger_target_figures *figures = view_target(targets, n_targets, name);
+    for (size_t i = 0; i < snapshot->n_deliveries; i++) {
+        const char *name = deliver_target(snapshot->deliveries[i])->name;
+        const struct ledger_target_figures *figures = snapshot_target(targets, n_targets, name);
         struct deliver_status status;
-        char buffer[VIEW_AGO_MAX];
+        char buffer[SNAPSHOT_AGO_MAX];
 
-        deliver_status(view->deliveries[i], &status);
+        deliver_status(snapshot->deliveries[i], &status);
         text_table_cell(&table, name);
         text_table_cell(&table, deliver_state_text(status.state));
         put_number(&table, figures->delivered);
         put_number(&table, figures->pending);
         put_number(&table, figures->failed);
-        text_table_cell(
-            &table, figures->oldest_pending != 0 ? view_ago(buffer, figures->oldest_pending) : "-");
+        text_table_cell(&table, figures->oldest_pending != 0
+                                    ? snapshot_ago(buffer, figures->oldest_pending)
+                                    : "-");
     }
     fputc('\n', out);
     text_table_print(&table, "", out);
@@ -227,43 +229,43 @@ static void put_folders(struct text_table *table, const struct account_watch *ac
     free(text);
 }
 
-static void print_accounts(FILE *out, const struct agent_view *view)
+static void print_accounts(FILE *out, const struct snapshot *snapshot)
 {
-    static const char *const names[] = {"ACCOUNT", "STATE", "NEWS BY", "FOLDERS"};
+    static const char *const names[] = {"ACCOUNT", "STATE", "NOTIFIED BY", "FOLDERS"};
     struct text_table table;
 
     put_header(&table, names, sizeof(names) / sizeof(*names));
-    for (size_t i = 0; i < view->n_accounts; i++) {
+    for (size_t i = 0; i < snapshot->n_accounts; i++) {
         struct watch_status status;
 
-        view_account(view->accounts[i], &status);
-        text_table_cell(&table, account_watch_account(view->accounts[i])->name);
+        snapshot_account(snapshot->accounts[i], &status);
+        text_table_cell(&table, account_watch_account(snapshot->accounts[i])->name);
         text_table_cell(&table, watch_state_text(status.state));
         text_table_cell(&table, watch_mode_text(status.mode));
-        put_folders(&table, view->accounts[i]);
+        put_folders(&table, snapshot->accounts[i]);
     }
     fputc('\n', out);
     text_table_print(&table, "", out);
     text_table_clear(&table);
 }
 
-void status_write_text(FILE *out, const struct agent_view *view,
+void status_write_text(FILE *out, const struct snapshot *snapshot,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets)
 {
-    char buffer[VIEW_AGO_MAX];
+    char buffer[SNAPSHOT_AGO_MAX];
 
-    fputc(view_troubles(view, NULL, NULL) > 0 ? '1' : '0', out);
+    fputc(snapshot_problems(snapshot, NULL, NULL) > 0 ? '1' : '0', out);
     fprintf(out, "mailvigil %s, instance %s, running for %s\n", MAILVIGIL_VERSION,
-            view->parts->config->instance, view_ago(buffer, view->started));
-    view_troubles(view, print_trouble, out);
+            snapshot->parts->config->instance, snapshot_ago(buffer, snapshot->started));
+    snapshot_problems(snapshot, print_trouble, out);
     fprintf(out,
             "copies: %" PRIu64 " delivered, %" PRIu64 " pending (%" PRIu64
-            " held back for now), %" PRIu64 " given up; spool: %" PRIu64 " octets in %" PRIu64
+            " held for now), %" PRIu64 " failed; spool: %" PRIu64 " bytes in %" PRIu64
             " segment%s\n",
             figures->delivered, figures->pending, figures->held, figures->failed_copies,
             figures->spool_bytes, figures->spool_segments, figures->spool_segments == 1 ? "" : "s");
-    status_probe_text(out, view);
-    print_targets(out, view, targets, n_targets);
-    print_accounts(out, view);
+    status_probe_text(out, snapshot);
+    print_targets(out, snapshot, targets, n_targets);
+    print_accounts(out, snapshot);
 }

@@ -1,11 +1,11 @@
 /*
- * What the running agent tells of itself: watches, lag, spool, targets, probes. As one JSON object,
+ * The status of the running agent: watches, lag, spool, targets, probes. As one JSON object,
  * and for people; both go through the control socket.
  *
  *   {"instance", "version", "started", "reloaded", "reload_trouble",
- *    "ledger": {"stuck", "since"},
+ *    "ledger": {"blocked", "since"},
  *    "counts": {...since the start...},
- *    "spool": {"octets", "segments", "oldest_pending"},
+ *    "spool": {"bytes", "segments", "oldest_pending"},
  *    "copies": {"pending", "held", "sending", "failed", "delivered"},
  *    "messages": {"not wanted": n, ...by state...},
  *    "accounts": [{"name", "address", "state", "mode", "since", "trouble", "trouble_since",
@@ -22,15 +22,15 @@
 #ifndef AGENT_STATUS_STATUS_H
 #define AGENT_STATUS_STATUS_H
 
-#include "agent/agent.h"
+#include "agent/status/snapshot.h"
 
-void status_write_json(FILE *out, const struct agent_view *view,
+void status_write_json(FILE *out, const struct snapshot *snapshot,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets);
-/* For people: a screenful; what is wrong stands first. The first octet of the answer, cut off by
- * the command, is '1' when something is wrong (an account or target is down, a probe is raised, the
- * ledger is stuck: view.h), else '0'. */
-void status_write_text(FILE *out, const struct agent_view *view,
+/* For people: a screenful, problems first. The first octet of the reply, which the command cuts
+ * off, is '1' if there are problems (an account or target is down, a probe is raised, the
+ * ledger is blocked: snapshot.h), else '0'. */
+void status_write_text(FILE *out, const struct snapshot *snapshot,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets);
 

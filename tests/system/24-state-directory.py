@@ -108,9 +108,9 @@ class FullDisk(case.Case):
                 pass
         return path
 
-    def wait_stuck(self, agent):
-        return case.wait_for(lambda: agent.status()["ledger"]["stuck"], 20,
-                             "the status to say that the ledger is stuck", self.logs)
+    def wait_blocked(self, agent):
+        return case.wait_for(lambda: agent.status()["ledger"]["blocked"], 20,
+                             "the status to say that the ledger is blocked", self.logs)
 
     def test_the_log_tells_of_it_loudly_and_of_its_end(self):
         agent = self.started()
@@ -129,7 +129,7 @@ class FullDisk(case.Case):
         filler = self.fill()
         for n in range(5):
             self.deliver("alice", "full %d" % n, size=100_000)
-        self.assertRegex(self.wait_stuck(agent).lower(), "space|full")
+        self.assertRegex(self.wait_blocked(agent).lower(), "space|full")
         self.assertTrue(agent.alive())
         os.unlink(filler)
         self.assert_exactly_once(self.wait_copies(6, timeout=60),
@@ -140,7 +140,7 @@ class FullDisk(case.Case):
         filler = self.fill()
         self.dovecot.deliver_many("alice", (mail.message(subject="full %d" % n, size=100_000)
                                             for n in range(5)))
-        self.wait_stuck(agent)
+        self.wait_blocked(agent)
         agent.kill()
         os.unlink(filler)
         agent.start()

@@ -141,7 +141,7 @@ class Metric(StatusPages):
         self.assertEqual(metrics.value("mailvigil_delivery_latency_seconds_count"), 1)
         self.assertEqual(metrics.value("mailvigil_target_delivered_total", target="compliance"), 1)
         self.assertEqual(metrics.value("mailvigil_target_up", target="compliance"), 1)
-        self.assertEqual(metrics.value("mailvigil_ledger_stuck"), 0)
+        self.assertEqual(metrics.value("mailvigil_ledger_blocked"), 0)
         self.assertEqual(metrics.value("mailvigil_accounts"), 1)
         self.assertAlmostEqual(metrics.value("process_start_time_seconds"), began, delta=10)
         account = self.agents[0].status()["accounts"][0]
@@ -242,7 +242,7 @@ class Health(StatusPages):
         self.assertEqual(answer.status, 503)
         self.assertEqual(self.ask("/healthz").status, 200)
 
-    def test_a_stuck_ledger_is_told_and_all_pages_still_answer(self):
+    def test_a_blocked_ledger_is_reported_and_all_pages_still_answer(self):
         place = places.temporary("mvf")
         self.addCleanup(places.remove, place)
         if subprocess.run(("mount", "-t", "tmpfs", "-o", "size=12m,mode=0700", "tmpfs", place),
@@ -261,8 +261,8 @@ class Health(StatusPages):
         self.deliver("alice", size=100_000)
         wait_for(lambda: self.ask("/healthz").status == 503, 30, "/healthz to say 503", self.logs)
         self.assertRegex(self.ask("/healthz").body.decode().lower(), "space|full")
-        self.assertEqual(self.metrics().value("mailvigil_ledger_stuck"), 1)
-        self.assertTrue(json.loads(self.ask("/status.json").body)["ledger"]["stuck"])
+        self.assertEqual(self.metrics().value("mailvigil_ledger_blocked"), 1)
+        self.assertTrue(json.loads(self.ask("/status.json").body)["ledger"]["blocked"])
         self.assertIn("ledger", Page(self.ask("/").body.decode()).text)
         os.unlink(filler)
         self.wait_copies(1, timeout=60)
@@ -289,7 +289,7 @@ class Pages(StatusPages):
         page = Page(answer.body.decode())
         for name in ("alice", "compliance", "imap", "pop", "box", "dead", "example.org"):
             self.assertIn(name, page.heads)
-        self.assertRegex(page.text, r"Wrong: 1")
+        self.assertRegex(page.text, r"Problems: 1")
         self.assertRegex(page.text, r"probe dead.*CRITICAL")
         self.assertEqual(page.tags.count("svg"), 4)
 

@@ -302,7 +302,7 @@ static void a_stale_socket_is_replaced(void **state)
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     close(fd);
     assert_null(control_request(stage->dir, "status", &why));
-    assert_non_null(strstr(why, "no agent runs"));
+    assert_non_null(strstr(why, "no agent is running"));
     free(why);
     serve(stage);
     assert_serves(stage);
@@ -330,7 +330,7 @@ static void no_socket_is_left_behind(void **state)
     assert_end(stage, fd, "");
     control_answer(stage->question, "too late", 8);
     assert_null(control_request(stage->dir, "status", &why));
-    assert_non_null(strstr(why, "no agent runs"));
+    assert_non_null(strstr(why, "no agent is running"));
     free(why);
 }
 
@@ -410,7 +410,7 @@ static void request_tells_of_no_answer(void **state)
     stage->at_once = "";
     run_asker(stage, &asker);
     assert_null(asker.answer);
-    assert_string_equal(asker.why, "the agent closed the connection without an answer");
+    assert_string_equal(asker.why, "the agent closed the connection without a reply");
     free(asker.why);
 }
 
@@ -434,7 +434,7 @@ static void request_takes_no_half_answer(void **state)
     close(listener);
     pthread_join(thread, NULL);
     assert_null(asker.answer);
-    assert_non_null(strstr(asker.why, "broke off"));
+    assert_non_null(strstr(asker.why, "cut short"));
     free(asker.why);
 }
 

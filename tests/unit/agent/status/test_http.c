@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "agent/status/fake_view.h"
+#include "agent/status/fake_snapshot.h"
 #include "agent/status/http.h"
 
 struct stage {
@@ -63,9 +63,9 @@ static void give_figures(struct stage *stage)
     done(stage->done_arg, &stage->fake.figures, stage->fake.targets, stage->fake.n_targets);
 }
 
-static void on_view_asked(void *arg, struct agent_view *view)
+static void on_view_asked(void *arg, struct snapshot *snapshot)
 {
-    *view = ((struct stage *)arg)->fake.view;
+    *snapshot = ((struct stage *)arg)->fake.snapshot;
 }
 
 static bool on_ready_asked(void *arg)
@@ -204,8 +204,8 @@ static const struct {
 } answers[] = {
     {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n",
      "Content-Type: text/html; charset=utf-8\r\n"},
-    {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "Nothing is wrong."},
-    {"GET /?q=1 HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "Nothing is wrong."},
+    {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "No problems."},
+    {"GET /?q=1 HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "No problems."},
     {"GET http://x/metrics HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "# EOF\n"},
     {"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n",
      "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"},
@@ -216,7 +216,7 @@ static const struct {
     {"GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n", "Content-Length: "},
     {"GET /status.json HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n",
      "\"instance\":\"example.org\""},
-    {"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 503 ", "not every account"},
+    {"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 503 ", "not all accounts"},
     {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "\r\n\r\nok\n"},
     {"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404 ", "/metrics"},
     {"GET /metrics/ HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404 ", ""},
@@ -259,7 +259,7 @@ static void head_tells_the_length_and_no_more(void **state)
     struct stage *stage = *state;
     const char *paths[] = {"/", "/healthz", "/nothing"}; /* alike each time */
 
-    stage->fake.view.started = 0;
+    stage->fake.snapshot.started = 0;
     for (size_t i = 0; i < 3; i++) {
         char *get = xasprintf("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
         char *head = xasprintf("HEAD %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);

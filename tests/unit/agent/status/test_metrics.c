@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/status/fake_view.h"
+#include "agent/status/fake_snapshot.h"
 #include "agent/status/metrics.h"
 
 #define READER "/usr/bin/python3 " SOURCE_DIRECTORY "/tests/system/harness/openmetrics.py"
@@ -19,12 +19,12 @@ static char *write_metrics(struct fake *fake)
     struct written written;
     char *text;
 
-    metrics_write(written_begin(&written), false, &fake->view, &fake->figures, fake->targets,
+    metrics_write(written_begin(&written), false, &fake->snapshot, &fake->figures, fake->targets,
                   fake->n_targets);
     text = written_end(&written);
     assert_read_by(READER " --text >/dev/null", text);
     free(text);
-    metrics_write(written_begin(&written), true, &fake->view, &fake->figures,
+    metrics_write(written_begin(&written), true, &fake->snapshot, &fake->figures,
                   fake->n_targets > 0 ? fake->targets : NULL, fake->n_targets);
     text = written_end(&written);
     assert_read_by(READER " >/dev/null", text);
@@ -67,7 +67,7 @@ static void an_agent_without_probes(void **state)
     (void)state;
     struct fake fake;
     fake_make(&fake);
-    fake.view.probes = NULL;
+    fake.snapshot.probes = NULL;
     fake.parts.count.seen = 7;
     fake.parts.count.refused = 3;
     fake.parts.capture_latency.buckets[2] = 5;
@@ -85,7 +85,7 @@ static void an_agent_without_probes(void **state)
     assert_line(text, "mailvigil_spool_oldest_timestamp_seconds 1795413600");
     assert_line(text, "mailvigil_watches{state=\"waiting\"} 1");
     assert_line(text, "mailvigil_watches{state=\"down\"} 0");
-    assert_line(text, "mailvigil_ledger_stuck 0");
+    assert_line(text, "mailvigil_ledger_blocked 0");
     assert_line(text, "mailvigil_alerts_sent_total 0");
     assert_line(text, "mailvigil_build_info{version=\"" MAILVIGIL_VERSION "\"} 1");
     free(text);
@@ -96,7 +96,7 @@ static void targets_and_a_stuck_ledger(void **state)
     (void)state;
     struct fake fake;
     fake_make(&fake);
-    fake.view.n_deliveries = 2;
+    fake.snapshot.n_deliveries = 2;
     fake.deliveries[1].target.name = HOSTILE;
     fake.deliveries[1].status =
         (struct deliver_status){.state = DELIVER_DOWN, .trouble = "x", .trouble_since = 5};
@@ -117,9 +117,9 @@ static void targets_and_a_stuck_ledger(void **state)
     fake.ledger.stuck = "the disk is full";
     fake.n_targets = 0;
     struct written written;
-    metrics_write(written_begin(&written), true, &fake.view, &fake.figures, NULL, 0);
+    metrics_write(written_begin(&written), true, &fake.snapshot, &fake.figures, NULL, 0);
     text = written_end(&written);
-    assert_line(text, "mailvigil_ledger_stuck 1");
+    assert_line(text, "mailvigil_ledger_blocked 1");
     assert_has_not(text, "mailvigil_target_delivered_total{");
     free(text);
 }

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "agent/status/fake_view.h"
+#include "agent/status/fake_snapshot.h"
 
 #define HOSTILE "</td><script>alert(1)</script>\" onload='x' &amp; \x01\xff\n\xc3\xbc"
 #define ESCAPED                                                                                    \
@@ -39,7 +39,7 @@ static char *write_page(struct fake *fake)
 {
     struct written written;
 
-    page_write(written_begin(&written), &fake->view, &fake->figures, fake->targets,
+    page_write(written_begin(&written), &fake->snapshot, &fake->figures, fake->targets,
                fake->n_targets);
     char *text = written_end(&written);
     assert_read_by(READER, text);
@@ -54,14 +54,14 @@ static void assert_order(const char *text, const char *first, const char *second
         fail_msg("\"%s\" stands behind \"%s\"", first, second);
 }
 
-static void all_is_well(void **state)
+static void without_problems(void **state)
 {
     (void)state;
     struct fake fake;
     fake_make(&fake);
-    fake.view.probes = NULL;
+    fake.snapshot.probes = NULL;
     char *text = write_page(&fake);
-    assert_has(text, "Nothing is wrong.");
+    assert_has(text, "No problems.");
     assert_has(text, "<title>example.org - mailvigil</title>");
     assert_has(text, ">alice</th>");
     assert_has(text, ">compliance</th>");
@@ -69,7 +69,7 @@ static void all_is_well(void **state)
     free(text);
 }
 
-static void what_is_wrong_stands_first(void **state)
+static void problems_come_first(void **state)
 {
     (void)state;
     struct fake fake;
@@ -90,10 +90,10 @@ static void what_is_wrong_stands_first(void **state)
     fake.accounts[0].watches[0].status.trouble_since = time(NULL) - 300;
     fake.deliveries[0].status.trouble = "quota exceeded";
     fake.deliveries[0].status.trouble_since = time(NULL) - 300;
-    fake.view.reload_trouble = "line 3: unknown key";
+    fake.snapshot.reload_trouble = "line 3: unknown key";
     fake.ledger.stuck = "the disk is full";
     char *text = write_page(&fake);
-    assert_has(text, "<h2>Wrong: 7</h2>"); /* one is in maintenance */
+    assert_has(text, "<h2>Problems: 7</h2>"); /* one is in maintenance */
     assert_order(text, "the disk is full", "unknown key");
     assert_order(text, "unknown key", "connection refused");
     assert_order(text, "connection refused", "quota exceeded");
@@ -125,7 +125,7 @@ static void names_and_replies_are_escaped(void **state)
     fake.deliveries[0].target.name = HOSTILE;
     fake.deliveries[0].status.trouble = HOSTILE;
     fake.deliveries[0].status.trouble_since = 1;
-    fake.view.reload_trouble = HOSTILE;
+    fake.snapshot.reload_trouble = HOSTILE;
     char *text = write_page(&fake);
     assert_has(text, ESCAPED);
     assert_has_not(text, "<script");
@@ -148,10 +148,10 @@ static void many_troubles_and_accounts_are_counted(void **state)
             accounts[i].watches[0].status.trouble_since = 1;
     }
     accounts[n - 1].account.name = "last-one";
-    fake.view.accounts = list;
-    fake.view.n_accounts = n;
+    fake.snapshot.accounts = list;
+    fake.snapshot.n_accounts = n;
     char *text = write_page(&fake);
-    assert_has(text, "<h2>Wrong: 105</h2>");
+    assert_has(text, "<h2>Problems: 105</h2>");
     assert_has(text, "<li>and 5 more</li>");
     assert_has(text, "And 20 more:");
     assert_has(text, ">last-one</th>"); /* the last of the list, and yet shown: it is troubled */
@@ -213,8 +213,8 @@ static void a_plot_shows_the_last_points(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_is_well),
-        cmocka_unit_test(what_is_wrong_stands_first),
+        cmocka_unit_test(without_problems),
+        cmocka_unit_test(problems_come_first),
         cmocka_unit_test(names_and_replies_are_escaped),
         cmocka_unit_test(many_troubles_and_accounts_are_counted),
         cmocka_unit_test(plots_show_durations_and_failures),

@@ -7,13 +7,13 @@
 
 #include <cmocka.h>
 
-#include "agent/status/fake_view.h"
+#include "agent/status/fake_snapshot.h"
 
 static char *write_text(struct fake *fake)
 {
     struct written written;
 
-    status_write_text(written_begin(&written), &fake->view, &fake->figures, fake->targets,
+    status_write_text(written_begin(&written), &fake->snapshot, &fake->figures, fake->targets,
                       fake->n_targets);
     return written_end(&written);
 }
@@ -26,7 +26,7 @@ static void assert_json(struct fake *fake, const char *expression)
         xasprintf("/usr/bin/python3 -c \"import json, sys\nv = json.load(sys.stdin)\nassert %s\"",
                   expression);
 
-    status_write_json(written_begin(&written), &fake->view, &fake->figures, fake->targets,
+    status_write_json(written_begin(&written), &fake->snapshot, &fake->figures, fake->targets,
                       fake->n_targets);
     char *text = written_end(&written);
     assert_read_by(command, text);
@@ -47,7 +47,7 @@ static void all_is_well(void **state)
     assert_has_not(text, "alerts:");
     free(text);
     assert_json(&fake, "v['probes'] == [] and v['reflectors'] == [] and v['alerts']['sent'] == 0");
-    fake.view.probes = NULL; /* as while it stops */
+    fake.snapshot.probes = NULL; /* as while it stops */
     assert_json(&fake, "v['probes'] == [] and v['reflectors'] == [] and v['alerts']['sent'] == 0");
 }
 
@@ -59,14 +59,14 @@ static const struct {
     const char *line;
 } raised[] = {
     {PROBE_OK, false, NULL, '0', "\nmx     smtp  OK "},
-    {PROBE_WARNING, false, NULL, '1', "WRONG  probe mx, for 50 s: WARNING: slow\n"},
+    {PROBE_WARNING, false, NULL, '1', "PROBLEM  probe mx, for 50 s: WARNING: slow\n"},
     {PROBE_CRITICAL, false, NULL, '1',
-     "WRONG  probe mx, for 50 s: CRITICAL, though the last"
+     "PROBLEM  probe mx, for 50 s: CRITICAL, though the last"
      " result is WARNING: slow\n"},
-    {PROBE_UNKNOWN, false, NULL, '1', "WRONG  probe mx, for 50 s: UNKNOWN"},
+    {PROBE_UNKNOWN, false, NULL, '1', "PROBLEM  probe mx, for 50 s: UNKNOWN"},
     {PROBE_CRITICAL, true, NULL, '0', "\nmx     smtp  maintenance "},
     {PROBE_OK, false, "cannot sign in", '1',
-     "WRONG  return mailbox of the probe mx: cannot sign in\n"},
+     "PROBLEM  return mailbox of the probe mx: cannot sign in\n"},
 };
 
 static void a_raised_probe_is_wrong(void **state)
@@ -114,12 +114,12 @@ static void probes_and_reflectors_in_full(void **state)
     assert_json(&fake, "v['alerts'] == dict(sent=2, failed=0, dropped=0, waiting=1)");
     char *text = write_text(&fake);
     assert_int_equal(*text, '1');
-    assert_has(text, "WRONG  reflector down: no way\n");
+    assert_has(text, "PROBLEM  reflector down: no way\n");
     assert_has(text, "\nnew \"one\"  imap       not run yet ");
     assert_has(text,
                "\nROUND TRIP  SENT  RETURNED  LATE  LOST  UNCERTAIN  OUTSTANDING  DUPLICATES\n"
                "loop        9     5         0     4     0          0            0\n");
-    assert_has(text, "alerts: 2 sent, 0 given up, 0 dropped, 1 waiting\n");
+    assert_has(text, "alerts: 2 sent, 0 failed, 0 dropped, 1 waiting\n");
     free(text);
 }
 

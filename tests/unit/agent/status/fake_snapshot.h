@@ -3,18 +3,17 @@
  * What is opaque elsewhere is defined here, with the functions that look into it; the library's own
  * are not linked then. Included after cmocka.h.
  */
-#ifndef AGENT_STATUS_FAKE_VIEW_H
-#define AGENT_STATUS_FAKE_VIEW_H
+#ifndef AGENT_STATUS_FAKE_SNAPSHOT_H
+#define AGENT_STATUS_FAKE_SNAPSHOT_H
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "agent/status/page.h"
+#include "agent/status/snapshot.h"
 #include "agent/status/status.h"
-#include "agent/status/view.h"
 #include "rules/util/memory.h"
 
 #define FAKE_MAX 4
@@ -130,6 +129,11 @@ const char *uid_state_text(enum uid_state state)
     return texts[state];
 }
 
+const char *uid_state_name(enum uid_state state)
+{
+    return uid_state_text(state);
+}
+
 size_t probes_count(const struct probes *probes)
 {
     return probes->n;
@@ -166,7 +170,7 @@ struct fake {
     struct deliver deliveries[FAKE_MAX];
     struct deliver *delivery_list[FAKE_MAX];
     struct probes probes;
-    struct agent_view view;
+    struct snapshot snapshot;
     struct ledger_figures figures;
     struct ledger_target_figures targets[FAKE_MAX];
     size_t n_targets;
@@ -192,14 +196,14 @@ static inline void fake_make(struct fake *fake)
     fake->accounts[0].watches[0].folder.name = "INBOX";
     fake->deliveries[0].target.name = "compliance";
     fake->deliveries[0].status.trouble = "";
-    fake->view = (struct agent_view){.parts = &fake->parts,
-                                     .accounts = fake->account_list,
-                                     .n_accounts = 1,
-                                     .deliveries = fake->delivery_list,
-                                     .n_deliveries = 1,
-                                     .started = time(NULL) - 100,
-                                     .reload_trouble = "",
-                                     .probes = &fake->probes};
+    fake->snapshot = (struct snapshot){.parts = &fake->parts,
+                                       .accounts = fake->account_list,
+                                       .n_accounts = 1,
+                                       .deliveries = fake->delivery_list,
+                                       .n_deliveries = 1,
+                                       .started = time(NULL) - 100,
+                                       .reload_trouble = "",
+                                       .probes = &fake->probes};
 }
 
 /* One more probe that has not run yet. */
