@@ -1,9 +1,51 @@
+#include "rules/route.h"
+
 #include <string.h>
 #include <strings.h>
 
-#include "rules/message.h"
+#include "rules/mime/address.h"
 #include "rules/mime/body.h"
 #include "rules/util/memory.h"
+
+const char *warning_text(unsigned warning)
+{
+    switch (warning) {
+    case WARNING_FROM_MISMATCH:
+        return "from-mismatch";
+    case WARNING_CLAIMED_INTERNAL:
+        return "claimed-internal";
+    case WARNING_NO_FROM:
+        return "no-from";
+    case WARNING_SEVERAL_FROM:
+        return "several-from";
+    case WARNING_HEADER_TRUNCATED:
+        return "header-truncated";
+    case WARNING_TOO_MANY_RECIPIENTS:
+        return "too-many-recipients";
+    case WARNING_TNEF:
+        return "tnef";
+    case WARNING_OLD_MESSAGE:
+        return "old-message";
+    case WARNING_BODY_LIMITED:
+        return "body-limited";
+    default:
+        return NULL;
+    }
+}
+
+const char *basis_text(enum basis basis)
+{
+    static const char *const texts[] = {
+        [BASIS_OWNER] = "owner",
+        [BASIS_TO] = "to",
+        [BASIS_CC] = "cc",
+        [BASIS_BCC] = "bcc",
+        [BASIS_DELIVERED_TO] = "delivered-to",
+        [BASIS_X_ORIGINAL_TO] = "x-original-to",
+        [BASIS_ENVELOPE_TO] = "envelope-to",
+    };
+    return texts[basis];
+}
 
 unsigned route_possible(enum folder_role role)
 {

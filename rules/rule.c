@@ -209,3 +209,23 @@ int rules_prepare(struct rule_set *set, rules_complain *complain_to, void *arg)
         prepare_rule(&set->rules[i], &complaints);
     return complaints.count;
 }
+
+const char *direction_text(unsigned directions, char buffer[40])
+{
+    static const struct {
+        unsigned direction;
+        const char *text;
+    } texts[] = {{DIRECTION_INCOMING, "incoming"},
+                 {DIRECTION_OUTGOING, "outgoing"},
+                 {DIRECTION_INTERNAL, "internal"}};
+    char *end = buffer;
+    *end = '\0';
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        if ((directions & texts[i].direction) == 0)
+            continue;
+        if (end > buffer)
+            end = stpcpy(end, ", ");
+        end = stpcpy(end, texts[i].text);
+    }
+    return buffer;
+}

@@ -1,7 +1,10 @@
+#include "rules/sameness.h"
+
 #include <openssl/evp.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "rules/decide.h"
 #include "rules/field_digest.h"
 #include "rules/util/memory.h"
 

@@ -4,7 +4,6 @@
 #include <openssl/hmac.h>
 #include <string.h>
 
-#include "rules/decide.h"
 #include "rules/field_digest.h"
 #include "rules/util/memory.h"
 
@@ -31,8 +30,8 @@ static uint64_t keyed_hash(const unsigned char key[32], const char *name,
     return hash;
 }
 
-bool sample_takes_digest(const unsigned char key[32], const struct rule *rule,
-                         const unsigned char digest[32])
+bool sample_takes(const unsigned char key[32], const struct rule *rule,
+                  const unsigned char digest[32])
 {
     if (!(rule->sample > 0))
         return false;
@@ -40,11 +39,4 @@ bool sample_takes_digest(const unsigned char key[32], const struct rule *rule,
     if (bound >= 0x1p64)
         return true;
     return keyed_hash(key, rule->name, digest) < (uint64_t)bound;
-}
-
-bool sample_takes(const unsigned char key[32], const struct rule *rule, const struct header *header)
-{
-    unsigned char digest[32];
-    sample_digest(header, digest);
-    return sample_takes_digest(key, rule, digest);
 }

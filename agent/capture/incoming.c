@@ -8,6 +8,7 @@
 #include "agent/system/fault.h"
 #include "agent/system/log.h"
 #include "rules/mime/body.h"
+#include "rules/sameness.h"
 #include "rules/util/buffer.h"
 #include "rules/util/memory.h"
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "rules/decide.h"
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
+#include "rules/match/decide.h"
 #include "rules/util/memory.h"
 
 const char *coverage_condition(const struct rule *rule, size_t i)

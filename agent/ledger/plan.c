@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/mime/address.h"
 #include "rules/util/memory.h"
 
 static void put(FILE *out, const char *key, const char *value)

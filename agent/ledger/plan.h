@@ -10,7 +10,7 @@
 #define AGENT_LEDGER_PLAN_H
 
 #include "rules/copy/copy.h"
-#include "rules/decide.h"
+#include "rules/match/decide.h"
 
 struct plan {
     unsigned directions, warnings;

@@ -24,7 +24,7 @@
 #ifndef RULES_COPY_COPY_H
 #define RULES_COPY_COPY_H
 
-#include "rules/message.h"
+#include "rules/route.h"
 
 enum copy_form { COPY_REWRITTEN, COPY_ATTACHED, COPY_HEADERS };
 

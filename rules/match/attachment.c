@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 #include "rules/mime/body.h"
 
 static bool asked(const struct rule *rule)

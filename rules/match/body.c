@@ -1,6 +1,6 @@
 /* body: the decoded text of the message's text parts, see body.h. */
 #include "rules/mime/body.h"
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static bool asked(const struct rule *rule)
 {

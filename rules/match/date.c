@@ -1,5 +1,5 @@
 /* since, until: INTERNALDATE, for the Date field is the sender's. */
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static void say_date(const struct match_input *in, struct buffer *found)
 {

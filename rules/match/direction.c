@@ -1,5 +1,5 @@
 /* incoming, outgoing, internal: each all, selected or none. */
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static bool takes(enum selector selector, const struct owner *owner)
 {

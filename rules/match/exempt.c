@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static bool asked(const struct rule *rule)
 {

@@ -1,5 +1,5 @@
 /* from: the addresses in From and Sender; a /regex/ also sees the whole text of these fields. */
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static bool asked(const struct rule *rule)
 {

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static bool asked(const struct rule *rule)
 {

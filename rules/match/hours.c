@@ -1,6 +1,6 @@
 /* hours: of the week in which the message came, in a time zone. */
 #include "rules/time/hours.h"
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static bool asked(const struct rule *rule)
 {

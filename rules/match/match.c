@@ -8,13 +8,6 @@
 #define QUOTE_MAX 60
 #define SHOWN_MAX 5
 
-const struct match *const match_table[] = {
-    &match_direction, &match_users, &match_not_users, &match_min_size, &match_max_size,
-    &match_since,     &match_until, &match_hours,     &match_sample,   &match_exempt,
-    &match_from,      &match_to,    &match_subject,   &match_header,   &match_attachment,
-    &match_body,      NULL,
-};
-
 void match_say(struct buffer *buffer, const char *text)
 {
     if (buffer != NULL)

@@ -1,6 +1,6 @@
 /*
- * The conditions of a rule. Each is one file with one struct match (two where a range has two
- * keys); to add one, write its file and enter it in the table of match.c.
+ * A condition of a rule. Each is one file with one struct match (two where a range has two keys);
+ * to add one, write its file and enter it in conditions.h and in the table of decide.c.
  *
  * match() answers for one message; the answer is VERDICT_NEEDS_BODY only where the body decides and
  * is not known. Where `found` is not NULL it gets what the message has, "the message has 9,999
@@ -12,9 +12,11 @@
 #ifndef RULES_MATCH_MATCH_H
 #define RULES_MATCH_MATCH_H
 
-#include "rules/decide.h"
 #include "rules/facts.h"
+#include "rules/message.h"
 #include "rules/pattern.h"
+#include "rules/route.h"
+#include "rules/rule.h"
 #include "rules/util/buffer.h"
 
 struct match_input {
@@ -36,18 +38,6 @@ struct match {
                           struct buffer *found);
     void (*describe)(const struct rule *rule, struct buffer *wanted);
 };
-
-/* Ends with NULL; what is cheap to answer first, what needs the body last. */
-extern const struct match *const match_table[];
-
-extern const struct match match_direction, match_users, match_not_users, match_min_size,
-    match_max_size, match_since, match_until, match_hours, match_exempt, match_from, match_to,
-    match_subject, match_header, match_sample, match_attachment, match_body;
-
-/* The directions in which the rule's selectors take messages of that owner. */
-unsigned match_direction_taken(const struct rule *rule, const struct owner *owner);
-/* Whether the rule's `addresses` name the owner: then all that is his is meant. */
-bool match_exempt_owner(const struct rule *rule, const struct owner *owner);
 
 /* What in fields of addresses the patterns take: an address, or the whole text of a field by a
  * /regex/; NULL: nothing. */

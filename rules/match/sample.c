@@ -1,6 +1,6 @@
-/* sample: a part of the messages, chosen by a keyed hash (decide.h). */
+/* sample: a part of the messages, chosen by a keyed hash (rules/sample.h). */
 #include "rules/sample.h"
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static bool asked(const struct rule *rule)
 {
@@ -10,7 +10,7 @@ static bool asked(const struct rule *rule)
 static enum verdict match(const struct match_input *in, const struct rule *rule,
                           struct buffer *found)
 {
-    bool taken = sample_takes_digest(in->set->key, rule, facts_sample_digest(in->facts));
+    bool taken = sample_takes(in->set->key, rule, facts_sample_digest(in->facts));
     match_say(found, taken ? "the message falls into the sample"
                            : "the message falls outside of the sample");
     return taken ? VERDICT_YES : VERDICT_NO;

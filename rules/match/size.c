@@ -1,5 +1,5 @@
 /* min_size, max_size: octets, both part of the range. */
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static void say_size(const struct match_input *in, struct buffer *found)
 {

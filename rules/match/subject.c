@@ -1,7 +1,7 @@
 /* subject: its decoded text; a missing one counts as empty. */
 #include <string.h>
 
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static bool asked(const struct rule *rule)
 {

@@ -1,7 +1,7 @@
 /* users, not_users: the owner, by the name of his account, his address or an alias. */
 #include <string.h>
 
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 
 static bool names_owner(const struct patterns *patterns, const struct owner *owner,
                         struct pattern_search *search)

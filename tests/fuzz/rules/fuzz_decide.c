@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/decide.h"
+#include "rules/match/decide.h"
 #include "rules/mime/body.h"
 #include "rules/util/memory.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/decide.h"
+#include "rules/match/decide.h"
 #include "rules/util/memory.h"
 
 #define INTERNALDATE 1767225600 /* Thu 2026-01-01 00:00:00 UTC */

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "rules/mime/address.h"
 #include "rules/rule_maker.h"
 #include "rules/util/buffer.h"
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "rules/rule_maker.h"
+#include "rules/sameness.h"
 
 #define SENT                                                                                       \
     "From: a@example.org\r\nTo: b@example.org\r\nCc: c@example.org\r\nSubject: Hello\r\n"          \

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "rules/rule_maker.h"
+#include "rules/sample.h"
 
 #define MESSAGES 20000
 
@@ -18,7 +19,9 @@ static bool takes(const unsigned char use_key[32], char *name, double percent, c
 {
     struct rule rule = {.name = name, .sample = percent};
     struct header *header = header_parse(text, strlen(text));
-    bool taken = sample_takes(use_key, &rule, header);
+    unsigned char digest[32];
+    sample_digest(header, digest);
+    bool taken = sample_takes(use_key, &rule, digest);
     header_free(header);
     return taken;
 }

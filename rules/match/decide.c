@@ -1,10 +1,18 @@
-#include "rules/decide.h"
+#include "rules/match/decide.h"
 
 #include <string.h>
 
-#include "rules/match/match.h"
+#include "rules/match/conditions.h"
 #include "rules/mime/body.h"
 #include "rules/util/memory.h"
+
+/* Ends with NULL; what is cheap to answer first, what needs the body last. */
+static const struct match *const conditions[] = {
+    &match_direction, &match_users, &match_not_users, &match_min_size, &match_max_size,
+    &match_since,     &match_until, &match_hours,     &match_sample,   &match_exempt,
+    &match_from,      &match_to,    &match_subject,   &match_header,   &match_attachment,
+    &match_body,      NULL,
+};
 
 static void add_reason(struct rule_decision *decision, const struct match *match,
                        enum verdict verdict, struct buffer *found)
@@ -30,7 +38,7 @@ static void judge(const struct match_input *in, bool explain, struct rule_decisi
     const struct rule *rule = decision->rule;
     decision->verdict = VERDICT_YES;
     decision->directions = match_direction_taken(rule, in->message->owner) & in->route->directions;
-    for (const struct match *const *match = match_table; *match != NULL; match++) {
+    for (const struct match *const *match = conditions; *match != NULL; match++) {
         if (!(*match)->asked(rule))
             continue;
         struct buffer found = {0};
@@ -114,7 +122,7 @@ static void conclude(struct decision *decision)
 
 static bool asks_body(const struct rule *rule)
 {
-    for (const struct match *const *match = match_table; *match != NULL; match++)
+    for (const struct match *const *match = conditions; *match != NULL; match++)
         if ((*match)->needs == MATCH_BODY && (*match)->asked(rule))
             return true;
     return false;
@@ -174,7 +182,7 @@ static enum verdict judge_owner(const struct rule *rule, const struct owner *own
     const struct message message = {.owner = owner};
     const struct match_input in = {.message = &message};
     enum verdict verdict = VERDICT_YES;
-    for (const struct match *const *match = match_table; *match != NULL; match++) {
+    for (const struct match *const *match = conditions; *match != NULL; match++) {
         if (*match == &match_direction || !(*match)->asked(rule))
             continue;
         if (*match == &match_exempt && match_exempt_owner(rule, owner))

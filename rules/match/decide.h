@@ -4,12 +4,11 @@
  * Pure: the same set and message give the same decision, always. Rules are independent of each
  * other, except that a matching exempt rule beats all.
  */
-#ifndef RULES_DECIDE_H
-#define RULES_DECIDE_H
+#ifndef RULES_MATCH_DECIDE_H
+#define RULES_MATCH_DECIDE_H
 
 #include "rules/message.h"
-
-enum verdict { VERDICT_NO, VERDICT_YES, VERDICT_NEEDS_BODY };
+#include "rules/route.h"
 
 /* One condition's answer, for explain: "min_size", YES, "the message has 12,345 octets, the rule
  * wants at least 10,000". No controls, whatever the message holds. */
@@ -61,26 +60,5 @@ enum verdict decide_before_fetch(const struct rule_set *set, const struct owner 
 
 /* For `users`: whether rule `rule` could ever want a message of this owner in that direction. */
 bool rule_covers(const struct rule *rule, const struct owner *owner, enum direction direction);
-
-/*
- * Sampling: a keyed hash of the rule's name and of the fields that identify a message wherever it
- * lies (From, To, Cc, Date, Subject, Message-ID, Content-Type, In-Reply-To), so that the choice is
- * the same after a crash, in every folder, and without the ledger; and not to be foretold without
- * the key.
- */
-bool sample_takes(const unsigned char key[32], const struct rule *rule,
-                  const struct header *header);
-
-/*
- * Sameness of internal messages: SHA-256 over the identifying fields (From, To, Cc, Subject, Date,
- * Message-ID, each unfolded) and the digest of the body without its trailing line ends and empty
- * lines. Line ends CRLF and LF are the same. Never the Message-ID alone.
- */
-struct sameness; /* body digest in the making */
-struct sameness *sameness_new(void);
-void sameness_body(struct sameness *sameness, const void *data, size_t len);
-/* Writes 32 octets and frees. */
-void sameness_end(struct sameness *sameness, const struct header *header, unsigned char digest[32]);
-void sameness_free(struct sameness *sameness);
 
 #endif
