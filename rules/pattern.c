@@ -1,13 +1,13 @@
 #include "rules/pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <ctype.h>
 #include <pcre2.h>
 #include <string.h>
 
 #include "rules/mime/charset.h"
 #include "rules/util/buffer.h"
 #include "rules/util/memory.h"
+#include "rules/util/octet.h"
 
 /* A step that moved far in the text costs more than one. */
 #define WORK_OCTETS_A_STEP 32
@@ -37,17 +37,24 @@ void patterns_free(struct patterns *patterns)
     free(patterns);
 }
 
+static bool is_special(char c)
+{
+    char lower = octet_lower(c);
+    bool plain = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9');
+    return (unsigned char)c < 0x80 && !plain;
+}
+
 static void literal_to_regex(const char *text, size_t len, struct buffer *regex)
 {
     for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
+        char c = text[i];
         if (c == '?') {
             buffer_char(regex, '.');
             continue;
         }
-        if (c < 0x80 && !isalnum(c))
+        if (is_special(c))
             buffer_char(regex, '\\');
-        buffer_char(regex, (char)c);
+        buffer_char(regex, c);
     }
 }
 

@@ -1,12 +1,12 @@
 #include "rules/rule.h"
 
-#include <ctype.h>
 #include <openssl/crypto.h>
 #include <string.h>
 
 #include "rules/pattern.h"
 #include "rules/time/hours.h"
 #include "rules/util/memory.h"
+#include "rules/util/octet.h"
 
 struct rule_set *rule_set_new(void)
 {
@@ -143,12 +143,12 @@ static void compile_key(const struct pattern_key *key, struct complaints *compla
         compile_text(*key->patterns, key, *text, complaints);
 }
 
-static void compile_hours(struct rule *rule, struct complaints *complaints)
+static void compile_hours(struct rule *rule, zone_find *find_zone, struct complaints *complaints)
 {
     if (rule->hours_text == NULL || rule->hours != NULL)
         return;
     char *mistake = NULL;
-    rule->hours = hours_parse(rule->hours_text, &mistake);
+    rule->hours = hours_parse(rule->hours_text, find_zone, &mistake);
     if (rule->hours == NULL)
         complain(complaints, "hours", mistake);
     free(mistake);
@@ -179,14 +179,14 @@ static void check_sense(const struct rule *rule, struct complaints *complaints)
         complain(complaints, "exempt", "without addresses would exempt every message");
 }
 
-static void prepare_rule(struct rule *rule, struct complaints *complaints)
+static void prepare_rule(struct rule *rule, zone_find *find_zone, struct complaints *complaints)
 {
     complaints->rule = rule;
     struct pattern_key keys[PATTERN_KEYS];
     pattern_keys(rule, keys);
     for (size_t i = 0; i < PATTERN_KEYS; i++)
         compile_key(&keys[i], complaints);
-    compile_hours(rule, complaints);
+    compile_hours(rule, find_zone, complaints);
     check_sense(rule, complaints);
 }
 
@@ -194,10 +194,11 @@ static void lower_domains(struct rule_set *set)
 {
     for (char **domain = set->domains; domain != NULL && *domain != NULL; domain++)
         for (char *c = *domain; *c != '\0'; c++)
-            *c = (char)tolower((unsigned char)*c);
+            *c = octet_lower(*c);
 }
 
-int rules_prepare(struct rule_set *set, rules_complain *complain_to, void *arg)
+int rules_prepare(struct rule_set *set, zone_find *find_zone, rules_complain *complain_to,
+                  void *arg)
 {
     static const char *const prefixes[] = {"{Mon-In} ", "{Mon-Out} ", "{Mon-Int} "};
     struct complaints complaints = {.complain = complain_to, .arg = arg};
@@ -206,7 +207,7 @@ int rules_prepare(struct rule_set *set, rules_complain *complain_to, void *arg)
             set->subject_prefix[i] = xstrdup(prefixes[i]);
     lower_domains(set);
     for (size_t i = 0; i < set->count; i++)
-        prepare_rule(&set->rules[i], &complaints);
+        prepare_rule(&set->rules[i], find_zone, &complaints);
     return complaints.count;
 }
 

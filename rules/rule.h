@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "rules/time/zone.h"
+
 enum selector { SELECT_NONE, SELECT_SELECTED, SELECT_ALL };
 
 enum direction { DIRECTION_INCOMING = 1, DIRECTION_OUTGOING = 2, DIRECTION_INTERNAL = 4 };
@@ -62,8 +64,9 @@ struct rule *rule_set_add(struct rule_set *set);
 
 /* Called for each mistake: a pattern that does not compile, unreadable hours ... */
 typedef void rules_complain(void *arg, const struct rule *rule, const char *key, const char *what);
-/* Compiles. Returns the number of mistakes; with 0 the set is ready for decide(). */
-int rules_prepare(struct rule_set *set, rules_complain *complain, void *arg);
+/* Compiles; find_zone as in rules/time/hours.h. Returns the number of mistakes; with 0 the set is
+ * ready for decide(). */
+int rules_prepare(struct rule_set *set, zone_find *find_zone, rules_complain *complain, void *arg);
 
 /* "incoming" ... ; several joined by ", ". Static or caller's buffer of at least 40 octets. */
 const char *direction_text(unsigned directions, char buffer[40]);

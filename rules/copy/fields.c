@@ -4,6 +4,7 @@
 
 #include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
+#include "rules/time/calendar.h"
 
 #define LINE_GOOD 78
 #define WORD_MAX 900
@@ -96,15 +97,14 @@ void copy_field(struct buffer *out, const char *name, const char *text)
 
 void copy_date(time_t when, char date[COPY_DATE_LEN])
 {
-    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    struct tm tm;
-    time_t epoch = 0;
-    if (gmtime_r(&when, &tm) == NULL || tm.tm_year < 0 || tm.tm_year > 8099)
-        gmtime_r(&epoch, &tm);
-    snprintf(date, COPY_DATE_LEN, "%s, %02d %s %04d %02d:%02d:%02d +0000", days[tm.tm_wday],
-             tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    struct calendar day = calendar_split(when);
+    if (day.year < 1900 || day.year > 9999)
+        day = calendar_split(0);
+    snprintf(date, COPY_DATE_LEN, "%s, %02d %s %04d %02d:%02d:%02d +0000",
+             calendar_weekday_text(day.weekday), day.day, months[day.month - 1], (int)day.year,
+             day.hour, day.minute, day.second);
 }
 
 void copy_sha256(const unsigned char sha256[32], char hex[65])

@@ -5,12 +5,15 @@
  * without controls other than tab and line feed (CR is dropped before a line feed, others become
  * spaces).
  *
- * UTF-8, US-ASCII and ISO-8859-1 are read here. Others go through iconv(), and only if they are in
- * our list of charsets that mail uses: a sender shall not choose among the hundreds of converters
- * that the C library would load for him. glibc loads converters from its gconv directory when they
- * are first used, so a sandbox must leave that readable; where it does not, such text is read as
- * of an unknown charset.
- * Unknown charset, or none: octets that are valid UTF-8 are taken so, others as Windows-1252.
+ * UTF-8, US-ASCII and ISO-8859-1 are decoded here. Other charsets go through iconv(), and only if
+ * they are on our list of those that mail uses: a sender must not choose among the hundreds of
+ * converters that the C library could load.
+ * Unknown charset, or none: octets that are valid UTF-8 are read as UTF-8, others as Windows-1252.
+ *
+ * rules/ does no I/O, with this one exception: glibc's iconv_open() loads a converter from the
+ * gconv directory when it is first used. The result does not depend on it except where the
+ * directory is missing or out of reach of a sandbox; the text is then decoded as if its charset
+ * were unknown.
  */
 #ifndef RULES_MIME_CHARSET_H
 #define RULES_MIME_CHARSET_H

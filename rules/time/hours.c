@@ -4,7 +4,6 @@
 #include <strings.h>
 
 #include "rules/time/calendar.h"
-#include "rules/time/zone.h"
 #include "rules/util/memory.h"
 
 #define DAY_MINUTES 1440
@@ -89,6 +88,7 @@ static bool read_range(const char *text, size_t len, int *from, int *to)
 
 struct parse {
     struct hours *hours;
+    zone_find *find_zone;
     unsigned days;  /* that the next range of time is for */
     bool days_used; /* a range of time has taken them */
     bool any;
@@ -104,8 +104,13 @@ static void end_days(struct parse *parse)
 static void read_zone(struct parse *parse, const char *text, size_t len, char **mistake_r)
 {
     char *name = xmemdup0(text, len);
-    parse->hours->zone = zone_load(name, mistake_r);
     parse->hours->zone_name = name;
+    if (strcmp(name, "UTC") == 0)
+        parse->hours->zone = zone_utc();
+    else if (parse->find_zone != NULL)
+        parse->hours->zone = parse->find_zone(name, mistake_r);
+    else
+        *mistake_r = xasprintf("no time zone \"%.80s\"", name);
 }
 
 static void read_token(struct parse *parse, const char *text, size_t len, char **mistake_r)
@@ -148,10 +153,10 @@ static void parse_tokens(struct parse *parse, const char *text, char **mistake_r
         read_zone(parse, "UTC", 3, mistake_r);
 }
 
-struct hours *hours_parse(const char *text, char **mistake_r)
+struct hours *hours_parse(const char *text, zone_find *find_zone, char **mistake_r)
 {
     struct hours *hours = xcalloc(1, sizeof(*hours));
-    struct parse parse = {.hours = hours};
+    struct parse parse = {.hours = hours, .find_zone = find_zone};
     char *mistake = NULL;
     parse_tokens(&parse, text, &mistake);
     if (mistake == NULL)

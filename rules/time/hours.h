@@ -11,7 +11,6 @@
  *
  * Days are the first three letters of the English names, or the names; "Fri-Mon" goes over Sunday.
  * A range holds its first minute and not its last; 24:00 ends a day.
- * The zone's data is read when the text is parsed; hours_match() is a pure function.
  */
 #ifndef RULES_TIME_HOURS_H
 #define RULES_TIME_HOURS_H
@@ -19,10 +18,13 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "rules/time/zone.h"
+
 struct hours;
 
-/* NULL: *mistake_r says what is wrong, to be freed. */
-struct hours *hours_parse(const char *text, char **mistake_r);
+/* find_zone is called for a zone other than UTC; NULL: there is no other. Result NULL: *mistake_r
+ * says what is wrong, to be freed. */
+struct hours *hours_parse(const char *text, zone_find *find_zone, char **mistake_r);
 void hours_free(struct hours *hours);
 
 bool hours_match(const struct hours *hours, time_t time);

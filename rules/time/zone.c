@@ -1,10 +1,7 @@
 #include "rules/time/zone.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "rules/time/zone_rule.h"
 #include "rules/util/memory.h"
@@ -100,6 +97,11 @@ static bool offsets_are_sane(const struct zone *zone)
     return true;
 }
 
+struct zone *zone_utc(void)
+{
+    return xcalloc(1, sizeof(struct zone));
+}
+
 struct zone *zone_parse(const unsigned char *data, size_t len)
 {
     struct counts counts;
@@ -128,55 +130,6 @@ void zone_free(struct zone *zone)
         return;
     free(zone->changes);
     free(zone);
-}
-
-/* Nothing that leaves the directory. */
-static bool name_is_sane(const char *name)
-{
-    if (*name == '\0' || *name == '/' || *name == '.' || strlen(name) > ZONE_NAME_MAX)
-        return false;
-    size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789_+-/");
-    return name[plain] == '\0';
-}
-
-/* Octets read, or -1 with errno. */
-static ssize_t read_file(const char *path, unsigned char *data, size_t room)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (file < 0)
-        return -1;
-    size_t len = 0;
-    ssize_t got;
-    do {
-        got = read(file, data + len, room - len);
-        len += got > 0 ? (size_t)got : 0;
-    } while (len < room && (got > 0 || (got < 0 && errno == EINTR)));
-    int error = errno;
-    close(file);
-    errno = error;
-    return got < 0 ? -1 : (ssize_t)len;
-}
-
-struct zone *zone_load(const char *name, char **mistake_r)
-{
-    if (strcmp(name, "UTC") == 0)
-        return xcalloc(1, sizeof(struct zone));
-    if (!name_is_sane(name)) {
-        *mistake_r = xasprintf("\"%.80s\" is no time zone, like Europe/Berlin or UTC", name);
-        return NULL;
-    }
-    char path[sizeof(ZONE_DIRECTORY) + 1 + ZONE_NAME_MAX];
-    snprintf(path, sizeof(path), "%s/%s", ZONE_DIRECTORY, name);
-    unsigned char *data = xmalloc(ZONE_FILE_MAX);
-    ssize_t len = read_file(path, data, ZONE_FILE_MAX);
-    struct zone *zone = len > 0 ? zone_parse(data, (size_t)len) : NULL;
-    if (zone == NULL && len < 0)
-        *mistake_r = xasprintf("there is no time zone \"%s\": %s: %s", name, path, strerror(errno));
-    else if (zone == NULL)
-        *mistake_r = xasprintf("%s is no time zone file that can be used here", path);
-    free(data);
-    return zone;
 }
 
 int zone_offset(const struct zone *zone, int64_t time)

@@ -1,10 +1,10 @@
 /*
- * A time zone: how far its clocks were ahead of UTC at a time. Read once from the system's time
- * zone data (TZif, RFC 8536, version 2 or later, with the POSIX TZ rule in its footer), so that
- * neither localtime() nor the environment variable TZ is needed, which a program with threads
- * cannot use for more than one zone.
+ * A time zone: how far its clocks are ahead of UTC at a given time. Made from the octets of a time
+ * zone file (TZif, RFC 8536, version 2 or later, with the POSIX TZ rule in its footer), so that
+ * neither localtime() nor the environment variable TZ is needed, which limit a threaded program to
+ * one zone.
  *
- * Not taken: files of version 1, and files that count leap seconds ("right/...").
+ * Not supported: files of version 1, and files that count leap seconds ("right/...").
  */
 #ifndef RULES_TIME_ZONE_H
 #define RULES_TIME_ZONE_H
@@ -12,19 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ZONE_DIRECTORY "/usr/share/zoneinfo"
 #define ZONE_FILE_MAX (256 * 1024)
-#define ZONE_NAME_MAX 64
 
 struct zone;
 
-/* By name, "Europe/Berlin"; "UTC" needs no file. NULL: *mistake_r says why, to be freed. */
-struct zone *zone_load(const char *name, char **mistake_r);
-/* The same from the octets of a file. NULL if they are no such file. */
+/* How the caller finds the zone of a name, "Europe/Berlin"; the name is as a user wrote it. NULL:
+ * *mistake_r says why, to be freed. */
+typedef struct zone *zone_find(const char *name, char **mistake_r);
+
+struct zone *zone_utc(void);
+/* From the octets of a file. NULL: not a time zone file, or not a supported one. */
 struct zone *zone_parse(const unsigned char *data, size_t len);
 void zone_free(struct zone *zone);
 
-/* Seconds to add to UTC to get the zone's own time. */
+/* Seconds to add to UTC to get the zone's local time. */
 int zone_offset(const struct zone *zone, int64_t time);
 
 #endif

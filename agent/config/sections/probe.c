@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "agent/config/sections/loader.h"
+#include "agent/config/sections/zone_file.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
 #include "agent/probe/verdict/state.h"
@@ -292,7 +293,7 @@ static void load_maintenance(const struct config_section *section, struct probe 
     for (size_t i = 0; i < count; i++) {
         const struct config_value *value = config_value_n(section, "maintenance", i);
         char *mistake;
-        struct hours *hours = hours_parse(value->text, &mistake);
+        struct hours *hours = hours_parse(value->text, zone_file_load, &mistake);
         if (hours != NULL) {
             probe->maintenance[taken++] = hours;
             continue;

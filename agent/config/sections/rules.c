@@ -3,6 +3,7 @@
 
 #include "agent/config/sections/lists.h"
 #include "agent/config/sections/loader.h"
+#include "agent/config/sections/zone_file.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
 #include "rules/util/memory.h"
@@ -258,7 +259,7 @@ void config_load_rules(struct config_loader *loader)
     for (size_t i = 0; i < count; i++)
         load_rule(loader, lists, &sections[i]);
     config_lists_unused(lists);
-    rules_prepare(loader->config->rules, complain, &complaints);
+    rules_prepare(loader->config->rules, zone_file_load, complain, &complaints);
     check_selected(loader);
     config_lists_free(lists);
     free(sections);

@@ -81,7 +81,7 @@ static struct rule_set *make_set(void)
     set->domains = LIST("example.org", "example.net");
     add_header_rules(set);
     add_body_rules(set);
-    if (rules_prepare(set, NULL, NULL) != 0)
+    if (rules_prepare(set, NULL, NULL, NULL) != 0)
         abort();
     return set;
 }

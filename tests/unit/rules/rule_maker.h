@@ -7,6 +7,7 @@
 
 #include "rules/match/decide.h"
 #include "rules/util/memory.h"
+#include "rules/zone_sample.h"
 
 #define INTERNALDATE 1767225600 /* Thu 2026-01-01 00:00:00 UTC */
 
@@ -68,7 +69,7 @@ static inline void free_message(struct message *message)
 
 static inline void prepare(struct rule_set *set)
 {
-    if (rules_prepare(set, NULL, NULL) != 0)
+    if (rules_prepare(set, zone_sample, NULL, NULL) != 0)
         fail_msg("the rules are not good");
 }
 

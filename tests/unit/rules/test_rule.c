@@ -36,7 +36,7 @@ static void test_a_good_rule(void **state)
     rule->has_min_size = rule->has_max_size = true;
     rule->min_size = rule->max_size = 10;
     struct told told = {0};
-    assert_int_equal(rules_prepare(set, tell, &told), 0);
+    assert_int_equal(rules_prepare(set, zone_sample, tell, &told), 0);
     assert_int_equal(told.count, 0);
     assert_non_null(set->rules[0].from_patterns);
     assert_non_null(set->rules[0].hours);
@@ -145,7 +145,7 @@ static void test_mistakes_name_rule_and_key(void **state)
         make_rule(set, "good");
         mistakes[i].make(make_rule(set, "bad"));
         struct told told = {0};
-        if (rules_prepare(set, tell, &told) != 1 || told.count != 1)
+        if (rules_prepare(set, zone_sample, tell, &told) != 1 || told.count != 1)
             fail_msg("mistake %zu, %s: told %d times", i, mistakes[i].key, told.count);
         assert_string_equal(told.key, mistakes[i].key);
         assert_string_equal(told.rule, "bad");
@@ -162,7 +162,7 @@ static void test_all_mistakes_are_told(void **state)
         mistakes[i].make(make_rule(set, "bad"));
     struct told told = {0};
     int count = (int)(sizeof(mistakes) / sizeof(*mistakes));
-    assert_int_equal(rules_prepare(set, tell, &told), count);
+    assert_int_equal(rules_prepare(set, zone_sample, tell, &told), count);
     assert_int_equal(told.count, count);
     rule_set_free(set);
 }
@@ -172,7 +172,7 @@ static void test_nobody_need_listen(void **state)
     (void)state;
     struct rule_set *set = make_set();
     bad_from(make_rule(set, "bad"));
-    assert_int_equal(rules_prepare(set, NULL, NULL), 1);
+    assert_int_equal(rules_prepare(set, zone_sample, NULL, NULL), 1);
     rule_set_free(set);
 }
 
@@ -182,7 +182,7 @@ static void test_a_pattern_is_named(void **state)
     struct rule_set *set = make_set();
     bad_from(make_rule(set, "bad"));
     struct told told = {0};
-    rules_prepare(set, tell, &told);
+    rules_prepare(set, zone_sample, tell, &told);
     assert_non_null(strstr(told.what, "/(/"));
     rule_set_free(set);
 }
@@ -192,7 +192,7 @@ static void test_prefixes(void **state)
     (void)state;
     struct rule_set *set = make_set();
     set->subject_prefix[1] = xstrdup("");
-    assert_int_equal(rules_prepare(set, NULL, NULL), 0);
+    assert_int_equal(rules_prepare(set, zone_sample, NULL, NULL), 0);
     assert_string_equal(set->subject_prefix[0], "{Mon-In} ");
     assert_string_equal(set->subject_prefix[1], "");
     assert_string_equal(set->subject_prefix[2], "{Mon-Int} ");
@@ -217,7 +217,7 @@ static void test_domains_are_lowered(void **state)
     (void)state;
     struct rule_set *set = rule_set_new();
     set->domains = LIST("Example.ORG");
-    assert_int_equal(rules_prepare(set, NULL, NULL), 0);
+    assert_int_equal(rules_prepare(set, zone_sample, NULL, NULL), 0);
     assert_string_equal(set->domains[0], "example.org");
     rule_set_free(set);
 }

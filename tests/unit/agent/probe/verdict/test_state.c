@@ -134,8 +134,8 @@ static void maintenance_is_quiet(void **state)
 {
     (void)state;
     char *mistake = NULL;
-    struct hours *other = hours_parse("Sun 00:00-24:00", &mistake);
-    struct hours *window = hours_parse("Mon 06:00-06:30 UTC", &mistake);
+    struct hours *other = hours_parse("Sun 00:00-24:00", NULL, &mistake);
+    struct hours *window = hours_parse("Mon 06:00-06:30 UTC", NULL, &mistake);
     struct hours *both[] = {other, window, NULL};
     struct probe probe = {.raise_failures = 2, .raise_of = 3, .clear = 2, .maintenance = both};
 
@@ -165,7 +165,7 @@ static void what_cleared_in_maintenance_is_told_behind_it(void **state)
 {
     (void)state;
     char *mistake = NULL;
-    struct hours *window = hours_parse("Mon 06:00-06:30 UTC", &mistake);
+    struct hours *window = hours_parse("Mon 06:00-06:30 UTC", NULL, &mistake);
     struct hours *one[] = {window, NULL};
     struct probe probe = {
         .raise_failures = 1, .raise_of = 1, .clear = 1, .remind = STEP, .maintenance = one};
