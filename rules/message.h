@@ -31,8 +31,6 @@ struct body_facts; /* mime/body.h: attachments, and decoded text for body patter
 struct message {
     const struct owner *owner;
     enum folder_role role;
-    const char *folder;
-    uint32_t uidvalidity, uid;
     uint64_t size; /* octets of the message itself where known, else RFC822.SIZE */
     time_t internaldate;
     const struct header *header;

@@ -122,7 +122,7 @@ static void end_header(struct incoming *incoming)
         .address = incoming->address,
         .aliases = (const char *const *)incoming->aliases,
     };
-    struct message message = {.owner = &owner, .role = incoming->role, .folder = incoming->folder};
+    struct message message = {.owner = &owner, .role = incoming->role};
     struct route *route;
 
     incoming->header_ended = true;
@@ -205,9 +205,6 @@ static struct decision *decide_message(struct parts *parts, const struct incomin
     struct message message = {
         .owner = &owner,
         .role = facts->role,
-        .folder = facts->folder,
-        .uidvalidity = facts->uidvalidity,
-        .uid = facts->uid,
         .size = size,
         .internaldate = facts->internaldate,
         .header = header,

@@ -1,7 +1,5 @@
 #include "rules/copy/fields.h"
 
-#include <strings.h>
-
 #include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
 #include "rules/time/calendar.h"
@@ -32,7 +30,7 @@ static void put_word(struct field_writer *writer, const char *word, size_t len)
     writer->first = false;
 }
 
-void field_word(struct field_writer *writer, const char *word, size_t len)
+static void field_word(struct field_writer *writer, const char *word, size_t len)
 {
     while (len > 0) {
         size_t n = len < WORD_MAX ? len : WORD_MAX;
@@ -82,7 +80,7 @@ void field_text(struct field_writer *writer, const char *text, bool comma)
     free(clean);
 }
 
-void field_end(struct field_writer *writer)
+static void field_end(struct field_writer *writer)
 {
     buffer_text(writer->out, "\r\n");
 }

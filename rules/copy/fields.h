@@ -24,11 +24,8 @@ struct field_writer {
 };
 
 void field_begin(struct field_writer *writer, struct buffer *out, const char *name);
-/* A word, plain ASCII without blanks. */
-void field_word(struct field_writer *writer, const char *word, size_t len);
 /* Text of any kind; then a comma if there is more to come. */
 void field_text(struct field_writer *writer, const char *text, bool comma);
-void field_end(struct field_writer *writer);
 
 /* "Name: text" CRLF. */
 void copy_field(struct buffer *out, const char *name, const char *text);

@@ -4,7 +4,6 @@
 
 #include "rules/copy/fields.h"
 #include "rules/mime/charset.h"
-#include "rules/mime/encoded_word.h"
 
 #define BOUNDARY_LEN 48
 #define SUBJECT_RAW_MAX 4000

@@ -71,7 +71,7 @@ static void list(struct buffer *buffer, char *const *texts, size_t count, const 
         buffer_printf(buffer, "%s%zu more", last, count - shown);
 }
 
-void match_texts(struct buffer *buffer, char *const *texts, size_t count)
+static void match_texts(struct buffer *buffer, char *const *texts, size_t count)
 {
     if (buffer != NULL)
         list(buffer, texts, count, " and ");

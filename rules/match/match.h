@@ -55,8 +55,6 @@ void match_number(struct buffer *buffer, uint64_t number);
 void match_people(struct buffer *buffer, const char *hit, const struct field_facts *fields);
 /* "a", "b" or "c": patterns as written. */
 void match_patterns(struct buffer *buffer, char *const *texts);
-/* "a", "b" and 7 more */
-void match_texts(struct buffer *buffer, char *const *texts, size_t count);
 /* Says so when matches hit a limit. */
 void match_limited(struct buffer *buffer, const struct pattern_search *search);
 /* 2026-01-03 14:03 UTC */

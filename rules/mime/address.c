@@ -1,7 +1,6 @@
 #include "rules/mime/address.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "rules/util/memory.h"
 #include "rules/util/octet.h"

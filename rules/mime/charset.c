@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <iconv.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <strings.h>
 
@@ -103,11 +104,6 @@ static const struct charset_name *find_charset(const char *name, size_t len)
             strncasecmp(charset_names[i].name, name, len) == 0)
             return &charset_names[i];
     return NULL;
-}
-
-bool charset_known(const char *name, size_t name_len)
-{
-    return name != NULL && find_charset(name, name_len) != NULL;
 }
 
 struct charset_reader *charset_reader_new(const char *name, size_t name_len)

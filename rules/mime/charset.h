@@ -18,8 +18,6 @@
 #ifndef RULES_MIME_CHARSET_H
 #define RULES_MIME_CHARSET_H
 
-#include <stdbool.h>
-
 #include "rules/util/buffer.h"
 
 struct charset_reader;
@@ -31,9 +29,6 @@ void charset_reader_feed(struct charset_reader *reader, const char *data, size_t
 /* What is still held back goes to out; the reader is as new. */
 void charset_reader_flush(struct charset_reader *reader, struct buffer *out);
 void charset_reader_free(struct charset_reader *reader);
-
-/* Whether a charset of that name would be read as itself. */
-bool charset_known(const char *name, size_t name_len);
 
 /* The largest length up to max at which valid UTF-8 text of len octets can be cut. */
 size_t utf8_cut(const char *text, size_t len, size_t max);

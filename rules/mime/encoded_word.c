@@ -1,6 +1,5 @@
 #include "rules/mime/encoded_word.h"
 
-#include <stdint.h>
 #include <strings.h>
 
 #include "rules/mime/base64.h"

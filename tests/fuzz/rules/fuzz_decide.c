@@ -203,7 +203,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct message message = {
         .owner = &owners[data[0] >> 1 & 3],
         .role = data[0] & 1 ? FOLDER_SENT : FOLDER_OTHER,
-        .folder = "INBOX",
         .size = size,
         .internaldate = (time_t)data[1] << (data[0] >> 3),
         .header = header,

@@ -53,9 +53,6 @@ static inline struct message make_message(const char *header_text, enum folder_r
     return (struct message){
         .owner = &alice,
         .role = role,
-        .folder = role == FOLDER_SENT ? "Sent" : "INBOX",
-        .uidvalidity = 1,
-        .uid = 1,
         .size = 10000,
         .internaldate = INTERNALDATE,
         .header = header_parse(header_text, strlen(header_text)),
