@@ -3,7 +3,7 @@
  *
  * Two kinds of knowledge come at different times: the header first, what the body holds (its
  * attachments and its text) only when the body was read. message.body NULL means not yet known, and
- * then a rule may answer VERDICT_NEEDS_BODY.
+ * then a rule may answer MATCH_UNDECIDED.
  */
 #ifndef RULES_MESSAGE_H
 #define RULES_MESSAGE_H
@@ -14,7 +14,8 @@
 
 #include "rules/mime/header.h"
 
-enum verdict { VERDICT_NO, VERDICT_YES, VERDICT_NEEDS_BODY };
+/* An answer of a condition, a rule or all rules. UNDECIDED: more of the message must be known. */
+enum match_result { MATCH_NO, MATCH_YES, MATCH_UNDECIDED };
 
 /* The account in which the message lies. All borrowed. */
 struct owner {

@@ -184,9 +184,9 @@ static enum depth depth_for(const struct capture *capture)
     struct owner owner = account_owner(*capture->account);
 
     switch (decide_before_fetch(capture->parts->config->rules, &owner, capture->folder->role)) {
-    case VERDICT_NO:
+    case MATCH_NO:
         return DEPTH_NOTHING;
-    case VERDICT_YES:
+    case MATCH_YES:
         return DEPTH_ALL;
     default:
         return DEPTH_HEADER;

@@ -226,23 +226,23 @@ static struct outcome outcome_of(const struct decision *decision)
     if (decision->exempt)
         return (struct outcome){.state = UID_EXEMPT,
                                 .reason = xasprintf("rule %s", decision->exempt_by->name)};
-    if (decision->verdict == VERDICT_YES)
+    if (decision->result == MATCH_YES)
         return (struct outcome){.wanted = true, .state = UID_CAPTURED};
     return (struct outcome){.state = UID_NOT_WANTED};
 }
 
-enum verdict header_decide(struct parts *parts, const struct incoming_facts *facts,
-                           const char *header_text, size_t len, uint64_t size,
-                           struct outcome *outcome)
+enum match_result header_decide(struct parts *parts, const struct incoming_facts *facts,
+                                const char *header_text, size_t len, uint64_t size,
+                                struct outcome *outcome)
 {
     struct header *header = whole_header(header_text, len);
     struct decision *decision = decide_message(parts, facts, header, size, NULL, false);
-    enum verdict verdict = decision->exempt ? VERDICT_NO : decision->verdict;
+    enum match_result result = decision->exempt ? MATCH_NO : decision->result;
 
     *outcome = outcome_of(decision);
     decision_free(decision);
     header_free(header);
-    return verdict;
+    return result;
 }
 
 /* The octets are complete: digests, header and body facts. */

@@ -42,10 +42,10 @@ struct outcome incoming_decide(struct incoming *incoming, const struct incoming_
 /* Hands the octets and copies to the ledger; frees incoming. Calls parts->stored later. */
 void incoming_store(struct incoming *incoming, const struct incoming_facts *facts);
 
-/* The decision by the header alone: NEEDS_BODY and YES both mean: fetch it. */
-enum verdict header_decide(struct parts *parts, const struct incoming_facts *facts,
-                           const char *header_text, size_t len, uint64_t size,
-                           struct outcome *outcome);
+/* The decision by the header alone: UNDECIDED and YES both mean: fetch it. */
+enum match_result header_decide(struct parts *parts, const struct incoming_facts *facts,
+                                const char *header_text, size_t len, uint64_t size,
+                                struct outcome *outcome);
 
 /* For `explain`: the decision with its reasons. The caller frees it. */
 struct decision *incoming_explain(struct incoming *incoming, const struct incoming_facts *facts);

@@ -58,11 +58,11 @@ static void take_header(struct capture *capture, struct item *item, const struct
 {
     struct incoming_facts facts = capture_facts(capture, item);
     struct outcome outcome;
-    enum verdict verdict = header_decide(
+    enum match_result result = header_decide(
         capture->parts, &facts, capture->header_text != NULL ? capture->header_text : "",
         capture->header_len, fetch->has_size ? fetch->size : capture->header_len, &outcome);
 
-    if (verdict != VERDICT_NO) {
+    if (result != MATCH_NO) {
         free(outcome.reason);
         item->wants_body = true;
         return;

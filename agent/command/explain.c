@@ -104,11 +104,11 @@ static bool read_key(const struct config *config)
 
 /* ---- what is told, for people ---- */
 
-static const char *verdict_text(enum verdict verdict)
+static const char *result_text(enum match_result result)
 {
     static const char *const texts[] = {"no", "yes", "needs the body"};
 
-    return texts[verdict];
+    return texts[result];
 }
 
 /* What a copy says in a word (X-Monitor-Warning), at length; "" for what the word says by itself.
@@ -154,9 +154,9 @@ static void print_route(const struct route *route)
 static void print_rule(const struct rule_decision *rule)
 {
     printf("\nrule %s (%s:%d): %s\n", rule->rule->name, rule->rule->file, rule->rule->line,
-           verdict_text(rule->verdict));
+           result_text(rule->result));
     for (size_t i = 0; i < rule->n_reasons; i++)
-        printf("  %-3s  %-12s %s\n", rule->reasons[i].verdict == VERDICT_YES ? "yes" : "no",
+        printf("  %-3s  %-12s %s\n", rule->reasons[i].result == MATCH_YES ? "yes" : "no",
                rule->reasons[i].condition, rule->reasons[i].text);
 }
 
@@ -262,12 +262,12 @@ static void write_json(const struct decision *decision)
 
         json_object(&json, NULL);
         json_string(&json, "name", rule->rule->name);
-        json_string(&json, "verdict", verdict_text(rule->verdict));
+        json_string(&json, "verdict", result_text(rule->result));
         json_array(&json, "reasons");
         for (size_t k = 0; k < rule->n_reasons; k++) {
             json_object(&json, NULL);
             json_string(&json, "condition", rule->reasons[k].condition);
-            json_bool(&json, "holds", rule->reasons[k].verdict == VERDICT_YES);
+            json_bool(&json, "holds", rule->reasons[k].result == MATCH_YES);
             json_string(&json, "text", rule->reasons[k].text);
             json_object_end(&json);
         }

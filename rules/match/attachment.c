@@ -79,24 +79,24 @@ static bool is_plain_text(const struct header *header)
     return plain;
 }
 
-static enum verdict match(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found)
+static enum match_result match(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found)
 {
     const struct body_facts *body = in->message->body;
     if (body == NULL && is_plain_text(in->message->header)) {
         match_say(found, "the message is one text without attachments");
-        return VERDICT_NO;
+        return MATCH_NO;
     }
     if (body == NULL) {
         match_say(found, "the body has not been read");
-        return VERDICT_NEEDS_BODY;
+        return MATCH_UNDECIDED;
     }
     struct pattern_search search = {0};
     const struct attachment *hit = find(rule, body, &search);
     if (found != NULL)
         say_attachments(found, body, hit);
     match_limited(found, &search);
-    return hit != NULL ? VERDICT_YES : VERDICT_NO;
+    return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
@@ -104,4 +104,4 @@ static void describe(const struct rule *rule, struct buffer *wanted)
     match_patterns(wanted, rule->attachment);
 }
 
-const struct match match_attachment = {"attachment", MATCH_BODY, asked, match, describe};
+const struct match match_attachment = {"attachment", NEEDS_BODY, asked, match, describe};

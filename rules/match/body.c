@@ -7,13 +7,13 @@ static bool asked(const struct rule *rule)
     return rule->body_patterns != NULL;
 }
 
-static enum verdict match(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found)
+static enum match_result match(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found)
 {
     const struct body_facts *body = in->message->body;
     if (body == NULL) {
         match_say(found, "the body has not been read");
-        return VERDICT_NEEDS_BODY;
+        return MATCH_UNDECIDED;
     }
     struct pattern_search search = {0};
     const char *text = body->text != NULL ? body->text : "";
@@ -22,7 +22,7 @@ static enum verdict match(const struct match_input *in, const struct rule *rule,
     match_number(found, body->text_len);
     match_say(found, body->limited ? " octets, only a part of it could be read)" : " octets)");
     match_limited(found, &search);
-    return hit ? VERDICT_YES : VERDICT_NO;
+    return hit ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
@@ -30,4 +30,4 @@ static void describe(const struct rule *rule, struct buffer *wanted)
     match_patterns(wanted, rule->body);
 }
 
-const struct match match_body = {"body", MATCH_BODY, asked, match, describe};
+const struct match match_body = {"body", NEEDS_BODY, asked, match, describe};

@@ -12,11 +12,11 @@ static bool since_asked(const struct rule *rule)
     return rule->has_since;
 }
 
-static enum verdict since_match(const struct match_input *in, const struct rule *rule,
-                                struct buffer *found)
+static enum match_result since_match(const struct match_input *in, const struct rule *rule,
+                                     struct buffer *found)
 {
     say_date(in, found);
-    return in->message->internaldate >= rule->since ? VERDICT_YES : VERDICT_NO;
+    return in->message->internaldate >= rule->since ? MATCH_YES : MATCH_NO;
 }
 
 static void since_describe(const struct rule *rule, struct buffer *wanted)
@@ -30,11 +30,11 @@ static bool until_asked(const struct rule *rule)
     return rule->has_until;
 }
 
-static enum verdict until_match(const struct match_input *in, const struct rule *rule,
-                                struct buffer *found)
+static enum match_result until_match(const struct match_input *in, const struct rule *rule,
+                                     struct buffer *found)
 {
     say_date(in, found);
-    return in->message->internaldate < rule->until ? VERDICT_YES : VERDICT_NO;
+    return in->message->internaldate < rule->until ? MATCH_YES : MATCH_NO;
 }
 
 static void until_describe(const struct rule *rule, struct buffer *wanted)
@@ -43,5 +43,5 @@ static void until_describe(const struct rule *rule, struct buffer *wanted)
     match_time(wanted, rule->until);
 }
 
-const struct match match_since = {"since", MATCH_MESSAGE, since_asked, since_match, since_describe};
-const struct match match_until = {"until", MATCH_MESSAGE, until_asked, until_match, until_describe};
+const struct match match_since = {"since", NEEDS_MESSAGE, since_asked, since_match, since_describe};
+const struct match match_until = {"until", NEEDS_MESSAGE, until_asked, until_match, until_describe};

@@ -15,38 +15,38 @@ static const struct match *const conditions[] = {
 };
 
 static void add_reason(struct rule_decision *decision, const struct match *match,
-                       enum verdict verdict, struct buffer *found)
+                       enum match_result result, struct buffer *found)
 {
     buffer_text(found, ", the rule wants ");
     match->describe(decision->rule, found);
     decision->reasons =
         xreallocarray(decision->reasons, decision->n_reasons + 1, sizeof(*decision->reasons));
     decision->reasons[decision->n_reasons++] =
-        (struct reason){.condition = match->name, .verdict = verdict, .text = buffer_take(found)};
+        (struct reason){.condition = match->name, .result = result, .text = buffer_take(found)};
 }
 
 /* One no is no; else what is undecided leaves the whole undecided. */
-static enum verdict join(enum verdict a, enum verdict b)
+static enum match_result join(enum match_result a, enum match_result b)
 {
-    if (a == VERDICT_NO || b == VERDICT_NO)
-        return VERDICT_NO;
-    return a == VERDICT_NEEDS_BODY ? a : b;
+    if (a == MATCH_NO || b == MATCH_NO)
+        return MATCH_NO;
+    return a == MATCH_UNDECIDED ? a : b;
 }
 
-static void judge(const struct match_input *in, bool explain, struct rule_decision *decision)
+static void evaluate(const struct match_input *in, bool explain, struct rule_decision *decision)
 {
     const struct rule *rule = decision->rule;
-    decision->verdict = VERDICT_YES;
+    decision->result = MATCH_YES;
     decision->directions = match_direction_taken(rule, in->message->owner) & in->route->directions;
     for (const struct match *const *match = conditions; *match != NULL; match++) {
         if (!(*match)->asked(rule))
             continue;
         struct buffer found = {0};
-        enum verdict verdict = (*match)->match(in, rule, explain ? &found : NULL);
-        decision->verdict = join(decision->verdict, verdict);
+        enum match_result result = (*match)->match(in, rule, explain ? &found : NULL);
+        decision->result = join(decision->result, result);
         if (explain)
-            add_reason(decision, *match, verdict, &found);
-        else if (verdict == VERDICT_NO)
+            add_reason(decision, *match, result, &found);
+        else if (result == MATCH_NO)
             return;
     }
 }
@@ -81,49 +81,49 @@ static bool has_targets(const struct rule *rule)
     return !rule->exempt && rule->targets != NULL && rule->targets[0] != NULL;
 }
 
-/* YES if an exempt rule matches, NEEDS_BODY if one may. */
-static enum verdict find_exempt(struct decision *decision)
+/* YES if an exempt rule matches, UNDECIDED if one may. */
+static enum match_result find_exempt(struct decision *decision)
 {
-    enum verdict verdict = VERDICT_NO;
+    enum match_result result = MATCH_NO;
     for (size_t i = 0; i < decision->n_rules; i++) {
         const struct rule_decision *by = &decision->rules[i];
-        if (by->verdict == VERDICT_NO || !by->rule->exempt)
+        if (by->result == MATCH_NO || !by->rule->exempt)
             continue;
-        verdict = by->verdict;
-        if (verdict == VERDICT_YES) {
+        result = by->result;
+        if (result == MATCH_YES) {
             decision->exempt = true;
             decision->exempt_by = by->rule;
-            return verdict;
+            return result;
         }
     }
-    return verdict;
+    return result;
 }
 
 static void conclude(struct decision *decision)
 {
-    enum verdict exempt = find_exempt(decision);
-    if (exempt == VERDICT_YES)
+    enum match_result exempt = find_exempt(decision);
+    if (exempt == MATCH_YES)
         return;
     bool undecided = false;
     bool wanted = false;
     for (size_t i = 0; i < decision->n_rules; i++) {
         const struct rule_decision *by = &decision->rules[i];
-        if (by->verdict == VERDICT_NO || !has_targets(by->rule))
+        if (by->result == MATCH_NO || !has_targets(by->rule))
             continue;
         wanted = true;
-        if (by->verdict == VERDICT_NEEDS_BODY || exempt == VERDICT_NEEDS_BODY)
+        if (by->result == MATCH_UNDECIDED || exempt == MATCH_UNDECIDED)
             undecided = true;
         else
             choose_targets(decision, by);
     }
     if (wanted)
-        decision->verdict = undecided ? VERDICT_NEEDS_BODY : VERDICT_YES;
+        decision->result = undecided ? MATCH_UNDECIDED : MATCH_YES;
 }
 
 static bool asks_body(const struct rule *rule)
 {
     for (const struct match *const *match = conditions; *match != NULL; match++)
-        if ((*match)->needs == MATCH_BODY && (*match)->asked(rule))
+        if ((*match)->needs == NEEDS_BODY && (*match)->asked(rule))
             return true;
     return false;
 }
@@ -141,7 +141,7 @@ static unsigned body_warnings(const struct rule_set *set, const struct message *
 struct decision *decide(const struct rule_set *set, const struct message *message, bool explain)
 {
     struct decision *decision = xcalloc(1, sizeof(*decision));
-    decision->verdict = VERDICT_NO;
+    decision->result = MATCH_NO;
     decision->route = route_find(set, message);
     decision->route->warnings |= body_warnings(set, message);
     decision->rules = xcalloc(set->count, sizeof(*decision->rules));
@@ -151,7 +151,7 @@ struct decision *decide(const struct rule_set *set, const struct message *messag
     const struct match_input in = {set, message, decision->route, &facts};
     for (size_t i = 0; i < set->count; i++) {
         decision->rules[i].rule = &set->rules[i];
-        judge(&in, explain, &decision->rules[i]);
+        evaluate(&in, explain, &decision->rules[i]);
     }
     facts_clear(&facts);
     conclude(decision);
@@ -175,57 +175,57 @@ void decision_free(struct decision *decision)
     free(decision);
 }
 
-/* The conditions but the direction, as far as they ask only who the owner is. YES: there are no
- * others; NEEDS_BODY: there are. */
-static enum verdict judge_owner(const struct rule *rule, const struct owner *owner)
+/* All conditions but the direction, as far as the owner alone answers them. YES: there are no
+ * others; UNDECIDED: there are. */
+static enum match_result evaluate_owner(const struct rule *rule, const struct owner *owner)
 {
     const struct message message = {.owner = owner};
     const struct match_input in = {.message = &message};
-    enum verdict verdict = VERDICT_YES;
+    enum match_result result = MATCH_YES;
     for (const struct match *const *match = conditions; *match != NULL; match++) {
         if (*match == &match_direction || !(*match)->asked(rule))
             continue;
         if (*match == &match_exempt && match_exempt_owner(rule, owner))
             continue;
-        enum verdict one =
-            (*match)->needs == MATCH_OWNER ? (*match)->match(&in, rule, NULL) : VERDICT_NEEDS_BODY;
-        verdict = join(verdict, one);
+        enum match_result one =
+            (*match)->needs == NEEDS_OWNER ? (*match)->match(&in, rule, NULL) : MATCH_UNDECIDED;
+        result = join(result, one);
     }
-    return verdict;
+    return result;
 }
 
-static enum verdict judge_before_fetch(const struct rule *rule, const struct owner *owner,
-                                       unsigned possible)
+static enum match_result evaluate_before_fetch(const struct rule *rule, const struct owner *owner,
+                                               unsigned possible)
 {
     unsigned taken = match_direction_taken(rule, owner) & possible;
     bool never = !rule->exempt && (!has_targets(rule) || !(rule->sample > 0));
     if (taken == 0 || never)
-        return VERDICT_NO;
-    return join(judge_owner(rule, owner), taken == possible ? VERDICT_YES : VERDICT_NEEDS_BODY);
+        return MATCH_NO;
+    return join(evaluate_owner(rule, owner), taken == possible ? MATCH_YES : MATCH_UNDECIDED);
 }
 
-enum verdict decide_before_fetch(const struct rule_set *set, const struct owner *owner,
-                                 enum folder_role role)
+enum match_result decide_before_fetch(const struct rule_set *set, const struct owner *owner,
+                                      enum folder_role role)
 {
     unsigned possible = route_possible(role);
     bool header_needed = false, certain = false, exempt_needed = false;
     for (size_t i = 0; i < set->count; i++) {
         const struct rule *rule = &set->rules[i];
-        enum verdict verdict = judge_before_fetch(rule, owner, possible);
-        if (rule->exempt && verdict == VERDICT_YES)
-            return VERDICT_NO;
-        exempt_needed |= rule->exempt && verdict == VERDICT_NEEDS_BODY;
-        certain |= !rule->exempt && verdict == VERDICT_YES;
-        header_needed |= !rule->exempt && verdict == VERDICT_NEEDS_BODY;
+        enum match_result result = evaluate_before_fetch(rule, owner, possible);
+        if (rule->exempt && result == MATCH_YES)
+            return MATCH_NO;
+        exempt_needed |= rule->exempt && result == MATCH_UNDECIDED;
+        certain |= !rule->exempt && result == MATCH_YES;
+        header_needed |= !rule->exempt && result == MATCH_UNDECIDED;
     }
     if (certain && !exempt_needed)
-        return VERDICT_YES;
-    return certain || header_needed ? VERDICT_NEEDS_BODY : VERDICT_NO;
+        return MATCH_YES;
+    return certain || header_needed ? MATCH_UNDECIDED : MATCH_NO;
 }
 
 bool rule_covers(const struct rule *rule, const struct owner *owner, enum direction direction)
 {
     return !rule->exempt && rule->sample > 0 &&
            (match_direction_taken(rule, owner) & direction) != 0 &&
-           judge_owner(rule, owner) != VERDICT_NO;
+           evaluate_owner(rule, owner) != MATCH_NO;
 }

@@ -14,13 +14,13 @@
  * wants at least 10,000". No controls, whatever the message holds. */
 struct reason {
     const char *condition; /* static */
-    enum verdict verdict;
+    enum match_result result;
     char *text;
 };
 
 struct rule_decision {
     const struct rule *rule;
-    enum verdict verdict;
+    enum match_result result;
     unsigned directions;    /* in which its selectors take the message */
     struct reason *reasons; /* only with `explain`: every condition, not only up to the first no */
     size_t n_reasons;
@@ -34,12 +34,12 @@ struct target_decision {
 };
 
 struct decision {
-    enum verdict verdict; /* YES: at least one target; NEEDS_BODY: undecided without the body */
-    bool exempt;          /* an exempt rule took it out: verdict is NO */
+    enum match_result result; /* YES: at least one target; UNDECIDED: the body is needed */
+    bool exempt;              /* an exempt rule took it out: result is NO */
     const struct rule *exempt_by;
     struct rule_decision *rules; /* one for each rule of the set, in order */
     size_t n_rules;
-    struct target_decision *targets; /* valid with YES; with NEEDS_BODY those certain already */
+    struct target_decision *targets; /* valid with YES; with UNDECIDED those certain already */
     size_t n_targets;
     struct route *route;
 };
@@ -52,11 +52,11 @@ void decision_free(struct decision *decision);
  * What can be said before anything of a message is fetched: for this owner and folder role, could
  * any rule want a message (NO: not even its header is needed), or does every message find a rule
  * that asks nothing of header or body (YES: fetch all at once), or is the header needed
- * (NEEDS_BODY here means: needs the header). NO also where an exempt rule takes out all that is
+ * (UNDECIDED). NO also where an exempt rule takes out all that is
  * this owner's.
  */
-enum verdict decide_before_fetch(const struct rule_set *set, const struct owner *owner,
-                                 enum folder_role role);
+enum match_result decide_before_fetch(const struct rule_set *set, const struct owner *owner,
+                                      enum folder_role role);
 
 /* For `users`: whether rule `rule` could ever want a message of this owner in that direction. */
 bool rule_covers(const struct rule *rule, const struct owner *owner, enum direction direction);

@@ -27,8 +27,8 @@ unsigned match_direction_taken(const struct rule *rule, const struct owner *owne
     return taken;
 }
 
-static enum verdict match(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found)
+static enum match_result match(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found)
 {
     unsigned taken = match_direction_taken(rule, in->message->owner);
     if (found != NULL) {
@@ -37,7 +37,7 @@ static enum verdict match(const struct match_input *in, const struct rule *rule,
                       direction_text(in->route->directions, text),
                       in->message->owner->monitor ? "" : " not");
     }
-    return (taken & in->route->directions) != 0 ? VERDICT_YES : VERDICT_NO;
+    return (taken & in->route->directions) != 0 ? MATCH_YES : MATCH_NO;
 }
 
 static void describe_one(struct buffer *wanted, const char *direction, enum selector selector,
@@ -61,4 +61,4 @@ static void describe(const struct rule *rule, struct buffer *wanted)
         buffer_text(wanted, "none, for its three selectors are none");
 }
 
-const struct match match_direction = {"direction", MATCH_MESSAGE, asked, match, describe};
+const struct match match_direction = {"direction", NEEDS_MESSAGE, asked, match, describe};

@@ -44,8 +44,8 @@ static const char *find_in_header(const struct rule *rule, const struct field_fa
 }
 
 /* The route's sender and recipients are the owner's or the header's. */
-static enum verdict match(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found)
+static enum match_result match(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found)
 {
     struct pattern_search search = {0};
     const char *hit = find_owner(rule, in->message->owner, &search);
@@ -56,7 +56,7 @@ static enum verdict match(const struct match_input *in, const struct rule *rule,
     if (hit != NULL)
         match_quote(found, hit);
     match_limited(found, &search);
-    return hit != NULL ? VERDICT_YES : VERDICT_NO;
+    return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
@@ -64,4 +64,4 @@ static void describe(const struct rule *rule, struct buffer *wanted)
     match_patterns(wanted, rule->addresses);
 }
 
-const struct match match_exempt = {"addresses", MATCH_MESSAGE, asked, match, describe};
+const struct match match_exempt = {"addresses", NEEDS_MESSAGE, asked, match, describe};

@@ -6,8 +6,8 @@ static bool asked(const struct rule *rule)
     return rule->from_patterns != NULL;
 }
 
-static enum verdict match(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found)
+static enum match_result match(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found)
 {
     const struct field_facts *from = facts_get(in->facts, FACTS_FROM);
     struct pattern_search search = {0};
@@ -15,7 +15,7 @@ static enum verdict match(const struct match_input *in, const struct rule *rule,
     match_say(found, "the message is from ");
     match_people(found, hit, from);
     match_limited(found, &search);
-    return hit != NULL ? VERDICT_YES : VERDICT_NO;
+    return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
@@ -23,4 +23,4 @@ static void describe(const struct rule *rule, struct buffer *wanted)
     match_patterns(wanted, rule->from);
 }
 
-const struct match match_from = {"from", MATCH_MESSAGE, asked, match, describe};
+const struct match match_from = {"from", NEEDS_MESSAGE, asked, match, describe};

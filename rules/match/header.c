@@ -43,15 +43,15 @@ static bool find(const struct rule *rule, const struct header *header,
     return false;
 }
 
-static enum verdict match(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found)
+static enum match_result match(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found)
 {
     struct pattern_search search = {0};
     bool hit = find(rule, in->message->header, &search, found);
     if (!hit)
         match_say(found, "the message has no such field");
     match_limited(found, &search);
-    return hit ? VERDICT_YES : VERDICT_NO;
+    return hit ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
@@ -59,4 +59,4 @@ static void describe(const struct rule *rule, struct buffer *wanted)
     match_patterns(wanted, rule->header);
 }
 
-const struct match match_header = {"header", MATCH_MESSAGE, asked, match, describe};
+const struct match match_header = {"header", NEEDS_MESSAGE, asked, match, describe};

@@ -7,15 +7,15 @@ static bool asked(const struct rule *rule)
     return rule->hours != NULL;
 }
 
-static enum verdict match(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found)
+static enum match_result match(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found)
 {
     if (found != NULL) {
         char *clock = hours_clock(rule->hours, in->message->internaldate);
         buffer_printf(found, "the message came on %s", clock);
         free(clock);
     }
-    return hours_match(rule->hours, in->message->internaldate) ? VERDICT_YES : VERDICT_NO;
+    return hours_match(rule->hours, in->message->internaldate) ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
@@ -23,4 +23,4 @@ static void describe(const struct rule *rule, struct buffer *wanted)
     match_say(wanted, rule->hours_text);
 }
 
-const struct match match_hours = {"hours", MATCH_MESSAGE, asked, match, describe};
+const struct match match_hours = {"hours", NEEDS_MESSAGE, asked, match, describe};

@@ -2,7 +2,7 @@
  * A condition of a rule. Each is one file with one struct match (two where a range has two keys);
  * to add one, write its file and enter it in conditions.h and in the table of decide.c.
  *
- * match() answers for one message; the answer is VERDICT_NEEDS_BODY only where the body decides and
+ * match() answers for one message; the answer is MATCH_UNDECIDED only where the body decides and
  * is not known. Where `found` is not NULL it gets what the message has, "the message has 9,999
  * octets"; describe() tells what the rule asks, "at least 10,000". With "the rule wants" between
  * them they are the reason that `explain` prints. The answer is the same with and without `found`.
@@ -22,20 +22,20 @@
 struct match_input {
     const struct rule_set *set;
     const struct message *message;
-    /* Not set for a condition of MATCH_OWNER. */
+    /* Not set for a condition of NEEDS_OWNER. */
     const struct route *route;
     struct facts *facts;
 };
 
 /* What must be known for an answer. */
-enum match_needs { MATCH_OWNER, MATCH_MESSAGE, MATCH_BODY };
+enum match_needs { NEEDS_OWNER, NEEDS_MESSAGE, NEEDS_BODY };
 
 struct match {
     const char *name; /* the key in the configuration */
     enum match_needs needs;
     bool (*asked)(const struct rule *rule);
-    enum verdict (*match)(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found);
+    enum match_result (*match)(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found);
     void (*describe)(const struct rule *rule, struct buffer *wanted);
 };
 

@@ -13,11 +13,11 @@ static bool min_asked(const struct rule *rule)
     return rule->has_min_size;
 }
 
-static enum verdict min_match(const struct match_input *in, const struct rule *rule,
-                              struct buffer *found)
+static enum match_result min_match(const struct match_input *in, const struct rule *rule,
+                                   struct buffer *found)
 {
     say_size(in, found);
-    return in->message->size >= rule->min_size ? VERDICT_YES : VERDICT_NO;
+    return in->message->size >= rule->min_size ? MATCH_YES : MATCH_NO;
 }
 
 static void min_describe(const struct rule *rule, struct buffer *wanted)
@@ -31,11 +31,11 @@ static bool max_asked(const struct rule *rule)
     return rule->has_max_size;
 }
 
-static enum verdict max_match(const struct match_input *in, const struct rule *rule,
-                              struct buffer *found)
+static enum match_result max_match(const struct match_input *in, const struct rule *rule,
+                                   struct buffer *found)
 {
     say_size(in, found);
-    return in->message->size <= rule->max_size ? VERDICT_YES : VERDICT_NO;
+    return in->message->size <= rule->max_size ? MATCH_YES : MATCH_NO;
 }
 
 static void max_describe(const struct rule *rule, struct buffer *wanted)
@@ -44,5 +44,5 @@ static void max_describe(const struct rule *rule, struct buffer *wanted)
     match_number(wanted, rule->max_size);
 }
 
-const struct match match_min_size = {"min_size", MATCH_MESSAGE, min_asked, min_match, min_describe};
-const struct match match_max_size = {"max_size", MATCH_MESSAGE, max_asked, max_match, max_describe};
+const struct match match_min_size = {"min_size", NEEDS_MESSAGE, min_asked, min_match, min_describe};
+const struct match match_max_size = {"max_size", NEEDS_MESSAGE, max_asked, max_match, max_describe};

@@ -21,8 +21,8 @@ static const char *find(const struct patterns *patterns, const struct field_fact
     return NULL;
 }
 
-static enum verdict match(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found)
+static enum match_result match(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found)
 {
     const struct field_facts *subjects = facts_get(in->facts, FACTS_SUBJECT);
     struct pattern_search search = {0};
@@ -34,7 +34,7 @@ static enum verdict match(const struct match_input *in, const struct rule *rule,
         match_quote(found, hit != NULL ? hit : subjects->texts[0]);
     }
     match_limited(found, &search);
-    return hit != NULL ? VERDICT_YES : VERDICT_NO;
+    return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
@@ -42,4 +42,4 @@ static void describe(const struct rule *rule, struct buffer *wanted)
     match_patterns(wanted, rule->subject);
 }
 
-const struct match match_subject = {"subject", MATCH_MESSAGE, asked, match, describe};
+const struct match match_subject = {"subject", NEEDS_MESSAGE, asked, match, describe};

@@ -22,8 +22,8 @@ static const char *find_in_route(const struct patterns *patterns, const struct r
     return NULL;
 }
 
-static enum verdict match(const struct match_input *in, const struct rule *rule,
-                          struct buffer *found)
+static enum match_result match(const struct match_input *in, const struct rule *rule,
+                               struct buffer *found)
 {
     const struct field_facts *to = facts_get(in->facts, FACTS_TO);
     struct pattern_search search = {0};
@@ -35,7 +35,7 @@ static enum verdict match(const struct match_input *in, const struct rule *rule,
     match_say(found, "the message is to ");
     match_people(found, hit, to);
     match_limited(found, &search);
-    return hit != NULL ? VERDICT_YES : VERDICT_NO;
+    return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
@@ -43,4 +43,4 @@ static void describe(const struct rule *rule, struct buffer *wanted)
     match_patterns(wanted, rule->to);
 }
 
-const struct match match_to = {"to", MATCH_MESSAGE, asked, match, describe};
+const struct match match_to = {"to", NEEDS_MESSAGE, asked, match, describe};

@@ -32,10 +32,10 @@ static bool users_asked(const struct rule *rule)
     return rule->users_patterns != NULL;
 }
 
-static enum verdict users_match(const struct match_input *in, const struct rule *rule,
-                                struct buffer *found)
+static enum match_result users_match(const struct match_input *in, const struct rule *rule,
+                                     struct buffer *found)
 {
-    return find(in, rule->users_patterns, found) ? VERDICT_YES : VERDICT_NO;
+    return find(in, rule->users_patterns, found) ? MATCH_YES : MATCH_NO;
 }
 
 static void users_describe(const struct rule *rule, struct buffer *wanted)
@@ -48,10 +48,10 @@ static bool not_users_asked(const struct rule *rule)
     return rule->not_users_patterns != NULL;
 }
 
-static enum verdict not_users_match(const struct match_input *in, const struct rule *rule,
-                                    struct buffer *found)
+static enum match_result not_users_match(const struct match_input *in, const struct rule *rule,
+                                         struct buffer *found)
 {
-    return find(in, rule->not_users_patterns, found) ? VERDICT_NO : VERDICT_YES;
+    return find(in, rule->not_users_patterns, found) ? MATCH_NO : MATCH_YES;
 }
 
 static void not_users_describe(const struct rule *rule, struct buffer *wanted)
@@ -60,6 +60,6 @@ static void not_users_describe(const struct rule *rule, struct buffer *wanted)
     match_patterns(wanted, rule->not_users);
 }
 
-const struct match match_users = {"users", MATCH_OWNER, users_asked, users_match, users_describe};
-const struct match match_not_users = {"not_users", MATCH_OWNER, not_users_asked, not_users_match,
+const struct match match_users = {"users", NEEDS_OWNER, users_asked, users_match, users_describe};
+const struct match match_not_users = {"not_users", NEEDS_OWNER, not_users_asked, not_users_match,
                                       not_users_describe};

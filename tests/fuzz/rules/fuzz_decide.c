@@ -94,12 +94,12 @@ static void check(bool holds)
 
 static void check_same(const struct decision *a, const struct decision *b)
 {
-    check(a->verdict == b->verdict && a->exempt == b->exempt && a->exempt_by == b->exempt_by);
+    check(a->result == b->result && a->exempt == b->exempt && a->exempt_by == b->exempt_by);
     check(a->route->directions == b->route->directions);
     check(a->route->n_recipients == b->route->n_recipients);
     check(a->n_targets == b->n_targets);
     for (size_t i = 0; i < a->n_rules; i++)
-        check(a->rules[i].verdict == b->rules[i].verdict &&
+        check(a->rules[i].result == b->rules[i].result &&
               a->rules[i].directions == b->rules[i].directions);
     for (size_t i = 0; i < a->n_targets; i++)
         check(a->targets[i].n_rules == b->targets[i].n_rules &&
@@ -114,9 +114,9 @@ static void check_one(const struct message *message, const struct decision *deci
     check((route->directions & ~route_possible(message->role)) == 0);
     check(route->sent == !route->sender_claimed);
     check(route->sent || route->n_recipients == 1);
-    check(message->body == NULL || decision->verdict != VERDICT_NEEDS_BODY);
-    check(decision->verdict != VERDICT_YES || decision->n_targets > 0);
-    check(decision->verdict != VERDICT_NO || decision->n_targets == 0);
+    check(message->body == NULL || decision->result != MATCH_UNDECIDED);
+    check(decision->result != MATCH_YES || decision->n_targets > 0);
+    check(decision->result != MATCH_NO || decision->n_targets == 0);
     for (size_t i = 0; i < decision->n_rules; i++)
         for (size_t reason = 0; reason < decision->rules[i].n_reasons; reason++)
             for (const char *c = decision->rules[i].reasons[reason].text; *c != '\0'; c++)
@@ -124,16 +124,16 @@ static void check_one(const struct message *message, const struct decision *deci
 }
 
 static void check_before_fetch(const struct rule_set *set, const struct message *message,
-                               enum verdict verdict)
+                               enum match_result result)
 {
     switch (decide_before_fetch(set, message->owner, message->role)) {
-    case VERDICT_NO:
-        check(verdict == VERDICT_NO);
+    case MATCH_NO:
+        check(result == MATCH_NO);
         break;
-    case VERDICT_YES:
-        check(verdict != VERDICT_NO);
+    case MATCH_YES:
+        check(result != MATCH_NO);
         break;
-    case VERDICT_NEEDS_BODY:
+    case MATCH_UNDECIDED:
         break;
     }
 }
@@ -146,7 +146,7 @@ static void decide_and_check(const struct rule_set *set, const struct message *m
     check_same(first, second);
     check_same(first, explained);
     check_one(message, explained);
-    check_before_fetch(set, message, first->verdict);
+    check_before_fetch(set, message, first->result);
     decision_free(first);
     decision_free(second);
     decision_free(explained);
@@ -165,8 +165,8 @@ static void check_body_adds_only(const struct rule_set *set, const struct messag
     struct decision *before = decide(set, &without, false);
     struct decision *after = decide(set, &with, false);
     for (size_t i = 0; i < before->n_rules; i++)
-        if (before->rules[i].verdict != VERDICT_NEEDS_BODY)
-            check(before->rules[i].verdict == after->rules[i].verdict);
+        if (before->rules[i].result != MATCH_UNDECIDED)
+            check(before->rules[i].result == after->rules[i].result);
     decision_free(before);
     decision_free(after);
     body_facts_free(facts);

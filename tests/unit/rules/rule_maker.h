@@ -76,11 +76,11 @@ static inline struct decision *decide_both(const struct rule_set *set,
 {
     struct decision *plain = decide(set, message, false);
     struct decision *explained = decide(set, message, true);
-    assert_int_equal(plain->verdict, explained->verdict);
+    assert_int_equal(plain->result, explained->result);
     assert_int_equal(plain->exempt, explained->exempt);
     assert_int_equal(plain->n_targets, explained->n_targets);
     for (size_t i = 0; i < plain->n_rules; i++) {
-        assert_int_equal(plain->rules[i].verdict, explained->rules[i].verdict);
+        assert_int_equal(plain->rules[i].result, explained->rules[i].result);
         assert_int_equal(plain->rules[i].n_reasons, 0);
     }
     decision_free(plain);

@@ -242,11 +242,10 @@ static void a_cut_header_alone_proves_nothing_missing(void **state)
     rule->incoming = rule->internal = SELECT_NONE;
     prepare(stage->config.rules);
     assert_int_equal(
-        header_decide(&stage->parts, &stage->facts, text, HEADER_MAX, header, &outcome),
-        VERDICT_NO);
+        header_decide(&stage->parts, &stage->facts, text, HEADER_MAX, header, &outcome), MATCH_NO);
     assert_int_equal(
         header_decide(&stage->parts, &stage->facts, HUGE_FROM, strlen(HUGE_FROM), 100, &outcome),
-        VERDICT_YES);
+        MATCH_YES);
     free(text);
 }
 
@@ -271,26 +270,26 @@ static void the_header_decides(void **state)
     static const struct {
         const char *header;
         uint64_t size;
-        enum verdict verdict;
+        enum match_result result;
         bool wanted;
         enum uid_state state;
         const char *reason;
     } cases[] = {
-        {FROM_BOB, 100, VERDICT_YES, true, UID_CAPTURED, NULL},
-        {FROM_CAROL, 100, VERDICT_NO, false, UID_NOT_WANTED, NULL},
-        {FROM_CAROL, 5000, VERDICT_YES, true, UID_CAPTURED, NULL},
+        {FROM_BOB, 100, MATCH_YES, true, UID_CAPTURED, NULL},
+        {FROM_CAROL, 100, MATCH_NO, false, UID_NOT_WANTED, NULL},
+        {FROM_CAROL, 5000, MATCH_YES, true, UID_CAPTURED, NULL},
         {RECEIVED "From: dan@partner.test\r\nContent-Type: multipart/mixed; boundary=x\r\n", 100,
-         VERDICT_NEEDS_BODY, false, UID_NOT_WANTED, NULL},
-        {RECEIVED "From: council@law.test\r\n", 5000, VERDICT_NO, false, UID_EXEMPT,
+         MATCH_UNDECIDED, false, UID_NOT_WANTED, NULL},
+        {RECEIVED "From: council@law.test\r\n", 5000, MATCH_NO, false, UID_EXEMPT,
          "rule privileged"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct outcome outcome;
-        enum verdict verdict = header_decide(&stage->parts, &stage->facts, cases[i].header,
-                                             strlen(cases[i].header), cases[i].size, &outcome);
-        if (verdict != cases[i].verdict || outcome.wanted != cases[i].wanted ||
+        enum match_result result = header_decide(&stage->parts, &stage->facts, cases[i].header,
+                                                 strlen(cases[i].header), cases[i].size, &outcome);
+        if (result != cases[i].result || outcome.wanted != cases[i].wanted ||
             outcome.state != cases[i].state)
-            fail_msg("case %zu: verdict %d, wanted %d, state %d", i, (int)verdict, outcome.wanted,
+            fail_msg("case %zu: result %d, wanted %d, state %d", i, (int)result, outcome.wanted,
                      (int)outcome.state);
         if (cases[i].reason == NULL)
             assert_null(outcome.reason);
@@ -498,7 +497,7 @@ static void is_explained_without_a_ledger(void **state)
     size_t len;
     struct incoming *incoming = write_in(stage, text, sizeof(text) - 1, 5);
     struct decision *decision = incoming_explain(incoming, &stage->facts);
-    assert_int_equal(decision->verdict, VERDICT_YES);
+    assert_int_equal(decision->result, MATCH_YES);
     assert_true(decision->rules[0].n_reasons > 0);
     const char *header = incoming_header(incoming, &len);
     assert_int_equal(len, strlen(FROM_BOB) + 2);

@@ -11,9 +11,9 @@
 
 static const struct body_facts no_attachment = {.text = (char[]){"Dear Alice"}, .text_len = 10};
 
-#define YES VERDICT_YES
-#define NO VERDICT_NO
-#define BODY VERDICT_NEEDS_BODY
+#define YES MATCH_YES
+#define NO MATCH_NO
+#define BODY MATCH_UNDECIDED
 
 static const struct owner unmonitored = {.account = "dave", .address = "dave@example.org"};
 
@@ -41,7 +41,7 @@ static void test_directions_that_a_rule_takes(void **state)
         prepare(set);
         struct message message = make_message(SENT_TO_BOTH, FOLDER_SENT);
         struct decision *decision = decide_both(set, &message);
-        assert_int_equal(decision->verdict, cases[i].directions != 0 ? YES : NO);
+        assert_int_equal(decision->result, cases[i].directions != 0 ? YES : NO);
         assert_int_equal(decision->rules[0].directions, cases[i].directions);
         if (decision->n_targets > 0)
             assert_int_equal(decision->targets[0].directions, cases[i].directions);
@@ -97,7 +97,7 @@ static void test_certain_targets_while_the_body_is_needed(void **state)
     prepare(set);
     struct message message = make_message(INCOMING, FOLDER_OTHER);
     struct decision *decision = decide_both(set, &message);
-    assert_int_equal(decision->verdict, BODY);
+    assert_int_equal(decision->result, BODY);
     assert_int_equal(decision->n_targets, 1);
     assert_int_equal(decision->targets[0].n_rules, 1);
     decision_free(decision);
@@ -112,7 +112,7 @@ static void test_no_rules(void **state)
     prepare(set);
     struct message message = make_message(INCOMING, FOLDER_OTHER);
     struct decision *decision = decide_both(set, &message);
-    assert_int_equal(decision->verdict, NO);
+    assert_int_equal(decision->result, NO);
     assert_string_equal(decision->route->sender, "bob@partner.test");
     decision_free(decision);
     free_message(&message);
@@ -167,7 +167,7 @@ static void test_exempt_addresses(void **state)
         struct decision *decision = decide_both(set, &message);
         if (decision->exempt != one->exempt)
             fail_msg("case %zu, %s: exempt %d", i, one->address, decision->exempt);
-        assert_int_equal(decision->verdict, one->exempt ? NO : YES);
+        assert_int_equal(decision->result, one->exempt ? NO : YES);
         assert_int_equal(decision->n_targets, one->exempt ? 0 : 1);
         assert_ptr_equal(decision->exempt_by, one->exempt ? &set->rules[1] : NULL);
         decision_free(decision);
@@ -185,7 +185,7 @@ static void test_exempt_with_further_conditions(void **state)
     prepare(set);
     struct message message = make_message(INCOMING, FOLDER_OTHER);
     struct decision *decision = decide_both(set, &message);
-    assert_int_equal(decision->verdict, YES);
+    assert_int_equal(decision->result, YES);
     decision_free(decision);
     free_message(&message);
     rule_set_free(set);
@@ -216,7 +216,7 @@ static void test_exempt_that_needs_the_body(void **state)
     prepare(set);
     struct message message = make_message(INCOMING, FOLDER_OTHER);
     struct decision *decision = decide_both(set, &message);
-    assert_int_equal(decision->verdict, BODY);
+    assert_int_equal(decision->result, BODY);
     assert_int_equal(decision->n_targets, 0);
     decision_free(decision);
     message.body = &no_attachment;
@@ -330,7 +330,7 @@ static void exempt_for_others(struct rule_set *set)
 static const struct {
     const char *name;
     void (*change)(struct rule_set *set);
-    enum verdict alice_inbox, alice_sent, dave_inbox;
+    enum match_result alice_inbox, alice_sent, dave_inbox;
 } before[] = {
     {"a rule for all", change_nothing, YES, YES, YES},
     {"no rules", no_rules, NO, NO, NO},
@@ -411,7 +411,7 @@ static void test_a_large_header(void **state)
     prepare(set);
     struct message message = make_message(text.data, FOLDER_OTHER);
     struct decision *decision = decide(set, &message, true);
-    assert_int_equal(decision->verdict, NO);
+    assert_int_equal(decision->result, NO);
     decision_free(decision);
     free_message(&message);
     rule_set_free(set);

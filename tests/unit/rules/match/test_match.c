@@ -18,16 +18,16 @@ static const struct body_facts with_zip = {
 static const struct body_facts with_image = {
     .attachments = &nameless, .count = 1, .text = (char[]){""}, .text_len = 0};
 
-#define YES VERDICT_YES
-#define NO VERDICT_NO
-#define BODY VERDICT_NEEDS_BODY
+#define YES MATCH_YES
+#define NO MATCH_NO
+#define BODY MATCH_UNDECIDED
 
 /* ---- One condition each, on the message INCOMING ---- */
 
 struct condition {
     size_t key;
     const char *values[3];
-    enum verdict verdict;
+    enum match_result result;
     const struct body_facts *body;
 };
 
@@ -97,9 +97,9 @@ static void check_condition(const struct condition *condition)
     message.body = condition->body;
     struct decision *decision = decide_both(set, &message);
     const struct reason *reason = &decision->rules[0].reasons[1]; /* behind the direction */
-    if (decision->verdict != condition->verdict)
+    if (decision->result != condition->result)
         fail_msg("\"%s\": not so: %s: %s", condition->values[0], reason->condition, reason->text);
-    assert_int_equal(reason->verdict, condition->verdict);
+    assert_int_equal(reason->result, condition->result);
     decision_free(decision);
     free_message(&message);
     rule_set_free(set);
@@ -112,19 +112,19 @@ static void test_conditions(void **state)
         check_condition(&conditions[i]);
 }
 
-/* The verdict of a single rule, changed by a function, for a message of INCOMING. */
-static enum verdict verdict_with(void (*change)(struct rule *rule, struct message *message))
+/* The result of a single rule, changed by a function, for a message of INCOMING. */
+static enum match_result result_with(void (*change)(struct rule *rule, struct message *message))
 {
     struct rule_set *set = make_set();
     struct message message = make_message(INCOMING, FOLDER_OTHER);
     change(make_rule(set, "rule"), &message);
     prepare(set);
     struct decision *decision = decide_both(set, &message);
-    enum verdict verdict = decision->verdict;
+    enum match_result result = decision->result;
     decision_free(decision);
     free_message(&message);
     rule_set_free(set);
-    return verdict;
+    return result;
 }
 
 static void just_large_enough(struct rule *rule, struct message *message)
@@ -271,12 +271,12 @@ static void one_key_does_not_hold(struct rule *rule, struct message *message)
     rule->to = LIST("nobody@x.test");
 }
 
-static void test_verdicts(void **state)
+static void test_results(void **state)
 {
     static const struct {
         const char *name;
         void (*change)(struct rule *rule, struct message *message);
-        enum verdict verdict;
+        enum match_result result;
     } cases[] = {
         {"just large enough", just_large_enough, YES},
         {"just too small", just_too_small, NO},
@@ -303,8 +303,8 @@ static void test_verdicts(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-        if (verdict_with(cases[i].change) != cases[i].verdict)
-            fail_msg("%s: another verdict", cases[i].name);
+        if (result_with(cases[i].change) != cases[i].result)
+            fail_msg("%s: another result", cases[i].name);
 }
 
 /* ---- The header alone can show that there is no attachment ---- */
@@ -325,7 +325,7 @@ static void test_attachments_that_the_header_excludes(void **state)
 {
     static const struct {
         const char *header;
-        enum verdict verdict;
+        enum match_result result;
     } cases[] = {
         {"Content-Type: text/plain\r\n", NO},
         {"Content-Type: TEXT/PLAIN; charset=utf-8\r\n", NO},
@@ -348,9 +348,9 @@ static void test_attachments_that_the_header_excludes(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct message message = make_message(cases[i].header, FOLDER_OTHER);
         struct decision *decision = decide_both(set, &message);
-        if (decision->verdict != cases[i].verdict)
-            fail_msg("%s: another verdict", cases[i].header);
-        if (decision->verdict == NO && attachments_in(cases[i].header) > 0)
+        if (decision->result != cases[i].result)
+            fail_msg("%s: another result", cases[i].header);
+        if (decision->result == NO && attachments_in(cases[i].header) > 0)
             fail_msg("%s: there is an attachment", cases[i].header);
         decision_free(decision);
         free_message(&message);
@@ -445,7 +445,7 @@ static void test_a_limit_is_reported(void **state)
     char text[] = "Subject: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
     struct message message = make_message(text, FOLDER_OTHER);
     struct decision *decision = decide_both(set, &message);
-    assert_int_equal(decision->verdict, NO);
+    assert_int_equal(decision->result, NO);
     assert_non_null(strstr(reason_of(decision, "subject"), "given up at the limit of its work"));
     decision_free(decision);
     free_message(&message);
@@ -456,7 +456,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conditions),
-        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_results),
         cmocka_unit_test(test_attachments_that_the_header_excludes),
         cmocka_unit_test(test_reasons_in_words),
         cmocka_unit_test(test_reasons_are_clean),
