@@ -208,19 +208,20 @@ static void append_release(struct command *command)
     evbuffer_free(append->staging);
 }
 
+static bool append_is_stalled(const struct command *command)
+{
+    const struct append *append = (const struct append *)command;
+    return append->state == APPEND_STREAMS && append->stalled;
+}
+
 static const struct command_class append_class = {
     .prepare = append_prepare,
     .write = append_write,
     .plus = append_plus,
     .tagged = append_tagged,
+    .is_stalled = append_is_stalled,
     .release = append_release,
 };
-
-bool append_is_stalled(const struct command *command)
-{
-    const struct append *append = (const struct append *)command;
-    return command->class == &append_class && append->state == APPEND_STREAMS && append->stalled;
-}
 
 void imap_append(struct imap_session *session, const char *mailbox,
                  const struct imap_append_message *messages, size_t n, imap_done *done, void *arg)
@@ -239,7 +240,8 @@ void imap_append(struct imap_session *session, const char *mailbox,
 
 void imap_append_ready(struct imap_session *session)
 {
-    if (session->holder != NULL && append_is_stalled(session->holder))
+    if (session->holder != NULL && session->holder->class == &append_class &&
+        append_is_stalled(session->holder))
         ((struct append *)session->holder)->stalled = false;
     session_kick(session);
 }

@@ -39,7 +39,6 @@ void capability_set(struct imap_session *session, const char *atoms)
     list[used] = '\0';
     free(session->capabilities);
     session->capabilities = xrealloc(list, used + 1);
-    signin_capability_told(session);
 }
 
 void capability_set_words(struct imap_session *session, const char *const *words, size_t n)

@@ -36,6 +36,10 @@ struct command_class {
                  const struct imap_text *text);
     enum command_next (*tagged)(struct imap_session *session, struct command *command,
                                 const struct imap_text *text);
+    /* While it is the holder, NULL: never. Nothing is expected of the server now. */
+    bool (*is_quiet)(const struct command *command);
+    /* While it is the holder, NULL: never. It waits for its owner, not for the server. */
+    bool (*is_stalled)(const struct command *command);
     /* Tells the result; without it command->done is called. */
     void (*finish)(struct imap_session *session, struct command *command,
                    const struct imap_result *result);

@@ -23,8 +23,7 @@ static void arm_for(struct imap_session *session, uint64_t ms)
 
 static bool expects_reply(const struct imap_session *session)
 {
-    return !TAILQ_EMPTY(&session->sent) &&
-           (session->holder == NULL || !idle_is_quiet(session->holder));
+    return !TAILQ_EMPTY(&session->sent) && !session_is_quiet(session);
 }
 
 void deadline_connecting(struct imap_session *session)
@@ -98,8 +97,7 @@ static void check_connecting(struct imap_session *session)
 static void look_at_output(struct imap_session *session)
 {
     size_t unsent = transport_unsent(session->transport);
-    bool stalled = session->holder != NULL && append_is_stalled(session->holder);
-    if (unsent < session->unsent || stalled)
+    if (unsent < session->unsent || session_is_stalled(session))
         deadline_progress(session, true);
     session->unsent = unsent;
 }

@@ -50,13 +50,13 @@ static void idle_prepare(struct imap_session *session, struct command *command)
         command->refused = "the server does not offer IDLE";
 }
 
-static const struct command_class idle_class = {
-    .prepare = idle_prepare, .write = idle_write, .plus = idle_plus};
-
-bool idle_is_quiet(const struct command *command)
+static bool idle_is_quiet(const struct command *command)
 {
-    return command->class == &idle_class && ((const struct idle *)command)->idling;
+    return ((const struct idle *)command)->idling;
 }
+
+static const struct command_class idle_class = {
+    .prepare = idle_prepare, .write = idle_write, .plus = idle_plus, .is_quiet = idle_is_quiet};
 
 void imap_idle(struct imap_session *session, void (*on_idling)(void *arg), imap_done *done,
                void *arg)

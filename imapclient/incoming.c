@@ -96,6 +96,14 @@ static void stream_inline(struct imap_session *session, const struct imap_inline
 
 /* ---- units ---- */
 
+static void take_capability_code(struct imap_session *session, const struct imap_text *text)
+{
+    if (text->code != IMAP_CODE_CAPABILITY)
+        return;
+    capability_set(session, text->code_text);
+    signin_capability_told(session);
+}
+
 /* The line without what its literals hold. */
 static void trace_unit(struct imap_session *session, const char *unit, size_t len)
 {
@@ -135,6 +143,7 @@ static bool is_own(struct imap_session *session, const struct imap_untagged *unt
     switch (untagged->kind) {
     case IMAP_UNTAGGED_CAPABILITY:
         capability_set_words(session, untagged->words, untagged->n_words);
+        signin_capability_told(session);
         return true;
     case IMAP_UNTAGGED_ID:
         capability_set_id(session, untagged->words, untagged->n_words);
@@ -157,8 +166,8 @@ static void on_untagged(struct imap_session *session, const struct imap_untagged
     if (is_own(session, untagged))
         return;
     bool is_status = untagged->kind == IMAP_UNTAGGED_STATUS;
-    if (is_status && untagged->text.code == IMAP_CODE_CAPABILITY)
-        capability_set(session, untagged->text.code_text);
+    if (is_status)
+        take_capability_code(session, &untagged->text);
     session->ignored += untagged->kind == IMAP_UNTAGGED_OTHER ? 1 : 0;
     if (session->holder != NULL && session->holder->class->untagged != NULL)
         session->holder->class->untagged(session, session->holder, untagged);
@@ -198,8 +207,7 @@ static void on_unit(void *arg, const char *unit, size_t len)
     }
     switch (response->kind) {
     case IMAP_RESPONSE_TAGGED:
-        if (response->text.code == IMAP_CODE_CAPABILITY)
-            capability_set(session, response->text.code_text);
+        take_capability_code(session, &response->text);
         command_on_tagged(session, response);
         return;
     case IMAP_RESPONSE_CONTINUE:
@@ -255,8 +263,7 @@ static bool may_feed(const struct imap_session *session)
 /* Nothing is expected soon: memory is worth more than the next allocation. */
 static bool is_parked(const struct imap_session *session)
 {
-    bool quiet =
-        TAILQ_EMPTY(&session->sent) || (session->holder != NULL && idle_is_quiet(session->holder));
+    bool quiet = TAILQ_EMPTY(&session->sent) || session_is_quiet(session);
     return quiet && framing_is_between_units(session->framing);
 }
 

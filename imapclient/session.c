@@ -1,11 +1,5 @@
 #include "imapclient/session_private.h"
 
-#include <ctype.h>
-#include <stdarg.h>
-
-#define REASON_MAX 500
-#define BACKOFF_MAX (24 * 3600)
-
 /* ---- its end ---- */
 
 /* Not where the server has said BYE, nor in the middle of its greeting, nor twice. */
@@ -64,92 +58,15 @@ void imap_session_free(struct imap_session *session)
         destroy(session);
 }
 
-void session_enter(struct imap_session *session)
+static void enter(struct imap_session *session)
 {
     session->busy++;
 }
 
-void session_leave(struct imap_session *session)
+static void leave(struct imap_session *session)
 {
     if (--session->busy == 0 && session->dead)
         destroy(session);
-}
-
-bool session_is_over(const struct imap_session *session)
-{
-    return session->ending || session->dead;
-}
-
-static void clean(char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
-static void note_failure(struct imap_session *session, enum imap_failure_kind kind, char *reason)
-{
-    bool asked_for =
-        session->logging_out && (kind == IMAP_FAILURE_CLOSED || kind == IMAP_FAILURE_TIMEOUT);
-    session->ending = true;
-    session->failure = asked_for ? IMAP_FAILURE_LOGOUT : kind;
-    session->failure_reason = reason;
-    if (strlen(reason) > REASON_MAX)
-        reason[REASON_MAX] = '\0';
-    clean(reason);
-    if (session->in_feed)
-        framing_stop(session->framing);
-    session_kick(session);
-}
-
-void session_fail(struct imap_session *session, enum imap_failure_kind kind, const char *format,
-                  ...)
-{
-    if (session_is_over(session))
-        return;
-    va_list args;
-    va_start(args, format);
-    char *reason = NULL;
-    int len = vasprintf(&reason, format, args);
-    va_end(args);
-    note_failure(session, kind, memory_or_abort(len < 0 ? NULL : reason));
-}
-
-unsigned imap_text_backoff(const struct imap_text *text)
-{
-    static const char key[] = "Suggested Backoff Time:";
-    const char *at = strcasestr(text->text, key);
-    if (at == NULL)
-        return 0;
-    at += sizeof(key) - 1;
-    at += strspn(at, " ");
-    unsigned long long ms = isdigit((unsigned char)*at) ? strtoull(at, NULL, 10) : 0;
-    unsigned long long seconds = ms / 1000 + (ms % 1000 != 0 ? 1 : 0);
-    return (unsigned)(seconds < BACKOFF_MAX ? seconds : BACKOFF_MAX);
-}
-
-void session_fail_text(struct imap_session *session, enum imap_failure_kind kind, const char *what,
-                       const struct imap_text *text)
-{
-    unsigned backoff = imap_text_backoff(text);
-    session->backoff = backoff != 0 ? backoff : session->backoff;
-    switch (text->code) {
-    case IMAP_CODE_UNAVAILABLE:
-    case IMAP_CODE_INUSE:
-    case IMAP_CODE_LIMIT:
-        kind = IMAP_FAILURE_UNAVAILABLE;
-        break;
-    case IMAP_CODE_AUTHENTICATIONFAILED:
-    case IMAP_CODE_AUTHORIZATIONFAILED:
-    case IMAP_CODE_EXPIRED:
-        kind = IMAP_FAILURE_AUTH;
-        break;
-    default:
-        kind = backoff != 0 ? IMAP_FAILURE_UNAVAILABLE : kind;
-        break;
-    }
-    session_fail(session, kind, "%s: %s", what,
-                 text->text[0] != '\0' ? text->text : "the server gave no reason");
 }
 
 static void end_session(struct imap_session *session)
@@ -179,7 +96,7 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct imap_session *session = arg;
-    session_enter(session);
+    enter(session);
     if (session->ending) {
         if (!session->closed && !session->dead)
             end_session(session);
@@ -193,12 +110,7 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
         if (!session_is_over(session))
             command_pump(session);
     }
-    session_leave(session);
-}
-
-void session_kick(struct imap_session *session)
-{
-    event_active(&session->kick, EV_TIMEOUT, 1);
+    leave(session);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -211,32 +123,32 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static void on_up(void *arg)
 {
     struct imap_session *session = arg;
-    session_enter(session);
+    enter(session);
     transport_set_low_mark(session->transport, session->write_high / 2);
     if (session->pauses > 0)
         transport_set_reading(session->transport, false);
     signin_up(session);
     command_pump(session);
-    session_leave(session);
+    leave(session);
 }
 
 static void on_readable(void *arg)
 {
     struct imap_session *session = arg;
-    session_enter(session);
+    enter(session);
     incoming_feed(session);
     if (!session_is_over(session))
         command_pump(session);
-    session_leave(session);
+    leave(session);
 }
 
 static void on_writable(void *arg)
 {
     struct imap_session *session = arg;
-    session_enter(session);
+    enter(session);
     if (!session_is_over(session))
         command_pump(session);
-    session_leave(session);
+    leave(session);
 }
 
 static void on_down(void *arg, enum imap_failure_kind kind, const char *reason)
@@ -244,11 +156,11 @@ static void on_down(void *arg, enum imap_failure_kind kind, const char *reason)
     struct imap_session *session = arg;
     if (session->phase < IMAP_PHASE_GREETING)
         session->phase = transport_phase(session->transport);
-    session_enter(session);
+    enter(session);
     if (kind == IMAP_FAILURE_CLOSED && !session_is_over(session))
         incoming_feed(session); /* a BYE may stand there, which says more */
     session_fail(session, kind, "%s", reason);
-    session_leave(session);
+    leave(session);
 }
 
 /* ---- its beginning ---- */
@@ -261,10 +173,10 @@ static unsigned or_default(unsigned value, unsigned fallback)
 static void on_transport_phase(void *arg, enum imap_phase phase)
 {
     struct imap_session *session = arg;
-    session_enter(session);
+    enter(session);
     if (!session_is_over(session))
         session_tell_phase(session, phase);
-    session_leave(session);
+    leave(session);
 }
 
 static void open_transport(struct imap_session *session, struct event_base *base,
@@ -318,26 +230,6 @@ struct imap_session *imap_session_new(struct event_base *base, struct evdns_base
     deadline_connecting(session);
     session_kick(session);
     return session;
-}
-
-void session_tell_phase(struct imap_session *session, enum imap_phase phase)
-{
-    if (session->told == phase)
-        return;
-    session->told = phase;
-    if (session->events.on_phase != NULL)
-        session->events.on_phase(session->arg, phase);
-}
-
-void session_ready(struct imap_session *session)
-{
-    signin_free(session->signin);
-    session->signin = NULL;
-    session->phase = IMAP_PHASE_READY;
-    evtimer_del(&session->timer);
-    session_tell_phase(session, IMAP_PHASE_READY);
-    if (!session_is_over(session) && session->events.on_ready != NULL)
-        session->events.on_ready(session->arg);
 }
 
 /* ---- what its owner asks for ---- */
@@ -404,10 +296,4 @@ void imap_session_counters(const struct imap_session *session, uint64_t *ignored
 {
     *ignored = session->ignored;
     *units = session->units;
-}
-
-void session_trace(struct imap_session *session, bool sent, const char *line, size_t len)
-{
-    if (session->events.on_trace != NULL)
-        session->events.on_trace(session->arg, sent, line, len);
 }

@@ -38,6 +38,8 @@
 
 #include "imapclient/grammar/response.h"
 #include "imapclient/wire/certificate.h"
+#include "imapclient/wire/failure.h"
+#include "imapclient/wire/tls.h"
 
 struct imap_session;
 
@@ -77,34 +79,6 @@ struct imap_options {
     /* A session that fails or is freed says LOGOUT where the connection stands behind its greeting,
      * and does not wait for the answer. */
     bool say_farewell;
-};
-
-/*
- * A TLS client context: TLS 1.2 or later, chain and name verified, SSL_MODE_RELEASE_BUFFERS.
- * ca_file NULL: the system's. On failure NULL and *why (caller frees) names file and reason.
- */
-SSL_CTX *imap_tls_context_new(const char *ca_file, char **why);
-
-enum imap_phase {
-    IMAP_PHASE_RESOLVE,
-    IMAP_PHASE_CONNECT,
-    IMAP_PHASE_TLS,
-    IMAP_PHASE_GREETING,
-    IMAP_PHASE_CAPABILITY,
-    IMAP_PHASE_AUTH,
-    IMAP_PHASE_READY,
-};
-
-enum imap_failure_kind {
-    IMAP_FAILURE_RESOLVE,  /* the name has no address */
-    IMAP_FAILURE_CONNECT,  /* refused, unreachable */
-    IMAP_FAILURE_TLS,      /* certificate or handshake; retrying will not help soon */
-    IMAP_FAILURE_PROTOCOL, /* not IMAP, a limit of framing.h was passed, PREAUTH where TLS is due */
-    IMAP_FAILURE_AUTH,     /* credentials rejected: do not retry quickly */
-    IMAP_FAILURE_UNAVAILABLE, /* NO [UNAVAILABLE], [LIMIT], [INUSE], BYE: retry with backoff */
-    IMAP_FAILURE_TIMEOUT,
-    IMAP_FAILURE_CLOSED, /* the connection went away */
-    IMAP_FAILURE_LOGOUT, /* we asked for it */
 };
 
 struct imap_failure {

@@ -1,7 +1,7 @@
 /*
  * What the files behind session.h share: the session itself.
  *
- * Every entry from the event loop is bracketed by session_enter() and session_leave(): a session
+ * Every entry from the event loop is bracketed by enter() and leave() of session.c: a session
  * freed inside a callback goes when the last of them is left. After any callback to the owner look
  * at session_is_over() before touching more than the session itself.
  */
@@ -56,10 +56,11 @@ struct imap_session {
     bool dead;   /* freed by its owner */
 };
 
-/* session.c */
-void session_enter(struct imap_session *session);
-void session_leave(struct imap_session *session);
+/* session_state.c */
 bool session_is_over(const struct imap_session *session);
+/* What the class of the holder says (command.h); false without a holder. */
+bool session_is_quiet(const struct imap_session *session);
+bool session_is_stalled(const struct imap_session *session);
 void session_kick(struct imap_session *session);
 /* Notes why the session ends; the first failure counts. */
 __attribute__((format(printf, 3, 4))) void
@@ -99,11 +100,7 @@ void signin_free(struct signin *signin);
 /* The transport is up, for the first time or after STARTTLS. */
 void signin_up(struct imap_session *session);
 void signin_greeting(struct imap_session *session, const struct imap_untagged *untagged);
+/* CAPABILITY has come, as a response or as a code. */
 void signin_capability_told(struct imap_session *session);
-
-/* idle.c */
-bool idle_is_quiet(const struct command *command); /* nothing is expected of the server */
-/* append.c */
-bool append_is_stalled(const struct command *command); /* its source has nothing at hand */
 
 #endif

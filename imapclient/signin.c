@@ -358,6 +358,13 @@ static void send_extras(struct imap_session *session)
 
 /* ---- the order of things ---- */
 
+static void finish(struct imap_session *session)
+{
+    signin_free(session->signin);
+    session->signin = NULL;
+    session_ready(session);
+}
+
 static void next_step(struct imap_session *session)
 {
     struct signin *signin = session->signin;
@@ -366,7 +373,7 @@ static void next_step(struct imap_session *session)
     } else if (!signin->secured) {
         ask_starttls(session);
     } else if (signin->no_sign_in) {
-        session_ready(session);
+        finish(session);
     } else if (!signin->signed_in) {
         session_tell_phase(session, IMAP_PHASE_AUTH);
         if (session_is_over(session))
@@ -378,9 +385,9 @@ static void next_step(struct imap_session *session)
     } else if (!signin->extras_sent) {
         send_extras(session);
         if (signin->extras == 0)
-            session_ready(session);
+            finish(session);
     } else if (signin->extras == 0) {
-        session_ready(session);
+        finish(session);
     }
 }
 
@@ -424,7 +431,9 @@ void signin_greeting(struct imap_session *session, const struct imap_untagged *u
         return;
     }
     signin->signed_in = text->status == IMAP_PREAUTH;
-    if (text->code == IMAP_CODE_CAPABILITY)
+    if (text->code == IMAP_CODE_CAPABILITY) {
         capability_set(session, text->code_text);
+        signin->capability_told = true;
+    }
     begin_capability(session);
 }

@@ -2,7 +2,7 @@
  * FETCH: each item is cut out first. Those that libetpan knows and that are well-formed go to it,
  * so that an item it does not know, or one that is malformed, costs only itself.
  */
-#include "imapclient/grammar/parts.h"
+#include "imapclient/grammar/private.h"
 
 #include <string.h>
 

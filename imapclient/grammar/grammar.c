@@ -1,7 +1,7 @@
 #include "imapclient/grammar/grammar.h"
 
 #include "imapclient/grammar/etpan.h"
-#include "imapclient/grammar/parts.h"
+#include "imapclient/grammar/private.h"
 #include "imapclient/util/memory.h"
 
 struct grammar *grammar_new(void)
@@ -33,19 +33,6 @@ void grammar_free(struct grammar *grammar)
 }
 
 /* ---- words ---- */
-
-void words_add(struct words *words, struct arena *arena, const char *word)
-{
-    if (words->count == words->room) {
-        size_t room = words->room == 0 ? 8 : words->room * 2;
-        const char **grown = arena_take(arena, room * sizeof(*grown));
-        if (words->count > 0)
-            memcpy(grown, words->words, words->count * sizeof(*grown));
-        words->words = grown;
-        words->room = room;
-    }
-    words->words[words->count++] = word;
-}
 
 static void tell_words(struct grammar *grammar, const struct words *words)
 {

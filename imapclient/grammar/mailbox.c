@@ -2,7 +2,7 @@
  * LIST, LSUB, STATUS and NAMESPACE. Names of mailboxes and what libetpan does not know are read
  * here; attributes and numbers go to libetpan, behind the same kind of shield as FETCH.
  */
-#include "imapclient/grammar/parts.h"
+#include "imapclient/grammar/private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * QUOTA, RFC 9208 section 5.1 and RFC 2087 section 5.1. Read here: libetpan takes usage and limit
  * into 32 bits, which is less than four terabytes in the units of STORAGE.
  */
-#include "imapclient/grammar/parts.h"
+#include "imapclient/grammar/private.h"
 
 #define STORAGE_UNIT 1024
 

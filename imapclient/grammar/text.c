@@ -1,4 +1,4 @@
-#include "imapclient/grammar/parts.h"
+#include "imapclient/grammar/private.h"
 
 #include <string.h>
 

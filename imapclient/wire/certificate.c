@@ -1,6 +1,5 @@
 #include "imapclient/wire/certificate.h"
 
-#include <stdint.h>
 #include <stdio.h>
 
 #include <openssl/err.h>
@@ -8,33 +7,6 @@
 
 #include "imapclient/util/memory.h"
 #include "imapclient/wire/tls.h"
-
-/* ---- the handshake ---- */
-
-/* The first thing that is wrong is what an enforced handshake would have stopped at. It is kept at
- * the SSL itself: OpenSSL's own result is that of the last look, and what a verifier may still set
- * after a fault was passed over is not ours to trust. */
-static int on_verify(int well, X509_STORE_CTX *store)
-{
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    if (!well && SSL_get_app_data(ssl) == NULL)
-        SSL_set_app_data(ssl, (void *)(intptr_t)X509_STORE_CTX_get_error(store));
-    return 1;
-}
-
-void certificate_record(SSL *ssl)
-{
-    SSL_set_app_data(ssl, NULL);
-    SSL_set_verify(ssl, SSL_VERIFY_PEER, on_verify);
-}
-
-long certificate_verify_result(const SSL *ssl)
-{
-    long first = (long)(intptr_t)SSL_get_app_data(ssl);
-    return first != X509_V_OK ? first : SSL_get_verify_result(ssl);
-}
-
-/* ---- facts ---- */
 
 static time_t seconds(const ASN1_TIME *time)
 {
@@ -99,7 +71,7 @@ struct certificate_chain *certificate_chain_new(const SSL *ssl, const char *host
         take(&chain->members[i], sk_X509_value(sent, (int)i));
     chain->earliest_expiry = earliest_expiry(sent);
     const STACK_OF(X509) *verified = SSL_get0_verified_chain(ssl);
-    if (certificate_verify_result(ssl) != X509_V_OK) {
+    if (tls_verify_result(ssl) != X509_V_OK) {
         char *error = tls_failure(ssl, host, 0);
         snprintf(chain->error, sizeof(chain->error), "%s", error);
         free(error);

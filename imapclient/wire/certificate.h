@@ -35,11 +35,6 @@ struct certificate_chain {
     char error[200];        /* "the server's certificate has expired" ...; "" when verified */
 };
 
-/* Before the handshake: verification is recorded in ssl and does not stop it. Uses the SSL's
- * application data. Whoever records has to look at the result before anything is sent. */
-void certificate_record(SSL *ssl);
-/* Recorded or enforced: the first thing that was wrong, X509_V_OK if nothing was. */
-long certificate_verify_result(const SSL *ssl);
 /* After the handshake (or its failure): a new chain; NULL when no certificate came. free(). */
 struct certificate_chain *certificate_chain_new(const SSL *ssl, const char *host);
 

@@ -1,11 +1,12 @@
 #include "imapclient/wire/tls.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "imapclient/session.h"
 #include "imapclient/util/memory.h"
-#include "imapclient/wire/certificate.h"
 
 static char *queued_error(const char *what)
 {
@@ -62,6 +63,29 @@ SSL *tls_client_new(SSL_CTX *context, const char *host)
     return ssl;
 }
 
+/* The first thing that is wrong is what an enforced handshake would have stopped at. It is kept at
+ * the SSL itself: OpenSSL's own result is that of the last look, and what a verifier may still set
+ * after a fault was passed over is not ours to trust. */
+static int on_verify(int well, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    if (!well && SSL_get_app_data(ssl) == NULL)
+        SSL_set_app_data(ssl, (void *)(intptr_t)X509_STORE_CTX_get_error(store));
+    return 1;
+}
+
+void tls_record_verification(SSL *ssl)
+{
+    SSL_set_app_data(ssl, NULL);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, on_verify);
+}
+
+long tls_verify_result(const SSL *ssl)
+{
+    long first = (long)(intptr_t)SSL_get_app_data(ssl);
+    return first != X509_V_OK ? first : SSL_get_verify_result(ssl);
+}
+
 static char *verify_failure(long result, const char *host)
 {
     switch (result) {
@@ -87,7 +111,7 @@ static char *verify_failure(long result, const char *host)
 
 char *tls_failure(const SSL *ssl, const char *host, unsigned long error)
 {
-    long result = certificate_verify_result(ssl);
+    long result = tls_verify_result(ssl);
     if (result != X509_V_OK)
         return verify_failure(result, host);
     if (error == 0)

@@ -7,6 +7,12 @@
 
 #include <openssl/ssl.h>
 
+/*
+ * A TLS client context: TLS 1.2 or later, chain and name verified, SSL_MODE_RELEASE_BUFFERS.
+ * ca_file NULL: the system's. On failure NULL and *why (caller frees) names file and reason.
+ */
+SSL_CTX *imap_tls_context_new(const char *ca_file, char **why);
+
 /* A client's SSL that will accept only a certificate for host, a name or an address. */
 SSL *tls_client_new(SSL_CTX *context, const char *host);
 /*
@@ -14,5 +20,11 @@ SSL *tls_client_new(SSL_CTX *context, const char *host);
  * 0 when the server simply closed the connection.
  */
 char *tls_failure(const SSL *ssl, const char *host, unsigned long error);
+
+/* Before the handshake: verification is recorded in ssl and does not stop it. Uses the SSL's
+ * application data. Whoever records has to look at the result before anything is sent. */
+void tls_record_verification(SSL *ssl);
+/* Recorded or enforced: the first thing that was wrong, X509_V_OK if nothing was. */
+long tls_verify_result(const SSL *ssl);
 
 #endif

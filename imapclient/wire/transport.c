@@ -476,7 +476,7 @@ void transport_start_tls(struct transport *transport)
         return;
     }
     if (transport->record)
-        certificate_record(ssl);
+        tls_record_verification(ssl);
     evutil_socket_t fd = bufferevent_getfd(transport->bev);
     bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
     bufferevent_setfd(transport->bev, -1);

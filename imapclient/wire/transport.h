@@ -21,8 +21,8 @@
 #include <event2/event.h>
 #include <openssl/ssl.h>
 
-#include "imapclient/session.h"
 #include "imapclient/wire/certificate.h"
+#include "imapclient/wire/failure.h"
 
 #define TRANSPORT_READ_MAX (64 * 1024) /* octets buffered before the reader is called */
 

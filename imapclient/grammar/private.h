@@ -4,8 +4,8 @@
  * Each reads what its scan holds into the response of the grammar, all strings in its arena.
  * false: not understood; the caller then makes it IMAP_UNTAGGED_OTHER.
  */
-#ifndef IMAPCLIENT_GRAMMAR_PARTS_H
-#define IMAPCLIENT_GRAMMAR_PARTS_H
+#ifndef IMAPCLIENT_GRAMMAR_PRIVATE_H
+#define IMAPCLIENT_GRAMMAR_PRIVATE_H
 
 #include "imapclient/grammar/arena.h"
 #include "imapclient/grammar/grammar.h"
@@ -22,7 +22,7 @@ struct grammar {
     struct imap_inline_body inline_body;
 };
 
-/* Words that are collected one by one; the array lives in the arena. */
+/* grammar/words.c: words that are collected one by one; the array lives in the arena. */
 struct words {
     const char **words;
     size_t count, room;

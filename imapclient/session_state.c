@@ -1,0 +1,133 @@
+/*
+ * What every file of the session needs of it: whether it is over, why it ends, which phase it is
+ * in.
+ */
+#include "imapclient/session_private.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+
+#define REASON_MAX 500
+#define BACKOFF_MAX (24 * 3600)
+
+bool session_is_over(const struct imap_session *session)
+{
+    return session->ending || session->dead;
+}
+
+bool session_is_quiet(const struct imap_session *session)
+{
+    const struct command *holder = session->holder;
+    return holder != NULL && holder->class->is_quiet != NULL && holder->class->is_quiet(holder);
+}
+
+bool session_is_stalled(const struct imap_session *session)
+{
+    const struct command *holder = session->holder;
+    return holder != NULL && holder->class->is_stalled != NULL && holder->class->is_stalled(holder);
+}
+
+void session_kick(struct imap_session *session)
+{
+    event_active(&session->kick, EV_TIMEOUT, 1);
+}
+
+void session_trace(struct imap_session *session, bool sent, const char *line, size_t len)
+{
+    if (session->events.on_trace != NULL)
+        session->events.on_trace(session->arg, sent, line, len);
+}
+
+/* ---- phases ---- */
+
+void session_tell_phase(struct imap_session *session, enum imap_phase phase)
+{
+    if (session->told == phase)
+        return;
+    session->told = phase;
+    if (session->events.on_phase != NULL)
+        session->events.on_phase(session->arg, phase);
+}
+
+void session_ready(struct imap_session *session)
+{
+    session->phase = IMAP_PHASE_READY;
+    evtimer_del(&session->timer);
+    session_tell_phase(session, IMAP_PHASE_READY);
+    if (!session_is_over(session) && session->events.on_ready != NULL)
+        session->events.on_ready(session->arg);
+}
+
+/* ---- failures ---- */
+
+static void clean(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+static void note_failure(struct imap_session *session, enum imap_failure_kind kind, char *reason)
+{
+    bool asked_for =
+        session->logging_out && (kind == IMAP_FAILURE_CLOSED || kind == IMAP_FAILURE_TIMEOUT);
+    session->ending = true;
+    session->failure = asked_for ? IMAP_FAILURE_LOGOUT : kind;
+    session->failure_reason = reason;
+    if (strlen(reason) > REASON_MAX)
+        reason[REASON_MAX] = '\0';
+    clean(reason);
+    if (session->in_feed)
+        framing_stop(session->framing);
+    session_kick(session);
+}
+
+void session_fail(struct imap_session *session, enum imap_failure_kind kind, const char *format,
+                  ...)
+{
+    if (session_is_over(session))
+        return;
+    va_list args;
+    va_start(args, format);
+    char *reason = NULL;
+    int len = vasprintf(&reason, format, args);
+    va_end(args);
+    note_failure(session, kind, memory_or_abort(len < 0 ? NULL : reason));
+}
+
+unsigned imap_text_backoff(const struct imap_text *text)
+{
+    static const char key[] = "Suggested Backoff Time:";
+    const char *at = strcasestr(text->text, key);
+    if (at == NULL)
+        return 0;
+    at += sizeof(key) - 1;
+    at += strspn(at, " ");
+    unsigned long long ms = isdigit((unsigned char)*at) ? strtoull(at, NULL, 10) : 0;
+    unsigned long long seconds = ms / 1000 + (ms % 1000 != 0 ? 1 : 0);
+    return (unsigned)(seconds < BACKOFF_MAX ? seconds : BACKOFF_MAX);
+}
+
+void session_fail_text(struct imap_session *session, enum imap_failure_kind kind, const char *what,
+                       const struct imap_text *text)
+{
+    unsigned backoff = imap_text_backoff(text);
+    session->backoff = backoff != 0 ? backoff : session->backoff;
+    switch (text->code) {
+    case IMAP_CODE_UNAVAILABLE:
+    case IMAP_CODE_INUSE:
+    case IMAP_CODE_LIMIT:
+        kind = IMAP_FAILURE_UNAVAILABLE;
+        break;
+    case IMAP_CODE_AUTHENTICATIONFAILED:
+    case IMAP_CODE_AUTHORIZATIONFAILED:
+    case IMAP_CODE_EXPIRED:
+        kind = IMAP_FAILURE_AUTH;
+        break;
+    default:
+        kind = backoff != 0 ? IMAP_FAILURE_UNAVAILABLE : kind;
+        break;
+    }
+    session_fail(session, kind, "%s: %s", what,
+                 text->text[0] != '\0' ? text->text : "the server gave no reason");
+}
