@@ -1,7 +1,5 @@
 #include "imapclient/grammar/etpan.h"
 
-#include <stdbool.h>
-
 #include "imapclient/util/memory.h"
 
 #define STREAM_BUFFER 16384

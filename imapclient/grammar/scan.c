@@ -188,12 +188,6 @@ bool span_is(struct span span, const char *text)
     return strlen(text) == span.len && strncasecmp(span.at, text, span.len) == 0;
 }
 
-bool span_has_prefix(struct span span, const char *text)
-{
-    size_t len = strlen(text);
-    return len <= span.len && strncasecmp(span.at, text, len) == 0;
-}
-
 bool span_is_atom(struct span span)
 {
     for (size_t i = 0; i < span.len; i++)

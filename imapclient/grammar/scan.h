@@ -41,7 +41,6 @@ bool scan_value(struct scan *scan, struct span *value);
 
 /* Without case. */
 bool span_is(struct span span, const char *text);
-bool span_has_prefix(struct span span, const char *text);
 /* Whether libetpan takes it for one atom, and so does RFC 9051. */
 bool span_is_atom(struct span span);
 /* A copy for people: control characters, NUL among them, become "?". */

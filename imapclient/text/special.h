@@ -7,7 +7,6 @@
 #define IMAPCLIENT_TEXT_SPECIAL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum imap_special { IMAP_SPECIAL_SENT, IMAP_SPECIAL_DRAFTS, IMAP_SPECIAL_JUNK, IMAP_SPECIAL_TRASH };
 

@@ -6,6 +6,8 @@
  */
 #include "imapclient/text/special_names.h"
 
+#include <stddef.h>
+
 /* clang-format off */
 static const char *const sent_names[] = {
     /* en */ "Sent", "Sent Items", "Sent Messages", "Sent Mail", "Sent Mails", "Sent-Mail",

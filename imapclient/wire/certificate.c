@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
+#include <openssl/x509.h>
 
 #include "imapclient/util/memory.h"
 #include "imapclient/wire/tls.h"

@@ -6,7 +6,6 @@
 #define IMAPCLIENT_WIRE_WRITER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <time.h>
 
 #include <event2/buffer.h>

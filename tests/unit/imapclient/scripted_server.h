@@ -19,7 +19,6 @@
 #define SCRIPTED_SERVER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <event2/buffer.h>

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include "imapclient/scripted_client.h"
 #include "imapclient/scripted_dovecot.h"

@@ -6,8 +6,6 @@
 
 #include <cmocka.h>
 
-#include <string.h>
-
 #include "imapclient/scripted_client.h"
 
 static void ask_noop(struct client *client)
