@@ -78,7 +78,7 @@ static void append_prepare(struct imap_session *session, struct command *command
     command->refused = refusal(session, append);
     if (command->refused != NULL)
         return;
-    struct evbuffer *line = memory_or_abort(evbuffer_new());
+    struct evbuffer *line = memory_check(evbuffer_new());
     evbuffer_add_printf(line, "APPEND ");
     if (writer_mailbox(line, append->mailbox)) {
         add_message_head(session, line, &append->messages[0]);
@@ -141,7 +141,7 @@ static void finish_line(struct imap_session *session, struct append *append)
 
 static void next_message(struct imap_session *session, struct append *append)
 {
-    struct evbuffer *head = memory_or_abort(evbuffer_new());
+    struct evbuffer *head = memory_check(evbuffer_new());
     append->index++;
     add_message_head(session, head, &append->messages[append->index]);
     size_t len = evbuffer_get_length(head);
@@ -230,7 +230,7 @@ void imap_append(struct imap_session *session, const char *mailbox,
     append->mailbox = xstrdup(mailbox);
     append->messages = xcalloc(n, sizeof(*messages));
     append->n = n;
-    append->staging = memory_or_abort(evbuffer_new());
+    append->staging = memory_check(evbuffer_new());
     for (size_t i = 0; i < n; i++) {
         append->messages[i] = messages[i];
         append->messages[i].flags = messages[i].flags != NULL ? xstrdup(messages[i].flags) : NULL;

@@ -4,7 +4,7 @@
 
 static struct evbuffer *line_new(const char *verb)
 {
-    struct evbuffer *line = memory_or_abort(evbuffer_new());
+    struct evbuffer *line = memory_check(evbuffer_new());
     evbuffer_add_printf(line, "%s", verb);
     return line;
 }

@@ -28,7 +28,7 @@ void imap_notify(struct imap_session *session, const char *const *mailboxes, siz
 {
     static const struct command_class class = {.prepare = notify_prepare};
     struct command *command = command_new(sizeof(*command), &class, done, arg);
-    struct evbuffer *line = memory_or_abort(evbuffer_new());
+    struct evbuffer *line = memory_check(evbuffer_new());
     evbuffer_add_printf(line, "NOTIFY SET STATUS %s", selected_events);
     bool fit = true;
     if (mailboxes == NULL || n == 0)

@@ -15,7 +15,7 @@ struct select {
 /* "EXAMINE name", NULL when the name cannot be sent. */
 static char *line_with_mailbox(const char *verb, const char *mailbox, const char *rest)
 {
-    struct evbuffer *out = memory_or_abort(evbuffer_new());
+    struct evbuffer *out = memory_check(evbuffer_new());
     evbuffer_add_printf(out, "%s ", verb);
     char *line = NULL;
     if (writer_mailbox(out, mailbox)) {

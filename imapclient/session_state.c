@@ -89,10 +89,9 @@ void session_fail(struct imap_session *session, enum imap_failure_kind kind, con
         return;
     va_list args;
     va_start(args, format);
-    char *reason = NULL;
-    int len = vasprintf(&reason, format, args);
+    char *reason = xvasprintf(format, args);
     va_end(args);
-    note_failure(session, kind, memory_or_abort(len < 0 ? NULL : reason));
+    note_failure(session, kind, reason);
 }
 
 unsigned imap_text_backoff(const struct imap_text *text)

@@ -23,7 +23,7 @@ struct signin {
 
 static void next_step(struct imap_session *session);
 
-static char *copy(const char *text)
+static char *copy_or_null(const char *text)
 {
     return text != NULL ? xstrdup(text) : NULL;
 }
@@ -31,9 +31,9 @@ static char *copy(const char *text)
 struct signin *signin_new(const struct imap_options *options)
 {
     struct signin *signin = xcalloc(1, sizeof(*signin));
-    signin->host = copy(options->host);
+    signin->host = copy_or_null(options->host);
     signin->login = xstrdup(options->login != NULL ? options->login : "");
-    signin->authorize_as = copy(options->authorize_as);
+    signin->authorize_as = copy_or_null(options->authorize_as);
     signin->secret = xstrdup(options->secret != NULL ? options->secret : "");
     signin->security = options->security;
     signin->method = options->method;
@@ -245,7 +245,7 @@ static void authenticate_token(struct imap_session *session)
 static char *login_argument(const char *text, bool literal_plus, char **literal)
 {
     *literal = NULL;
-    struct evbuffer *out = memory_or_abort(evbuffer_new());
+    struct evbuffer *out = memory_check(evbuffer_new());
     if (!writer_astring(out, text)) {
         *literal = xstrdup(text);
         evbuffer_add_printf(out, literal_plus ? "{%zu+}" : "{%zu}", strlen(text));

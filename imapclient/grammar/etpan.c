@@ -72,11 +72,11 @@ struct etpan *etpan_new(void)
     struct etpan *etpan = xcalloc(1, sizeof(*etpan));
     etpan->source = (struct source){greeting, sizeof(greeting) - 1};
     etpan->driver = source_driver;
-    mailstream_low *low = memory_or_abort(mailstream_low_new(&etpan->source, &etpan->driver));
-    mailstream *stream = memory_or_abort(mailstream_new(low, STREAM_BUFFER));
-    etpan->imap = memory_or_abort(mailimap_new(0, NULL));
+    mailstream_low *low = memory_check(mailstream_low_new(&etpan->source, &etpan->driver));
+    mailstream *stream = memory_check(mailstream_new(low, STREAM_BUFFER));
+    etpan->imap = memory_check(mailimap_new(0, NULL));
     if (mailimap_connect(etpan->imap, stream) != MAILIMAP_NO_ERROR_AUTHENTICATED)
-        memory_or_abort(NULL);
+        memory_exhausted();
     etpan->imap->imap_tag = TAG;
     return etpan;
 }

@@ -1,6 +1,7 @@
 /*
- * Allocation that cannot fail: when memory is exhausted the program ends, with one line on stderr.
- * What is returned is freed with free(). Never hand a size from the network to these unchecked.
+ * Allocation that ends the program when memory is exhausted (STYLE "Errors"): the callers have no
+ * branch for it. Sizes must have been bounded before; a product that overflows ends the program
+ * too.
  */
 #ifndef IMAPCLIENT_UTIL_MEMORY_H
 #define IMAPCLIENT_UTIL_MEMORY_H
@@ -11,54 +12,78 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline void *memory_or_abort(void *memory)
+_Noreturn static inline void memory_exhausted(void)
 {
-    if (memory == NULL) {
-        fputs("out of memory\n", stderr);
-        abort();
-    }
+    fputs("<0>mailvigil: out of memory\n", stderr);
+    abort();
+}
+
+static inline void *memory_check(void *memory)
+{
+    if (memory == NULL)
+        memory_exhausted();
     return memory;
 }
 
 static inline void *xmalloc(size_t size)
 {
-    return memory_or_abort(malloc(size != 0 ? size : 1));
+    return memory_check(malloc(size > 0 ? size : 1));
 }
 
 static inline void *xcalloc(size_t count, size_t size)
 {
-    return memory_or_abort(calloc(count != 0 ? count : 1, size != 0 ? size : 1));
+    return memory_check(calloc(count > 0 ? count : 1, size > 0 ? size : 1));
 }
 
-static inline void *xrealloc(void *memory, size_t size)
+static inline void *xrealloc(void *old, size_t size)
 {
-    return memory_or_abort(realloc(memory, size != 0 ? size : 1));
+    return memory_check(realloc(old, size > 0 ? size : 1));
 }
 
-/* As xrealloc() for an array: a product that does not fit in size_t counts as exhausted memory. */
-static inline void *xreallocarray(void *memory, size_t count, size_t size)
+/* For arrays that grow: count * size without overflow. */
+static inline void *xreallocarray(void *old, size_t count, size_t size)
 {
-    return memory_or_abort(reallocarray(memory, count != 0 ? count : 1, size != 0 ? size : 1));
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        memory_exhausted();
+    return xrealloc(old, bytes);
 }
 
 static inline char *xstrdup(const char *text)
 {
-    return memory_or_abort(strdup(text));
+    return memory_check(strdup(text));
 }
 
-static inline char *xstrndup(const char *text, size_t len)
+/* Copies len octets, NUL among them too, and adds a NUL. */
+static inline char *xmemdup0(const void *data, size_t len)
 {
-    return memory_or_abort(strndup(text, len));
+    char *copy = xmalloc(len + 1);
+    if (len > 0)
+        memcpy(copy, data, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+static inline char *xstrndup(const char *text, size_t max)
+{
+    return xmemdup0(text, strnlen(text, max));
+}
+
+static inline char *xvasprintf(const char *format, va_list arguments)
+{
+    char *text = NULL;
+    if (vasprintf(&text, format, arguments) < 0)
+        memory_exhausted();
+    return text;
 }
 
 __attribute__((format(printf, 1, 2))) static inline char *xasprintf(const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
-    char *text = NULL;
-    int written = vasprintf(&text, format, args);
-    va_end(args);
-    return memory_or_abort(written < 0 ? NULL : text);
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = xvasprintf(format, arguments);
+    va_end(arguments);
+    return text;
 }
 
 #endif

@@ -17,7 +17,7 @@ static time_t seconds(const ASN1_TIME *time)
 /* XN_FLAG_RFC2253 escapes controls and all beyond ASCII. */
 static void put_name(char *out, size_t room, const X509_NAME *name)
 {
-    BIO *text = memory_or_abort(BIO_new(BIO_s_mem()));
+    BIO *text = memory_check(BIO_new(BIO_s_mem()));
     X509_NAME_print_ex(text, name, 0, XN_FLAG_RFC2253);
     int len = BIO_read(text, out, (int)room - 1);
     out[len > 0 ? len : 0] = '\0';

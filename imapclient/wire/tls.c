@@ -19,7 +19,7 @@ static char *queued_error(const char *what)
 SSL_CTX *imap_tls_context_new(const char *ca_file, char **why)
 {
     *why = NULL;
-    SSL_CTX *context = memory_or_abort(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX *context = memory_check(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -48,7 +48,7 @@ static bool is_address(const char *host)
 
 SSL *tls_client_new(SSL_CTX *context, const char *host)
 {
-    SSL *ssl = memory_or_abort(SSL_new(context));
+    SSL *ssl = memory_check(SSL_new(context));
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     bool bound;
     if (is_address(host))

@@ -301,7 +301,7 @@ static bool begin_attempt(struct transport *transport, const struct evutil_addri
         set_reason(transport, xstrdup(strerror(errno)));
         return false;
     }
-    transport->bev = memory_or_abort(bufferevent_socket_new(
+    transport->bev = memory_check(bufferevent_socket_new(
         transport->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS));
     bufferevent_setcb(transport->bev, on_read, on_write, on_plain_event, transport);
     bufferevent_set_max_single_read(transport->bev, TRANSPORT_READ_MAX);
@@ -309,7 +309,7 @@ static bool begin_attempt(struct transport *transport, const struct evutil_addri
     bufferevent_enable(transport->bev, EV_READ | EV_WRITE);
     struct timeval limit = {.tv_sec = seconds};
     transport->attempt_timer =
-        memory_or_abort(evtimer_new(transport->base, on_attempt_timeout, transport));
+        memory_check(evtimer_new(transport->base, on_attempt_timeout, transport));
     evtimer_add(transport->attempt_timer, &limit);
     if (bufferevent_socket_connect(transport->bev, address->ai_addr, (int)address->ai_addrlen) !=
         0) {
@@ -480,7 +480,7 @@ void transport_start_tls(struct transport *transport)
     bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
     bufferevent_setfd(transport->bev, -1);
     bufferevent_free(transport->bev);
-    transport->bev = memory_or_abort(
+    transport->bev = memory_check(
         bufferevent_openssl_socket_new(transport->base, fd, ssl, BUFFEREVENT_SSL_CONNECTING,
                                        BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS));
     transport->ssl = ssl;

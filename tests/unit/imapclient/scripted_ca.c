@@ -24,7 +24,7 @@ static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
-    X509_add_ext(certificate, memory_or_abort(extension), -1);
+    X509_add_ext(certificate, memory_check(extension), -1);
     X509_EXTENSION_free(extension);
 }
 
@@ -52,7 +52,7 @@ struct scripted_ca *scripted_ca_new(void)
     add_extension(ca->certificate, ca->certificate, NID_basic_constraints, "critical,CA:TRUE");
     X509_sign(ca->certificate, ca->key, EVP_sha256());
     ca->serial = 1;
-    PEM_write_X509(memory_or_abort(file), ca->certificate);
+    PEM_write_X509(memory_check(file), ca->certificate);
     fclose(file);
     return ca;
 }
@@ -104,7 +104,7 @@ SSL_CTX *scripted_ca_server(struct scripted_ca *ca, const char *name, long begin
         SSL_CTX_add1_chain_cert(context, above->certificate);
     X509_free(certificate);
     EVP_PKEY_free(key);
-    return memory_or_abort(context);
+    return memory_check(context);
 }
 
 void scripted_ca_server_files(struct scripted_ca *ca, const char *name, const char *certificate,
@@ -112,10 +112,10 @@ void scripted_ca_server_files(struct scripted_ca *ca, const char *name, const ch
 {
     EVP_PKEY *pair = EVP_EC_gen("P-256");
     X509 *issued = issue(ca, pair, name, -DAY, 30 * DAY);
-    FILE *file = memory_or_abort(fopen(certificate, "w"));
+    FILE *file = memory_check(fopen(certificate, "w"));
     PEM_write_X509(file, issued);
     fclose(file);
-    file = memory_or_abort(fopen(key, "w"));
+    file = memory_check(fopen(key, "w"));
     PEM_write_PrivateKey(file, pair, NULL, NULL, 0, NULL, NULL);
     fclose(file);
     X509_free(issued);

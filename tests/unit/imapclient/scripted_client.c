@@ -224,7 +224,7 @@ void client_idling(void *arg)
 void client_init(struct client *client)
 {
     memset(client, 0, sizeof(*client));
-    client->base = memory_or_abort(event_base_new());
+    client->base = memory_check(event_base_new());
     client->body = evbuffer_new();
     client->options = (struct imap_options){
         .host = "127.0.0.1",

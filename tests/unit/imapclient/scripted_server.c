@@ -108,7 +108,7 @@ struct scripted_server *scripted_server_new(struct event_base *base, const char 
     server->taken = evbuffer_new();
     server->listener = evconnlistener_new_bind(base, on_accept, server, LEV_OPT_CLOSE_ON_FREE, 1,
                                                (struct sockaddr *)&any, sizeof(any));
-    return memory_or_abort(server);
+    return memory_check(server);
 }
 
 void scripted_server_free(struct scripted_server *server)
