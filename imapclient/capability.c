@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "imapclient/text/printable.h"
+
 #define CAPABILITIES_MAX (16 * 1024)
 #define ID_VALUE_MAX 200
 
@@ -111,9 +113,7 @@ void capability_set_id(struct imap_session *session, const char *const *words, s
     free(session->server_id);
     session->server_id = xasprintf("%.*s%s%.*s", ID_VALUE_MAX, name, *version != '\0' ? " " : "",
                                    ID_VALUE_MAX, version);
-    for (char *c = session->server_id; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    text_printable(session->server_id, PRINTABLE_UTF8);
 }
 
 const char *imap_session_server_id(const struct imap_session *session)

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "imapclient/text/printable.h"
 #include "imapclient/util/memory.h"
 
 #define CHALLENGE_MAX 4096
@@ -83,9 +84,7 @@ static char *json_status(const char *json)
     at += *at == '"' ? 1 : 0;
     size_t len = strcspn(at, "\",}");
     char *status = xstrndup(at, len < 200 ? len : 200);
-    for (char *c = status; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
-            *c = '?';
+    text_printable(status, PRINTABLE_ASCII);
     return status;
 }
 

@@ -7,6 +7,8 @@
 #include <ctype.h>
 #include <stdarg.h>
 
+#include "imapclient/text/printable.h"
+
 #define REASON_MAX 500
 #define BACKOFF_MAX (24 * 3600)
 
@@ -60,13 +62,6 @@ void session_ready(struct imap_session *session)
 
 /* ---- failures ---- */
 
-static void clean(char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 static void note_failure(struct imap_session *session, enum imap_failure_kind kind, char *reason)
 {
     bool asked_for =
@@ -76,7 +71,7 @@ static void note_failure(struct imap_session *session, enum imap_failure_kind ki
     session->failure_reason = reason;
     if (strlen(reason) > REASON_MAX)
         reason[REASON_MAX] = '\0';
-    clean(reason);
+    text_printable(reason, PRINTABLE_UTF8);
     if (session->in_feed)
         framing_stop(session->framing);
     session_kick(session);

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "imapclient/text/printable.h"
+
 bool scan_spaces(struct scan *scan)
 {
     const char *begin = scan->at;
@@ -199,8 +201,6 @@ bool span_is_atom(struct span span)
 const char *span_clean(struct span span, struct arena *arena)
 {
     char *text = arena_copy(arena, span.at, span.len);
-    for (size_t i = 0; i < span.len; i++)
-        if (is_control(text[i]))
-            text[i] = '?';
+    text_printable_octets(text, span.len, PRINTABLE_UTF8);
     return text;
 }

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include "imapclient/text/printable.h"
 #include "imapclient/util/memory.h"
 #include "imapclient/wire/tls.h"
 
@@ -23,9 +24,7 @@ static void put_name(char *out, size_t room, const X509_NAME *name)
     out[len > 0 ? len : 0] = '\0';
     BIO_free(text);
     ERR_clear_error();
-    for (char *c = out; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
-            *c = '?';
+    text_printable(out, PRINTABLE_ASCII);
 }
 
 static void put_fingerprint(char out[65], const X509 *certificate)
