@@ -8,6 +8,8 @@
 #include "imapclient/session_private.h"
 #include "imapclient/wire/writer.h"
 
+#include <assert.h>
+
 #define LITERAL_PLUS_BELOW 100000
 #define LITERAL_MINUS_MAX 4096
 #define PIECE_MAX (64 * 1024)
@@ -54,6 +56,7 @@ static void add_message_head(const struct imap_session *session, struct evbuffer
 
 static void begin_message(struct imap_session *session, struct append *append)
 {
+    assert(append->index < append->n);
     append->left = append->messages[append->index].size;
     append->state = is_synchronising(session, append->left) ? APPEND_WAITS : APPEND_STREAMS;
 }
@@ -104,6 +107,8 @@ static void fail_source(struct imap_session *session, struct append *append)
 /* Moves some octets. false: nothing more can be done now. */
 static bool stream_piece(struct imap_session *session, struct append *append)
 {
+    assert(append->state == APPEND_STREAMS && append->left > 0);
+    assert(evbuffer_get_length(append->staging) == 0);
     struct evbuffer *out = transport_output(session->transport);
     size_t queued = evbuffer_get_length(out);
     if (append->stalled || queued >= session->write_high)
@@ -128,6 +133,7 @@ static bool stream_piece(struct imap_session *session, struct append *append)
 
 static void finish_line(struct imap_session *session, struct append *append)
 {
+    assert(append->left == 0 && session->holder == &append->command);
     evbuffer_add(transport_output(session->transport), "\r\n", 2);
     append->state = APPEND_SENT;
     deadline_restart(session);
@@ -141,6 +147,7 @@ static void finish_line(struct imap_session *session, struct append *append)
 
 static void next_message(struct imap_session *session, struct append *append)
 {
+    assert(append->left == 0);
     struct evbuffer *head = memory_check(evbuffer_new());
     append->index++;
     add_message_head(session, head, &append->messages[append->index]);

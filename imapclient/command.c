@@ -1,5 +1,7 @@
 #include "imapclient/session_private.h"
 
+#include <assert.h>
+
 #include <openssl/crypto.h>
 
 #include "imapclient/wire/writer.h"
@@ -8,6 +10,7 @@ static const struct command_class plain_class = {0};
 
 void *command_new(size_t size, const struct command_class *class, imap_done *done, void *arg)
 {
+    assert(size >= sizeof(struct command));
     struct command *command = xcalloc(1, size);
     command->class = class;
     command->done = done;
@@ -17,6 +20,8 @@ void *command_new(size_t size, const struct command_class *class, imap_done *don
 
 void command_queue(struct imap_session *session, struct command *command)
 {
+    assert(!command->sent && !command->prepared);
+    assert(!command->class->setup || session->signin != NULL);
     if (command->class->setup)
         TAILQ_INSERT_HEAD(&session->waiting, command, link);
     else
@@ -54,6 +59,7 @@ static void send_line(struct imap_session *session, struct command *command)
 {
     char tag[16];
     int tag_len = snprintf(tag, sizeof(tag), "V%u ", command->number);
+    assert(command->line != NULL && command->number != 0);
     struct evbuffer *out = transport_output(session->transport);
     evbuffer_add(out, tag, (size_t)tag_len);
     if (command->secret)
@@ -73,6 +79,8 @@ static void send_line(struct imap_session *session, struct command *command)
 
 static void send_command(struct imap_session *session, struct command *command)
 {
+    assert(session->holder == NULL && !command->sent && command->refused == NULL);
+    assert(!command->alone || TAILQ_EMPTY(&session->sent));
     TAILQ_REMOVE(&session->waiting, command, link);
     if (TAILQ_EMPTY(&session->sent))
         deadline_restart(session);
@@ -116,6 +124,7 @@ static bool prepare(struct imap_session *session, struct command *command)
 
 void command_pump(struct imap_session *session)
 {
+    assert(session->busy > 0 && !session->in_feed);
     struct command *holder = session->holder;
     if (holder != NULL && holder->class->write != NULL)
         holder->class->write(session, holder);
@@ -138,6 +147,8 @@ void command_pump(struct imap_session *session)
 void command_end(struct imap_session *session, struct command *command, enum imap_result_kind kind,
                  const struct imap_text *text, const char *reason)
 {
+    assert(text == NULL || kind <= IMAP_RESULT_BAD);
+    assert(command->sent || kind >= IMAP_RESULT_UNSENT);
     TAILQ_REMOVE(command->sent ? &session->sent : &session->waiting, command, link);
     if (session->holder == command)
         session->holder = NULL;
@@ -153,6 +164,7 @@ void command_end(struct imap_session *session, struct command *command, enum ima
 
 void command_end_all(struct imap_session *session, const char *reason)
 {
+    assert(session->ending && session->transport == NULL);
     struct command *command;
     while (!session->dead && (command = TAILQ_FIRST(&session->sent)) != NULL)
         command_end(session, command, IMAP_RESULT_LOST, NULL, reason);
@@ -206,6 +218,7 @@ static struct command *find_by_tag(struct imap_session *session, const char *tag
 
 static void next_line(struct imap_session *session, struct command *command)
 {
+    assert(command->sent && command->line != NULL);
     command->number = ++session->last_number;
     deadline_restart(session);
     send_line(session, command);

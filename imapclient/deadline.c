@@ -6,7 +6,9 @@
  * command_timeout since the command became the first or since a literal last moved.
  */
 #include "imapclient/session_private.h"
+
 #include "imapclient/util/milliseconds.h"
+#include <assert.h>
 
 static uint64_t now_ms(void)
 {
@@ -64,6 +66,7 @@ void deadline_pause(struct imap_session *session)
 
 void deadline_resume(struct imap_session *session)
 {
+    assert(session->pauses == 0);
     uint64_t stood_still = now_ms() - session->paused_at;
     session->progress_at += stood_still;
     session->started_at += stood_still;

@@ -1,6 +1,8 @@
 /* IDLE, RFC 2177. */
 #include "imapclient/session_private.h"
 
+#include <assert.h>
+
 struct idle {
     struct command command;
     void (*on_idling)(void *arg);
@@ -11,6 +13,7 @@ struct idle {
 
 static void leave(struct imap_session *session, struct idle *idle)
 {
+    assert(idle->idling && !idle->done_sent && session->holder == &idle->command);
     evbuffer_add(transport_output(session->transport), "DONE\r\n", 6);
     session_trace(session, true, "DONE", 4);
     idle->done_sent = true;

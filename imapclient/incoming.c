@@ -1,6 +1,7 @@
 /*
  * The way of what comes in: octets, units (framing.h), meaning (grammar.h), listeners.
  */
+#include <assert.h>
 #include <strings.h>
 
 #include "imapclient/grammar/body.h"
@@ -22,6 +23,7 @@ struct grammar *incoming_grammar_acquire(void)
 
 void incoming_grammar_release(void)
 {
+    assert(grammar_users > 0);
     if (--grammar_users == 0) {
         grammar_free(shared_grammar);
         shared_grammar = NULL;
@@ -32,6 +34,7 @@ void incoming_grammar_release(void)
 
 static void begin_body(struct imap_session *session, const struct imap_body *body)
 {
+    assert(!session->in_body);
     session->in_body = true;
     session->body_wanted = session->phase == IMAP_PHASE_READY &&
                            session->events.on_body_begin != NULL &&
@@ -40,6 +43,7 @@ static void begin_body(struct imap_session *session, const struct imap_body *bod
 
 static void end_body(struct imap_session *session)
 {
+    assert(session->in_body);
     session->in_body = false;
     if (session->body_wanted && session->events.on_body_end != NULL)
         session->events.on_body_end(session->arg, true);
@@ -239,6 +243,7 @@ const struct framing_sink *incoming_sink(void)
  * would be taken for an answer of the secured server (CVE-2011-0411's class). */
 static void begin_tls(struct imap_session *session)
 {
+    assert(TAILQ_EMPTY(&session->sent)); /* STARTTLS is sent alone */
     session->starttls_agreed = false;
     if (evbuffer_get_length(transport_input(session->transport)) > 0 ||
         !framing_is_between_units(session->framing)) {
@@ -246,7 +251,7 @@ static void begin_tls(struct imap_session *session)
                      "there was more after the answer to STARTTLS: refused as an injection");
         return;
     }
-    session->phase = IMAP_PHASE_TLS;
+    session_set_phase(session, IMAP_PHASE_TLS);
     /* Nothing that was told in the clear is known any more. */
     capability_set(session, "");
     capability_set_id(session, NULL, 0);
@@ -272,6 +277,7 @@ void incoming_feed(struct imap_session *session)
     struct evbuffer *input = transport_input(session->transport);
     if (evbuffer_get_length(input) > 0 && may_feed(session))
         deadline_progress(session, false);
+    assert(!session->in_feed && session->busy > 0);
     session->in_feed = true;
     while (may_feed(session) && evbuffer_get_length(input) > 0) {
         struct evbuffer_iovec piece;

@@ -1,5 +1,7 @@
 #include "imapclient/session_private.h"
 
+#include <assert.h>
+
 /* ---- its end ---- */
 
 /* Not where the server has said BYE, nor in the middle of its greeting, nor twice. */
@@ -31,6 +33,7 @@ static void drop_transport(struct imap_session *session)
 
 static void destroy(struct imap_session *session)
 {
+    assert(session->dead && session->busy == 0);
     event_del(&session->kick);
     event_del(&session->timer);
     drop_transport(session);
@@ -65,18 +68,21 @@ static void enter(struct imap_session *session)
 
 static void leave(struct imap_session *session)
 {
+    assert(session->busy > 0);
     if (--session->busy == 0 && session->dead)
         destroy(session);
 }
 
 static void end_session(struct imap_session *session)
 {
+    assert(session->ending && !session->closed && !session->in_feed);
     drop_transport(session);
     event_del(&session->timer);
     if (session->in_body && session->body_wanted && session->events.on_body_end != NULL)
         session->events.on_body_end(session->arg, false);
     session->in_body = false;
     command_end_all(session, session->failure_reason);
+    assert(session->dead || (TAILQ_EMPTY(&session->sent) && session->holder == NULL));
     session->closed = true;
     if (session->events.on_closed == NULL) /* freed meanwhile, or a careless owner */
         return;
@@ -102,7 +108,8 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
             end_session(session);
     } else if (session->phase == IMAP_PHASE_RESOLVE &&
                transport_phase(session->transport) == IMAP_PHASE_RESOLVE) {
-        session->phase = IMAP_PHASE_CONNECT; /* the transport knows better until it is up */
+        session_set_phase(session,
+                          IMAP_PHASE_CONNECT); /* the transport knows better until it is up */
         transport_open(session->transport);
     } else if (transport_input(session->transport) != NULL &&
                session->phase >= IMAP_PHASE_GREETING) {
@@ -155,7 +162,7 @@ static void on_down(void *arg, enum imap_failure_kind kind, const char *reason)
 {
     struct imap_session *session = arg;
     if (session->phase < IMAP_PHASE_GREETING)
-        session->phase = transport_phase(session->transport);
+        session_set_phase(session, transport_phase(session->transport));
     enter(session);
     if (kind == IMAP_FAILURE_CLOSED && !session_is_over(session))
         incoming_feed(session); /* a BYE may stand there, which says more */

@@ -68,6 +68,8 @@ session_fail(struct imap_session *session, enum imap_failure_kind kind, const ch
 /* As session_fail(), for a refusal in the server's words: kind and backoff are read from them. */
 void session_fail_text(struct imap_session *session, enum imap_failure_kind kind, const char *what,
                        const struct imap_text *text);
+/* The only way to change it; asserts that the change is a legal one. */
+void session_set_phase(struct imap_session *session, enum imap_phase phase);
 /* A phase begins, if it has not begun already. */
 void session_tell_phase(struct imap_session *session, enum imap_phase phase);
 void session_ready(struct imap_session *session);

@@ -4,6 +4,7 @@
  */
 #include "imapclient/session_private.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdarg.h>
 
@@ -42,6 +43,29 @@ void session_trace(struct imap_session *session, bool sent, const char *line, si
 
 /* ---- phases ---- */
 
+#define BIT(phase) (1u << (phase))
+
+void session_set_phase(struct imap_session *session, enum imap_phase phase)
+{
+    /* What may follow which. Until the transport is up the session is in CONNECT; where the
+     * transport goes down decides then. */
+    static const unsigned next[] = {
+        [IMAP_PHASE_RESOLVE] = BIT(IMAP_PHASE_CONNECT),
+        [IMAP_PHASE_CONNECT] = BIT(IMAP_PHASE_RESOLVE) | BIT(IMAP_PHASE_CONNECT) |
+                               BIT(IMAP_PHASE_TLS) | BIT(IMAP_PHASE_GREETING),
+        [IMAP_PHASE_TLS] = BIT(IMAP_PHASE_TLS) | BIT(IMAP_PHASE_CAPABILITY),
+        [IMAP_PHASE_GREETING] = BIT(IMAP_PHASE_CAPABILITY),
+        /* STARTTLS; AUTHENTICATE or LOGIN; neither, after PREAUTH */
+        [IMAP_PHASE_CAPABILITY] =
+            BIT(IMAP_PHASE_TLS) | BIT(IMAP_PHASE_AUTH) | BIT(IMAP_PHASE_READY),
+        [IMAP_PHASE_AUTH] = BIT(IMAP_PHASE_READY),
+        [IMAP_PHASE_READY] = 0,
+    };
+    (void)next; /* without assertions */
+    assert((next[session->phase] & BIT(phase)) != 0);
+    session->phase = phase;
+}
+
 void session_tell_phase(struct imap_session *session, enum imap_phase phase)
 {
     if (session->told == phase)
@@ -53,7 +77,8 @@ void session_tell_phase(struct imap_session *session, enum imap_phase phase)
 
 void session_ready(struct imap_session *session)
 {
-    session->phase = IMAP_PHASE_READY;
+    assert(session->signin == NULL);
+    session_set_phase(session, IMAP_PHASE_READY);
     evtimer_del(&session->timer);
     session_tell_phase(session, IMAP_PHASE_READY);
     if (!session_is_over(session) && session->events.on_ready != NULL)
@@ -66,6 +91,7 @@ static void note_failure(struct imap_session *session, enum imap_failure_kind ki
 {
     bool asked_for =
         session->logging_out && (kind == IMAP_FAILURE_CLOSED || kind == IMAP_FAILURE_TIMEOUT);
+    assert(!session->ending && !session->closed && session->failure_reason == NULL);
     session->ending = true;
     session->failure = asked_for ? IMAP_FAILURE_LOGOUT : kind;
     session->failure_reason = reason;

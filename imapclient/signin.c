@@ -4,6 +4,8 @@
  *
  * next_step() looks at what is known and does what is due; every step ends there again.
  */
+#include <assert.h>
+
 #include "imapclient/sasl.h"
 #include "imapclient/session_private.h"
 #include "imapclient/wire/writer.h"
@@ -88,8 +90,7 @@ static void capability_finish(struct imap_session *session, struct command *comm
 static void ask_capability(struct imap_session *session)
 {
     static const struct command_class class = {.setup = true, .finish = capability_finish};
-    if (session->phase < IMAP_PHASE_CAPABILITY)
-        session->phase = IMAP_PHASE_CAPABILITY;
+    assert(session->phase == IMAP_PHASE_CAPABILITY || session->phase == IMAP_PHASE_AUTH);
     command_queue(session, setup_command(sizeof(struct command), &class, xstrdup("CAPABILITY")));
 }
 
@@ -201,7 +202,7 @@ static const struct command_class auth_class = {
 static void queue_auth(struct imap_session *session, struct auth *auth)
 {
     auth->command.secret = true;
-    session->phase = IMAP_PHASE_AUTH;
+    session_set_phase(session, IMAP_PHASE_AUTH);
     /* Other things are offered once we are known: what was told before does not count. */
     session->signin->capability_told = false;
     command_queue(session, &auth->command);
@@ -261,6 +262,7 @@ static char *login_argument(const char *text, bool literal_plus, char **literal)
 /* Adds to the line, and goes on with a new one where the server has to say "+" first. */
 static void login_add(struct auth *auth, unsigned *piece, const char *text)
 {
+    assert(*piece <= LOGIN_PIECES);
     char **line = *piece == 0 ? &auth->command.line : &auth->pieces[*piece - 1];
     char *longer = xasprintf("%s%s", *line != NULL ? *line : "", text);
     sasl_wipe(*line);
@@ -327,6 +329,7 @@ static void extra_finish(struct imap_session *session, struct command *command,
     (void)command;
     (void)result; /* a server may refuse either: then there is none */
     if (!session_is_over(session)) {
+        assert(session->signin->extras > 0);
         session->signin->extras--;
         next_step(session);
     }
@@ -360,6 +363,7 @@ static void send_extras(struct imap_session *session)
 
 static void finish(struct imap_session *session)
 {
+    assert(session->signin->extras == 0 && TAILQ_EMPTY(&session->sent));
     signin_free(session->signin);
     session->signin = NULL;
     session_ready(session);
@@ -393,7 +397,7 @@ static void next_step(struct imap_session *session)
 
 static void begin_capability(struct imap_session *session)
 {
-    session->phase = IMAP_PHASE_CAPABILITY;
+    session_set_phase(session, IMAP_PHASE_CAPABILITY);
     session_tell_phase(session, IMAP_PHASE_CAPABILITY);
     if (!session_is_over(session))
         next_step(session);
@@ -403,7 +407,7 @@ void signin_up(struct imap_session *session)
 {
     struct signin *signin = session->signin;
     if (session->phase != IMAP_PHASE_TLS) { /* the first time: the server speaks first */
-        session->phase = IMAP_PHASE_GREETING;
+        session_set_phase(session, IMAP_PHASE_GREETING);
         session_tell_phase(session, IMAP_PHASE_GREETING);
         return;
     }

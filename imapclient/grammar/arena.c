@@ -1,6 +1,8 @@
 #include "imapclient/grammar/arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
+#include <stdint.h>
 
 #include "imapclient/util/memory.h"
 
@@ -27,10 +29,12 @@ static struct arena_block *new_block(struct arena *arena, size_t size)
 void *arena_take(struct arena *arena, size_t size)
 {
     const size_t step = alignof(max_align_t);
+    assert(size <= SIZE_MAX - step - sizeof(struct arena_block));
     size = (size + step - 1) / step * step;
     struct arena_block *block = arena->blocks;
     if (block == NULL || size > block->size - block->used)
         block = new_block(arena, size);
+    assert(block->used + size <= block->size);
     void *memory = block->octets + block->used;
     block->used += size;
     return memory;

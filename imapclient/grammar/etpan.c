@@ -1,5 +1,7 @@
 #include "imapclient/grammar/etpan.h"
 
+#include <assert.h>
+
 #include "imapclient/util/memory.h"
 
 #define STREAM_BUFFER 16384
@@ -120,6 +122,7 @@ size_t etpan_length(const struct etpan *etpan)
 
 void etpan_truncate(struct etpan *etpan, size_t len)
 {
+    assert(len <= etpan->len);
     etpan->len = len;
 }
 

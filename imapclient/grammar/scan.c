@@ -1,5 +1,6 @@
 #include "imapclient/grammar/scan.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -102,6 +103,7 @@ static bool skip_literal(struct scan *scan, struct span *text)
 
 static struct span unquote(struct span raw, struct arena *arena)
 {
+    assert(raw.len >= 2 && raw.at[0] == '"' && raw.at[raw.len - 1] == '"');
     char *text = arena_take(arena, raw.len), *out = text;
     for (const char *at = raw.at + 1; at < raw.at + raw.len - 1; at++) {
         if (*at == '\\')
@@ -158,6 +160,7 @@ static bool skip_token(struct scan *scan, size_t *depth)
 
 static bool skip_list(struct scan *scan)
 {
+    assert(*scan->at == '(');
     size_t depth = 0;
     do {
         if (scan->at == scan->end || !skip_token(scan, &depth))

@@ -1,9 +1,11 @@
+#include <assert.h>
 #include <string.h>
 
 #include "imapclient/grammar/private.h"
 
 void words_add(struct words *words, struct arena *arena, const char *word)
 {
+    assert(words->count <= words->room);
     if (words->count == words->room) {
         size_t room = words->room == 0 ? 8 : words->room * 2;
         const char **grown = arena_take(arena, room * sizeof(*grown));

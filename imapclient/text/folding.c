@@ -1,5 +1,6 @@
 #include "imapclient/text/folding.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 #include "imapclient/text/utf8.h"
@@ -140,8 +141,8 @@ struct folded {
 
 static void wait_for(struct folded *folded, uint32_t point)
 {
-    if (folded->count < FOLDED_MAX)
-        folded->waiting[folded->count++] = point;
+    assert(folded->count < FOLDED_MAX);
+    folded->waiting[folded->count++] = point;
 }
 
 /* Unicode 3.12: a Hangul syllable is arithmetic. */
@@ -174,6 +175,7 @@ static bool find_pair(uint32_t point, uint32_t *base, uint32_t *mark)
 static void decompose(struct folded *folded, uint32_t point)
 {
     uint32_t base, mark;
+    assert(folded->count == 0);
     if (point >= 0xac00 && point <= 0xd7a3) {
         decompose_hangul(folded, point);
         return;

@@ -1,5 +1,6 @@
 #include "imapclient/text/uidset.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -15,6 +16,7 @@ void imap_uidset_clear(struct imap_uidset *set)
 
 static void make_room(struct imap_uidset *set)
 {
+    assert(set->count <= set->room);
     if (set->count < set->room)
         return;
     set->room = set->room == 0 ? 4 : set->room * 2;

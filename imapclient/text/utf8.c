@@ -1,5 +1,7 @@
 #include "imapclient/text/utf8.h"
 
+#include <assert.h>
+
 /* RFC 3629 section 4: what the first octet says of the rest, and the least point of that length. */
 static int tail_length(unsigned char lead, uint32_t *point_r, uint32_t *least_r)
 {
@@ -44,6 +46,7 @@ uint32_t utf8_next(const char **text)
 
 char *utf8_put(char *out, uint32_t point)
 {
+    assert(point <= 0x10ffff);
     static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
     int len = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
     for (int i = len - 1; i > 0; i--) {

@@ -1,5 +1,6 @@
 #include "imapclient/wire/framing.h"
 
+#include <assert.h>
 #include <ctype.h>
 
 #include "imapclient/util/memory.h"
@@ -66,6 +67,7 @@ void framing_free(struct framing *framing)
 {
     if (framing == NULL)
         return;
+    assert(!framing->delivering);
     free(framing->unit);
     free(framing);
 }
@@ -125,6 +127,7 @@ static void append(struct framing *framing, const void *octets, size_t len)
 {
     if (!make_room(framing, len))
         return;
+    assert(framing->len + len < framing->room);
     memcpy(framing->unit + framing->len, octets, len);
     framing->len += len;
 }
@@ -172,6 +175,7 @@ static void begin_body(struct framing *framing)
         break_frame(framing, "a message larger than is taken");
         return;
     }
+    assert(framing->literal_at < framing->len);
     /* The "{n}" leaves the unit; finish_body() puts NIL there. */
     framing->len = framing->literal_at;
     size_t head = framing->len;
@@ -185,6 +189,7 @@ static void begin_body(struct framing *framing)
 
 static void finish_body(struct framing *framing)
 {
+    assert(framing->state == STATE_BODY && framing->left == 0 && framing->len > 0);
     framing->state = STATE_LINE;
     framing->body_next = false;
     framing->word_len = 0;
@@ -463,7 +468,8 @@ static void take_octet(struct framing *framing, unsigned char octet)
         break;
     case STATE_LITERAL:
     case STATE_BODY:
-        break; /* taken whole by take_literal() */
+        assert(!"taken whole by take_literal()");
+        break;
     }
 }
 
@@ -494,6 +500,7 @@ static bool in_literal(const struct framing *framing)
 enum framing_result framing_feed(struct framing *framing, const unsigned char *data, size_t len,
                                  size_t *used)
 {
+    assert(!framing->delivering);
     size_t at = 0;
     framing->stop = false;
     while (framing->reason == NULL && !framing->stop) {

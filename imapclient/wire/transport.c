@@ -1,5 +1,6 @@
 #include "imapclient/wire/transport.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -158,6 +159,7 @@ static void go_down(struct transport *transport, enum imap_failure_kind kind, co
 /* false: its owner has freed it, it is gone. */
 static bool begin_phase(struct transport *transport, enum imap_phase phase)
 {
+    assert(!transport->telling && !transport->down);
     transport->phase = phase;
     if (transport->events->phase == NULL)
         return true;
@@ -179,6 +181,7 @@ static void set_reason(struct transport *transport, char *reason)
 
 static void came_up(struct transport *transport)
 {
+    assert(!transport->down && transport->bev != NULL);
     transport->phase = IMAP_PHASE_GREETING;
     transport->events->up(transport->arg);
 }
@@ -296,6 +299,7 @@ static void on_attempt_timeout(evutil_socket_t fd, short what, void *arg)
 static bool begin_attempt(struct transport *transport, const struct evutil_addrinfo *address,
                           unsigned seconds)
 {
+    assert(transport->bev == NULL && transport->attempt_timer == NULL);
     int fd = socket_for(address);
     if (fd < 0) {
         set_reason(transport, xstrdup(strerror(errno)));
@@ -414,6 +418,8 @@ static void look_up(struct transport *transport)
 
 void transport_open(struct transport *transport)
 {
+    assert(transport->phase == IMAP_PHASE_RESOLVE && transport->lookup == NULL &&
+           transport->bev == NULL);
     if (transport->given != NULL) {
         transport->phase = IMAP_PHASE_CONNECT;
         transport->next = &transport->given->info;
@@ -462,6 +468,7 @@ static void on_tls_event(struct bufferevent *bev, short what, void *arg)
 
 void transport_start_tls(struct transport *transport)
 {
+    assert(transport->bev != NULL && transport->ssl == NULL);
     if (!begin_phase(transport, IMAP_PHASE_TLS))
         return;
     /* What was read with the connection itself the handshake would wait for in vain. */

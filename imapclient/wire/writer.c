@@ -1,5 +1,6 @@
 #include "imapclient/wire/writer.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <strings.h>
@@ -96,6 +97,7 @@ static void close_run(struct base64_run *run)
 {
     if (!run->open)
         return;
+    assert(run->count < 6);
     if (run->count > 0)
         *run->out++ = base64_digits[run->bits << (6 - run->count) & 63];
     *run->out++ = '-';
