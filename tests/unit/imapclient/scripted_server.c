@@ -240,11 +240,21 @@ static bool has_ended(struct scripted_server *server)
     return server->ended || more > 0;
 }
 
+/* Nothing is read in the clear any more: what comes is the client's part of the handshake, which may
+ * be here before the server's turn. */
+static void leave_the_rest_to_tls(struct scripted_server *server)
+{
+    bufferevent_disable(server->bev, EV_READ);
+    if (evbuffer_get_length(bufferevent_get_input(server->bev)) > 0)
+        complain(server, "a handshake", "octets in the clear");
+}
+
 /* Waits until all was sent. */
 static bool start_tls(struct scripted_server *server)
 {
     if (server->in_tls)
         return !server->handshaking;
+    leave_the_rest_to_tls(server);
     if (evbuffer_get_length(bufferevent_get_output(server->bev)) > 0) {
         bufferevent_setwatermark(server->bev, EV_WRITE, 0, 0);
         return false;
@@ -255,6 +265,16 @@ static bool start_tls(struct scripted_server *server)
     bufferevent_free(server->bev);
     begin_tls(server, fd);
     return false;
+}
+
+static bool hold(struct scripted_server *server)
+{
+    const char *next = server->step[1];
+    bool go = server->released;
+    server->released = false;
+    if (!go && !server->in_tls && next != NULL && strcmp(next, "TLS") == 0)
+        leave_the_rest_to_tls(server);
+    return go;
 }
 
 static bool close_it(struct scripted_server *server)
@@ -277,11 +297,8 @@ static bool do_step(struct scripted_server *server, const char *step)
         return start_tls(server);
     if (strcmp(step, "CLOSE") == 0)
         return close_it(server);
-    if (strcmp(step, "HOLD") == 0) {
-        bool go = server->released;
-        server->released = false;
-        return go;
-    }
+    if (strcmp(step, "HOLD") == 0)
+        return hold(server);
     if (strcmp(step, "NUL") == 0) {
         evbuffer_add(bufferevent_get_output(server->bev), "", 1);
         return true;

@@ -17,7 +17,7 @@
 #include "rules/util/memory.h"
 
 #define TALK_DAY (24 * 3600L)
-#define TALK_PATIENCE 10 /* seconds that a test waits at most */
+#define TALK_PATIENCE 30 /* seconds that a test waits at most */
 #define TALK_STEPS 128
 
 struct talk {
