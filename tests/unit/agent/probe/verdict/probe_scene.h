@@ -157,7 +157,10 @@ static inline char *plugin_output(const struct scene *scene, int verbosity)
 
     nagios_write(out, &scene->probe, scene->verdict, verbosity);
     fclose(out);
-    return text;
+    /* A copy: gcc 12 takes what open_memstream() stores in text for a pointer to text itself. */
+    char *copy = xstrdup(text);
+    free(text);
+    return copy;
 }
 
 #endif

@@ -80,7 +80,7 @@ static void figures_are_perfdata(void **state)
     begin(scene, PROBE_IMAP);
     add_path(scene, AF_INET6);
     judge_held(scene, PROBE_OK);
-    char *output = plugin_output(scene, 0), *rest = strstr(output, " | ") + 3;
+    char *output = plugin_output(scene, 0), *rest = strstr(output, " | ");
     char *pattern = xasprintf("^'[^'=|]+'=(%s(s|us|ms|%%|[KMGT]?B|c)?|U)"
                               "(;@?(~|%s)?:?(%s)?){0,2}(;(%s)?){0,2}$",
                               number, number, number, number);
@@ -88,6 +88,8 @@ static void figures_are_perfdata(void **state)
     size_t count = 0;
 
     assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED), 0);
+    assert_non_null(rest);
+    rest += strlen(" | ");
     rest[strcspn(rest, "\n")] = '\0';
     for (char *figure; (figure = strsep(&rest, " ")) != NULL; count++)
         if (regexec(&regex, figure, 0, NULL, 0) != 0)
@@ -121,9 +123,11 @@ static void details_come_behind(void **state)
     begin(scene, PROBE_IMAP);
     strcpy(scene->result->paths[0].certificates->members[0].subject, "CN=a|b\nCRITICAL");
     judge_held(scene, PROBE_OK);
-    char *output = plugin_output(scene, 1), *line = strchr(output, '\n') + 1;
+    char *output = plugin_output(scene, 1), *line = strchr(output, '\n');
     size_t lines = 0;
 
+    assert_non_null(line);
+    line++;
     for (; scene->verdict->details[lines] != NULL; lines++) {
         assert_int_equal(strcspn(line, "|\n"), strlen(scene->verdict->details[lines]));
         assert_memory_equal(line, scene->verdict->details[lines], strcspn(line, "\n"));
