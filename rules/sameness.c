@@ -47,11 +47,12 @@ struct sameness *sameness_new(void)
 
 static void flush_line_ends(struct sameness *sameness)
 {
-    static const char feeds[64] =
+    static const char feeds[64 + 1] =
         "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
         "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
     while (sameness->line_ends > 0) {
-        uint64_t count = sameness->line_ends < sizeof(feeds) ? sameness->line_ends : sizeof(feeds);
+        uint64_t most = sizeof(feeds) - 1;
+        uint64_t count = sameness->line_ends < most ? sameness->line_ends : most;
         add(sameness->body, feeds, (size_t)count);
         sameness->line_ends -= count;
     }

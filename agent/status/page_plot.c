@@ -64,7 +64,8 @@ void page_plot(FILE *out, const struct probe_point *points, size_t n)
         double height = height_of(&points[i], longest);
 
         fprintf(out, "<rect class=\"%s\" x=\"%zu\" y=\"%.1f\" width=\"%d\" height=\"%.1f\"/>",
-                class_of(&points[i]), (PROBE_POINTS - n + i) * BAR, HEIGHT - height, BAR, height);
+                class_of(&points[i]), (PROBE_POINTS - n + i) * BAR, (double)HEIGHT - height, BAR,
+                height);
     }
     fputs("</svg>", out);
 }

@@ -323,7 +323,7 @@ static void load_damping(const struct config_section *section, struct probe *pro
     }
     if (hysteresis != NULL) {
         const char *expected = units_percent(hysteresis->text, &percent);
-        if (expected == NULL && percent > HYSTERESIS_MAX)
+        if (expected == NULL && percent > (double)HYSTERESIS_MAX)
             expected = "a percentage from 0 to 90";
         if (config_expect(section, "hysteresis", hysteresis, expected))
             probe->hysteresis = percent / 100;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "imapclient/grammar/grammar.h"
+#include "in_range.h"
 
 struct line {
     char text[4096];
@@ -23,7 +24,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct line *line, const c
     va_start(args, format);
     int written = vsnprintf(line->text + line->len, sizeof(line->text) - line->len, format, args);
     va_end(args);
-    assert_in_range(written, 0, sizeof(line->text) - line->len - 1);
+    assert_uint_in_range(written, 0, sizeof(line->text) - line->len - 1);
     line->len += (size_t)written;
 }
 

@@ -27,7 +27,7 @@ const char *__asan_default_options(void)
 static struct dovecot *dovecot;
 static SSL_CTX *tls;
 
-static int start(void **state)
+static int set_up(void **state)
 {
     (void)state;
     char *why;
@@ -36,7 +36,7 @@ static int start(void **state)
     return tls != NULL ? 0 : -1;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     SSL_CTX_free(tls);
@@ -457,5 +457,5 @@ int main(void)
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_logout),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

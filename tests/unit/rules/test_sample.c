@@ -13,7 +13,7 @@
 
 #define MESSAGES 20000
 
-static const unsigned char key[32] = "a key of thirty-two octets: 0123";
+static const unsigned char key[] = "a key of thirty-two octets: 0123";
 
 static bool takes(const unsigned char use_key[32], char *name, double percent, const char *text)
 {
@@ -96,7 +96,7 @@ static void test_a_larger_sample_holds_the_smaller(void **state)
 
 static void test_another_key_chooses_others(void **state)
 {
-    static const unsigned char other[32] = "another key of 32 octets: 012345";
+    static const unsigned char other[] = "another key of 32 octets: 012345";
     (void)state;
     int both = 0;
     for (int number = 0; number < MESSAGES; number++)

@@ -20,6 +20,7 @@
 #include "agent/config/config_files.h"
 #include "agent/probe/verdict/probe_scene.h"
 #include "imapclient/scripted_server.h"
+#include "in_range.h"
 
 #define POSTS_MAX 64
 #define PATIENCE 20 /* seconds, for a test */
@@ -494,7 +495,7 @@ static void a_hanging_webhook_stops_nobody_else(void **state)
     f->alert.webhook = NULL;
     raise_critical(f);
     await(f, 1, 0);
-    assert_in_range(f->n_posts, 0, ALERT_RUNNING_EACH);
+    assert_uint_in_range(f->n_posts, 0, ALERT_RUNNING_EACH);
 }
 
 static void a_full_queue_drops_the_oldest(void **state)

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "agent/ledger/ledger_help.h"
+#include "in_range.h"
 
 static int closed_setup(void **state)
 {
@@ -198,7 +199,7 @@ static char *read_fixture(void)
     assert_non_null(file);
     char *text = xcalloc(1, 64 * 1024);
     size_t len = fread(text, 1, 64 * 1024 - 1, file);
-    assert_in_range(len, 1000, 64 * 1024 - 2);
+    assert_uint_in_range(len, 1000, 64 * 1024 - 2);
     fclose(file);
     return text;
 }

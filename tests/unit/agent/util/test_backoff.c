@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "agent/util/backoff.h"
+#include "in_range.h"
 
 static long milliseconds(struct timeval wait)
 {
@@ -17,7 +18,7 @@ static long milliseconds(struct timeval wait)
 
 static void assert_around(long seconds, long wait)
 {
-    assert_in_range(wait, seconds * 750, seconds * 1250);
+    assert_uint_in_range(wait, seconds * 750, seconds * 1250);
 }
 
 static void doubles_up_to_its_bound(void **state)
@@ -68,7 +69,7 @@ static void chance_spreads_them(void **state)
     }
     unsigned early = 0, late = 0;
     for (size_t i = 0; i < 51; i++) {
-        assert_in_range(shares[i], 0, 100);
+        assert_uint_in_range(shares[i], 0, 100);
         early += i < 5 ? shares[i] : 0;
         late += i > 45 ? shares[i] : 0;
     }
@@ -82,7 +83,7 @@ static void microseconds_are_well_formed(void **state)
     for (int i = 0; i < 1000; i++) {
         struct backoff backoff = {.first = 1, .last = 300, .tries = (unsigned)i % 10};
         struct timeval wait = backoff_next(&backoff);
-        assert_in_range(wait.tv_usec, 0, 999999);
+        assert_uint_in_range(wait.tv_usec, 0, 999999);
     }
 }
 

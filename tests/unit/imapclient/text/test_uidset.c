@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "imapclient/text/uidset.h"
+#include "in_range.h"
 
 /* The whole set as text, or "" for an empty one. */
 static char *text_of(const struct imap_uidset *set)
@@ -185,7 +186,7 @@ static void text_comes_in_parts_below_the_limit(void **state)
         assert_true(imap_uidset_add(&set, i * 10, i * 10 + i % 3));
     size_t range = 0;
     for (char *part; (part = imap_uidset_text(&set, &range, 100)) != NULL; free(part)) {
-        assert_in_range(strlen(part), 1, 100);
+        assert_uint_in_range(strlen(part), 1, 100);
         struct imap_uidset some = {0};
         assert_true(imap_uidset_parse(&some, part, strlen(part)));
         for (size_t i = 0; i < some.count; i++)

@@ -11,6 +11,7 @@
 
 #include "imapclient/scripted_client.h"
 #include "imapclient/util/memory.h"
+#include "in_range.h"
 
 #define DAY (24 * 3600L)
 
@@ -206,7 +207,7 @@ static void assert_near(time_t told, long expected, time_t now)
     if (expected == 0)
         assert_int_equal(told, 0);
     else
-        assert_in_range(told, (uintmax_t)(now + expected - 60), (uintmax_t)(now + expected));
+        assert_uint_in_range(told, (uintmax_t)(now + expected - 60), (uintmax_t)(now + expected));
 }
 
 static void check_chain(const struct recorded_case *c, const struct certificate_chain *chain)

@@ -12,6 +12,7 @@
 #include "agent/probe/dialogue/capability_set.h"
 #include "agent/probe/dialogue/dialogue.h"
 #include "agent/probe/dialogue/reply.h"
+#include "in_range.h"
 #include "rules/util/memory.h"
 
 /* ---- the clock ---- */
@@ -32,19 +33,19 @@ static void a_phase_entered_again_adds_to_its_time(void **state)
     let_pass(2000);
     phase_clock_enter(&clock, PHASE_TLS);
     uint64_t once = clock.microseconds[PHASE_CAPABILITY];
-    assert_in_range(once, 2000, UINT32_MAX);
+    assert_uint_in_range(once, 2000, UINT32_MAX);
     let_pass(1000);
     phase_clock_enter(&clock, PHASE_CAPABILITY);
     let_pass(2000);
     phase_clock_enter(&clock, PHASE_NONE);
-    assert_in_range(clock.microseconds[PHASE_CAPABILITY], once + 2000, UINT32_MAX);
-    assert_in_range(clock.microseconds[PHASE_TLS], 1000, UINT32_MAX);
+    assert_uint_in_range(clock.microseconds[PHASE_CAPABILITY], once + 2000, UINT32_MAX);
+    assert_uint_in_range(clock.microseconds[PHASE_TLS], 1000, UINT32_MAX);
     assert_true(clock.ran[PHASE_TLS]);
     assert_false(clock.ran[PHASE_QUIT]);
     uint64_t sum = 0;
     for (enum phase phase = 0; phase < PHASE_COUNT; phase++)
         sum += clock.microseconds[phase];
-    assert_in_range(phase_clock_total(&clock), sum, UINT32_MAX);
+    assert_uint_in_range(phase_clock_total(&clock), sum, UINT32_MAX);
 }
 
 static void a_clock_that_stands_adds_nothing(void **state)
@@ -152,8 +153,8 @@ static void a_set_that_is_full_says_so(void **state)
     do
         snprintf(line, sizeof(line), "WORD%u", kept);
     while (capability_set_add(&set, line, strlen(line)) && ++kept < CAPABILITY_SET_MAX);
-    assert_in_range(kept, CAPABILITY_SET_MAX / 10, CAPABILITY_SET_MAX / 6);
-    assert_in_range(strlen(set.text), CAPABILITY_SET_MAX - 16, CAPABILITY_SET_MAX - 1);
+    assert_uint_in_range(kept, CAPABILITY_SET_MAX / 10, CAPABILITY_SET_MAX / 6);
+    assert_uint_in_range(strlen(set.text), CAPABILITY_SET_MAX - 16, CAPABILITY_SET_MAX - 1);
 }
 
 /* ---- replies ---- */

@@ -14,6 +14,7 @@
 #include "imapclient/scripted_dovecot.h"
 #include "imapclient/scripted_server.h"
 #include "imapclient/session.h"
+#include "in_range.h"
 #include "rules/util/memory.h"
 
 #define PATIENCE 10 /* seconds */
@@ -758,8 +759,8 @@ static void run_secured(const struct secured *c, struct scripted_ca *ca)
 
         assert_int_equal(stage.certificates.verified, c->ends == DIALOGUE_WELL);
         assert_string_equal(stage.certificates.error, c->reason);
-        assert_in_range(stage.certificates.members[0].not_after, (uintmax_t)(expected - 60),
-                        (uintmax_t)(expected + 1));
+        assert_uint_in_range(stage.certificates.members[0].not_after, (uintmax_t)(expected - 60),
+                             (uintmax_t)(expected + 1));
     }
     stage_end(&stage);
     SSL_CTX_free(trusted);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/probe/roundtrip/book.h"
+#include "in_range.h"
 
 #define SECOND INT64_C(1000000)
 static const struct book_limits limits = {.crit = 60, .lost = 600};
@@ -314,7 +315,7 @@ static void ticks_come_when_they_are_needed(void **state)
     assert_int_equal(roundtrip_book_oldest(stage.book, &stage.now), -1);
     stage.now.boot_us += BOOK_MEMORY * SECOND - 100 * SECOND;
     wait = roundtrip_book_tick(stage.book, &stage.now);
-    assert_in_range(wait, 90, 110);
+    assert_uint_in_range(wait, 90, 110);
     assert_int_equal(stage.forgotten, 0);
     stage.now.boot_us += wait * SECOND;
     assert_int_equal(roundtrip_book_tick(stage.book, &stage.now), 0);

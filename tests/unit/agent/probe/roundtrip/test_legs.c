@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "agent/probe/roundtrip/legs.h"
+#include "in_range.h"
 
 #define SECOND INT64_C(1000000)
 #define SLACK 2000 /* microseconds of drift that examples of some seconds are widened by */
@@ -57,9 +58,9 @@ static void samples_narrow_one_another(void **state)
     assert_true(legs_add(&legs, &fast_out, &bounds));
     assert_true(legs_add(&legs, &fast_back, &bounds));
     assert_about(ahead, (bounds.offset_min + bounds.offset_max) / 2);
-    assert_in_range(bounds.offset_max - bounds.offset_min, 0, 6000);
-    assert_in_range(bounds.min[LEG_OUT], 4 * SECOND - 6000, 4 * SECOND);
-    assert_in_range(bounds.max[LEG_BACK], 0, 6000);
+    assert_uint_in_range(bounds.offset_max - bounds.offset_min, 0, 6000);
+    assert_uint_in_range(bounds.min[LEG_OUT], 4 * SECOND - 6000, 4 * SECOND);
+    assert_uint_in_range(bounds.max[LEG_BACK], 0, 6000);
 }
 
 static void what_cannot_be_is_not_taken(void **state)

@@ -61,7 +61,7 @@ static int setup(void **state)
     return 0;
 }
 
-static void stop(struct stage *stage)
+static void stop_reflector(struct stage *stage)
 {
     reflector_watch_free(stage->watch);
     stage->watch = NULL;
@@ -74,7 +74,7 @@ static void start(struct stage *stage)
 
 static void restart(struct stage *stage)
 {
-    stop(stage);
+    stop_reflector(stage);
     room_close(&stage->room);
     room_open(&stage->room);
     start(stage);
@@ -83,7 +83,7 @@ static void restart(struct stage *stage)
 static int teardown(void **state)
 {
     struct stage *stage = *state;
-    stop(stage);
+    stop_reflector(stage);
     while (stage->n_answers > 0)
         free(stage->answers[--stage->n_answers]);
     post_close(&stage->post);
@@ -348,7 +348,7 @@ static void it_may_be_freed_at_any_time(void **state)
         start(stage);
         for (unsigned i = 0; i < rounds; i++)
             event_base_loop(stage->post.base, EVLOOP_ONCE);
-        stop(stage);
+        stop_reflector(stage);
         while (stage->n_answers > 0)
             free(stage->answers[--stage->n_answers]);
     }

@@ -122,7 +122,7 @@ static int setup(void **state)
     return 0;
 }
 
-static void stop(struct stage *stage)
+static void stop_roundtrip(struct stage *stage)
 {
     roundtrip_free(stage->roundtrip);
     stage->roundtrip = NULL;
@@ -137,7 +137,7 @@ static void forget_results(struct stage *stage)
 static int teardown(void **state)
 {
     struct stage *stage = *state;
-    stop(stage);
+    stop_roundtrip(stage);
     forget_results(stage);
     while (stage->n_mails > 0)
         free(stage->mails[--stage->n_mails]);
@@ -547,7 +547,7 @@ static void a_mailbox_that_is_down_does_not_stop_it(void **state)
 
 static void restart(struct stage *stage)
 {
-    stop(stage);
+    stop_roundtrip(stage);
     room_close(&stage->room);
     room_open(&stage->room);
     start(stage);
@@ -736,7 +736,7 @@ static void nothing_is_deleted_without_uidplus_or_ledger(void **state)
         post_run(&stage->post, 100);
         assert_int_equal(lying(stage), LIES);
         assert_int_equal(post_heard(&stage->post, "STORE"), 0);
-        stop(stage);
+        stop_roundtrip(stage);
     }
 }
 
@@ -783,7 +783,7 @@ static void it_may_be_freed_at_any_time(void **state)
         send_one(stage);
         for (unsigned i = 0; i < rounds; i++)
             event_base_loop(stage->post.base, EVLOOP_ONCE);
-        stop(stage);
+        stop_roundtrip(stage);
         forget_results(stage);
         while (stage->n_mails > 0)
             free(stage->mails[--stage->n_mails]);

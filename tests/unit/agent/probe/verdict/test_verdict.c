@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "agent/probe/verdict/probe_scene.h"
+#include "in_range.h"
 
 /* ---- all is well ---- */
 
@@ -57,7 +58,7 @@ static void a_failure_names_its_phase_the_address_and_the_reply(void **state)
     for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++) {
         fails(path, failures[i].end, failures[i].phase, failures[i].reason, failures[i].reply);
         assert_verdict(scene, PROBE_CRITICAL, failures[i].summary);
-        assert_in_range(strlen(scene->verdict->summary), 1, 80);
+        assert_uint_in_range(strlen(scene->verdict->summary), 1, 80);
     }
 }
 
