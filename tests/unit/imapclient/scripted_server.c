@@ -240,8 +240,8 @@ static bool has_ended(struct scripted_server *server)
     return server->ended || more > 0;
 }
 
-/* Nothing is read in the clear any more: what comes is the client's part of the handshake, which may
- * be here before the server's turn. */
+/* Nothing more is read in the clear: what comes now is the client's part of the handshake, which
+ * may be here before it is the server's turn. */
 static void leave_the_rest_to_tls(struct scripted_server *server)
 {
     bufferevent_disable(server->bev, EV_READ);
