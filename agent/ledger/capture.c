@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger/store/store.h"
+#include "agent/ledger/private.h"
 #include "rules/util/memory.h"
 
 struct capture_job {
@@ -37,7 +37,8 @@ static int64_t one_number(struct ledger *ledger, sqlite3_stmt *query)
 
 /* ---- octets ---- */
 
-void segment_live(struct ledger *ledger, uint64_t segment, int64_t more, uint64_t size)
+/* The row's segment has `more` undelivered copies more, and holds at least `size` octets. */
+static void segment_live(struct ledger *ledger, uint64_t segment, int64_t more, uint64_t size)
 {
     sqlite3_stmt *query = ledger_query(ledger, "INSERT INTO segment VALUES(?1, ?2, ?3)"
                                                " ON CONFLICT(id) DO UPDATE SET"

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger/store/store.h"
+#include "agent/ledger/private.h"
 #include "rules/util/memory.h"
 
 #define RETRY_MAX 100000

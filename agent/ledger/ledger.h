@@ -29,8 +29,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* A ledger of an older version is brought forward when it is opened, one of a newer is refused. */
-#define LEDGER_SCHEMA 2
+#include "agent/ledger/store/types.h"
 
 struct ledger;
 
@@ -116,22 +115,6 @@ struct ledger_request *ledger_account_open(struct ledger *ledger, const char *ac
                                            void *arg);
 void ledger_account_baselined(struct ledger *ledger, const char *account);
 void ledger_modseq(struct ledger *ledger, int64_t folder, uint64_t modseq);
-
-enum uid_state {
-    UID_BEFORE_BASELINE,
-    UID_NOT_WANTED,
-    UID_EXEMPT,
-    UID_OWN_COPY,          /* a copy of ours, proven */
-    UID_DRAFT,             /* \Draft: not mail (yet) */
-    UID_CAPTURED,          /* has a message row; delivered when all its copies are */
-    UID_DUPLICATE,         /* has a message row that names the other */
-    UID_VANISHED,          /* proven by EXPUNGE or VANISHED */
-    UID_VANISHED_INFERRED, /* a gap in the UIDs below what is there */
-    UID_UNFETCHED,         /* announced, but its server does not give it (yet): tried again */
-    UID_FAILED,            /* given up, with reason */
-};
-const char *uid_state_text(enum uid_state state); /* for people: "not wanted" ... */
-const char *uid_state_name(enum uid_state state); /* for programs: not_wanted ... */
 
 /*
  * UIDs first to last have that state, and so all up to last have one: seen_through = last if that

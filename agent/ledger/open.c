@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/ledger/private.h"
 #include "agent/ledger/recover.h"
-#include "agent/ledger/store/store.h"
 #include "rules/util/memory.h"
 
 #define SEGMENT_MAX (64u * 1024 * 1024)
@@ -371,6 +371,14 @@ static bool open_spool(struct opening *opening)
     return true;
 }
 
+static struct worker *start_worker(struct ledger *ledger)
+{
+    static const struct worker_hooks hooks = {ledger_batch_begin, ledger_batch_end};
+    /* So many that a backlog shares its fsyncs, so few that the first is not told late. */
+    const size_t batch_max = 512;
+    return worker_new(ledger->base, "ledger", &hooks, ledger, batch_max);
+}
+
 enum ledger_open_error ledger_open(struct event_base *base, const struct ledger_options *options,
                                    struct ledger **result, char **why)
 {
@@ -394,7 +402,7 @@ enum ledger_open_error ledger_open(struct event_base *base, const struct ledger_
         return opening.error;
     }
     const size_t reads_at_once = 4;
-    ledger->worker = ledger_worker_new(ledger);
+    ledger->worker = start_worker(ledger);
     ledger->reader = worker_new(base, "spool", NULL, ledger, reads_at_once);
     *result = ledger;
     return LEDGER_OPENED;

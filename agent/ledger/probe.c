@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger/store/store.h"
+#include "agent/ledger/private.h"
 #include "rules/util/memory.h"
 
 static void bind_nonce(sqlite3_stmt *query, int index, const unsigned char nonce[TOKEN_NONCE])

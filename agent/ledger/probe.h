@@ -11,7 +11,65 @@
 #define AGENT_LEDGER_PROBE_H
 
 #include "agent/ledger/ledger.h"
-#include "agent/probe/roundtrip/book.h"
+#include "agent/reflect/token.h"
+
+/* ---- the books of a round trip probe (probe/roundtrip/book.h) ---- */
+
+struct book_time {
+    int64_t wall_us;  /* CLOCK_REALTIME */
+    int64_t boot_us;  /* CLOCK_BOOTTIME */
+    char boot_id[40]; /* /proc/sys/kernel/random/boot_id */
+};
+
+enum book_state {
+    BOOK_INTENDED,
+    BOOK_OUTSTANDING,
+    BOOK_RETURNED,
+    BOOK_LATE,
+    BOOK_LOST,
+    BOOK_UNCERTAIN,
+    BOOK_REJECTED /* told once, never kept */
+};
+
+struct book_place {   /* where an answer lies */
+    char folder[128]; /* cut */
+    uint32_t uidvalidity, uid;
+};
+
+struct book_entry {
+    unsigned char nonce[TOKEN_NONCE];
+    enum book_state state;
+    struct book_time began;    /* when the sending began */
+    int64_t accepted_us;       /* wall clock when the server had taken it, 0: not yet */
+    struct book_time returned; /* its first answer, behind its verdict too */
+    int64_t duration_us;       /* until then, -1: none */
+    struct book_place place;   /* of its first answer */
+};
+
+enum book_rejection {
+    REJECT_CONNECT,
+    REJECT_TLS,
+    REJECT_GREETING,
+    REJECT_CAPABILITY,
+    REJECT_AUTH,
+    REJECT_MAIL,
+    REJECT_RCPT,
+    REJECT_DATA,
+    REJECT_REASONS
+};
+#define BOOK_BUCKETS 13
+
+struct book_counts {
+    uint64_t sent, returned, late, lost, uncertain;
+    uint64_t outstanding;
+    uint64_t duplicates, after_verdict;
+    uint64_t rejected[REJECT_REASONS];
+    uint64_t buckets[BOOK_BUCKETS + 1]; /* of durations of returned and late; not cumulative */
+    double duration_sum;                /* seconds */
+    double last_duration;               /* seconds, -1: none yet */
+    /* Seconds since 1970, 0: never. When one came back within crit; when a sending began. */
+    int64_t last_success, last_sent;
+};
 
 /* Everything kept for that probe; entries in the order of their sending, borrowed for the call.
  * counts is all zero and n is 0 when there is nothing. */

@@ -1,23 +1,24 @@
 /*
- * What the files of the ledger share; nobody else includes it.
+ * How the ledger is kept: database, chain, spans, tally and spool, and the batch that commits them.
+ * Used by agent/ledger, whose jobs run on the ledger's thread, and by those who read a ledger
+ * without opening it.
  *
- * A function of ledger.h makes a job on the loop (ledger_submit); its `run` does the work on the
- * ledger's thread, inside the batch's transaction; its `tell` calls back on the loop after the
- * commit, and `release` frees. run may be repeated after a rollback, so it keeps nothing in memory
- * but its own results, which it sets anew.
- *
- * On the thread the first failure of a batch sticks (ledger_fail): every later database call does
- * nothing and says so by having no row, the batch is rolled back and run again.
+ * Every function here runs on the ledger's thread, inside of a batch (ledger_batch_begin() to
+ * ledger_batch_end(), one transaction). The first failure of a batch sticks (ledger_fail()): every
+ * later database call does nothing and reports no row, and the batch is rolled back and run again.
  */
 #ifndef AGENT_LEDGER_STORE_STORE_H
 #define AGENT_LEDGER_STORE_STORE_H
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
 
-#include "agent/ledger/ledger.h"
 #include "agent/ledger/store/spool.h"
-#include "agent/system/worker.h"
+#include "agent/ledger/store/types.h"
 
 #define STATEMENTS 256 /* slots for prepared statements, a power of two */
 #define N_UID_STATES 16
@@ -47,6 +48,9 @@ struct target_tally {
     bool changed;
 };
 
+struct event_base;
+struct worker;
+
 struct ledger {
     /* constant after opening */
     struct event_base *base;
@@ -62,7 +66,7 @@ struct ledger {
     bool full;
     void (*on_room)(void *arg);
     void *on_room_arg;
-    ledger_plan_join *plan_join;
+    char *(*plan_join)(const char *first, const char *second); /* ledger_set_plan_join() */
 
     struct stuck *stuck; /* between both */
 
@@ -93,37 +97,22 @@ struct ledger {
     } batch;
 };
 
-/* ---- jobs (ledger/store/commit.c) ---- */
+/* ---- batches (commit.c) ---- */
 
-/* What the loop sees of a job; touched there alone. */
-struct ledger_request {
-    struct worker_job job;
-    bool cancelled; /* nobody waits for done any more */
-};
-
-struct ledger_job {
-    struct ledger_request request;
-    struct ledger *ledger;
-    void (*run)(struct ledger *ledger, struct ledger_job *job);
-    void (*tell)(struct ledger_job *job);    /* NULL: nobody asked */
-    void (*release)(struct ledger_job *job); /* NULL: free() */
-};
-struct ledger_request *ledger_submit(struct ledger *ledger, struct ledger_job *job);
-struct worker *ledger_worker_new(struct ledger *ledger);
-/* For what must be done while there is no thread: a batch of its own. false: ledger->failure. */
+/* The hooks of the ledger's worker; also for what is done while there is no thread: a batch of its
+ * own. false: it was rolled back, ledger->failure says why. */
 void ledger_batch_begin(void *ledger);
 bool ledger_batch_end(void *ledger);
-/* Keeps the first one. */
-void ledger_fail(struct ledger *ledger, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-/* Octets are handed to the thread; they are written, or given up. */
-void ledger_in_flight_more(struct ledger *ledger, uint64_t octets);
-void ledger_in_flight_less(struct ledger *ledger, uint64_t octets);
-
-/* ---- the database (ledger/store/schema.c) ---- */
+/* ---- the schema (schema.c) ---- */
 
 /* From that version (0: nothing is there) to LEDGER_SCHEMA; within a transaction. */
 bool ledger_schema_advance(struct ledger *ledger, int version);
+
+/* ---- the database (db.c) ---- */
+
+/* Ends the batch's work: the first reason is kept. */
+void ledger_fail(struct ledger *ledger, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 bool ledger_execute(struct ledger *ledger, const char *sql);
 /* The prepared statement, reset, with nothing bound. sql must be a constant: it is known by its
  * address. NULL after a failure, which all functions here (and sqlite3_bind) bear. */
@@ -165,17 +154,14 @@ const char *column_text(sqlite3_stmt *query, int column);
 /* A column that is not a digest gives zeros and false. */
 bool column_digest(sqlite3_stmt *query, int column, unsigned char digest[DIGEST]);
 
-/* The row's segment has `more` undelivered copies more, and holds at least `size` octets. */
-void segment_live(struct ledger *ledger, uint64_t segment, int64_t more, uint64_t size);
-
-/* ---- what is kept in memory of the database (ledger/figures.c) ---- */
+/* ---- what is kept in memory of the database (tally.c) ---- */
 
 void ledger_tally_load(struct ledger *ledger);
 void ledger_tally_save(struct ledger *ledger);
 void ledger_tally_state(struct ledger *ledger, enum uid_state state, int64_t more);
 void ledger_tally_delivered(struct ledger *ledger, const char *target);
 
-/* ---- the chain (ledger/store/chain.c) ---- */
+/* ---- the chain (chain.c) ---- */
 
 void chain_load(struct ledger *ledger);
 void chain_save(struct ledger *ledger);
@@ -195,7 +181,7 @@ void chain_not_wanted(struct ledger *ledger, int64_t folder, uint32_t first, uin
 /* All summaries become records: at opening and closing. */
 void chain_summaries(struct ledger *ledger);
 
-/* ---- spans (ledger/store/span.c) ---- */
+/* ---- spans (span.c) ---- */
 
 /* false: there is no such folder, and the batch has failed. */
 bool folder_seen_through(struct ledger *ledger, int64_t folder, uint32_t *seen_through);
@@ -206,17 +192,5 @@ void span_note(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t l
                enum uid_state state, const char *reason);
 void unfetched_add(struct ledger *ledger, int64_t folder, uint32_t uid, const char *reason);
 void unfetched_clear(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t last);
-
-/* ---- entries of the spool (ledger/entry.c) ---- */
-
-struct spool_entry {
-    struct ledger *ledger;
-    unsigned char *data; /* what was not handed to the thread yet */
-    size_t len, room;
-    uint64_t size;
-    bool is_big;
-    struct spool_big big; /* the thread's */
-};
-void spool_entry_free(struct spool_entry *entry);
 
 #endif

@@ -22,6 +22,7 @@
 
 #include "agent/ledger/ledger.h"
 #include "agent/probe/roundtrip/book.h"
+#include "agent/probe/verdict/result.h"
 #include "agent/session/link.h"
 
 struct roundtrip;

@@ -8,6 +8,7 @@
 
 #include "agent/ledger/ledger_help.h"
 #include "agent/ledger/probe.h"
+#include "agent/probe/roundtrip/book.h"
 
 /* ---- calls that wait ---- */
 
