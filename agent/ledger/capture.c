@@ -432,7 +432,7 @@ static void capture_run(struct ledger *ledger, struct ledger_job *base)
 
 /* ---- ledger_capture() ---- */
 
-static void capture_tell(struct ledger_job *base)
+static void capture_answer(struct ledger_job *base)
 {
     struct capture_job *job = (struct capture_job *)base;
     if (job->done != NULL)
@@ -477,7 +477,7 @@ struct ledger_request *ledger_capture(struct ledger *ledger, const struct ledger
 {
     struct capture_job *job = xcalloc(1, sizeof(*job));
     job->job.run = capture_run;
-    job->job.tell = capture_tell;
+    job->job.answer = capture_answer;
     job->job.release = capture_release;
     job->capture = *capture;
     job->capture.monitor_id = capture->monitor_id == NULL ? NULL : xstrdup(capture->monitor_id);

@@ -121,7 +121,7 @@ static void pending_run(struct ledger *ledger, struct ledger_job *base)
     }
 }
 
-static void pending_tell(struct ledger_job *base)
+static void pending_answer(struct ledger_job *base)
 {
     struct pending_job *job = (struct pending_job *)base;
     bool keep = false;
@@ -145,7 +145,7 @@ struct ledger_request *ledger_pending(struct ledger *ledger, const char *target,
 {
     struct pending_job *job = xcalloc(1, sizeof(*job));
     job->job.run = pending_run;
-    job->job.tell = pending_tell;
+    job->job.answer = pending_answer;
     job->job.release = pending_release;
     job->target = xstrdup(target);
     job->now = now;
@@ -185,7 +185,7 @@ static void intent_run(struct ledger *ledger, struct ledger_job *base)
     }
 }
 
-static void intent_tell(struct ledger_job *base)
+static void intent_answer(struct ledger_job *base)
 {
     struct intent_job *job = (struct intent_job *)base;
     if (job->done != NULL)
@@ -206,7 +206,7 @@ struct ledger_request *ledger_intent(struct ledger *ledger, const struct ledger_
 {
     struct intent_job *job = xcalloc(1, sizeof(*job));
     job->job.run = intent_run;
-    job->job.tell = intent_tell;
+    job->job.answer = intent_answer;
     job->job.release = intent_release;
     job->copies = (struct ledger_intended *)xmemdup0(copies, n * sizeof(*copies));
     job->n = n;
@@ -228,8 +228,8 @@ struct delivered_job {
     void *arg;
 };
 
-/* Reads copy `id` into a record of the chain, with what is told of every copy. 0: there is none
- * that is not delivered; else its message. */
+/* Reads copy `id` into a record of the chain, with what is recorded of every copy. Returns its
+ * message, or 0 if there is no such copy or it is delivered already. */
 static int64_t copy_record_begin(struct ledger *ledger, int64_t id)
 {
     sqlite3_stmt *query =
@@ -287,7 +287,7 @@ static void delivered_run(struct ledger *ledger, struct ledger_job *base)
         deliver_one(ledger, &job->deliveries[i]);
 }
 
-static void delivered_tell(struct ledger_job *base)
+static void delivered_answer(struct ledger_job *base)
 {
     struct delivered_job *job = (struct delivered_job *)base;
     if (job->done != NULL)
@@ -307,7 +307,7 @@ struct ledger_request *ledger_delivered(struct ledger *ledger,
 {
     struct delivered_job *job = xcalloc(1, sizeof(*job));
     job->job.run = delivered_run;
-    job->job.tell = delivered_tell;
+    job->job.answer = delivered_answer;
     job->job.release = delivered_release;
     job->deliveries = (struct ledger_delivery *)xmemdup0(deliveries, n * sizeof(*deliveries));
     job->n = n;
@@ -348,7 +348,7 @@ static void refused_run(struct ledger *ledger, struct ledger_job *base)
     ledger_run(ledger, query);
 }
 
-static void refused_tell(struct ledger_job *base)
+static void refused_answer(struct ledger_job *base)
 {
     struct refused_job *job = (struct refused_job *)base;
     if (job->done != NULL)
@@ -367,7 +367,7 @@ struct ledger_request *ledger_not_delivered(struct ledger *ledger, int64_t copy,
 {
     struct refused_job *job = xcalloc(1, sizeof(*job));
     job->job.run = refused_run;
-    job->job.tell = refused_tell;
+    job->job.answer = refused_answer;
     job->job.release = refused_release;
     job->copy = copy;
     job->reason = xstrndup(reason == NULL ? "" : reason, REASON_MAX);

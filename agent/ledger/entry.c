@@ -32,7 +32,7 @@ uint64_t spool_entry_size(const struct spool_entry *entry)
 
 struct chunk_job {
     struct ledger_job job;
-    struct spool_entry *entry; /* lives longer: its capture or its end comes behind */
+    struct spool_entry *entry; /* lives longer: its capture or abort comes after */
     unsigned char *data;
     size_t len;
     uint64_t at;

@@ -99,7 +99,7 @@ static void figures_run(struct ledger *ledger, struct ledger_job *base)
     }
 }
 
-static void figures_tell(struct ledger_job *base)
+static void figures_answer(struct ledger_job *base)
 {
     struct figures_job *job = (struct figures_job *)base;
     job->done(job->arg, &job->figures, job->targets, job->n_targets);
@@ -116,7 +116,7 @@ struct ledger_request *ledger_figures(struct ledger *ledger, ledger_figures_done
 {
     struct figures_job *job = xcalloc(1, sizeof(*job));
     job->job.run = figures_run;
-    job->job.tell = figures_tell;
+    job->job.answer = figures_answer;
     job->job.release = figures_release;
     job->done = done;
     job->arg = arg;

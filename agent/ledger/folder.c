@@ -182,7 +182,7 @@ static void folder_run(struct ledger *ledger, struct ledger_job *base)
     read_retry(ledger, folder);
 }
 
-static void folder_tell(struct ledger_job *base)
+static void folder_answer(struct ledger_job *base)
 {
     struct folder_job *job = (struct folder_job *)base;
     job->done(job->arg, &job->result);
@@ -204,7 +204,7 @@ struct ledger_request *ledger_folder_open(struct ledger *ledger, const char *acc
 {
     struct folder_job *job = xcalloc(1, sizeof(*job));
     job->job.run = folder_run;
-    job->job.tell = folder_tell;
+    job->job.answer = folder_answer;
     job->job.release = folder_release;
     job->account = xstrdup(account);
     job->folder = xstrdup(folder);
@@ -241,7 +241,7 @@ static void baselined_run(struct ledger *ledger, struct ledger_job *base)
     ledger_run(ledger, query);
 }
 
-static void account_tell(struct ledger_job *base)
+static void account_answer(struct ledger_job *base)
 {
     struct account_job *job = (struct account_job *)base;
     job->done(job->arg, job->account.baselined, job->account.first_seen);
@@ -260,7 +260,7 @@ struct ledger_request *ledger_account_open(struct ledger *ledger, const char *ac
 {
     struct account_job *job = xcalloc(1, sizeof(*job));
     job->job.run = account_run;
-    job->job.tell = account_tell;
+    job->job.answer = account_answer;
     job->job.release = account_release;
     job->name = xstrdup(account);
     job->done = done;

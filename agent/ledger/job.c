@@ -13,8 +13,8 @@ static void job_run(struct worker_job *worker_job, void *context)
 static void job_done(struct worker_job *worker_job)
 {
     struct ledger_job *job = (struct ledger_job *)worker_job;
-    if (job->tell != NULL && !worker_job->lost && !job->request.cancelled)
-        job->tell(job);
+    if (job->answer != NULL && !worker_job->lost && !job->request.cancelled)
+        job->answer(job);
     if (job->release != NULL)
         job->release(job);
     else

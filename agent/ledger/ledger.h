@@ -1,15 +1,16 @@
 /*
  * The ledger and the spool: what was seen, captured and delivered, and the originals until then.
- * DESIGN section 6.
+ * share/doc/design.md, "Ledger and spool".
  *
  * One thread (worker.h) owns SQLite (ledger.db, WAL, synchronous=FULL) and the spool's files, and
  * groups what is queued into one transaction with one fsync of the spool before it. Functions here
- * are called on the loop, return at once, and call `done` on the loop after the commit. What done
- * tells is durable. When the disk is full or fails, the batch is rolled back whole and tried again
- * (nothing is told as done meanwhile); ledger_is_stuck() says since when and why; capture stops by
- * itself as its callbacks do not come.
+ * are called on the loop, return at once, and call `done` on the loop after the commit: what done
+ * reports is durable. When the disk is full or fails, the batch is rolled back whole and tried
+ * again (no done is called meanwhile); ledger_is_stuck() returns since when and why; capture stops
+ * by itself as its callbacks do not come.
  *
- * What takes a `done` returns a request, with which the asker can withdraw (ledger_cancel()).
+ * Every function that takes a `done` returns a request that the caller may cancel
+ * (ledger_cancel()).
  *
  * The state directory is 0700 and is locked by the running agent (ledger.lock).
  * Every message since the baseline has a state. Messages that were wanted have a row; all others
@@ -34,15 +35,14 @@
 struct ledger;
 
 /*
- * A question whose done was not called yet. It is valid until its done is called, until it is
- * cancelled, or until ledger_close() returns. Callers that stay as long as the ledger may ignore
- * it.
+ * A request whose done was not called yet. It is valid until its done is called, until it is
+ * cancelled, or until ledger_close() returns, whichever comes first. Callers that outlive the
+ * ledger may ignore it.
  */
 struct ledger_request;
 /*
- * Forgets who asked: done is not called any more. The work itself is carried out, and what the
- * request holds is freed. On the loop, also from within the done of another request. NULL: nothing
- * is done.
+ * done will not be called. The work itself is still carried out, and what the request holds is
+ * freed. On the loop, also from within the done of another request. NULL is ignored.
  */
 void ledger_cancel(struct ledger_request *request);
 
@@ -64,19 +64,19 @@ enum ledger_open_error {
 };
 
 /* Creates state_dir's contents (ledger.db, spool/, instance.key of 32 random octets, 0600) at first
- * use; recovers after a crash. *why (caller frees) says what is wrong and what to do. */
+ * use; recovers after a crash. *why (caller frees): what is wrong and how to fix it. */
 enum ledger_open_error ledger_open(struct event_base *base, const struct ledger_options *options,
                                    struct ledger **ledger, char **why);
 /* What opening found missing or set aside in the spool, for the log; NULL: nothing. Messages whose
  * octets are gone have their copies failed with that reason and their UIDs in the retry list, so
  * that a capture of the same octets mends them. */
 const char *ledger_damage(const struct ledger *ledger);
-/* Finishes what is queued, calls all done, closes. What a full disk refuses to the end is not told
- * as done. Entries not yet captured must have been aborted. Not from inside a done. */
+/* Finishes what is queued, calls all done, closes. For what a full disk refuses to the end no
+ * done is called. Entries not yet captured must have been aborted. Not from inside a done. */
 void ledger_close(struct ledger *ledger);
 const unsigned char *ledger_key(const struct ledger *ledger); /* 32 octets */
-/* NULL: all is well. Else why the ledger cannot commit, since *since (may be NULL); valid until the
- * next call. */
+/* NULL: it can commit. Else why the ledger cannot commit, since *since (may be NULL); valid until
+ * the next call. */
 const char *ledger_is_stuck(const struct ledger *ledger, time_t *since);
 
 /* ---- folders ---- */
@@ -85,8 +85,8 @@ struct ledger_folder {
     int64_t id;
     bool first_sight;      /* of this account's folder of that name, with any UIDVALIDITY */
     bool validity_changed; /* seen before under another UIDVALIDITY: resolve by content */
-    /* Both stay told at later openings (after a crash) until every UID that was there at the first
-     * has a state. */
+    /* Both are reported again at later openings (after a crash) until every UID that was there at
+     * the first has a state. */
     uint32_t previous_validity;
     uint32_t look_through; /* with first_sight or validity_changed: the last UID at that time */
     uint32_t seen_through; /* every UID up to it has a state */
@@ -102,7 +102,7 @@ typedef void ledger_folder_done(void *arg, const struct ledger_folder *folder);
  * a folder which is new while the account is not (created later, renamed) and one whose
  * UIDVALIDITY changed start with seen_through = 0: their messages are looked at one by one, and
  * the watch takes those with an INTERNALDATE before baseline_at as before the baseline.
- * uidnext: 1 or more; a server that does not tell it makes the caller count.
+ * uidnext: 1 or more; if the server does not report it, the caller counts.
  * account_baseline: true while the account's first listing is being worked through.
  */
 struct ledger_request *ledger_folder_open(struct ledger *ledger, const char *account,
@@ -117,10 +117,10 @@ void ledger_account_baselined(struct ledger *ledger, const char *account);
 void ledger_modseq(struct ledger *ledger, int64_t folder, uint64_t modseq);
 
 /*
- * UIDs first to last have that state, and so all up to last have one: seen_through = last if that
- * is more. reason may be NULL. A UID that was judged keeps its first judgement (one that was not
- * wanted, or captured, and is gone later did not vanish); only unfetched, draft and inferred
- * vanished UIDs take another state. A capture beats them all, as backfill needs.
+ * UIDs first to last have that state, and all up to last have one: seen_through = last if that
+ * is more. reason may be NULL. The first state recorded for a UID is final (one that was not
+ * wanted, or captured, and is gone later did not vanish), except that unfetched, draft and inferred
+ * vanished UIDs may change. A capture overrides every state, as backfill needs.
  * UID_UNFETCHED keeps the UIDs for ledger_folder.retry until a note or a capture of them.
  */
 void ledger_note(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t last,
@@ -156,7 +156,7 @@ struct ledger_capture {
     int internaldate_zone;
     uint32_t header_len;           /* octets of the header section with its empty line */
     unsigned char sha256[32];      /* of the original */
-    unsigned char body_sha256[32]; /* of its octets behind the header */
+    unsigned char body_sha256[32]; /* of its octets after the header */
     bool has_sameness;             /* internal: join with its counterparts */
     unsigned char sameness[32];
     const char *monitor_id; /* that the message carries, or NULL */
@@ -172,7 +172,7 @@ enum capture_outcome {
     CAPTURE_OWN_COPY, /* monitor_id and body_sha256 are those of a copy sent or delivered */
     CAPTURE_LOST, /* the disk lost octets that it had taken: noted as unfetched, fetch it again */
 };
-/* plan.h's join: a new string that says what both say. Called on the ledger's thread. */
+/* plan.h's join: a new string that combines both. Called on the ledger's thread. */
 typedef char *ledger_plan_join(const char *first, const char *second);
 void ledger_set_plan_join(struct ledger *ledger, ledger_plan_join *join);
 
@@ -194,7 +194,7 @@ struct ledger_copy {
     uint64_t size; /* of the original */
     uint32_t header_len;
     unsigned char sha256[32];
-    unsigned char body_sha256[32]; /* of the original's octets behind its header */
+    unsigned char body_sha256[32]; /* of the original's octets after its header */
     uint64_t spool_segment, spool_offset;
     unsigned attempts;
     /* only for copies with an intent */
@@ -216,7 +216,7 @@ void ledger_copies_clear(struct ledger_copy *copies, size_t n); /* all but the a
 typedef void ledger_done(void *arg);
 struct ledger_intended {
     int64_t copy;
-    unsigned char body_sha256[32]; /* of the copy's octets behind its header */
+    unsigned char body_sha256[32]; /* of the copy's octets after its header */
 };
 /* Committed before APPEND is sent. The digests are recorded with it, so that a copy which a watch
  * meets before the reply to its APPEND is known as ours. */
@@ -225,7 +225,7 @@ struct ledger_request *ledger_intent(struct ledger *ledger, const struct ledger_
                                      uint32_t uidnext, ledger_done *done, void *arg);
 struct ledger_delivery {
     int64_t copy;
-    uint32_t uidvalidity, uid; /* 0: the server did not tell */
+    uint32_t uidvalidity, uid; /* 0: the server did not report it */
 };
 struct ledger_request *ledger_delivered(struct ledger *ledger,
                                         const struct ledger_delivery *deliveries, size_t n,
@@ -236,7 +236,7 @@ struct ledger_request *ledger_not_delivered(struct ledger *ledger, int64_t copy,
 
 /*
  * Octets of an original from the spool, read by a thread of its own, so that a slow disk delays
- * nobody else. data NULL: the spool is damaged there, *why says how (the whole record's checksum is
+ * nobody else. data NULL: the spool is damaged there, *why is how (the whole record's checksum is
  * proven by report_verify_spool(), not here). At most LEDGER_READ_MAX octets at once.
  */
 #define LEDGER_READ_MAX (1024 * 1024)

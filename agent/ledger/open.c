@@ -121,7 +121,7 @@ static bool make_key(struct opening *opening)
 {
     struct ledger *ledger = opening->ledger;
     if (RAND_bytes(ledger->key, DIGEST) != 1)
-        return refuse(opening, LEDGER_SYSTEM, "no random octets for the instance's key");
+        return refuse(opening, LEDGER_SYSTEM, "no random bytes for the instance's key");
     unlinkat(ledger->state_fd, "instance.key.new", 0);
     int fd =
         openat(ledger->state_fd, "instance.key.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -171,7 +171,7 @@ static bool read_key(struct opening *opening)
                       ledger->state_dir, strerror(error));
     if (!whole)
         return refuse(opening, LEDGER_DAMAGED,
-                      "%s/instance.key is not %d octets long: restore it from a backup",
+                      "%s/instance.key is not %d bytes long: restore it from a backup",
                       ledger->state_dir, DIGEST);
     if ((status.st_mode & 077) != 0)
         return refuse(opening, LEDGER_SYSTEM,
@@ -374,7 +374,8 @@ static bool open_spool(struct opening *opening)
 static struct worker *start_worker(struct ledger *ledger)
 {
     static const struct worker_hooks hooks = {ledger_batch_begin, ledger_batch_end};
-    /* So many that a backlog shares its fsyncs, so few that the first is not told late. */
+    /* Large enough to amortise fsync over a backlog, small enough to acknowledge the first entry
+     * promptly. */
     const size_t batch_max = 512;
     return worker_new(ledger->base, "ledger", &hooks, ledger, batch_max);
 }

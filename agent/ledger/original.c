@@ -18,7 +18,7 @@ static void read_run(struct worker_job *base, void *context)
     struct read_job *job = (struct read_job *)base;
     struct ledger *ledger = context;
     if (job->len > LEDGER_READ_MAX) {
-        job->why = xstrdup("more octets asked for than are read at once");
+        job->why = xstrdup("more bytes requested than are read at once");
         return;
     }
     job->octets = xmalloc(job->len);

@@ -59,7 +59,7 @@ static void add_recipient(struct plan *plan, const char *address, enum basis bas
     plan->n_recipients++;
 }
 
-/* Whether it is one of those that "; " separates; not only inside of one. */
+/* Whether it is one of those that "; " separates; not only a substring of one. */
 static bool has_part(const char *parts, const char *part, size_t len)
 {
     const char *end;
@@ -214,7 +214,7 @@ static int compare_recipients(const void *a, const void *b)
     return order != 0 ? order : (*x > *y) - (*x < *y);
 }
 
-/* Leaves each address once, at its first place; what a header says of it beats "owner". Sorts
+/* Leaves each address once, at its first place; a basis from a header beats "owner". Sorts
  * pointers so that ten thousand on each side stay cheap. */
 static void drop_repeated(struct plan *plan)
 {

@@ -1,5 +1,5 @@
 /*
- * The plan of a copy: what it will say of its message, decided when the message was captured, kept
+ * The plan of a copy: how it will describe its message, decided when the message was captured, kept
  * in the ledger as text until the copy is made, so that a crash, a reload or a deleted original
  * changes nothing in it.
  *
@@ -29,13 +29,13 @@ char *plan_text(const struct decision *decision, const struct target_decision *t
                 const struct owner *owner);
 struct plan *plan_parse(const char *text);
 void plan_free(struct plan *plan);
-/* What the plan says of its copy, all else unset; borrows from the plan. */
+/* What the plan holds of its copy, all else unset; borrows from the plan. */
 struct copy_plan plan_copy(const struct plan *plan);
 
 /*
- * What two captures of one internal message say together: recipients of both (what a header says of
- * one beats "owner"), rules of both, directions of both; a sender known by his mailbox beats a
- * claimed one and takes the warning with him. A new string. Pure; any thread.
+ * What two captures of one internal message contain together: recipients of both (a basis from a
+ * header beats "owner"), rules of both, directions of both; a sender known by the mailbox beats a
+ * claimed one and removes the warning. A new string. Pure; any thread.
  */
 char *plan_join(const char *first, const char *second);
 

@@ -2,7 +2,7 @@
  * What the files of agent/ledger share.
  *
  * A function of ledger.h makes a job on the loop (ledger_submit()); its `run` does the work on the
- * ledger's thread, inside of the batch's transaction; its `tell` calls back on the loop after the
+ * ledger's thread, inside the batch's transaction; its `answer` calls back on the loop after the
  * commit, and `release` frees. run may be repeated after a rollback, so it keeps nothing in memory
  * but its own results, which it sets anew.
  */
@@ -25,7 +25,7 @@ struct ledger_job {
     struct ledger_request request;
     struct ledger *ledger;
     void (*run)(struct ledger *ledger, struct ledger_job *job);
-    void (*tell)(struct ledger_job *job);    /* NULL: nobody asked */
+    void (*answer)(struct ledger_job *job);  /* NULL: nobody asked */
     void (*release)(struct ledger_job *job); /* NULL: free() */
 };
 struct ledger_request *ledger_submit(struct ledger *ledger, struct ledger_job *job);

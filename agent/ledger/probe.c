@@ -92,7 +92,7 @@ static bool column_entry(sqlite3_stmt *query, struct book_entry *entry)
 
 /* ---- counts ---- */
 
-/* The columns of probe_counts behind the probe's name, in their order. */
+/* The columns of probe_counts after the probe's name, in their order. */
 static size_t list_counts(struct book_counts *counts, uint64_t *list[40])
 {
     uint64_t *const first[] = {&counts->sent,       &counts->returned,     &counts->late,
@@ -177,7 +177,7 @@ static void load_run(struct ledger *ledger, struct ledger_job *base)
     }
 }
 
-static void load_tell(struct ledger_job *base)
+static void load_answer(struct ledger_job *base)
 {
     struct load_job *job = (struct load_job *)base;
     job->done(job->arg, job->entries, job->n, &job->counts);
@@ -196,7 +196,7 @@ struct ledger_request *ledger_probe_load(struct ledger *ledger, const char *prob
 {
     struct load_job *job = xcalloc(1, sizeof(*job));
     job->job.run = load_run;
-    job->job.tell = load_tell;
+    job->job.answer = load_answer;
     job->job.release = load_release;
     job->probe = xstrdup(probe);
     job->done = done;
@@ -231,7 +231,7 @@ static void forget_run(struct ledger *ledger, struct ledger_job *base)
     entry_remove(ledger, job->probe, job->entry.nonce);
 }
 
-static void change_tell(struct ledger_job *base)
+static void change_answer(struct ledger_job *base)
 {
     const struct change_job *job = (const struct change_job *)base;
     job->done(job->arg);
@@ -251,7 +251,7 @@ struct ledger_request *ledger_probe_change(struct ledger *ledger, const char *pr
 {
     struct change_job *job = xcalloc(1, sizeof(*job));
     job->job.run = change_run;
-    job->job.tell = done == NULL ? NULL : change_tell;
+    job->job.answer = done == NULL ? NULL : change_answer;
     job->job.release = change_release;
     job->probe = xstrdup(probe);
     job->entry = *entry;
@@ -309,7 +309,7 @@ static void told_set_run(struct ledger *ledger, struct ledger_job *base)
     ledger_run(ledger, query);
 }
 
-static void told_tell(struct ledger_job *base)
+static void told_answer(struct ledger_job *base)
 {
     const struct told_job *job = (const struct told_job *)base;
     job->done(job->arg, &job->told);
@@ -327,7 +327,7 @@ struct ledger_request *ledger_told_get(struct ledger *ledger, const char *probe,
 {
     struct told_job *job = xcalloc(1, sizeof(*job));
     job->job.run = told_get_run;
-    job->job.tell = told_tell;
+    job->job.answer = told_answer;
     job->job.release = told_release;
     job->probe = xstrdup(probe);
     job->done = done;
@@ -382,7 +382,7 @@ static void place_set_run(struct ledger *ledger, struct ledger_job *base)
     ledger_run(ledger, query);
 }
 
-static void place_tell(struct ledger_job *base)
+static void place_answer(struct ledger_job *base)
 {
     const struct place_job *job = (const struct place_job *)base;
     job->done(job->arg, &job->place);
@@ -410,7 +410,7 @@ struct ledger_request *ledger_place_get(struct ledger *ledger, const char *who, 
 {
     struct place_job *job = place_job_new(who, folder);
     job->job.run = place_get_run;
-    job->job.tell = place_tell;
+    job->job.answer = place_answer;
     job->done = done;
     job->arg = arg;
     return ledger_submit(ledger, &job->job);
@@ -492,7 +492,7 @@ static void reflect_forget_run(struct ledger *ledger, struct ledger_job *base)
     ledger_run(ledger, query);
 }
 
-static void reflect_tell(struct ledger_job *base)
+static void reflect_answer(struct ledger_job *base)
 {
     const struct reflect_job *job = (const struct reflect_job *)base;
     job->done(job->arg, job->is_new);
@@ -521,7 +521,7 @@ struct ledger_request *ledger_reflect(struct ledger *ledger, const char *reflect
 {
     struct reflect_job *job = reflect_job_new(reflector, nonce);
     job->job.run = reflect_run;
-    job->job.tell = reflect_tell;
+    job->job.answer = reflect_answer;
     job->now = now;
     job->done = done;
     job->arg = arg;

@@ -1,11 +1,11 @@
 /*
  * The part of the ledger that probes use: what must survive a restart. Same thread, same batches
- * and the same promise as ledger.h: what done tells is durable. Probes are not part of the hash
+ * and the same promise as ledger.h: what done reports is durable. Probes are not part of the hash
  * chain: it is about messages that were monitored.
  *
  * Schema version 2 added the tables probe_entry, probe_counts, probe_place, probe_told and
- * reflected; a ledger of version 1 is brought forward when it is opened. What is kept of a probe or
- * reflector that is no longer configured stays, for it may be again.
+ * reflected; a ledger of version 1 is migrated when it is opened. What is kept of a probe or
+ * reflector that is no longer configured stays, since it may be configured again.
  */
 #ifndef AGENT_LEDGER_PROBE_H
 #define AGENT_LEDGER_PROBE_H
@@ -28,7 +28,7 @@ enum book_state {
     BOOK_LATE,
     BOOK_LOST,
     BOOK_UNCERTAIN,
-    BOOK_REJECTED /* told once, never kept */
+    BOOK_REJECTED /* reported once, never kept */
 };
 
 struct book_place {   /* where an answer lies */
@@ -41,7 +41,7 @@ struct book_entry {
     enum book_state state;
     struct book_time began;    /* when the sending began */
     int64_t accepted_us;       /* wall clock when the server had taken it, 0: not yet */
-    struct book_time returned; /* its first answer, behind its verdict too */
+    struct book_time returned; /* its first answer, even after its verdict */
     int64_t duration_us;       /* until then, -1: none */
     struct book_place place;   /* of its first answer */
 };
@@ -85,7 +85,7 @@ struct ledger_request *ledger_probe_change(struct ledger *ledger, const char *pr
 void ledger_probe_forget(struct ledger *ledger, const char *probe,
                          const unsigned char nonce[TOKEN_NONCE]);
 
-/* Up to which UID a folder was looked through, by whom (a probe's or reflector's name). */
+/* Up to which UID a probe or reflector (`who`) has processed a folder. */
 struct ledger_place {
     uint32_t uidvalidity, seen_through; /* 0, 0: never */
 };
@@ -95,10 +95,11 @@ struct ledger_request *ledger_place_get(struct ledger *ledger, const char *who, 
 void ledger_place_set(struct ledger *ledger, const char *who, const char *folder,
                       const struct ledger_place *place);
 
-/* Of which state of a probe people were told last, so that a restart tells nothing twice and
- * forgets no end. */
+/* The state of a probe that was alerted last, so that after a restart no alert is repeated and no
+ * recovery is forgotten. */
 struct ledger_told {
-    unsigned status; /* probe/verdict/verdict.h's; 0: nothing was told, or that it is well */
+    unsigned status; /* probe/verdict/verdict.h's; 0: no alert was sent, or the last one was a
+                        recovery */
     time_t since, told_at;
 };
 typedef void ledger_told_done(void *arg, const struct ledger_told *told);

@@ -8,7 +8,7 @@
 
 #include "rules/util/memory.h"
 
-#define DAMAGE_MAX 4000 /* octets of what is told; the chain has every message */
+#define DAMAGE_MAX 4000 /* octets of the report; the chain has every message */
 
 struct segments {
     uint64_t *numbers;
@@ -26,8 +26,8 @@ static void add_segment(void *arg, uint64_t segment)
     segments->numbers[segments->n++] = segment;
 }
 
-__attribute__((format(printf, 2, 3))) static void tell(struct ledger *ledger, const char *format,
-                                                       ...)
+__attribute__((format(printf, 2, 3))) static void add_damage(struct ledger *ledger,
+                                                             const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -82,8 +82,8 @@ static void remove_unknown(struct ledger *ledger, const struct segments *files, 
         if (!fresh)
             spool_remove(&ledger->spool, segment);
         else if (spool_set_aside(&ledger->spool, segment))
-            tell(ledger, "spool/%016" PRIx64 ".seg belongs to a ledger that is gone: renamed",
-                 segment);
+            add_damage(ledger, "spool/%016" PRIx64 ".seg belongs to a ledger that is gone: renamed",
+                       segment);
     }
 }
 
@@ -107,13 +107,13 @@ static void settle_segment(struct ledger *ledger, uint64_t segment)
     if (!spool_settle(&ledger->spool, segment, size, &actual))
         ledger_fail(ledger, "%s", ledger->spool.why);
     else if (actual < size)
-        tell(ledger, "spool/%016" PRIx64 ".seg has %" PRIu64 " octets of %" PRIu64, segment, actual,
-             size);
+        add_damage(ledger, "spool/%016" PRIx64 ".seg has %" PRIu64 " bytes of %" PRIu64, segment,
+                   actual, size);
 }
 
 static void lose_original(struct ledger *ledger, int64_t message, const char *why)
 {
-    tell(ledger, "message %lld: %s", (long long)message, why);
+    add_damage(ledger, "message %lld: %s", (long long)message, why);
     sqlite3_stmt *query = ledger_query(ledger, "SELECT folder, uid FROM message WHERE id = ?1");
     bind_number(query, 1, message);
     if (!ledger_row(ledger, query))
@@ -173,7 +173,7 @@ static void check_originals(struct ledger *ledger)
     free(messages.numbers);
 }
 
-/* What keeps a segment is counted anew. */
+/* Undelivered copies are counted again for every segment. */
 static void count_live(struct ledger *ledger)
 {
     ledger_execute(ledger,

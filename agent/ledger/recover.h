@@ -1,10 +1,10 @@
 /*
- * After a crash: the spool is brought to what the ledger knows.
+ * After a crash: the spool is made to match the ledger.
  *
- * Tails of segments that no commit made true are cut off, files that the ledger does not know are
- * removed (those of a ledger that was lost are set aside as *.lost). Originals that are missing are
- * no reason to stop: their copies fail with a reason, their UIDs are fetched again, and all of it
- * is told (ledger->damage) and recorded.
+ * Uncommitted tails of segments are cut off, files that the ledger does not know are
+ * removed (those of a ledger that was lost are set aside as *.lost). Missing originals do
+ * not prevent opening: their copies fail with a reason, their UIDs are fetched again, and all of it
+ * is reported (ledger->damage) and recorded.
  */
 #ifndef AGENT_LEDGER_RECOVER_H
 #define AGENT_LEDGER_RECOVER_H

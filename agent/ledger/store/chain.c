@@ -10,7 +10,7 @@
 
 #define HOUR 3600
 
-/* The head stands in meta too: a chain that lost its end is found so. */
+/* The head is in meta too, so that a truncated chain is detected. */
 void chain_load(struct ledger *ledger)
 {
     sqlite3_stmt *query = ledger_query(ledger, "SELECT value FROM meta WHERE key = 'chain_seq'");

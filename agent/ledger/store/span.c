@@ -4,7 +4,7 @@
 #include "agent/ledger/store/store.h"
 #include "rules/util/memory.h"
 
-#define UNFETCHED_MAX 100000 /* of one note: a server may announce what it likes */
+#define UNFETCHED_MAX 100000 /* of one note: a server may announce any number */
 
 bool folder_seen_through(struct ledger *ledger, int64_t folder, uint32_t *seen_through)
 {
@@ -98,7 +98,7 @@ static bool span_at_or_before(struct ledger *ledger, int64_t folder, uint32_t ui
     return span_read(ledger, query, span);
 }
 
-/* The first one that begins behind uid and not behind last. */
+/* The first one that begins after uid and not after last. */
 static bool span_after(struct ledger *ledger, int64_t folder, uint32_t uid, uint32_t last,
                        struct span *span)
 {
@@ -180,7 +180,7 @@ static void cut_provisional(struct ledger *ledger, int64_t folder, uint32_t firs
     }
 }
 
-/* Nothing of it has a state: grows the span before it, or makes a new one. */
+/* None of them has a state: grows the span before it, or makes a new one. */
 static void fill(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t last,
                  enum uid_state state, const char *reason)
 {

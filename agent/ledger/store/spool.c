@@ -197,7 +197,7 @@ void spool_big_close(struct spool *spool, struct spool_big *big, bool remove)
         file_remove(spool, segment);
 }
 
-/* Leaves behind what was written of a vector: the next octets to write. */
+/* Skips what was written of a vector, to the next octets to write. */
 static void advance(struct iovec **pieces, size_t *count, size_t written)
 {
     while (*count > 0 && written >= (*pieces)->iov_len) {

@@ -7,10 +7,10 @@
  *
  * Small originals are gathered and appended with one pwritev a batch (spool_put, spool_flush); a
  * big one has a segment of its own, written at known offsets while it comes, so that writing again
- * after a failure is harmless. Nothing counts until the ledger has committed it: what lies behind
+ * after a failure is harmless. Nothing counts until the ledger has committed it: what is past
  * the size that the ledger knows is cut off, and files that it does not know are removed.
  *
- * All of this is used by the ledger's thread only (at opening and closing: by none other).
+ * All of this is used by the ledger's thread only (at opening and closing: by the loop's).
  * Functions that return false have left a reason in spool->why.
  */
 #ifndef AGENT_LEDGER_STORE_SPOOL_H
@@ -82,7 +82,7 @@ void spool_batch_rolled_back(struct spool *spool);
 void spool_remove(struct spool *spool, uint64_t segment);
 
 /*
- * At opening: whether the segment holds `size` octets; what is behind them is cut off.
+ * At opening: whether the segment holds `size` octets; what follows them is cut off.
  * *actual: its size before; 0 when it is not there.
  */
 bool spool_settle(struct spool *spool, uint64_t segment, uint64_t size, uint64_t *actual);
@@ -91,7 +91,7 @@ bool spool_list(struct spool *spool, void (*found)(void *arg, uint64_t segment),
 /* Renames a segment file to NAME.lost when it holds anything, else removes it. true: renamed. */
 bool spool_set_aside(struct spool *spool, uint64_t segment);
 
-/* Reading, any thread. NULL: all is well, else why (caller frees). */
+/* Reading, any thread. NULL: intact, else why (caller frees). */
 char *spool_check_header(int dir_fd, uint64_t segment, uint64_t offset, uint64_t size,
                          const unsigned char sha256[32]);
 char *spool_check_octets(int dir_fd, uint64_t segment, uint64_t offset, uint64_t size,

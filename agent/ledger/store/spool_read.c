@@ -19,7 +19,7 @@ static char *read_at(int fd, const char *name, void *octets, size_t len, uint64_
         if (n < 0)
             return xasprintf("spool/%s cannot be read: %s", name, strerror(errno));
         if (n == 0)
-            return xasprintf("spool/%s ends before the octets that the ledger knows", name);
+            return xasprintf("spool/%s is shorter than the ledger expects", name);
         p += n;
         at += (uint64_t)n;
         len -= (size_t)n;
@@ -58,7 +58,7 @@ char *spool_check_header(int dir_fd, uint64_t segment, uint64_t offset, uint64_t
         return xstrdup("the original is not in the spool");
     char *why = spool_read_octets(dir_fd, segment, offset - SPOOL_HEADER, header, sizeof(header));
     if (why == NULL && !spool_header_is(header, size, sha256))
-        why = xasprintf("spool/%016llx.seg: what stands at %llu is not the record of that message",
+        why = xasprintf("spool/%016llx.seg: no record of that message at %llu",
                         (unsigned long long)segment, (unsigned long long)(offset - SPOOL_HEADER));
     return why;
 }
@@ -100,7 +100,8 @@ char *spool_check_octets(int dir_fd, uint64_t segment, uint64_t offset, uint64_t
     why = digest_octets(fd, name, offset, size, digest);
     close(fd);
     if (why == NULL && memcmp(digest, sha256, sizeof(digest)) != 0)
-        why = xasprintf("spool/%s: the original at %llu has not the SHA-256 that was captured",
-                        name, (unsigned long long)offset);
+        why =
+            xasprintf("spool/%s: the original at %llu does not have the SHA-256 that was captured",
+                      name, (unsigned long long)offset);
     return why;
 }

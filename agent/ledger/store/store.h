@@ -3,7 +3,7 @@
  * Used by agent/ledger, whose jobs run on the ledger's thread, and by those who read a ledger
  * without opening it.
  *
- * Every function here runs on the ledger's thread, inside of a batch (ledger_batch_begin() to
+ * Every function here runs on the ledger's thread, inside a batch (ledger_batch_begin() to
  * ledger_batch_end(), one transaction). The first failure of a batch sticks (ledger_fail()): every
  * later database call does nothing and reports no row, and the batch is rolled back and run again.
  */
@@ -39,7 +39,7 @@ struct stuck {
     pthread_mutex_t mutex;
     char why[256];
     time_t since;    /* 0: it can */
-    char shown[256]; /* the loop's: what it was told last */
+    char shown[256]; /* the loop's: what ledger_is_stuck() returned last */
 };
 
 struct target_tally {
@@ -78,7 +78,7 @@ struct ledger {
     bool damaged; /* it is the database that is, not the disk */
     time_t now;   /* of the batch */
     struct spool spool;
-    uint64_t next_segment; /* as it stands in the database */
+    uint64_t next_segment; /* as in the database */
     bool reload; /* what is kept in memory of the database is older than it: rolled back */
     struct {
         uint64_t seq;
@@ -100,7 +100,7 @@ struct ledger {
 /* ---- batches (commit.c) ---- */
 
 /* The hooks of the ledger's worker; also for what is done while there is no thread: a batch of its
- * own. false: it was rolled back, ledger->failure says why. */
+ * own. false: it was rolled back, ledger->failure is why. */
 void ledger_batch_begin(void *ledger);
 bool ledger_batch_end(void *ledger);
 /* ---- the schema (schema.c) ---- */

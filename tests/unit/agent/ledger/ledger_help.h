@@ -1,6 +1,6 @@
 /*
  * What the tests of the ledger share: a state directory of their own, and waiting for callbacks.
- * Include it behind cmocka.h.
+ * Include it after cmocka.h.
  */
 #ifndef AGENT_LEDGER_LEDGER_HELP_H
 #define AGENT_LEDGER_LEDGER_HELP_H

@@ -213,7 +213,7 @@ static void test_killed_at_random_moments_every_message_is_delivered_once(void *
     assert_all_delivered_once(room, n);
 }
 
-/* What stands in the ledger after a crash at each point, when three messages were on their way. */
+/* What is in the ledger after a crash at each point, when three messages were on their way. */
 static void test_what_a_crash_leaves(void **state)
 {
     static const struct {
@@ -334,7 +334,7 @@ static void delete_it(const char *path)
 static void (*const damages[])(const char *path) = {cut_short, overwrite_header, delete_it};
 #define N_DAMAGES (sizeof(damages) / sizeof(damages[0]))
 
-static void test_missing_octets_are_told_and_the_copy_fails_with_the_reason(void **state)
+static void test_missing_octets_are_reported_and_the_copy_fails_with_the_reason(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_DAMAGES; i++) {
@@ -426,7 +426,7 @@ int main(void)
         TEST(test_tail_that_was_not_committed_is_cut_off),
         TEST(test_segment_that_the_ledger_does_not_know_is_removed),
         TEST(test_segments_of_a_lost_ledger_are_set_aside),
-        cmocka_unit_test(test_missing_octets_are_told_and_the_copy_fails_with_the_reason),
+        cmocka_unit_test(test_missing_octets_are_reported_and_the_copy_fails_with_the_reason),
         cmocka_unit_test(test_missing_octets_are_fetched_again),
         TEST(test_missing_octets_are_taken_from_a_duplicate),
         TEST(test_delivered_octets_may_be_missing),

@@ -304,7 +304,7 @@ static void test_capture_beats_a_span(void **state)
 
 /* ---- copies of our own ---- */
 
-/* A copy of message 5 stands in a watched target, as uid 9, and carries its id. */
+/* A copy of message 5 is in a watched target, as uid 9, and carries its id. */
 static enum capture_outcome meet_own_copy(struct room *room, bool delivered, const char *octets)
 {
     int64_t id = room_folder(room, "alice", "INBOX", 7, 1, true);
@@ -666,18 +666,18 @@ static void on_room(void *arg)
 static void test_full_ends_by_itself_and_is_told(void **state)
 {
     struct room *room = *state;
-    bool told = false;
+    bool called = false;
     const size_t len = 9 * 1024 * 1024;
     unsigned char *octets = big_octets(len);
     room_folder(room, "alice", "INBOX", 7, 1, true);
-    ledger_on_room(room->ledger, on_room, &told);
+    ledger_on_room(room->ledger, on_room, &called);
     assert_false(ledger_is_full(room->ledger));
     submit_big(room, 1, octets, len);
     assert_true(ledger_is_full(room->ledger));
     room_wait(room);
     free(octets);
     assert_false(ledger_is_full(room->ledger));
-    assert_true(told);
+    assert_true(called);
 }
 
 /* ---- a full disk ---- */

@@ -50,7 +50,7 @@ static void refused_with(struct room *room, const struct ledger_options *options
         ledger_close(ledger);
     assert_int_equal(error, expected);
     if (strstr(why, text) == NULL)
-        fail_msg("\"%s\" does not tell \"%s\"", why, text);
+        fail_msg("\"%s\" does not contain \"%s\"", why, text);
     free(why);
 }
 
@@ -124,9 +124,9 @@ static void test_key_of_another_size(void **state)
 {
     struct room *room = *state;
     write_file(room, "instance.key", "short", 5);
-    refused(room, LEDGER_DAMAGED, "not 32 octets long");
+    refused(room, LEDGER_DAMAGED, "not 32 bytes long");
     write_file(room, "instance.key", "123456789012345678901234567890123", 33);
-    refused(room, LEDGER_DAMAGED, "not 32 octets long");
+    refused(room, LEDGER_DAMAGED, "not 32 bytes long");
 }
 
 static void test_key_of_another_ledger(void **state)

@@ -198,7 +198,7 @@ static const struct join_case joins[] = {
      "x\n"},
     {"with nothing", "directions 4\nwarnings 2\nclaimed a@x\nto b@x\ndomain x\n", "",
      "directions 4\nwarnings 2\nclaimed a@x\nto b@x\ndomain x\n"},
-    {"an address that stands twice in one of them",
+    {"an address that appears twice in one of them",
      "directions 4\nwarnings 0\nmailbox a@x\nowner b@x\nowner B@x\ndomain x\n",
      "directions 4\nwarnings 0\nmailbox a@x\nto b@x\ncc c@x\nbcc c@x\ndomain x\n",
      "directions 4\nwarnings 0\nmailbox a@x\nto b@x\ncc c@x\ndomain x\n"},

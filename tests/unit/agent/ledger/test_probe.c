@@ -39,7 +39,7 @@ static void load(struct room *room, const char *probe, struct loaded *loaded)
     room_wait(room);
 }
 
-struct told {
+struct reply {
     struct room *room;
     bool is_new;
     struct ledger_place place;
@@ -47,34 +47,34 @@ struct told {
 
 static void on_reflected(void *arg, bool is_new)
 {
-    struct told *told = arg;
-    told->is_new = is_new;
-    told->room->waiting--;
+    struct reply *reply = arg;
+    reply->is_new = is_new;
+    reply->room->waiting--;
 }
 
 static bool reflect(struct room *room, const char *reflector, const unsigned char *nonce)
 {
-    struct told told = {.room = room};
+    struct reply reply = {.room = room};
     room->waiting++;
-    ledger_reflect(room->ledger, reflector, nonce, 1700000000, on_reflected, &told);
+    ledger_reflect(room->ledger, reflector, nonce, 1700000000, on_reflected, &reply);
     room_wait(room);
-    return told.is_new;
+    return reply.is_new;
 }
 
 static void on_place(void *arg, const struct ledger_place *place)
 {
-    struct told *told = arg;
-    told->place = *place;
-    told->room->waiting--;
+    struct reply *reply = arg;
+    reply->place = *place;
+    reply->room->waiting--;
 }
 
 static struct ledger_place place_of(struct room *room, const char *who, const char *folder)
 {
-    struct told told = {.room = room};
+    struct reply reply = {.room = room};
     room->waiting++;
-    ledger_place_get(room->ledger, who, folder, on_place, &told);
+    ledger_place_get(room->ledger, who, folder, on_place, &reply);
     room_wait(room);
-    return told.place;
+    return reply.place;
 }
 
 static void reopen(struct room *room)
@@ -244,7 +244,7 @@ static void what_is_forgotten_is_gone(void **state)
     free(entry);
 }
 
-/* The counts cannot be written: neither is the entry; and nothing is told as done meanwhile. */
+/* The counts cannot be written: neither is the entry; and no done is called meanwhile. */
 static void entry_and_counts_are_one_transaction(void **state)
 {
     struct room *room = *state;
@@ -291,7 +291,7 @@ static void strange_rows_are_passed_over(void **state)
     free(entry);
 }
 
-/* The books themselves: what the ledger gives back is what they told it. */
+/* The books themselves: what the ledger gives back is what they stored. */
 struct keeper {
     struct room *room;
 };

@@ -94,7 +94,7 @@ static void assert_unsound(const struct place *place, const struct stored *store
     char *why = check(place, stored);
     assert_non_null(why);
     if (strstr(why, text) == NULL)
-        fail_msg("\"%s\" does not tell \"%s\"", why, text);
+        fail_msg("\"%s\" does not contain \"%s\"", why, text);
     free(why);
 }
 
@@ -202,7 +202,7 @@ static void test_changed_header_is_found(void **state)
         put(place, "octets", &stored);
         commit(place);
         overwrite(place, stored.segment, stored.offset - SPOOL_HEADER + at);
-        assert_unsound(place, &stored, "not the record");
+        assert_unsound(place, &stored, "no record of that message");
     }
 }
 
@@ -264,7 +264,7 @@ static void test_discarded_big_one_goes_with_the_commit(void **state)
     assert_int_equal(file_size(place, segment), -1);
 }
 
-static void test_settle_cuts_and_tells_the_size(void **state)
+static void test_settle_cuts_and_reports_the_size(void **state)
 {
     struct place *place = *state;
     struct stored stored;
@@ -310,7 +310,7 @@ int main(void)
         TEST(test_full_segment_takes_no_more_batches),
         TEST(test_big_one_written_in_parts_and_twice),
         TEST(test_discarded_big_one_goes_with_the_commit),
-        TEST(test_settle_cuts_and_tells_the_size),
+        TEST(test_settle_cuts_and_reports_the_size),
         TEST(test_close_removes_an_empty_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
