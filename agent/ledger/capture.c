@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -487,6 +488,7 @@ struct ledger_request *ledger_capture(struct ledger *ledger, const struct ledger
     job->join = ledger->plan_join;
     job->done = done;
     job->arg = arg;
+    assert(entry->ledger == ledger && ledger->gathering >= entry->len);
     ledger->gathering -= entry->len;
     ledger_in_flight_more(ledger, job->handed);
     return ledger_submit(ledger, &job->job);

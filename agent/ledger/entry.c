@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,7 @@ static void submit_chunk(struct spool_entry *entry)
     job->at = entry->size - entry->len;
     entry->data = NULL;
     entry->len = entry->room = 0;
+    assert(entry->is_big && ledger->gathering >= job->len);
     ledger->gathering -= job->len;
     ledger_in_flight_more(ledger, job->len);
     ledger_submit(ledger, &job->job);
@@ -115,6 +117,7 @@ static void abort_release(struct ledger_job *base)
 
 void spool_entry_abort(struct spool_entry *entry)
 {
+    assert(entry->ledger->gathering >= entry->len);
     entry->ledger->gathering -= entry->len;
     if (!entry->is_big) {
         spool_entry_free(entry);

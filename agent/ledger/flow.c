@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "agent/ledger/private.h"
 
 bool ledger_is_full(const struct ledger *ledger)
@@ -20,6 +22,7 @@ void ledger_in_flight_more(struct ledger *ledger, uint64_t octets)
 
 void ledger_in_flight_less(struct ledger *ledger, uint64_t octets)
 {
+    assert(ledger->in_flight >= octets);
     ledger->in_flight -= octets;
     if (!ledger->full || ledger->in_flight > ledger->buffer_high / 2)
         return;

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 
 #include "agent/ledger/private.h"
@@ -13,8 +14,11 @@ static void job_run(struct worker_job *worker_job, void *context)
 static void job_done(struct worker_job *worker_job)
 {
     struct ledger_job *job = (struct ledger_job *)worker_job;
-    if (job->answer != NULL && !worker_job->lost && !job->request.cancelled)
+    if (job->answer != NULL && !worker_job->lost && !job->request.cancelled) {
+        job->ledger->answering = true;
         job->answer(job);
+        job->ledger->answering = false;
+    }
     if (job->release != NULL)
         job->release(job);
     else
@@ -32,6 +36,8 @@ struct ledger_request *ledger_submit(struct ledger *ledger, struct ledger_job *j
 
 void ledger_cancel(struct ledger_request *request)
 {
-    if (request != NULL)
-        request->cancelled = true;
+    if (request == NULL)
+        return;
+    assert(!request->cancelled);
+    request->cancelled = true;
 }

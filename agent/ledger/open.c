@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
@@ -421,10 +422,12 @@ void ledger_close(struct ledger *ledger)
 {
     if (ledger == NULL)
         return;
+    assert(!ledger->answering);
     do {
         worker_finish(ledger->worker);
         worker_finish(ledger->reader);
     } while (worker_queued(ledger->worker) > 0);
+    assert(ledger->gathering == 0 && ledger->in_flight == 0); /* no entry is open */
     worker_free(ledger->reader);
     struct ledger_job *job = xcalloc(1, sizeof(*job));
     job->run = closing_run;

@@ -5,6 +5,7 @@
 
 struct read_job {
     struct ledger_request request;
+    struct ledger *ledger;
     uint64_t segment, offset;
     size_t len;
     unsigned char *octets;
@@ -30,8 +31,11 @@ static void read_done(struct worker_job *base)
 {
     struct read_job *job = (struct read_job *)base;
     bool well = job->why == NULL;
-    if (!job->request.cancelled)
+    if (!job->request.cancelled) {
+        job->ledger->answering = true;
         job->done(job->arg, well ? job->octets : NULL, well ? job->len : 0, job->why);
+        job->ledger->answering = false;
+    }
     free(job->octets);
     free(job->why);
     free(job);
@@ -43,6 +47,7 @@ struct ledger_request *spool_read(struct ledger *ledger, uint64_t segment, uint6
     struct read_job *job = xcalloc(1, sizeof(*job));
     job->request.job.run = read_run;
     job->request.job.done = read_done;
+    job->ledger = ledger;
     job->segment = segment;
     job->offset = offset;
     job->len = len;

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -68,6 +69,7 @@ static void add_key(struct ledger *ledger, const char *key)
 void chain_text(struct ledger *ledger, const char *key, const char *value)
 {
     static const char hex[] = "0123456789ABCDEF";
+    assert(ledger->chain.text != NULL); /* chain_begin() was called */
     add_key(ledger, key);
     for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
         char octet = (char)*p;

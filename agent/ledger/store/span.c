@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,7 @@ static void span_delete(struct ledger *ledger, int64_t folder, const struct span
 static void span_cut(struct ledger *ledger, int64_t folder, struct span *span, uint32_t first,
                      uint32_t last)
 {
+    assert(span->first <= last && span->last >= first);
     span_delete(ledger, folder, span);
     uint32_t end = span->last;
     if (span->first < first) {
@@ -185,6 +187,7 @@ static void fill(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t
                  enum uid_state state, const char *reason)
 {
     struct span before;
+    assert(first <= last && strlen(reason) <= REASON_MAX);
     if (state == UID_NOT_WANTED)
         chain_not_wanted(ledger, folder, first, last);
     if (span_at_or_before(ledger, folder, first, &before) && before.last == first - 1 &&

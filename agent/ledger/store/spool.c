@@ -1,5 +1,6 @@
 #include "agent/ledger/store/spool.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -172,6 +173,7 @@ bool spool_big_finish(struct spool *spool, struct spool_big *big, uint64_t len,
                       const unsigned char sha256[32])
 {
     unsigned char header[SPOOL_HEADER];
+    assert(big->file.segment != 0); /* its first octets made it */
     spool_header_make(header, len, sha256);
     if (!write_at(spool, big->file.fd, header, sizeof(header), 0))
         return false;
@@ -218,6 +220,7 @@ bool spool_flush(struct spool *spool)
     for (size_t i = 0; i < spool->n_records; i++)
         spool->pieces[i * 2] =
             (struct iovec){.iov_base = spool->headers[i], .iov_len = SPOOL_HEADER};
+    assert(spool->current.segment != 0);
     struct iovec *piece = spool->pieces;
     size_t left = spool->n_records * 2;
     uint64_t at = spool->size;
@@ -284,6 +287,7 @@ void spool_batch_rolled_back(struct spool *spool)
 /* The next segment is made at once, as nobody waits for it here, but for a capture one would. */
 void spool_remove(struct spool *spool, uint64_t segment)
 {
+    assert(spool->n_records == 0); /* after the commit, not within a batch */
     file_remove(spool, segment);
     if (segment != spool->current.segment)
         return;

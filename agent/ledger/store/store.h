@@ -64,6 +64,7 @@ struct ledger {
     uint64_t in_flight; /* octets that were handed to the thread */
     uint64_t gathering; /* octets of small entries in the making */
     bool full;
+    bool answering; /* a done is being called */
     void (*on_room)(void *arg);
     void *on_room_arg;
     char *(*plan_join)(const char *first, const char *second); /* ledger_set_plan_join() */
