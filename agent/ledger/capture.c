@@ -38,7 +38,7 @@ static int64_t one_number(struct ledger *ledger, sqlite3_stmt *query)
 
 /* ---- octets ---- */
 
-/* The row's segment has `more` undelivered copies more, and holds at least `size` octets. */
+/* The segment has `more` additional undelivered copies, and holds at least `size` octets. */
 static void segment_live(struct ledger *ledger, uint64_t segment, int64_t more, uint64_t size)
 {
     sqlite3_stmt *query = ledger_query(ledger, "INSERT INTO segment VALUES(?1, ?2, ?3)"

@@ -24,11 +24,6 @@ void spool_entry_free(struct spool_entry *entry)
     free(entry);
 }
 
-uint64_t spool_entry_size(const struct spool_entry *entry)
-{
-    return entry->size;
-}
-
 /* ---- chunks of big ones ---- */
 
 struct chunk_job {

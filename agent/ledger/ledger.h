@@ -49,7 +49,7 @@ void ledger_cancel(struct ledger_request *request);
 struct ledger_options {
     const char *state_dir;
     const char *instance;
-    const char *rules_digest; /* hex SHA-256 of what the rules say */
+    const char *rules_digest; /* hex SHA-256 of the rules */
     uint64_t segment_max;     /* octets of one spool segment; 0: 64 MiB */
     uint64_t buffer_high; /* octets on their way to the disk before ledger_is_full(); 0: 8 MiB */
 };
@@ -100,7 +100,7 @@ typedef void ledger_folder_done(void *arg, const struct ledger_folder *folder);
 /*
  * At every EXAMINE. New folders get a baseline: all UIDs below uidnext are before it, except that
  * a folder which is new while the account is not (created later, renamed) and one whose
- * UIDVALIDITY changed start with seen_through = 0: their messages are looked at one by one, and
+ * UIDVALIDITY changed start with seen_through = 0: their messages are examined one by one, and
  * the watch takes those with an INTERNALDATE before baseline_at as before the baseline.
  * uidnext: 1 or more; if the server does not report it, the caller counts.
  * account_baseline: true while the account's first listing is being worked through.
@@ -137,7 +137,6 @@ void ledger_note(struct ledger *ledger, int64_t folder, uint32_t first, uint32_t
 struct spool_entry;
 struct spool_entry *spool_entry_new(struct ledger *ledger);
 void spool_entry_write(struct spool_entry *entry, const void *data, size_t len);
-uint64_t spool_entry_size(const struct spool_entry *entry);
 void spool_entry_abort(struct spool_entry *entry); /* forgets all of it */
 bool ledger_is_full(const struct ledger *ledger);
 void ledger_on_room(struct ledger *ledger, void (*on_room)(void *arg), void *arg);

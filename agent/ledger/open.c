@@ -19,7 +19,7 @@
 #define BUFFER_HIGH (8u * 1024 * 1024)
 #define APPLICATION_ID 0x4d564c31 /* "MVL1" */
 
-/* What an opening is about; it ends at its first error. */
+/* An opening under way; it ends at its first error. */
 struct opening {
     struct ledger *ledger;
     const struct ledger_options *options;
@@ -57,7 +57,7 @@ static bool open_directory(struct opening *opening)
     const char *path = opening->options->state_dir;
     struct stat status;
     bool made = mkdir(path, 0700) == 0;
-    /* Not made here: the parent may be a disk that is not mounted, where a ledger lies. */
+    /* Not made here: the parent may be a disk that is not mounted, and holds a ledger. */
     if (!made && errno == ENOENT)
         return refuse(opening, LEDGER_SYSTEM,
                       "state_dir %s cannot be made: the directory it should lie in does not exist;"
@@ -311,8 +311,8 @@ static void opened_record(struct ledger *ledger, const struct ledger_options *op
     chain_end(ledger, "opened");
 }
 
-/* All of it is one transaction, so that a crash leaves no half of a new ledger, nor one between
- * two versions. */
+/* All of it is one transaction, so that a crash leaves neither half of a new ledger nor one
+ * between two versions. */
 static bool settle_database(struct opening *opening)
 {
     struct ledger *ledger = opening->ledger;

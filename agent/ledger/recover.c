@@ -127,7 +127,7 @@ static void lose_original(struct ledger *ledger, int64_t message, const char *wh
     bind_number(query, 1, message);
     bind_text(query, 2, why);
     ledger_run(ledger, query);
-    /* One with an intent may have been delivered: that is found out first. */
+    /* One with an intent may have been delivered: that is resolved first. */
     query = ledger_query(ledger, "UPDATE copy SET state = 3, reason = ?2"
                                  " WHERE message = ?1 AND state = 0");
     bind_number(query, 1, message);

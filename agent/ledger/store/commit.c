@@ -119,7 +119,7 @@ static void rolled_back(struct ledger *ledger)
     show_stuck(ledger, ledger->failure);
 }
 
-/* The octets first, then the commit that refers to them: share/doc/design.md, "Ledger and spool".
+/* The octets first, then the commit that refers to them (share/doc/design.md, "Ledger and spool").
  */
 bool ledger_batch_end(void *context)
 {

@@ -155,7 +155,7 @@ bool spool_big_write(struct spool *spool, struct spool_big *big, const void *oct
         return false;
     if (!write_at(spool, big->file.fd, octets, len, SPOOL_HEADER + at))
         return false;
-    /* The disk begins now, so that the sync at the end, which holds up all others, is short. */
+    /* Writeback starts now, so that the sync at the end, which delays all others, is short. */
     sync_file_range(big->file.fd, (off_t)(SPOOL_HEADER + at), (off_t)len, SYNC_FILE_RANGE_WRITE);
     return true;
 }
@@ -239,7 +239,7 @@ bool spool_flush(struct spool *spool)
 }
 
 /*
- * After a failed fsync Linux takes the pages for clean: a second one would succeed and mean
+ * After a failed fsync Linux marks the pages clean: a second one would succeed and mean
  * nothing. So the file is never trusted again.
  */
 bool spool_sync(struct spool *spool)
@@ -284,7 +284,7 @@ void spool_batch_rolled_back(struct spool *spool)
     }
 }
 
-/* The next segment is made at once, as nobody waits for it here, but for a capture one would. */
+/* The next segment is made at once: nobody waits for it here, but a capture would. */
 void spool_remove(struct spool *spool, uint64_t segment)
 {
     assert(spool->n_records == 0); /* after the commit, not within a batch */

@@ -23,7 +23,7 @@ uint64_t spool_name_read(const char *name)
     return segment;
 }
 
-/* CRC-32 of IEEE 802.3, as in zlib; without a table, as a header is short. */
+/* CRC-32 of IEEE 802.3, as in zlib; without a table, since a header is short. */
 static uint32_t crc32(const unsigned char *octets, size_t len)
 {
     uint32_t crc = 0xffffffff;

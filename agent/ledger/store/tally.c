@@ -7,7 +7,7 @@
 
 /*
  * How many messages are in each state and how many copies were delivered is kept in table tally and
- * in memory: counting a ledger of millions at every look of a monitoring system would be felt.
+ * in memory: counting a ledger of millions at every scrape would be slow.
  */
 
 static struct target_tally *target_tally(struct ledger *ledger, const char *target)

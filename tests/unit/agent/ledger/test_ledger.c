@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "agent/ledger/ledger_help.h"
+#include "agent/ledger/private.h"
 
 #define MAIL_1 "Subject: one\n\nfirst body\n"
 #define MAIL_2 "Subject: two\n\nsecond body\n"
@@ -575,6 +576,26 @@ static void test_figures_by_target(void **state)
 
 /* ---- big messages and back-pressure ---- */
 
+/* A sync failed after the disk had taken the octets: the message is fetched again. */
+static void test_capture_that_the_disk_lost_is_unfetched(void **state)
+{
+    struct room *room = *state;
+    int64_t id = room_folder(room, "alice", "INBOX", 1, 1, true);
+    struct spool_entry *entry = spool_entry_new(room->ledger);
+    struct ledger_capture capture = {.folder = id, .uid = 1};
+    spool_entry_write(entry, MAIL_1, strlen(MAIL_1));
+    entry->big.spoiled = true;
+    room->waiting++;
+    ledger_capture(room->ledger, &capture, entry, room_on_capture, room);
+    room_wait(room);
+    assert_int_equal(room->outcome, CAPTURE_LOST);
+    room_folder(room, "alice", "INBOX", 1, 2, true);
+    assert_int_equal(room->folder.n_retry, 1);
+    assert_int_equal(room->retry[0], 1);
+    assert_int_equal(room_capture(room, &(struct mail){id, 1, MAIL_1, .targets = {"compliance"}}),
+                     CAPTURE_STORED);
+}
+
 static unsigned char *big_octets(size_t len)
 {
     unsigned char *octets = malloc(len);
@@ -595,7 +616,7 @@ static void submit_big(struct room *room, uint32_t uid, const unsigned char *oct
     struct spool_entry *entry = spool_entry_new(room->ledger);
     for (size_t at = 0; at < len; at += 10007)
         spool_entry_write(entry, octets + at, len - at < 10007 ? len - at : 10007);
-    assert_int_equal(spool_entry_size(entry), len);
+    assert_int_equal(entry->size, len);
     room->waiting++;
     ledger_capture(room->ledger, &capture, entry, room_on_capture, room);
 }
@@ -809,6 +830,7 @@ int main(void)
         TEST(test_copy_whose_reply_is_not_recorded_is_known_as_ours),
         TEST(test_reused_id_with_another_body_is_captured),
         TEST(test_own_copy_leaves_no_octets),
+        TEST(test_capture_that_the_disk_lost_is_unfetched),
         TEST(test_counterpart_joins_a_held_copy),
         TEST(test_late_counterpart_is_a_duplicate_and_changes_no_plan),
         TEST(test_counterpart_gets_a_copy_for_a_target_of_its_own),

@@ -274,6 +274,25 @@ static void a_recipient_named_ten_thousand_times_is_fast(void **state)
     free(second);
 }
 
+static void a_copy_is_described_by_its_plan(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_parse("directions 6\nwarnings 1\nclaimed eve@x\nto bob@x\nrule all\n"
+                                   "rule board\npurpose audit\ndomain example.org\n");
+    struct copy_plan copy = plan_copy(plan);
+    assert_int_equal(copy.directions, 6);
+    assert_int_equal(copy.warnings, 1);
+    assert_string_equal(copy.sender, "eve@x");
+    assert_true(copy.sender_claimed);
+    assert_int_equal(copy.n_recipients, 1);
+    assert_string_equal(copy.recipients[0].address, "bob@x");
+    assert_int_equal(copy.n_rules, 2);
+    assert_string_equal(copy.rules[1], "board");
+    assert_string_equal(copy.purpose, "audit");
+    plan_free(plan);
+    plan_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +300,7 @@ int main(void)
         cmocka_unit_test(is_read_as_it_was_written),
         cmocka_unit_test(values_stay_in_their_line),
         cmocka_unit_test(any_text_is_read),
+        cmocka_unit_test(a_copy_is_described_by_its_plan),
         cmocka_unit_test(two_say_together),
         cmocka_unit_test(joined_with_itself_it_is_the_same),
         cmocka_unit_test(ten_thousand_recipients_on_each_side_are_fast),

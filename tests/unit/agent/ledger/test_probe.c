@@ -43,6 +43,7 @@ struct reply {
     struct room *room;
     bool is_new;
     struct ledger_place place;
+    struct ledger_told told;
 };
 
 static void on_reflected(void *arg, bool is_new)
@@ -359,6 +360,41 @@ static void places_are_kept_by_name_and_folder(void **state)
     assert_int_equal(place_of(room, "scout", "INBOX").seen_through, 0);
 }
 
+/* ---- what was alerted ---- */
+
+static void on_told(void *arg, const struct ledger_told *told)
+{
+    struct reply *reply = arg;
+    reply->told = *told;
+    reply->room->waiting--;
+}
+
+static struct ledger_told told_of(struct room *room, const char *probe)
+{
+    struct reply reply = {.room = room};
+    room->waiting++;
+    ledger_told_get(room->ledger, probe, on_told, &reply);
+    room_wait(room);
+    return reply.told;
+}
+
+static void what_was_alerted_is_kept_for_each_probe(void **state)
+{
+    struct room *room = *state;
+    const struct ledger_told first = {1, 100, 200}, last = {2, 300, 400};
+    assert_int_equal(told_of(room, "mx").status, 0);
+    ledger_told_set(room->ledger, "mx", &first);
+    ledger_told_set(room->ledger, "mx", &last);
+    ledger_told_set(room->ledger, "imap", &first);
+    reopen(room);
+    struct ledger_told told = told_of(room, "mx");
+    assert_int_equal(told.status, 2);
+    assert_int_equal(told.since, 300);
+    assert_int_equal(told.told_at, 400);
+    assert_int_equal(told_of(room, "imap").status, 1);
+    assert_int_equal(told_of(room, "pop3").told_at, 0);
+}
+
 /* ---- nonces that were answered ---- */
 
 static void a_nonce_is_answered_once(void **state)
@@ -418,6 +454,7 @@ int main(void)
         OPEN(strange_rows_are_passed_over),
         OPEN(books_go_on_after_a_restart),
         OPEN(places_are_kept_by_name_and_folder),
+        OPEN(what_was_alerted_is_kept_for_each_probe),
         OPEN(a_nonce_is_answered_once),
         OPEN(answered_nonces_are_bounded),
     };

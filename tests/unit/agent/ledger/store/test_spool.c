@@ -206,7 +206,7 @@ static void test_changed_header_is_found(void **state)
     }
 }
 
-static void test_missing_file_is_told(void **state)
+static void test_missing_file_is_reported(void **state)
 {
     struct place *place = *state;
     struct stored stored;
@@ -296,6 +296,149 @@ static void test_close_removes_an_empty_segment(void **state)
     assert_int_equal(file_size(place, prepared), -1);
 }
 
+/* ---- what the disk refuses ---- */
+
+static void assert_why(const struct place *place, const char *text)
+{
+    if (strstr(place->spool.why, text) == NULL)
+        fail_msg("\"%s\" does not contain \"%s\"", place->spool.why, text);
+}
+
+/* From now on it cannot be synced: it is a pipe. */
+static void break_file(int fd)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[1], fd), fd);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_segment_that_failed_to_sync_is_not_trusted(void **state)
+{
+    struct place *place = *state;
+    struct stored lost, again;
+    spool_batch_begin(&place->spool, SEGMENT_MAX);
+    put(place, "octets", &lost);
+    assert_true(spool_flush(&place->spool));
+    break_file(place->spool.current.fd);
+    assert_false(spool_sync(&place->spool));
+    assert_why(place, "cannot be synced");
+    spool_batch_rolled_back(&place->spool);
+    assert_int_equal(file_size(place, lost.segment), -1);
+    spool_batch_begin(&place->spool, SEGMENT_MAX);
+    put(place, "octets", &again);
+    commit(place);
+    assert_int_not_equal(again.segment, lost.segment);
+    assert_sound(place, &again);
+}
+
+static void test_big_one_that_failed_to_sync_is_spoiled(void **state)
+{
+    struct place *place = *state;
+    struct spool_big big = {.file.fd = -1};
+    unsigned char sha256[32];
+    digest("part", sha256);
+    spool_batch_begin(&place->spool, SEGMENT_MAX);
+    assert_true(spool_big_write(&place->spool, &big, "part", 4, 0));
+    assert_true(spool_big_finish(&place->spool, &big, 4, sha256));
+    uint64_t segment = big.file.segment;
+    break_file(big.file.fd);
+    assert_false(spool_sync(&place->spool));
+    assert_true(big.spoiled);
+    spool_batch_rolled_back(&place->spool);
+    spool_big_close(&place->spool, &big, true);
+    assert_int_equal(file_size(place, segment), -1);
+}
+
+static void test_segment_that_cannot_be_made_fails_the_batch(void **state)
+{
+    struct place *place = *state;
+    struct spool_big big = {.file.fd = -1};
+    char path[80];
+    unsigned char sha256[32] = {0};
+    uint64_t segment, offset;
+    snprintf(path, sizeof(path), "%s/spool", place->path);
+    assert_int_equal(rmdir(path), 0);
+    spool_batch_begin(&place->spool, SEGMENT_MAX);
+    assert_false(spool_put(&place->spool, "x", 1, sha256, &segment, &offset));
+    assert_why(place, "cannot be made");
+    assert_false(spool_big_write(&place->spool, &big, "x", 1, 0));
+    spool_big_discard(&place->spool, &big); /* nothing was made of it */
+    spool_batch_rolled_back(&place->spool);
+}
+
+static void test_files_that_cannot_be_written_fail_the_batch(void **state)
+{
+    struct place *place = *state;
+    struct spool_big big = {.file.fd = -1};
+    struct stored stored;
+    spool_batch_begin(&place->spool, SEGMENT_MAX);
+    assert_true(spool_big_write(&place->spool, &big, "part", 4, 0));
+    break_file(big.file.fd); /* nor written at an offset */
+    assert_false(spool_big_write(&place->spool, &big, "more", 4, 4));
+    assert_why(place, "cannot be written");
+    assert_false(spool_big_finish(&place->spool, &big, 8, stored.sha256));
+    put(place, "octets", &stored);
+    break_file(place->spool.current.fd);
+    assert_false(spool_flush(&place->spool));
+    assert_why(place, "cannot be written");
+    spool_batch_rolled_back(&place->spool);
+    spool_big_close(&place->spool, &big, true);
+}
+
+static void test_spool_that_cannot_be_a_directory_is_refused(void **state)
+{
+    struct place *place = *state;
+    struct spool other;
+    char path[80];
+    snprintf(path, sizeof(path), "%s/spool", place->path);
+    assert_int_equal(rmdir(path), 0);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    close(fd);
+    assert_false(spool_open(&other, place->fd));
+    assert_non_null(strstr(other.why, "cannot be opened"));
+    assert_false(spool_open(&other, -1));
+    assert_non_null(strstr(other.why, "cannot be made"));
+}
+
+/* ---- opening ---- */
+
+static void count_segments(void *arg, uint64_t segment)
+{
+    *(uint64_t *)arg += segment;
+}
+
+static void test_segments_are_listed_and_set_aside(void **state)
+{
+    struct place *place = *state;
+    struct stored stored;
+    uint64_t sum = 0;
+    spool_batch_begin(&place->spool, SEGMENT_MAX);
+    put(place, "octets", &stored);
+    commit(place);
+    assert_true(spool_list(&place->spool, count_segments, &sum));
+    assert_int_equal(sum, stored.segment);
+    assert_true(spool_set_aside(&place->spool, stored.segment));
+    assert_false(spool_set_aside(&place->spool, stored.segment)); /* it is gone */
+    sum = 0;
+    assert_true(spool_list(&place->spool, count_segments, &sum));
+    assert_int_equal(sum, 0);
+}
+
+static void test_original_without_a_place_is_not_in_the_spool(void **state)
+{
+    struct place *place = *state;
+    struct stored stored = {.text = "x", .segment = 0, .offset = SPOOL_HEADER};
+    char octet;
+    assert_unsound(place, &stored, "not in the spool");
+    stored = (struct stored){.text = "x", .segment = 1, .offset = 0};
+    assert_unsound(place, &stored, "not in the spool");
+    char *why = spool_read_octets(place->spool.dir_fd, 0, 0, &octet, 1);
+    assert_string_equal(why, "the original is not in the spool");
+    free(why);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -306,12 +449,19 @@ int main(void)
         TEST(test_rolled_back_batch_leaves_nothing),
         TEST(test_changed_octet_is_found),
         TEST(test_changed_header_is_found),
-        TEST(test_missing_file_is_told),
+        TEST(test_missing_file_is_reported),
         TEST(test_full_segment_takes_no_more_batches),
         TEST(test_big_one_written_in_parts_and_twice),
         TEST(test_discarded_big_one_goes_with_the_commit),
         TEST(test_settle_cuts_and_reports_the_size),
         TEST(test_close_removes_an_empty_segment),
+        TEST(test_segment_that_failed_to_sync_is_not_trusted),
+        TEST(test_big_one_that_failed_to_sync_is_spoiled),
+        TEST(test_segment_that_cannot_be_made_fails_the_batch),
+        TEST(test_files_that_cannot_be_written_fail_the_batch),
+        TEST(test_spool_that_cannot_be_a_directory_is_refused),
+        TEST(test_segments_are_listed_and_set_aside),
+        TEST(test_original_without_a_place_is_not_in_the_spool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
