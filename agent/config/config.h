@@ -16,12 +16,14 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "agent/system/secret.h"
 #include "agent/util/range.h"
 #include "rules/copy/copy.h"
 #include "rules/rule.h"
 #include "rules/time/hours.h"
 
 #define CONFIG_DEFAULT_PATH MAILVIGIL_SYSCONFDIR "/mailvigil.conf"
+#define PROBE_STATE_WINDOW_MAX 30 /* results that "raise" and "clear" may look back on */
 
 enum security { SECURITY_TLS, SECURITY_STARTTLS, SECURITY_PLAIN };
 
@@ -31,16 +33,6 @@ struct endpoint {
     char *host; /* without brackets */
     uint16_t port;
     char *url; /* as written, for messages */
-};
-
-/* Where a secret comes from; at most one of them is set. The value is got by secret.h when it is
- * needed and not kept in the config. */
-struct secret_source {
-    char *password_file;
-    char *password_command; /* run by /bin/sh -c; first line of its output */
-    char *oauth_token_command;
-    int line;
-    char *file;
 };
 
 struct server {
@@ -197,12 +189,11 @@ const struct probe *config_probe(const struct config *config, const char *name);
 const char *probe_type_text(enum probe_type type); /* "imap" ... "roundtrip" */
 /* The service of its server that it speaks to. */
 const struct endpoint *probe_endpoint(const struct probe *probe);
-/* Whether two configurations mean the same by it: the servers it speaks to and the accounts it
- * signs in with are compared, too; where it stands in its file is not. Over a reload what is the
- * same goes on with what it knows. */
-bool probe_same(const struct probe *a, const struct probe *b);
-bool reflector_same(const struct reflector *a, const struct reflector *b);
 /* The account's owner as the rules know him; borrows from the account. */
 struct owner account_owner(const struct account *account);
+
+/* For the readers of sections, which own what is not yet part of a config. NULL: nothing. */
+void config_account_free(struct account *account);
+void config_strings_free(char **list);
 
 #endif

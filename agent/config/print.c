@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "agent/config/sections/loader.h"
+#include "agent/config/config.h"
 #include "agent/util/decimal.h"
 
 struct printer {

@@ -1,7 +1,6 @@
-/* Whether two configurations mean the same by a probe or a reflector. */
-#include <string.h>
+#include "agent/config/same.h"
 
-#include "agent/config/config.h"
+#include <string.h>
 
 static bool same_text(const char *a, const char *b)
 {
@@ -42,6 +41,23 @@ static bool same_server(const struct server *a, const struct server *b)
            same_endpoint(&a->smtp, &b->smtp) && same_endpoint(&a->pop3, &b->pop3) &&
            same_text(a->ca_file, b->ca_file) && same_text(a->master_user, b->master_user) &&
            same_secret(&a->master, &b->master) && a->max_sessions == b->max_sessions;
+}
+
+/* What an IMAP session depends on, no more: a limit of sessions may change under it. */
+static bool same_imap(const struct server *a, const struct server *b)
+{
+    return same_text(a->name, b->name) && same_text(a->imap.host, b->imap.host) &&
+           a->imap.port == b->imap.port && a->imap.security == b->imap.security &&
+           same_text(a->ca_file, b->ca_file) && same_text(a->master_user, b->master_user) &&
+           same_secret(&a->master, &b->master);
+}
+
+bool same_login(const struct server *server_a, const char *login_a,
+                const struct secret_source *secret_a, const struct server *server_b,
+                const char *login_b, const struct secret_source *secret_b)
+{
+    return same_imap(server_a, server_b) && same_text(login_a, login_b) &&
+           same_secret(secret_a, secret_b);
 }
 
 static bool same_account(const struct account *a, const struct account *b)

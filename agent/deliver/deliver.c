@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/config/folder_pattern.h"
-#include "agent/config/reach.h"
+#include "agent/config/same.h"
 #include "agent/deliver/batch.h"
 #include "agent/deliver/search.h"
 #include "agent/ledger/plan.h"
@@ -596,7 +596,7 @@ bool deliver_update(struct deliver *deliver, const struct target *target)
 {
     const struct target *old = deliver->place.target;
 
-    if (!same_reach(old->server, old->login, &old->secret, target->server, target->login,
+    if (!same_login(old->server, old->login, &old->secret, target->server, target->login,
                     &target->secret))
         return false;
     deliver->place.target = target;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/config/same.h"
 #include "agent/ledger/probe.h"
 #include "agent/probe/run.h"
 #include "agent/system/limit.h"

@@ -11,11 +11,19 @@
 
 #include <event2/event.h>
 
-#include "agent/config/config.h"
-
 #define SECRET_MAX 65536
 #define SECRET_COMMAND_TIMEOUT 30
 #define SECRET_CREDENTIAL "credential:"
+
+/* Where a secret comes from; at most one of them is set. The configuration keeps this, never the
+ * value. */
+struct secret_source {
+    char *password_file;
+    char *password_command; /* run by /bin/sh -c; first line of its output */
+    char *oauth_token_command;
+    int line; /* of the configuration file that says so */
+    char *file;
+};
 
 struct secret_request;
 /* Exactly one of secret and why is not NULL; both are borrowed and secret is wiped afterwards.

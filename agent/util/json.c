@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/util/decimal.h"
+#include "rules/mime/charset.h"
 
 void json_begin(struct json *json, FILE *out)
 {
@@ -12,44 +13,20 @@ void json_begin(struct json *json, FILE *out)
     json->out = out;
 }
 
-/* How many octets of a well-formed UTF-8 sequence (RFC 3629) start here; 0: none. */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    if (s[0] >= 0xc2 && s[0] <= 0xdf)
-        return (s[1] & 0xc0) == 0x80 ? 2 : 0;
-    if (s[0] >= 0xe0 && s[0] <= 0xef) {
-        if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80)
-            return 0;
-        if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))
-            return 0;
-        return 3;
-    }
-    if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-        if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80)
-            return 0;
-        if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-            return 0;
-        return 4;
-    }
-    return 0;
-}
-
 static void write_string(FILE *out, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
+    const char *s = text, *end = text + strlen(text);
 
     fputc('"', out);
-    while (*s != '\0') {
-        size_t n = utf8_length(s);
+    while (s < end) {
+        size_t n = utf8_length(s, (size_t)(end - s));
         if (n == 0) {
             fputs("\\ufffd", out);
             n = 1;
         } else if (*s == '"' || *s == '\\') {
             fprintf(out, "\\%c", *s);
-        } else if (*s < 0x20 || *s == 0x7f) {
-            fprintf(out, "\\u%04x", *s);
+        } else if ((unsigned char)*s < 0x20 || *s == 0x7f) {
+            fprintf(out, "\\u%04x", (unsigned)*s);
         } else {
             fwrite(s, 1, n, out);
         }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/config/reach.h"
+#include "agent/config/same.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "rules/util/memory.h"
@@ -235,7 +235,7 @@ bool account_watch_update(struct account_watch *watch, const struct account *acc
 {
     const struct account *old = watch->account;
 
-    if (!same_reach(old->server, old->login, &old->secret, account->server, account->login,
+    if (!same_login(old->server, old->login, &old->secret, account->server, account->login,
                     &account->secret))
         return false;
     watch->account = account;

@@ -215,17 +215,3 @@ void config_take_account(struct config_loader *loader, struct account *account)
     take_addresses(loader, account);
     take_login(loader, account);
 }
-
-void config_account_free(struct account *account)
-{
-    if (account == NULL)
-        return;
-    config_strings_free(account->aliases);
-    config_strings_free(account->folders);
-    config_secret_clear(&account->secret);
-    free(account->name);
-    free(account->file);
-    free(account->address);
-    free(account->login);
-    free(account);
-}

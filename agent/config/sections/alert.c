@@ -122,15 +122,3 @@ void config_load_alerts(struct config_loader *loader, const struct config_source
         config_section_warning(&sections[0], NULL, "there is no probe that could raise an alert");
     free(sections);
 }
-
-void config_alert_free(struct alert *alert)
-{
-    if (alert == NULL)
-        return;
-    config_strings_free(alert->command);
-    config_strings_free(alert->probes);
-    free(alert->webhook);
-    free(alert->ca_file);
-    free(alert->file);
-    free(alert);
-}

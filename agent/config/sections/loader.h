@@ -26,7 +26,6 @@ struct config_loader {
 
 /* A NULL-terminated list that grows by one; *list NULL is an empty one. Takes text. */
 void config_strings_add(char ***list, size_t *count, char *text);
-void config_strings_free(char **list);
 /* All values of a key, as a list: never NULL. */
 char **config_strings(const struct config_section *section, const char *key);
 
@@ -70,7 +69,6 @@ void config_section_required(const struct config_section *section, const char *c
  * them the server needs a master user. */
 void config_section_secret(const struct config_section *section, const struct server *server,
                            struct secret_source *secret);
-void config_secret_clear(struct secret_source *secret);
 
 void config_load_servers(struct config_loader *loader, const struct config_source *source);
 void config_load_accounts(struct config_loader *loader, const struct config_source *source);
@@ -101,12 +99,5 @@ const char *config_folder_fault(const char *folder);
 void config_folders_settle(char **folders);
 /* INBOX and \Sent. */
 char **config_default_folders(void);
-
-void config_server_free(struct server *server);
-void config_account_free(struct account *account);
-void config_target_free(struct target *target);
-void config_probe_free(struct probe *probe);
-void config_reflector_free(struct reflector *reflector);
-void config_alert_free(struct alert *alert);
 
 #endif

@@ -6,7 +6,6 @@
 #include "agent/config/sections/zone_file.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
-#include "agent/probe/verdict/state.h"
 #include "agent/util/suggest.h"
 #include "rules/util/memory.h"
 
@@ -34,8 +33,6 @@ enum {
 /* ---- types, and the keys that are not for all of them ---- */
 
 enum { N_TYPES = PROBE_ROUNDTRIP + 1 };
-
-static const char *const type_names[N_TYPES] = {"imap", "pop3", "smtp", "mailbox", "roundtrip"};
 
 enum {
     IMAP = 1 << PROBE_IMAP,
@@ -79,26 +76,6 @@ static const struct {
     {"dedicated", ROUNDTRIP},
 };
 
-const struct endpoint *probe_endpoint(const struct probe *probe)
-{
-    switch (probe->type) {
-    case PROBE_POP3:
-        return &probe->server->pop3;
-    case PROBE_SMTP:
-    case PROBE_ROUNDTRIP:
-        return &probe->server->smtp;
-    case PROBE_IMAP:
-    case PROBE_MAILBOX:
-        break;
-    }
-    return &probe->server->imap;
-}
-
-const char *probe_type_text(enum probe_type type)
-{
-    return type_names[type];
-}
-
 static bool load_type(const struct config_section *section, struct probe *probe)
 {
     const struct config_value *value = config_value(section, "type");
@@ -111,9 +88,10 @@ static bool load_type(const struct config_section *section, struct probe *probe)
         return false;
     suggest_begin(&suggestion, value->text);
     for (int i = 0; i < N_TYPES; i++) {
-        suggest_offer(&suggestion, type_names[i]);
-        if (strcmp(type_names[i], value->text) == 0) {
-            probe->type = (enum probe_type)i;
+        enum probe_type type = (enum probe_type)i;
+        suggest_offer(&suggestion, probe_type_text(type));
+        if (strcmp(probe_type_text(type), value->text) == 0) {
+            probe->type = type;
             return true;
         }
     }
@@ -133,7 +111,7 @@ static void name_types(unsigned types, char *text, size_t size)
         if ((types & (1u << i)) == 0)
             continue;
         left--;
-        len += (size_t)snprintf(text + len, size - len, "%s%s", type_names[i],
+        len += (size_t)snprintf(text + len, size - len, "%s%s", probe_type_text((enum probe_type)i),
                                 left > 1 ? ", " : (left == 1 ? " and " : ""));
     }
 }
@@ -149,7 +127,7 @@ static void check_keys(const struct config_section *section, enum probe_type typ
             continue;
         name_types(limited_keys[i].types, types, sizeof(types));
         config_section_problem(section, value, "%s is for probes of type %s; this one is %s", key,
-                               types, type_names[type]);
+                               types, probe_type_text(type));
     }
 }
 
@@ -522,35 +500,4 @@ void config_load_probes(struct config_loader *loader, const struct config_source
         name_index_add(loader->probes, config->probes[i]->name, config->probes[i]);
     }
     free(sections);
-}
-
-const struct probe *config_probe(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->n_probes; i++)
-        if (strcmp(config->probes[i]->name, name) == 0)
-            return config->probes[i];
-    return NULL;
-}
-
-void config_probe_free(struct probe *probe)
-{
-    if (probe == NULL)
-        return;
-    for (size_t i = 0; probe->maintenance != NULL && probe->maintenance[i] != NULL; i++)
-        hours_free(probe->maintenance[i]);
-    free(probe->maintenance);
-    config_strings_free(probe->maintenance_texts);
-    config_strings_free(probe->expect_capability);
-    config_secret_clear(&probe->secret);
-    free(probe->name);
-    free(probe->file);
-    free(probe->folder);
-    free(probe->from);
-    free(probe->to);
-    free(probe->login);
-    free(probe->return_folder);
-    free(probe->junk_folder);
-    free(probe->reply_to);
-    free(probe->secret_file);
-    free(probe);
 }

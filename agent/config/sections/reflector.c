@@ -67,17 +67,3 @@ void config_load_reflectors(struct config_loader *loader, const struct config_so
         config->reflectors[i] = load_reflector(loader, &sections[i]);
     free(sections);
 }
-
-void config_reflector_free(struct reflector *reflector)
-{
-    if (reflector == NULL)
-        return;
-    free(reflector->name);
-    free(reflector->file);
-    free(reflector->address);
-    free(reflector->reply_to);
-    free(reflector->folder);
-    free(reflector->secret_file);
-    free(reflector->sender);
-    free(reflector);
-}

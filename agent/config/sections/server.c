@@ -204,20 +204,6 @@ void config_load_servers(struct config_loader *loader, const struct config_sourc
     free(sections);
 }
 
-static bool has_service(const struct server *server, const char *service)
-{
-    if (strcmp(service, "imap") == 0)
-        return server->imap.set;
-    return strcmp(service, "smtp") == 0 ? server->smtp.set : server->pop3.set;
-}
-
-void config_need_service(const struct config_section *section, const struct config_value *value,
-                         const struct server *server, const char *service)
-{
-    if (service != NULL && !has_service(server, service))
-        config_section_problem(section, value, "server \"%s\" has no %s", server->name, service);
-}
-
 const struct server *config_section_server(const struct config_loader *loader,
                                            const struct config_section *section,
                                            const char *service)
@@ -252,25 +238,4 @@ const struct server *config_account_server(const struct config_loader *loader,
         return config_section_server(loader, section, service);
     config_need_service(section, NULL, account->server, service);
     return account->server;
-}
-
-static void clear_endpoint(struct endpoint *endpoint)
-{
-    free(endpoint->host);
-    free(endpoint->url);
-}
-
-void config_server_free(struct server *server)
-{
-    if (server == NULL)
-        return;
-    clear_endpoint(&server->imap);
-    clear_endpoint(&server->smtp);
-    clear_endpoint(&server->pop3);
-    config_secret_clear(&server->master);
-    free(server->ca_file);
-    free(server->master_user);
-    free(server->name);
-    free(server->file);
-    free(server);
 }

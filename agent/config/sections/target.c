@@ -82,15 +82,3 @@ void config_load_targets(struct config_loader *loader, const struct config_sourc
     }
     free(sections);
 }
-
-void config_target_free(struct target *target)
-{
-    if (target == NULL)
-        return;
-    config_secret_clear(&target->secret);
-    free(target->name);
-    free(target->file);
-    free(target->login);
-    free(target->folder);
-    free(target);
-}

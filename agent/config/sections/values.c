@@ -18,13 +18,6 @@ void config_strings_add(char ***list, size_t *count, char *text)
     (*list)[*count] = NULL;
 }
 
-void config_strings_free(char **list)
-{
-    for (char **text = list; text != NULL && *text != NULL; text++)
-        free(*text);
-    free(list);
-}
-
 char **config_strings(const struct config_section *section, const char *key)
 {
     size_t count = config_count(section, key);
@@ -77,6 +70,20 @@ char *config_string(const struct config_section *section, const char *key)
         return NULL;
     }
     return xstrdup(value->text);
+}
+
+static bool has_service(const struct server *server, const char *service)
+{
+    if (strcmp(service, "imap") == 0)
+        return server->imap.set;
+    return strcmp(service, "smtp") == 0 ? server->smtp.set : server->pop3.set;
+}
+
+void config_need_service(const struct config_section *section, const struct config_value *value,
+                         const struct server *server, const char *service)
+{
+    if (service != NULL && !has_service(server, service))
+        config_section_problem(section, value, "server \"%s\" has no %s", server->name, service);
 }
 
 const struct account *config_section_account(const struct config_loader *loader,
@@ -205,13 +212,4 @@ void config_section_secret(const struct config_section *section, const struct se
                                "how to sign in is missing: password_file, password_command or "
                                "oauth_token_command (server \"%s\" has no master_user)",
                                server->name);
-}
-
-void config_secret_clear(struct secret_source *secret)
-{
-    free(secret->password_file);
-    free(secret->password_command);
-    free(secret->oauth_token_command);
-    free(secret->file);
-    *secret = (struct secret_source){0};
 }

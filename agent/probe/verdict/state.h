@@ -16,8 +16,6 @@
 
 #include "agent/probe/verdict/verdict.h"
 
-#define PROBE_STATE_WINDOW_MAX 30 /* M */
-
 struct probe_state {
     enum probe_status shown; /* raised, as it stands */
     enum probe_status told;  /* as it was told last; begins as OK */

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "agent/config/config_files.h"
+#include "agent/config/same.h"
 
 /* ---- a configuration without mistakes, line by line ---- */
 

@@ -1,5 +1,4 @@
-/* Whether a reload must interrupt a session: every thing that reaches a mailbox counts, nothing
- * else. */
+/* Whether a reload must interrupt a session: whatever the login depends on counts, nothing else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,17 +6,17 @@
 
 #include <cmocka.h>
 
-#include "agent/config/reach.h"
+#include "agent/config/same.h"
 
-struct way {
+struct mailbox_login {
     struct server server;
     const char *login;
     struct secret_source secret;
 };
 
-static struct way usual(void)
+static struct mailbox_login usual(void)
 {
-    return (struct way){
+    return (struct mailbox_login){
         .server = {.name = "office",
                    .file = "a.conf",
                    .line = 3,
@@ -34,66 +33,66 @@ static struct way usual(void)
     };
 }
 
-static bool same(const struct way *a, const struct way *b)
+static bool same(const struct mailbox_login *a, const struct mailbox_login *b)
 {
-    bool forth = same_reach(&a->server, a->login, &a->secret, &b->server, b->login, &b->secret);
-    bool back = same_reach(&b->server, b->login, &b->secret, &a->server, a->login, &a->secret);
+    bool forth = same_login(&a->server, a->login, &a->secret, &b->server, b->login, &b->secret);
+    bool back = same_login(&b->server, b->login, &b->secret, &a->server, a->login, &a->secret);
     assert_int_equal(forth, back);
     return forth;
 }
 
-static void set_name(struct way *way)
+static void set_name(struct mailbox_login *login)
 {
-    way->server.name = "other";
+    login->server.name = "other";
 }
-static void set_host(struct way *way)
+static void set_host(struct mailbox_login *login)
 {
-    way->server.imap.host = "mail.example.net";
+    login->server.imap.host = "mail.example.net";
 }
-static void set_port(struct way *way)
+static void set_port(struct mailbox_login *login)
 {
-    way->server.imap.port = 1993;
+    login->server.imap.port = 1993;
 }
-static void set_security(struct way *way)
+static void set_security(struct mailbox_login *login)
 {
-    way->server.imap.security = SECURITY_STARTTLS;
+    login->server.imap.security = SECURITY_STARTTLS;
 }
-static void set_ca(struct way *way)
+static void set_ca(struct mailbox_login *login)
 {
-    way->server.ca_file = NULL;
+    login->server.ca_file = NULL;
 }
-static void set_master(struct way *way)
+static void set_master(struct mailbox_login *login)
 {
-    way->server.master_user = NULL;
+    login->server.master_user = NULL;
 }
-static void set_master_secret(struct way *way)
+static void set_master_secret(struct mailbox_login *login)
 {
-    way->server.master.password_file = "new.secret";
+    login->server.master.password_file = "new.secret";
 }
-static void set_login(struct way *way)
+static void set_login(struct mailbox_login *login)
 {
-    way->login = "bob";
+    login->login = "bob";
 }
-static void set_file(struct way *way)
+static void set_file(struct mailbox_login *login)
 {
-    way->secret.password_file = "bob.secret";
+    login->secret.password_file = "bob.secret";
 }
-static void set_kind(struct way *way)
+static void set_kind(struct mailbox_login *login)
 {
-    way->secret.password_file = NULL;
-    way->secret.password_command = "alice.secret";
+    login->secret.password_file = NULL;
+    login->secret.password_command = "alice.secret";
 }
-static void set_token(struct way *way)
+static void set_token(struct mailbox_login *login)
 {
-    way->secret.oauth_token_command = "token";
+    login->secret.oauth_token_command = "token";
 }
 
-static void each_of_them_is_another_reach(void **state)
+static void each_of_them_is_another_login(void **state)
 {
     (void)state;
     static const struct {
         const char *what;
-        void (*set)(struct way *way);
+        void (*set)(struct mailbox_login *login);
     } changes[] = {
         {"server", set_name},
         {"host", set_host},
@@ -108,10 +107,10 @@ static void each_of_them_is_another_reach(void **state)
         {"oauth_token_command", set_token},
     };
     for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
-        struct way a = usual(), b = usual();
+        struct mailbox_login a = usual(), b = usual();
         changes[i].set(&b);
         if (same(&a, &b))
-            fail_msg("another %s is taken for the same reach", changes[i].what);
+            fail_msg("a changed %s is taken for the same login", changes[i].what);
     }
 }
 
@@ -119,7 +118,7 @@ static void equal_texts_elsewhere_are_the_same(void **state)
 {
     (void)state;
     char host[] = "mail.example.org", login[] = "alice", ca[] = "ca.pem";
-    struct way a = usual(), b = usual();
+    struct mailbox_login a = usual(), b = usual();
     b.server.imap.host = host;
     b.login = login;
     b.server.ca_file = ca;
@@ -129,7 +128,7 @@ static void equal_texts_elsewhere_are_the_same(void **state)
 static void where_it_is_written_does_not_matter(void **state)
 {
     (void)state;
-    struct way a = usual(), b = usual();
+    struct mailbox_login a = usual(), b = usual();
     b.server.file = b.secret.file = "b.conf";
     b.server.line = b.secret.line = 77;
     b.server.imap.url = "imaps://mail.example.org:993";
@@ -142,7 +141,7 @@ static void where_it_is_written_does_not_matter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_of_them_is_another_reach),
+        cmocka_unit_test(each_of_them_is_another_login),
         cmocka_unit_test(equal_texts_elsewhere_are_the_same),
         cmocka_unit_test(where_it_is_written_does_not_matter),
     };
