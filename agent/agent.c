@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 #include "agent/deliver/deliver.h"
 #include "agent/ledger/plan.h"
@@ -15,8 +16,6 @@
 #include "agent/system/systemd.h"
 #include "agent/watch/account_watch.h"
 #include "rules/util/memory.h"
-
-enum exit_status { EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };
 
 struct agent {
     const char *config_path;
@@ -342,7 +341,7 @@ static int open_ledger(struct agent *agent)
     }
     log_event(LOG_LEVEL_ERROR, "ledger-not-opened", "reason", why, (char *)NULL);
     free(why);
-    return error == LEDGER_IN_USE || error == LEDGER_SYSTEM ? EXIT_TRY_AGAIN : EXIT_CONFIGURATION;
+    return error == LEDGER_IN_USE || error == LEDGER_SYSTEM ? EX_TEMPFAIL : EX_CONFIG;
 }
 
 static int open_status_service(struct agent *agent)
@@ -355,7 +354,7 @@ static int open_status_service(struct agent *agent)
         return 0;
     log_event(LOG_LEVEL_ERROR, "control-socket-not-opened", "reason", why, (char *)NULL);
     free(why);
-    return EXIT_TRY_AGAIN;
+    return EX_TEMPFAIL;
 }
 
 static void start(struct agent *agent)
@@ -428,7 +427,7 @@ int agent_run(const char *config_path)
     config_problems_print(&problems, stderr);
     config_problems_clear(&problems);
     if (agent.config == NULL)
-        return EXIT_CONFIGURATION;
+        return EX_CONFIG;
     signal(SIGPIPE, SIG_IGN);
     umask(077);
     evthread_use_pthreads();

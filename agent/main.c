@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 
 #include "agent/agent.h"
 #include "agent/command/check.h"
@@ -20,8 +21,6 @@
 #include "agent/command/users.h"
 #include "agent/status/control.h"
 #include "agent/system/log.h"
-
-enum exit_status { EXIT_USAGE = 64, EXIT_TRY_AGAIN = 75, EXIT_CONFIGURATION = 78 };
 
 static const char usage_text[] =
     "usage: mailvigil [-c FILE] COMMAND [OPTION ...]\n"
@@ -58,7 +57,7 @@ struct arguments {
 static int wrong_usage(const char *what)
 {
     fprintf(stderr, "mailvigil: %s; \"mailvigil --help\" shows what there is\n", what);
-    return EXIT_USAGE;
+    return EX_USAGE;
 }
 
 static int unknown_command(const char *word)
@@ -67,7 +66,7 @@ static int unknown_command(const char *word)
             "mailvigil: \"%s\" is no command; known are run, check, users, explain, status, "
             "ledger and probe\n",
             word);
-    return EXIT_USAGE;
+    return EX_USAGE;
 }
 
 /* ---- commands ---- */
@@ -100,7 +99,7 @@ static int check(const struct arguments *arguments)
         return check_configuration(arguments->config_path, stdout, stderr);
     config = load(arguments->config_path);
     if (config == NULL)
-        return EXIT_CONFIGURATION;
+        return EX_CONFIG;
     result = connect_check(config, stdout);
     config_free(config);
     return result;
@@ -128,7 +127,7 @@ static int explain(const struct arguments *arguments)
         return wrong_usage("explain takes a file or --uid, not both");
     config = load(arguments->config_path);
     if (config == NULL)
-        return EXIT_CONFIGURATION;
+        return EX_CONFIG;
     result = explain_command(config, &options);
     config_free(config);
     return result;
@@ -141,11 +140,11 @@ static int status(const struct arguments *arguments)
     int result = 0;
 
     if (config == NULL)
-        return EXIT_CONFIGURATION;
+        return EX_CONFIG;
     answer = control_request(config->state_dir, arguments->json ? "status json" : "status", &why);
     if (answer == NULL) {
         fprintf(stderr, "mailvigil: %s\n", why);
-        result = EXIT_TRY_AGAIN;
+        result = EX_TEMPFAIL;
     } else if (arguments->json) {
         fputs(answer, stdout);
     } else {
@@ -165,7 +164,7 @@ static int ledger(const struct arguments *arguments)
     int result;
 
     if (config == NULL)
-        return EXIT_CONFIGURATION;
+        return EX_CONFIG;
     account = arguments->account != NULL ? config_account(config, arguments->account) : NULL;
     result = ledger_command(config->state_dir, account != NULL ? account->name : arguments->account,
                             account != NULL, arguments->since, arguments->json, stdout);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "agent/command/explain_fetch.h"
@@ -11,8 +12,6 @@
 #include "agent/util/json.h"
 #include "imapclient/text/special.h"
 #include "rules/util/memory.h"
-
-enum exit_status { EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_TRY_AGAIN = 75 };
 
 /* What is read from a file is bounded as what comes from a server is. */
 #define EXPLAIN_MAX (512ull * 1024 * 1024)
@@ -70,7 +69,7 @@ static int take_file(struct explained *explained, const struct account *account)
         .internaldate = time(NULL),
     };
     explained->incoming = incoming_new(&explained->parts, account, folder, explained->facts.role);
-    return read_file(explained) ? 0 : EXIT_NO_INPUT;
+    return read_file(explained) ? 0 : EX_NOINPUT;
 }
 
 static int take_from_server(struct explained *explained, const struct account *account)
@@ -86,7 +85,7 @@ static int take_from_server(struct explained *explained, const struct account *a
     fprintf(stderr, "mailvigil: account %s, folder %s, UID %u: %s\n", account->name,
             explained->options->folder, explained->options->uid, fetched.why);
     free(fetched.why);
-    return fetched.absent ? EXIT_NO_INPUT : EXIT_TRY_AGAIN;
+    return fetched.absent ? EX_NOINPUT : EX_TEMPFAIL;
 }
 
 /* Sampling and ids need the instance's key, which the first run makes. */
@@ -352,7 +351,7 @@ int explain_command(const struct config *config, const struct explain_options *a
     int status;
 
     if (account == NULL)
-        return EXIT_USAGE;
+        return EX_USAGE;
     if (options.folder == NULL)
         options.folder = "INBOX";
     explained.has_key = read_key(config);
