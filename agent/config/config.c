@@ -192,7 +192,7 @@ const struct probe *config_probe(const struct config *config, const char *name)
     return NULL;
 }
 
-/* ---- what accounts and probes say of themselves ---- */
+/* ---- accounts and probes ---- */
 
 struct owner account_owner(const struct account *account)
 {

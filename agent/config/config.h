@@ -1,10 +1,10 @@
 /*
- * The configuration: DESIGN section 4, every key. Read by libconfuse, checked as a whole: all
+ * The configuration: every key of mailvigil.conf(5). Parsed by libconfuse, checked as a whole: all
  * mistakes are collected, each with file and line, what was found and what was expected.
  *
  * A struct config is never changed after config_load(); a reload makes a new one.
- * Ownership: all belongs to the config; config_free().
- * Units: octets, seconds.
+ * Ownership: everything belongs to the config; config_free().
+ * Units: bytes, seconds.
  */
 #ifndef AGENT_CONFIG_CONFIG_H
 #define AGENT_CONFIG_CONFIG_H
@@ -75,7 +75,7 @@ struct probe {
     int line;
     enum probe_type type;
     const struct server *server;
-    const struct account *account; /* signs in; NULL: no sign-in (mailbox: required) */
+    const struct account *account; /* to log in with; NULL: no login (mailbox: required) */
     unsigned every;                /* seconds, default 60; round trip 300 */
     unsigned timeout;              /* milliseconds of one dialogue, default 10,000 */
     struct range warn, crit;       /* seconds */
@@ -92,7 +92,7 @@ struct probe {
     char **maintenance_texts;          /* as written, likewise */
     unsigned remind;                   /* seconds, 0: never (default) */
 
-    /* smtp: envelope of the check (to NULL: none), its own sign-in. Round trip: the submission. */
+    /* smtp: envelope of the check (to NULL: none), its own login. Round trip: the submission. */
     char *from, *to, *login; /* login: default from (round trip); NULL: the account's, or none */
     struct secret_source secret;
 
@@ -107,15 +107,15 @@ struct probe {
     char *reply_to;      /* default: the return account's address; part of what is signed */
     unsigned lost;       /* seconds, default 24h */
     char *secret_file;   /* reflect/token.h */
-    bool dedicated;      /* nothing but probes lies in the return folder: EXPUNGE may be used */
+    bool dedicated;      /* the return folder is for probes only: EXPUNGE may be used */
 };
 
 struct reflector {
     char *name, *file;
     int line;
-    const struct account *account; /* probes arrive there */
-    const struct server *server;   /* submission; signed in as the account */
-    char *address;                 /* that probes are sent to; default: the account's */
+    const struct account *account; /* receives the probes */
+    const struct server *server;   /* submission; logs in as the account */
+    char *address;                 /* where probes are sent; default: the account's */
     char *reply_to;
     char *folder; /* default INBOX */
     char *secret_file;
@@ -139,7 +139,7 @@ struct config {
     unsigned internal_wait; /* seconds, default 10 */
     unsigned idle_renew;    /* default 540; at most 1740 */
     unsigned poll_interval; /* without IDLE and NOTIFY, default 60 */
-    unsigned safety_poll;   /* even when all looks well, default 600 */
+    unsigned safety_poll;   /* even when nothing seems wrong, default 600 */
     struct server **servers;
     size_t n_servers;
     struct account **accounts;
@@ -149,7 +149,7 @@ struct config {
     char **lists; /* names, for `users` and messages; members are resolved in the rules */
     size_t n_lists;
     struct rule_set *rules; /* prepared; key still zero: it comes from the ledger */
-    char rules_digest[65];  /* hex SHA-256 over all that decides what is copied where */
+    char rules_digest[65];  /* hex SHA-256 of all that decides what is copied where */
     char *status_listen;    /* NULL: none */
     struct probe **probes;
     size_t n_probes;
@@ -163,7 +163,7 @@ struct config {
 struct config_problem {
     char *file;   /* NULL: none */
     int line;     /* 0: none */
-    bool warning; /* shown, but does not refuse */
+    bool warning; /* shown, but the configuration is usable */
     char *text;
 };
 struct config_problems {
@@ -178,7 +178,7 @@ size_t config_errors(const struct config_problems *problems); /* without the war
  */
 struct config *config_load(const char *path, struct config_problems *problems);
 void config_free(struct config *config);
-/* One config_free() more is needed: for who keeps what it points into over a reload. */
+/* Needs one more config_free(): for those who keep pointers into it across a reload. */
 struct config *config_hold(struct config *config);
 /* The effective configuration in its own syntax, secrets as the names of their sources. */
 void config_print(const struct config *config, FILE *out);
@@ -187,9 +187,9 @@ const struct account *config_account(const struct config *config, const char *na
 const struct target *config_target(const struct config *config, const char *name);
 const struct probe *config_probe(const struct config *config, const char *name);
 const char *probe_type_text(enum probe_type type); /* "imap" ... "roundtrip" */
-/* The service of its server that it speaks to. */
+/* The service of its server that it connects to. */
 const struct endpoint *probe_endpoint(const struct probe *probe);
-/* The account's owner as the rules know him; borrows from the account. */
+/* The account's owner for the rules; borrows from the account. */
 struct owner account_owner(const struct account *account);
 
 /* For the readers of sections, which own what is not yet part of a config. NULL: nothing. */

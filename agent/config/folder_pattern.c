@@ -45,16 +45,18 @@ const char *folder_name_check(const char *pattern)
         return "is too long";
     for (const char *p = pattern; *p != '\0'; p++) {
         if ((unsigned char)*p < 0x20 || *p == '*' || *p == 0x7f)
-            return "holds a control character or \"*\"";
+            return "contains a control character or \"*\"";
         if (*p != '%')
             continue;
         if (p[1] == '{') {
             size_t len = word_at(p, &which);
             if (len == 0)
-                return "has an unknown %{...}; known are %{user} %{direction} %{rule} %{domain}";
+                return "has an unknown %{...}; expected %{user}, %{direction}, %{rule} or "
+                       "%{domain}";
             p += len - 1;
         } else if (p[1] == '\0' || strchr(conversions, p[1]) == NULL) {
-            return "has an unknown conversion; those of strftime(3) that give numbers are known";
+            return "has an unknown conversion; only those of strftime(3) that give numbers are "
+                   "allowed";
         } else {
             p++;
         }

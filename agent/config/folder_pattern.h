@@ -1,9 +1,9 @@
 /*
- * The name of the folder that a copy goes to: DESIGN section 4, target.folder. strftime conversions
- * of the original's INTERNALDATE in UTC, and %{user} %{direction} %{rule} %{domain}; "/" stands for
- * the server's separator. What comes from names is cleaned: separators, wildcards,
- * controls and a leading dot become "_", and so does a word without a value, so that nothing in a
- * message or a name can reach another folder.
+ * The name of the folder that a copy goes to: mailvigil.conf(5), target.folder. strftime
+ * conversions of the original's INTERNALDATE in UTC, and %{user} %{direction} %{rule} %{domain};
+ * "/" becomes the server's separator. Inserted values are cleaned: separators, wildcards, control
+ * characters and a leading dot become "_", and so does an empty value, so that nothing in a message
+ * or a name can reach another folder.
  */
 #ifndef AGENT_CONFIG_FOLDER_PATTERN_H
 #define AGENT_CONFIG_FOLDER_PATTERN_H

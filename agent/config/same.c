@@ -29,7 +29,7 @@ static bool same_secret(const struct secret_source *a, const struct secret_sourc
            same_text(a->oauth_token_command, b->oauth_token_command);
 }
 
-/* As it is written it says all: how, where, which port. */
+/* The URL has it all: security, host, port. */
 static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 {
     return same_text(a->url, b->url);
@@ -43,7 +43,7 @@ static bool same_server(const struct server *a, const struct server *b)
            same_secret(&a->master, &b->master) && a->max_sessions == b->max_sessions;
 }
 
-/* What an IMAP session depends on, no more: a limit of sessions may change under it. */
+/* What an IMAP session depends on, no more: the limit of sessions may change. */
 static bool same_imap(const struct server *a, const struct server *b)
 {
     return same_text(a->name, b->name) && same_text(a->imap.host, b->imap.host) &&

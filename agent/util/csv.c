@@ -9,7 +9,7 @@ void csv_begin(struct csv *csv, char *text)
         csv->at += 3;
 }
 
-/* Ends the field at p: NUL is put there. Returns whether the record goes on. */
+/* Ends the field at p, with a NUL. Returns whether the record continues. */
 static int end_field(struct csv *csv, char *end, char *p)
 {
     int more = *p == ',';
@@ -37,11 +37,11 @@ static int quoted(struct csv *csv)
         *out++ = *p;
     }
     if (*p == '\0') {
-        csv->fault = "a quoted field is not closed by '\"'";
+        csv->fault = "quoted field is not terminated";
         return end_field(csv, out, p);
     }
     for (p++; !is_end(p); p++)
-        csv->fault = "something stands behind the '\"' that closes a field";
+        csv->fault = "unexpected characters after closing quote";
     return end_field(csv, out, p);
 }
 
@@ -51,7 +51,7 @@ static int plain(struct csv *csv)
 
     for (; !is_end(p); p++)
         if (*p == '"')
-            csv->fault = "'\"' stands inside of a field that does not begin with it";
+            csv->fault = "stray quote in an unquoted field";
     return end_field(csv, p, p);
 }
 
@@ -80,7 +80,7 @@ int csv_next(struct csv *csv)
         if (csv->count < CSV_FIELDS_MAX)
             csv->fields[csv->count++] = field;
         else
-            csv->fault = "has more than 64 fields";
+            csv->fault = "more than 64 fields";
     } while (more);
     return 1;
 }

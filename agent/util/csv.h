@@ -21,7 +21,7 @@ struct csv {
 
 /* text: NUL-terminated, will be changed. */
 void csv_begin(struct csv *csv, char *text);
-/* 0: there is no further record. Empty lines and lines that begin with "#" are skipped. */
+/* 0: no further record. Empty lines and lines that begin with "#" are skipped. */
 int csv_next(struct csv *csv);
 
 #endif

@@ -39,9 +39,9 @@ const char *config_folder_fault(const char *folder)
     if (*folder == '\0')
         return "is empty";
     if (*folder == '\\' && strcasecmp(folder, "\\Sent") != 0)
-        return "is no special use that can be watched; expected \"\\\\Sent\", \"*\" or a name";
+        return "is not a special use that can be watched; expected \"\\\\Sent\", \"*\" or a name";
     if (*folder != '\\' && strcmp(folder, "*") != 0 && strpbrk(folder, "*%") != NULL)
-        return "holds a wildcard; expected a whole name, or \"*\" for all";
+        return "contains a wildcard; expected a complete name, or \"*\" for all folders";
     return NULL;
 }
 
@@ -58,10 +58,10 @@ static void load_folders(const struct config_section *section, struct account *a
             config_section_problem(section, config_value_n(section, "folders", i),
                                    "folders: \"%.64s\" %s", account->folders[i], fault);
     }
-    config_folders_settle(account->folders);
+    config_folders_normalize(account->folders);
 }
 
-void config_folders_settle(char **folders)
+void config_folders_normalize(char **folders)
 {
     static const char *const fixed[] = {"INBOX", "\\Sent"};
 
@@ -101,10 +101,10 @@ static void load_account(struct config_loader *loader, const struct config_secti
     config_bool(section, "monitor", &account->monitor);
     if (account->monitor && !account->watch)
         config_section_warning(section, config_value(section, "monitor"),
-                               "monitor = true means nothing where watch is false");
+                               "monitor = true has no effect with watch = false");
     load_folders(section, account);
     config_section_secret(section, account->server, &account->secret);
-    config_take_account(loader, account);
+    config_add_account(loader, account);
 }
 
 void config_load_accounts(struct config_loader *loader, const struct config_source *source)
@@ -117,7 +117,7 @@ void config_load_accounts(struct config_loader *loader, const struct config_sour
     free(sections);
 }
 
-/* ---- among each other ---- */
+/* ---- conflicts between accounts ---- */
 
 static char *place_of(const struct account *here, const struct account *other)
 {
@@ -126,7 +126,7 @@ static char *place_of(const struct account *here, const struct account *other)
     return xasprintf("in %s, line %d", other->file, other->line);
 }
 
-/* format: what, the other account's name, where it stands. */
+/* format: what, the other account's name, where that is defined. */
 static void clash(struct config_loader *loader, const struct account *account,
                   const struct account *other, const char *format, const char *what)
 {
@@ -141,19 +141,19 @@ static void clash(struct config_loader *loader, const struct account *account,
 
 /* An alias has one owner. An address has one on each server: a person may have several mailboxes.
  */
-static void take_address(struct config_loader *loader, const struct account *account,
-                         const char *address, bool alias)
+static void add_address(struct config_loader *loader, const struct account *account,
+                        const char *address, bool alias)
 {
     char *key = xstrdup(address);
 
     names_lower(key);
     const struct account *other = name_index_get(loader->addresses, key);
     if (other == account)
-        clash(loader, account, account, "%s stands twice among the addresses of \"%s\", %s",
+        clash(loader, account, account, "%s appears twice among the addresses of \"%s\", %s",
               address);
     else if (other != NULL && (alias || other->server == account->server ||
                                strcasecmp(other->address, address) != 0))
-        clash(loader, account, other, "%s belongs to account \"%s\" already, %s", address);
+        clash(loader, account, other, "%s already belongs to account \"%s\", %s", address);
     name_index_add(loader->addresses, key, account);
     free(key);
 }
@@ -168,22 +168,22 @@ bool config_is_inside(const struct config *config, const char *address)
     return false;
 }
 
-static void take_addresses(struct config_loader *loader, const struct account *account)
+static void add_addresses(struct config_loader *loader, const struct account *account)
 {
     if (account->address == NULL)
         return;
-    take_address(loader, account, account->address, false);
+    add_address(loader, account, account->address, false);
     for (size_t i = 0; account->aliases[i] != NULL; i++)
-        take_address(loader, account, account->aliases[i], true);
+        add_address(loader, account, account->aliases[i], true);
     if (account->watch && *loader->config->rules->domains != NULL &&
         !config_is_inside(loader->config, account->address))
         config_warning(loader->problems, account->file, account->line,
-                       "account \"%.64s\": the domain of %s is not in domains: its owner's mail "
-                       "will look like that of an outsider",
+                       "account \"%.64s\": the domain of %s is not in \"domains\": mail from its "
+                       "owner will be treated as external",
                        account->name, account->address);
 }
 
-static void take_login(struct config_loader *loader, const struct account *account)
+static void add_login(struct config_loader *loader, const struct account *account)
 {
     if (account->server == NULL || account->login == NULL || !account->watch)
         return;
@@ -191,14 +191,14 @@ static void take_login(struct config_loader *loader, const struct account *accou
     if (!name_index_add(loader->logins, key, account)) {
         const struct account *other = name_index_get(loader->logins, key);
         config_warning(loader->problems, account->file, account->line,
-                       "account \"%.64s\": login \"%.64s\" is that of account \"%.64s\" too: its "
-                       "messages will be taken twice",
+                       "account \"%.64s\": login \"%.64s\" is also used by account \"%.64s\": its "
+                       "messages will be captured twice",
                        account->name, account->login, other->name);
     }
     free(key);
 }
 
-void config_take_account(struct config_loader *loader, struct account *account)
+void config_add_account(struct config_loader *loader, struct account *account)
 {
     struct config *config = loader->config;
     size_t count = config->n_accounts;
@@ -209,9 +209,9 @@ void config_take_account(struct config_loader *loader, struct account *account)
     config->accounts[config->n_accounts++] = account;
     if (!name_index_add(loader->accounts, account->name, account)) {
         clash(loader, account, name_index_get(loader->accounts, account->name),
-              "%s\"%s\" is defined already, %s", "");
+              "%s\"%s\" is already defined %s", "");
         return;
     }
-    take_addresses(loader, account);
-    take_login(loader, account);
+    add_addresses(loader, account);
+    add_login(loader, account);
 }

@@ -22,7 +22,7 @@ struct table {
     const char *path;
     struct csv csv;
     size_t n_columns;                    /* that the header line names */
-    enum column columns[CSV_FIELDS_MAX]; /* N_COLUMNS: one that is not known */
+    enum column columns[CSV_FIELDS_MAX]; /* N_COLUMNS: unknown */
 };
 
 __attribute__((format(printf, 2, 3))) static void fault(struct table *table, const char *format,
@@ -81,15 +81,14 @@ static bool read_header(struct table *table)
     for (size_t i = 0; i < table->n_columns; i++) {
         enum column column = find_column(table, trim(table->csv.fields[i]));
         if (column != N_COLUMNS && seen[column])
-            fault(table, "column \"%s\" stands twice", names[column]);
+            fault(table, "duplicate column \"%s\"", names[column]);
         table->columns[i] = column;
         seen[column] = true;
     }
     if (!seen[ADDRESS])
-        fault(
-            table,
-            "the column \"address\" is missing; the first line must name the columns, with commas "
-            "between them");
+        fault(table,
+              "column \"address\" is missing; the first line must name the columns, separated by "
+              "commas");
     return seen[ADDRESS];
 }
 
@@ -151,7 +150,7 @@ static void read_server(struct table *table, struct account *account, const char
     } else if (loader->config->n_servers == 1) {
         account->server = loader->config->servers[0];
     } else {
-        fault(table, "server is missing: there are several, or none");
+        fault(table, "server is missing: it can only be left out when exactly one is defined");
     }
     if (account->server != NULL && !account->server->imap.set)
         fault(table, "server \"%s\" has no imap", account->server->name);
@@ -170,7 +169,7 @@ static void read_folders(struct table *table, struct account *account, char *tex
         config_strings_free(folders);
         folders = config_default_folders();
     }
-    config_folders_settle(folders);
+    config_folders_normalize(folders);
     account->folders = folders;
 }
 
@@ -209,7 +208,8 @@ static bool is_clean(const char *text)
     return true;
 }
 
-/* The record's fields by column; those that it does not have are "". false: a problem was told. */
+/* The record's fields by column; those that it does not have are "". false: a problem was reported.
+ */
 static bool by_column(struct table *table, char *fields[N_COLUMNS + 1], char empty[1])
 {
     const struct csv *csv = &table->csv;
@@ -221,15 +221,15 @@ static bool by_column(struct table *table, char *fields[N_COLUMNS + 1], char emp
         return false;
     }
     if (csv->count != table->n_columns) {
-        fault(table, "has %zu fields; expected %zu, as the header line has", csv->count,
-              table->n_columns);
+        fault(table, "%zu fields; the header line has %zu", csv->count, table->n_columns);
         return false;
     }
     for (size_t i = 0; i < csv->count; i++) {
         fields[table->columns[i]] = trim(csv->fields[i]);
         if (is_clean(csv->fields[i]) && strlen(csv->fields[i]) <= CONFIG_VALUE_MAX)
             continue;
-        fault(table, "a field holds control characters, is not UTF-8, or is over 8192 octets");
+        fault(table,
+              "a field contains control characters, is not valid UTF-8, or exceeds 8192 bytes");
         return false;
     }
     return true;
@@ -254,7 +254,7 @@ static void read_record(struct table *table)
     read_folders(table, account, fields[FOLDERS]);
     read_secret(table, account, fields[PASSWORD_FILE]);
     if (account->address != NULL)
-        config_take_account(table->loader, account);
+        config_add_account(table->loader, account);
     else
         config_account_free(account);
 }

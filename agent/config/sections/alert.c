@@ -15,12 +15,13 @@ static const char *program_fault(const char *path)
     struct stat st;
 
     if (*path != '/')
-        return "is no absolute path: it is run without a shell, and nothing is searched for";
+        return "is not an absolute path; commands are run without a shell, and PATH is not "
+               "searched";
     if (stat(path, &st) != 0)
         return strerror(errno);
     if (!S_ISREG(st.st_mode))
         return "is not a regular file";
-    return access(path, X_OK) != 0 ? "cannot be executed by us" : NULL;
+    return access(path, X_OK) != 0 ? "is not executable by this user" : NULL;
 }
 
 static void load_command(const struct config_section *section, struct alert *alert)
@@ -48,7 +49,7 @@ static const char *webhook_expected(const char *url)
     if (scheme == NULL || host == NULL)
         expected = form;
     else if (evhttp_uri_get_userinfo(uri) != NULL)
-        expected = "no user name or password in it: others can read this file";
+        expected = "a URL without user name and password: others may read this file";
     else if (evhttp_uri_get_port(uri) == 0 || evhttp_uri_get_port(uri) > 65535)
         expected = "a port from 1 to 65535";
     else if (strcasecmp(scheme, "https") == 0 || strcasecmp(scheme, "http") == 0) {
@@ -75,7 +76,7 @@ static void load_webhook(const struct config_section *section, struct alert *ale
         return;
     alert->ca_file = config_path(ca_file->text, section->source->path);
     if (config_missing(section, "webhook"))
-        config_section_problem(section, ca_file, "ca_file is for a webhook");
+        config_section_problem(section, ca_file, "ca_file requires a webhook");
     else if (access(alert->ca_file, R_OK) != 0)
         config_section_problem(section, ca_file, "ca_file %s: %s", alert->ca_file, strerror(errno));
 }
@@ -119,6 +120,7 @@ void config_load_alerts(struct config_loader *loader, const struct config_source
     for (size_t i = 0; i < config->n_alerts; i++)
         config->alerts[i] = load_alert(loader, &sections[i]);
     if (config->n_alerts > 0 && config->n_probes == 0)
-        config_section_warning(&sections[0], NULL, "there is no probe that could raise an alert");
+        config_section_warning(&sections[0], NULL,
+                               "no probe is configured that could raise an alert");
     free(sections);
 }

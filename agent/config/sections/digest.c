@@ -1,7 +1,7 @@
 /*
- * What decides what is copied where, as one text and its digest: the ledger keeps it, so that it
- * can be told later by which rules a message was judged. Secrets, comments and how often is looked
- * are no part of it, nor is the order of accounts and targets.
+ * What decides what is copied where, as one text and its digest: the ledger keeps it, so that
+ * one can see later which rules a message was checked against. It does not include secrets,
+ * comments and intervals, nor the order of accounts and targets.
  *
  * Every value is written as its length and itself, so that no two configurations write the same.
  */

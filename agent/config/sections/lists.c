@@ -21,8 +21,7 @@ struct config_lists {
 
 /* ---- reading ---- */
 
-static void take_list(struct config_lists *lists, const struct config_section *section,
-                      size_t place)
+static void add_list(struct config_lists *lists, const struct config_section *section, size_t place)
 {
     const struct config_loader *loader = lists->loader;
 
@@ -34,7 +33,7 @@ static void take_list(struct config_lists *lists, const struct config_section *s
     lists->lists[place].section = *section;
     if (!name_index_add(lists->names, section->name, &lists->lists[place])) {
         const struct list *first = name_index_get(lists->names, section->name);
-        config_section_problem(section, NULL, "is defined already, in %s, line %d",
+        config_section_problem(section, NULL, "is already defined in %s, line %d",
                                first->section.source->path, first->section.line);
     }
 }
@@ -51,7 +50,7 @@ static void read_all(struct config_lists *lists)
         struct config_section *sections =
             config_sections(loader->sources[i], "list", loader->problems, &count);
         for (size_t n = 0; n < count; n++)
-            take_list(lists, &sections[n], lists->count++);
+            add_list(lists, &sections[n], lists->count++);
         free(sections);
     }
     for (size_t i = 0; i < lists->count; i++)
@@ -69,7 +68,7 @@ static void add_once(char ***targets, size_t *count, const char *name)
     config_strings_add(targets, count, xstrdup(name));
 }
 
-/* What a name stands for: a target, or a list's targets. false: the list is not resolved yet. */
+/* What a name means: a target, or a list's targets. false: the list is not resolved yet. */
 static bool expand(const struct config_lists *lists, const char *name, char ***targets,
                    size_t *count)
 {
@@ -80,7 +79,7 @@ static bool expand(const struct config_lists *lists, const char *name, char ***t
         add_once(targets, count, name);
         return true;
     }
-    if (list == NULL) /* told elsewhere */
+    if (list == NULL) /* reported elsewhere */
         return true;
     for (size_t i = 0; list->resolved && i < list->n_targets; i++)
         add_once(targets, count, list->targets[i]);
@@ -112,22 +111,22 @@ static const struct list *first_unresolved(const struct config_lists *lists,
     return NULL;
 }
 
-/* What is left names each other: from any of them the way leads into a circle. */
-static void tell_circle(const struct config_lists *lists, const struct list *list)
+/* What is left refers to each other: following it from any of them leads into the cycle. */
+static void report_cycle(const struct config_lists *lists, const struct list *list)
 {
     for (size_t steps = 0; steps < lists->count; steps++)
         list = first_unresolved(lists, list);
-    char *way = xstrdup(list->section.name);
+    char *path = xstrdup(list->section.name);
     const struct list *next = list;
     do {
         next = first_unresolved(lists, next);
-        char *longer = xasprintf("%s -> %s", way, next->section.name);
-        free(way);
-        way = longer;
+        char *longer = xasprintf("%s -> %s", path, next->section.name);
+        free(path);
+        path = longer;
     } while (next != list);
     config_section_problem(&list->section, config_value(&list->section, "targets"),
-                           "lists name each other in a circle: %s", way);
-    free(way);
+                           "lists include each other in a cycle: %s", path);
+    free(path);
 }
 
 static void resolve_all(struct config_lists *lists)
@@ -142,7 +141,7 @@ static void resolve_all(struct config_lists *lists)
     } while (left > 0 && left < before);
     for (size_t i = 0; i < lists->count; i++) {
         if (!lists->lists[i].resolved && first_unresolved(lists, &lists->lists[i]) != NULL) {
-            tell_circle(lists, &lists->lists[i]);
+            report_cycle(lists, &lists->lists[i]);
             break;
         }
     }
@@ -206,12 +205,12 @@ void config_lists_unused(const struct config_lists *lists)
         const struct target *target = config->targets[i];
         if (name_index_get(lists->used, target->name) == NULL)
             config_warning(lists->loader->problems, target->file, target->line,
-                           "target \"%s\" is named by no rule", target->name);
+                           "target \"%s\" is not used by any rule", target->name);
     }
     for (size_t i = 0; i < lists->count; i++) {
         const struct config_section *section = &lists->lists[i].section;
         if (name_index_get(lists->used, section->name) == NULL)
-            config_section_warning(section, NULL, "is named by no rule");
+            config_section_warning(section, NULL, "not used by any rule");
     }
 }
 

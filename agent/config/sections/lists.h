@@ -1,6 +1,6 @@
 /*
  * Lists: a name for several targets, or for further lists. All are read first, then resolved;
- * names that are not defined and circles are told.
+ * unknown names and cycles are reported.
  */
 #ifndef AGENT_CONFIG_SECTIONS_LISTS_H
 #define AGENT_CONFIG_SECTIONS_LISTS_H
@@ -13,11 +13,11 @@ struct config_lists;
 struct config_lists *config_lists_load(struct config_loader *loader);
 void config_lists_free(struct config_lists *lists);
 /*
- * The targets that the values of the section's `targets` stand for, each once: a new list, NULL if
+ * The targets that the values of the section's `targets` mean, each once: a new list, NULL if
  * there are none.
  */
 char **config_lists_targets(struct config_lists *lists, const struct config_section *section);
-/* Tells of targets and lists that nothing asked for. */
+/* Warns about unused targets and lists. */
 void config_lists_unused(const struct config_lists *lists);
 
 #endif

@@ -23,7 +23,7 @@ enum {
 
 /* ---- the top of the main file ---- */
 
-/* It stands in Message-ID fields and file names. */
+/* Part of Message-ID fields and file names. */
 static const char *instance_expected(const char *text)
 {
     if (strlen(text) <= 128 && names_domain(text) == NULL)
@@ -56,7 +56,7 @@ static void load_domains(struct config *config, const struct config_section *top
 
     if (config_missing(top, "domains"))
         config_problem(top->problems, config->path, 0,
-                       "domains is missing: whose addresses are ours?");
+                       "\"domains\" is not set: list the domains you treat as internal");
     for (size_t i = 0; i < config_count(top, "domains"); i++) {
         const struct config_value *value = config_value_n(top, "domains", i);
         if (!config_expect(top, "domains", value, names_domain(value->text)) ||
@@ -79,7 +79,7 @@ static const char *removed_expected(const char *name)
 
     for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
         if (strcasecmp(kept[i], name) == 0)
-            return "a field without which the message can still be read";
+            return "a field that is not needed to read the message";
     return names_field(name);
 }
 
@@ -149,7 +149,7 @@ static int is_rules_file(const struct dirent *entry)
     return fnmatch("*.conf", entry->d_name, FNM_PERIOD) == 0;
 }
 
-/* In the order of octets, whatever the locale. */
+/* By byte value, whatever the locale. */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -197,7 +197,7 @@ static bool watches_anybody(const struct config *config)
     return false;
 }
 
-/* An instance may do nothing but probing: without rules nobody is missed. */
+/* An instance that only probes needs neither rules nor watched accounts. */
 static void warn_of_idleness(const struct config_loader *loader)
 {
     const struct config *config = loader->config;
@@ -205,11 +205,11 @@ static void warn_of_idleness(const struct config_loader *loader)
 
     if (!watches_anybody(config) && (config->rules->count > 0 || !probing))
         config_warning(loader->problems, config->path, 0,
-                       "there is no account%s: nobody is monitored",
-                       config->n_accounts > 0 ? " that is watched" : "");
+                       "no account is %s: nothing will be monitored",
+                       config->n_accounts > 0 ? "watched" : "configured");
     if (config->rules->count == 0 && (watches_anybody(config) || !probing))
         config_warning(loader->problems, config->path, 0,
-                       "there is no rule: nothing will be copied");
+                       "no rule is configured: nothing will be copied");
 }
 
 static void load_all(struct config_loader *loader, const struct config_source *source)

@@ -1,7 +1,6 @@
 /*
- * A configuration while it is made: what the config_*.c share. Each reads the sections of its
- * concept from a source into the config, and tells what is wrong; the order is that of
- * config/sections/load.c.
+ * A configuration while it is loaded: what the files of this folder share. Each reads the sections
+ * of its concept from a source into the config and reports problems, in the order of load.c.
  */
 #ifndef AGENT_CONFIG_SECTIONS_LOADER_H
 #define AGENT_CONFIG_SECTIONS_LOADER_H
@@ -11,7 +10,7 @@
 #include "agent/config/syntax/source.h"
 #include "agent/util/name_index.h"
 
-#define CONFIG_PREFIX_MAX 200 /* octets of a Subject's prefix */
+#define CONFIG_PREFIX_MAX 200 /* bytes of a Subject's prefix */
 
 struct config_loader {
     struct config *config;
@@ -24,22 +23,22 @@ struct config_loader {
     struct name_index *logins;    /* "server\nlogin": its account */
 };
 
-/* A NULL-terminated list that grows by one; *list NULL is an empty one. Takes text. */
+/* Appends text (takes ownership) to a NULL-terminated list; *list NULL: an empty one. */
 void config_strings_add(char ***list, size_t *count, char *text);
 /* All values of a key, as a list: never NULL. */
 char **config_strings(const struct config_section *section, const char *key);
 
-/* Tells what is wrong with a section's name. */
+/* Reports an invalid section name. */
 void config_check_name(const struct config_section *section);
 /* Reads a duration between least and most seconds. */
 void config_duration(const struct config_section *section, const char *key, unsigned least,
                      unsigned most, unsigned *seconds);
 void config_bool(const struct config_section *section, const char *key, bool *value);
-/* A new string, or NULL: not given. Empty values are told. */
+/* A new string, or NULL: not given. An empty value is reported. */
 char *config_string(const struct config_section *section, const char *key);
 
-/* The server that the section names, or the only one there is; NULL: a problem was told. service:
- * "imap", "pop3" or "smtp", which it must have; NULL: any. */
+/* The server that the section names, or the only one there is; NULL: a problem was reported.
+ * service: "imap", "pop3" or "smtp", which it must have; NULL: any. */
 const struct server *config_section_server(const struct config_loader *loader,
                                            const struct config_section *section,
                                            const char *service);
@@ -47,16 +46,16 @@ const struct server *config_section_server(const struct config_loader *loader,
 const struct server *config_account_server(const struct config_loader *loader,
                                            const struct config_section *section,
                                            const struct account *account, const char *service);
-/* Tells it when the server has no such service. value NULL: at the section's line. */
+/* Reports a server without that service. value NULL: at the section's line. */
 void config_need_service(const struct config_section *section, const struct config_value *value,
                          const struct server *server, const char *service);
-/* The account that the key names; NULL: not given, or a problem was told. */
+/* The account that the key names; NULL: not given, or a problem was reported. */
 const struct account *config_section_account(const struct config_loader *loader,
                                              const struct config_section *section, const char *key);
-/* An account whose mailbox test messages come to; its server must have IMAP. */
+/* An account whose mailbox receives test messages; its server must have IMAP. */
 const struct account *config_section_mailbox(const struct config_loader *loader,
                                              const struct config_section *section, const char *key);
-/* A new string with its domain in lower case; NULL: not given, or a problem was told. */
+/* A new string with its domain in lower case; NULL: not given, or a problem was reported. */
 char *config_section_address(const struct config_section *section, const char *key);
 /* The name of one folder, or a copy of by_default, which may be NULL. */
 char *config_section_folder(const struct config_section *section, const char *key,
@@ -83,20 +82,20 @@ void config_load_status(struct config_loader *loader, const struct config_source
 void config_digest(struct config *config);
 
 /*
- * An account made elsewhere (accounts_file.h): checks what accounts must be among each other, and
- * takes it. Where it stands is in account->file and account->line.
+ * Adds the account (takes ownership) and checks it for conflicts with the others. account->file
+ * and account->line say where it is defined.
  */
-void config_take_account(struct config_loader *loader, struct account *account);
+void config_add_account(struct config_loader *loader, struct account *account);
 
 /* Whether the address, its domain in lower case, is in one of our domains. */
 bool config_is_inside(const struct config *config, const char *address);
 /* 127.0.0.0/8, ::1 or "localhost"; without brackets. */
 bool config_is_loopback(const char *host);
 
-/* NULL: it can stand in folders; else what is wrong with it (static text). */
+/* NULL: valid in "folders"; else what is wrong with it (static text). */
 const char *config_folder_fault(const char *folder);
-/* INBOX and \Sent in the one way of writing that the rest of the program knows. */
-void config_folders_settle(char **folders);
+/* Normalizes the spelling of INBOX and \Sent. */
+void config_folders_normalize(char **folders);
 /* INBOX and \Sent. */
 char **config_default_folders(void);
 

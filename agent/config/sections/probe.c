@@ -23,14 +23,14 @@ enum {
     DEFAULT_RAISE_FAILURES = 2,
     DEFAULT_RAISE_OF = 3,
     DEFAULT_CLEAR = 2,
-    HYSTERESIS_MAX = 90, /* percent: with all of it nothing would ever clear */
+    HYSTERESIS_MAX = 90, /* percent: with 100 nothing would ever clear */
     REMIND_MAX = 30 * 86400,
     DEFAULT_LOST = 86400,
     LOST_MAX = 30 * 86400,
 };
 #define DEFAULT_HYSTERESIS 0.1
 
-/* ---- types, and the keys that are not for all of them ---- */
+/* ---- types, and the keys that not all of them have ---- */
 
 enum { N_TYPES = PROBE_ROUNDTRIP + 1 };
 
@@ -126,8 +126,9 @@ static void check_keys(const struct config_section *section, enum probe_type typ
         if (value == NULL || (limited_keys[i].types & (1u << type)) != 0)
             continue;
         name_types(limited_keys[i].types, types, sizeof(types));
-        config_section_problem(section, value, "%s is for probes of type %s; this one is %s", key,
-                               types, probe_type_text(type));
+        config_section_problem(section, value,
+                               "%s is only valid for probes of type %s; this one is %s", key, types,
+                               probe_type_text(type));
     }
 }
 
@@ -162,7 +163,7 @@ static void load_ranges(const struct config_section *section, const char *warn_k
     load_range(section, crit_key, measure, crit);
     if (is_upper_bound(warn) && is_upper_bound(crit) && warn->end >= crit->end)
         config_section_warning(section, config_value(section, warn_key),
-                               "%s is not below %s: no state will be a warning only", warn_key,
+                               "%s is not below %s: WARNING will never be reported", warn_key,
                                crit_key);
 }
 
@@ -176,8 +177,8 @@ static void load_certificate_dates(const struct config_section *section, struct 
     const struct config_value *warn = config_value(section, "cert_warn");
     if (probe->cert_warn > 0 && probe->cert_warn <= probe->cert_crit)
         config_section_warning(section, warn != NULL ? warn : config_value(section, "cert_crit"),
-                               "cert_warn is not longer before the end than cert_crit: no "
-                               "certificate will be a warning only");
+                               "cert_warn is not longer than cert_crit: a certificate will never "
+                               "be a WARNING");
 }
 
 static void load_thresholds(const struct config_section *section, struct probe *probe)
@@ -223,7 +224,7 @@ static void load_times(const struct config_section *section, struct probe *probe
     load_timeout(section, probe);
     if (probe->timeout >= probe->every * 1000)
         config_section_problem(section, timeout != NULL ? timeout : every,
-                               "timeout is %s; expected less than every, which is %us",
+                               "timeout is %s; expected less than \"every\" (%us)",
                                timeout != NULL ? timeout->text : "10s by default", probe->every);
 }
 
@@ -244,7 +245,7 @@ static bool read_small(const char **text, unsigned *number)
 /* "2/3": 2 of the last 3; "2": 2 in a row. */
 static const char *read_raise(const char *text, struct probe *probe)
 {
-    static const char form[] = "how many failures of how many results, such as 2/3, at most of 30";
+    static const char form[] = "failures out of recent results, such as 2/3; at most 30";
     unsigned failures, of;
 
     if (!read_small(&text, &failures))
@@ -310,7 +311,7 @@ static void load_damping(const struct config_section *section, struct probe *pro
     config_duration(section, "remind", 0, REMIND_MAX, &probe->remind);
 }
 
-/* ---- whom to speak to, and as whom ---- */
+/* ---- server, account and credentials ---- */
 
 static void load_family(const struct config_section *section, struct probe *probe)
 {
@@ -358,8 +359,8 @@ static bool lacks_secret(const struct config_section *section)
            config_missing(section, "oauth_token_command");
 }
 
-/* Submission, or a check of SMTP that signs in as somebody who is no account. */
-static void load_sign_in(const struct config_section *section, struct probe *probe)
+/* Submission, or a check of SMTP with a login that is not an account. */
+static void load_credentials(const struct config_section *section, struct probe *probe)
 {
     const struct config_value *secret = secret_value(section);
     const struct config_value *login = config_value(section, "login");
@@ -369,11 +370,11 @@ static void load_sign_in(const struct config_section *section, struct probe *pro
     probe->login = config_string(section, "login");
     if (own != NULL && probe->account != NULL && probe->type == PROBE_SMTP)
         config_section_problem(section, own,
-                               "account tells how to sign in: expected neither login nor a "
-                               "password besides it");
+                               "account provides the credentials: login and password cannot be "
+                               "set as well");
     if (lacks_secret(section) && (login != NULL || probe->type == PROBE_ROUNDTRIP))
         config_section_problem(section, login,
-                               "how to sign in is missing: password_file, password_command or "
+                               "no credentials: set password_file, password_command or "
                                "oauth_token_command");
     if (secret == NULL || !config_missing(section, "login"))
         return;
@@ -390,7 +391,8 @@ static void load_envelope(const struct config_section *section, struct probe *pr
     if (probe->type == PROBE_SMTP && config_missing(section, "to") && lacks_secret(section) &&
         config_value(section, "from") != NULL)
         config_section_problem(section, config_value(section, "from"),
-                               "from needs a to: without a recipient no sender is told");
+                               "\"from\" requires \"to\": the sender is only sent together with a "
+                               "recipient");
 }
 
 /* ---- types ---- */
@@ -399,13 +401,13 @@ static void load_imap(const struct config_section *section, struct probe *probe)
 {
     probe->folder = config_section_folder(section, "folder", "INBOX");
     if (probe->type == PROBE_MAILBOX && config_missing(section, "account"))
-        config_section_problem(section, NULL, "account is missing: whose mailbox?");
+        config_section_problem(section, NULL, "account is missing: it selects the mailbox");
     else if (config_missing(section, "account") && config_value(section, "folder") != NULL)
         config_section_problem(section, config_value(section, "folder"),
-                               "folder needs an account that signs in");
+                               "folder requires an account to log in with");
 }
 
-static bool is_to_others(const struct config *config, const struct probe *probe)
+static bool is_to_external(const struct config *config, const struct probe *probe)
 {
     return probe->to != NULL && *config->rules->domains != NULL &&
            !config_is_inside(config, probe->to);
@@ -418,15 +420,14 @@ static void check_roundtrip_times(const struct config_loader *loader,
     const struct config_value *every = config_value(section, "every");
 
     if (probe->crit.set && !is_upper_bound(&probe->crit))
-        config_expect(section, "crit", crit, "for a round trip a duration such as 10m");
+        config_expect(section, "crit", crit, "a duration such as 10m for a round trip");
     else if (probe->crit.set && probe->crit.end >= probe->lost)
-        config_section_problem(section, crit,
-                               "crit is \"%s\"; expected less than lost, which is %us", crit->text,
-                               probe->lost);
-    if (probe->every < DEFAULT_ROUNDTRIP_EVERY && is_to_others(loader->config, probe))
+        config_section_problem(section, crit, "crit is \"%s\"; expected less than \"lost\" (%us)",
+                               crit->text, probe->lost);
+    if (probe->every < DEFAULT_ROUNDTRIP_EVERY && is_to_external(loader->config, probe))
         config_section_warning(section, every,
-                               "a test message every %us to a server that is not ours (%s): 5m or "
-                               "more is polite, and does not look like spam",
+                               "a test message every %us to an external server (%s) may be taken "
+                               "for spam: use 5m or more",
                                probe->every, probe->to);
 }
 
@@ -460,7 +461,7 @@ static void load_typed(const struct config_loader *loader, const struct config_s
     probe->server = config_account_server(loader, section, probe->account, service_of(probe->type));
     if (probe->type == PROBE_SMTP || probe->type == PROBE_ROUNDTRIP) {
         load_envelope(section, probe);
-        load_sign_in(section, probe);
+        load_credentials(section, probe);
     }
     if (probe->type == PROBE_ROUNDTRIP)
         load_roundtrip(loader, section, probe);

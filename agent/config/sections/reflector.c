@@ -24,8 +24,8 @@ static void check_addresses(const struct config_section *section, const struct r
     if (reflector->address != NULL && reflector->reply_to != NULL &&
         strcasecmp(reflector->address, reflector->reply_to) == 0)
         config_section_problem(section, config_value(section, "reply_to"),
-                               "reply_to is the address that probes are sent to: answers would "
-                               "come back here");
+                               "reply_to is the address that probes are sent to: replies would "
+                               "loop back to this reflector");
 }
 
 static struct reflector *load_reflector(const struct config_loader *loader,

@@ -10,7 +10,7 @@
 
 enum { SECONDS_A_DAY = 86400 };
 
-/* ---- one rule: what rules_prepare() cannot see, it sees to the rest ---- */
+/* ---- one rule: what rules_prepare() does not check ---- */
 
 static void load_selector(const struct config_section *section, const char *key,
                           enum selector *selector)
@@ -56,7 +56,7 @@ static void load_dates(const struct config_section *section, struct rule *rule)
             config_expect(section, "until", until, units_date(until->text, &last_day));
     rule->until = rule->has_until ? last_day + SECONDS_A_DAY : 0;
     if (rule->has_until && rule->until <= time(NULL))
-        config_section_warning(section, until, "has ended: until is %s", until->text);
+        config_section_warning(section, until, "has expired: until is %s", until->text);
 }
 
 static void load_sample(const struct config_section *section, struct rule *rule)
@@ -69,7 +69,7 @@ static void load_sample(const struct config_section *section, struct rule *rule)
     if (rule->exempt)
         config_section_problem(section, value, "an exempt rule cannot have a sample");
     else if (rule->sample <= 0)
-        config_section_warning(section, value, "sample is 0: the rule takes nothing");
+        config_section_warning(section, value, "sample is 0: the rule selects nothing");
 }
 
 static char **list_or_null(const struct config_section *section, const char *key)
@@ -111,7 +111,7 @@ static void check_users(const struct config_loader *loader, const struct config_
         if (like == NULL && !known)
             like = name_index_suggest(loader->addresses, lower);
         if (!known)
-            config_section_problem(section, value, "%s: \"%.64s\" is no account%s", key,
+            config_section_problem(section, value, "%s: unknown account \"%.64s\"%s", key,
                                    value->text, config_hint(hint, like));
         free(lower);
     }
@@ -131,11 +131,11 @@ static void check_copying(const struct config_section *section, const struct rul
     if (config_missing(section, "incoming") && config_missing(section, "outgoing") &&
         config_missing(section, "internal"))
         config_section_problem(section, NULL,
-                               "at least one of incoming, outgoing and internal is missing");
+                               "set at least one of incoming, outgoing and internal");
     else if (rule->incoming == SELECT_NONE && rule->outgoing == SELECT_NONE &&
              rule->internal == SELECT_NONE)
         config_section_warning(section, NULL,
-                               "incoming, outgoing and internal are all none: the rule takes "
+                               "incoming, outgoing and internal are all none: the rule selects "
                                "nothing");
 }
 
@@ -219,13 +219,13 @@ static void check_names(const struct config_section *sections, size_t count)
         if (name_index_add(names, section->name, section))
             continue;
         first = name_index_get(names, section->name);
-        config_section_problem(section, NULL, "is defined already, in %s, line %d",
+        config_section_problem(section, NULL, "is already defined in %s, line %d",
                                first->source->path, first->line);
     }
     name_index_free(names);
 }
 
-/* The tick that is forgotten most often. */
+/* The setting that is forgotten most often. */
 static void check_selected(const struct config_loader *loader)
 {
     const struct config *config = loader->config;
@@ -244,7 +244,7 @@ static void check_selected(const struct config_loader *loader)
         selected &= !(config->accounts[i]->monitor && config->accounts[i]->watch);
     if (selected && !all && config->n_accounts > 0)
         config_warning(loader->problems, config->path, 0,
-                       "every rule takes selected accounts only, and none has monitor = true: "
+                       "every rule applies to selected accounts only, and none has monitor = true: "
                        "nothing will be copied");
 }
 
@@ -278,7 +278,7 @@ void config_load_texts(struct config_loader *loader, const struct config_source 
         if (value == NULL)
             continue;
         if (strlen(value->text) > CONFIG_PREFIX_MAX)
-            config_section_problem(&sections[0], value, "%s is longer than %d octets", keys[i],
+            config_section_problem(&sections[0], value, "%s is longer than %d bytes", keys[i],
                                    CONFIG_PREFIX_MAX);
         loader->config->rules->subject_prefix[i] = xstrdup(value->text);
     }

@@ -65,34 +65,34 @@ static const char *read_port(const char *text, uint16_t *port)
     return NULL;
 }
 
-/* HOST, HOST:PORT, [IPV6], [IPV6]:PORT; a final slash is let pass. */
+/* HOST, HOST:PORT, [IPV6], [IPV6]:PORT; a trailing slash is accepted. */
 static const char *read_authority(const char *text, struct endpoint *endpoint)
 {
     size_t len = strlen(text);
-    const char *end, *behind;
+    const char *end, *after;
 
     if (len > 0 && text[len - 1] == '/')
         len--;
     char *copy = xstrndup(text, len);
     const char *expected = NULL;
     if (strpbrk(copy, "/?#@") != NULL) {
-        expected = "nothing but a host and a port behind \"://\"";
+        expected = "only a host and a port after \"://\"";
     } else if (*copy == '[') {
         end = strchr(copy, ']');
-        behind = end != NULL ? end + 1 : copy;
+        after = end != NULL ? end + 1 : copy;
         unsigned char address[16];
         endpoint->host = xstrndup(copy + 1, end != NULL ? (size_t)(end - copy - 1) : 0);
         if (inet_pton(AF_INET6, endpoint->host, address) != 1)
             expected = "an IPv6 address between brackets";
-        else if (*behind == ':')
-            expected = read_port(behind + 1, &endpoint->port);
-        else if (*behind != '\0')
-            expected = "\":\" and a port behind the brackets";
+        else if (*after == ':')
+            expected = read_port(after + 1, &endpoint->port);
+        else if (*after != '\0')
+            expected = "\":\" and a port after the brackets";
     } else {
         end = strchr(copy, ':');
         endpoint->host = end != NULL ? xmemdup0(copy, (size_t)(end - copy)) : xstrdup(copy);
         if (end != NULL && strchr(end + 1, ':') != NULL)
-            expected = "an IPv6 address to stand in brackets";
+            expected = "brackets around an IPv6 address";
         else
             expected = names_host(endpoint->host);
         if (expected == NULL && end != NULL)
@@ -153,10 +153,10 @@ static void load_master(const struct config_section *section, struct server *ser
     server->master.file = xstrdup(section->source->path);
     server->master.line = file != NULL ? file->line : section->line;
     if (config_missing(section, "master_user") && file != NULL)
-        config_section_problem(section, file, "master_password_file needs a master_user");
+        config_section_problem(section, file, "master_password_file requires master_user");
     if (server->master_user != NULL && config_missing(section, "master_password_file"))
         config_section_problem(section, config_value(section, "master_user"),
-                               "master_user needs a master_password_file");
+                               "master_user requires master_password_file");
     if (path == NULL)
         return;
     server->master.password_file = config_secret_path(path, section->source->path);

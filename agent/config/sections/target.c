@@ -62,8 +62,8 @@ static void warn_of_same_place(const struct config_section *section, const struc
     for (size_t i = 0; i < config->n_targets && config->targets[i] != target; i++) {
         if (same_place(config->targets[i], target))
             config_section_warning(section, NULL,
-                                   "is the same mailbox and folder as target \"%s\": a message for "
-                                   "both is copied there twice",
+                                   "delivers to the same mailbox and folder as target \"%s\": a "
+                                   "message for both is copied there twice",
                                    config->targets[i]->name);
     }
 }

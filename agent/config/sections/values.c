@@ -109,9 +109,9 @@ const struct account *config_section_mailbox(const struct config_loader *loader,
 
     if (account == NULL || account->server == NULL)
         return account;
-    if (account->watch) /* else its server was not yet asked for IMAP */
+    if (account->watch) /* else IMAP on its server was not checked yet */
         config_section_warning(section, config_value(section, key),
-                               "account \"%s\" is watched, test messages too: it should have "
+                               "account \"%s\" is watched, including test messages: set "
                                "watch = false",
                                account->name);
     else
@@ -189,8 +189,8 @@ void config_section_secret(const struct config_section *section, const struct se
         if (value == NULL)
             continue;
         if (first != NULL) {
-            config_section_problem(section, value, "%s and %s: only one of them can be given",
-                                   first_key, keys[i]);
+            config_section_problem(section, value, "%s and %s are mutually exclusive", first_key,
+                                   keys[i]);
             continue;
         }
         first = value;
@@ -209,7 +209,7 @@ void config_section_secret(const struct config_section *section, const struct se
                    config_missing(section, keys[2]);
     if (missing && server != NULL && server->master_user == NULL)
         config_section_problem(section, NULL,
-                               "how to sign in is missing: password_file, password_command or "
+                               "no credentials: set password_file, password_command or "
                                "oauth_token_command (server \"%s\" has no master_user)",
                                server->name);
 }

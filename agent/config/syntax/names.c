@@ -8,7 +8,7 @@
 
 #include "agent/config/syntax/units.h"
 
-enum { NAME_MAX_OCTETS = 64, DOMAIN_MAX_OCTETS = 253, LABEL_MAX = 63, LOCAL_MAX = 64 };
+enum { NAME_MAX_BYTES = 64, DOMAIN_MAX_BYTES = 253, LABEL_MAX = 63, LOCAL_MAX = 64 };
 
 static bool is_name_char(char c)
 {
@@ -22,17 +22,18 @@ const char *names_section(const char *text)
     for (size_t i = 0; i < len; i++)
         if (!is_name_char(text[i]))
             return "a name of letters, digits and . _ - @ +";
-    if (len == 0 || len > NAME_MAX_OCTETS)
+    if (len == 0 || len > NAME_MAX_BYTES)
         return "a name of 1 to 64 characters";
     return NULL;
 }
 
-/* RFC 5321 section 4.1.2 and RFC 1123 section 2.1; the underscore is not allowed there, but met. */
+/* RFC 5321 section 4.1.2 and RFC 1123 section 2.1; the underscore is not allowed there, but occurs.
+ */
 static bool is_domain(const char *text)
 {
     size_t label = 0;
 
-    if (strlen(text) > DOMAIN_MAX_OCTETS)
+    if (strlen(text) > DOMAIN_MAX_BYTES)
         return false;
     for (const char *p = text;; p++) {
         if (*p == '.' || *p == '\0') {
@@ -62,7 +63,7 @@ const char *names_domain(const char *text)
     if (strchr(text, '@') != NULL)
         return "a domain such as example.org, without \"@\"";
     if (is_not_ascii(text))
-        return "a domain in ASCII: write an international one in its xn-- form";
+        return "an ASCII domain; write an internationalized one in its xn-- form";
     return is_domain(text) ? NULL : "a domain such as example.org";
 }
 
@@ -78,7 +79,7 @@ const char *names_address(const char *text)
         if (strchr(special, *p) != NULL || (unsigned char)*p < ' ' || *p == 0x7f)
             return form;
     if (is_not_ascii(at))
-        return "an address with its domain in ASCII: write an international one in its xn-- form";
+        return "an address with an ASCII domain; write an internationalized one in its xn-- form";
     return is_domain(at + 1) ? NULL : form;
 }
 
@@ -93,7 +94,7 @@ const char *names_host(const char *text)
     return NULL;
 }
 
-/* A name may mean another machine tomorrow: addresses, and the one name that cannot. */
+/* Names may resolve to another machine tomorrow: only addresses, and the one name that cannot. */
 static bool is_listen_host(const char *host, bool brackets)
 {
     unsigned char address[16];
@@ -109,7 +110,7 @@ const char *names_listen(const char *text)
     const char *colon = strrchr(text, ':');
     size_t len = colon != NULL ? (size_t)(colon - text) : 0;
     size_t brackets = len > 2 && text[0] == '[' && text[len - 1] == ']' ? 1 : 0;
-    char host[DOMAIN_MAX_OCTETS + 1];
+    char host[DOMAIN_MAX_BYTES + 1];
     unsigned port;
 
     if (len == 0 || len >= sizeof(host) || (brackets == 0 && memchr(text, ':', len) != NULL))

@@ -20,9 +20,9 @@ static int note_value(cfg_t *cfg, cfg_opt_t *option, const char *text, void *res
 #define VALUE(name) CFG_PTR_CB(name, NULL, CFGF_NODEFAULT, note_value, free)
 #define LIST(name) CFG_PTR_LIST_CB(name, NULL, CFGF_NODEFAULT, note_value, free)
 #define NAMED(name, options) CFG_SEC(name, options, CFGF_MULTI | CFGF_TITLE)
-/* MULTI, so that libconfuse makes none where none is written. */
+/* MULTI, so that libconfuse creates none where none is written. */
 #define UNNAMED(name, options) CFG_SEC(name, options, CFGF_MULTI)
-/* libconfuse asks for this flag only where there are titles; config/syntax/text.c asks for it here.
+/* libconfuse honours this flag only for titles; here config/syntax/text.c does.
  */
 #define ONCE(name, options) CFG_SEC(name, options, CFGF_MULTI | CFGF_NO_TITLE_DUPES)
 

@@ -1,6 +1,6 @@
 /*
  * Every key of every configuration file, as tables for libconfuse. Values are read as text, each
- * kept with its line; what they mean is decided by the config_*.c of their section.
+ * kept with its line; config/sections decides what they mean.
  */
 #ifndef AGENT_CONFIG_SYNTAX_SCHEMA_H
 #define AGENT_CONFIG_SYNTAX_SCHEMA_H

@@ -15,31 +15,31 @@
 
 static char *read_all(int fd, size_t size, const char **why)
 {
-    char *octets = xmalloc(size + 1);
+    char *text = xmalloc(size + 1);
     size_t have = 0;
 
     while (have < size) {
-        ssize_t got = read(fd, octets + have, size - have);
+        ssize_t got = read(fd, text + have, size - have);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             break;
         have += (size_t)got;
     }
-    octets[have] = '\0';
-    *why = have < size ? "cannot be read to its end" : NULL;
-    if (*why == NULL && strlen(octets) != have)
-        *why = "holds a NUL octet: it is no text file";
+    text[have] = '\0';
+    *why = have < size ? "could not be read completely" : NULL;
+    if (*why == NULL && strlen(text) != have)
+        *why = "contains a NUL byte: not a text file";
     if (*why == NULL)
-        return octets;
-    free(octets);
+        return text;
+    free(text);
     return NULL;
 }
 
 char *config_read_file(const char *path, const char **why)
 {
     struct stat st;
-    char *octets = NULL;
+    char *text = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0) {
@@ -53,12 +53,12 @@ char *config_read_file(const char *path, const char **why)
     else if (st.st_size > CONFIG_FILE_MAX)
         *why = "is larger than 16 MiB";
     else
-        octets = read_all(fd, (size_t)st.st_size, why);
+        text = read_all(fd, (size_t)st.st_size, why);
     close(fd);
-    return octets;
+    return text;
 }
 
-/* libconfuse hands its error function nothing of the caller's. Set only while it parses. */
+/* libconfuse passes no argument of the caller's to its error function. Set only while it parses. */
 static _Thread_local struct config_problems *current_problems;
 
 /* Only what config/syntax/text.h did not see comes here. */
@@ -79,7 +79,7 @@ static void parse(struct config_source *source, struct config_problems *problems
     cfg_set_error_function(source->cfg, confuse_error);
     current_problems = problems;
     if (cfg_parse_fp(source->cfg, in) != CFG_SUCCESS && config_errors(problems) == before)
-        config_problem(problems, source->path, source->cfg->line, "cannot be read from here on");
+        config_problem(problems, source->path, source->cfg->line, "cannot be parsed from here on");
     current_problems = NULL;
     fclose(in);
 }
@@ -88,13 +88,13 @@ static void parse(struct config_source *source, struct config_problems *problems
 static const char *text_fault(const char *text)
 {
     if (strlen(text) > CONFIG_VALUE_MAX)
-        return "is longer than 8192 octets";
+        return "is longer than 8192 bytes";
     while (*text != '\0') {
         uint32_t point = utf8_next(&text);
         if (point == UTF8_INVALID)
-            return "is not UTF-8";
+            return "is not valid UTF-8";
         if ((point < 0x20 && point != '\t') || (point >= 0x7f && point < 0xa0))
-            return "holds a control character";
+            return "contains a control character";
     }
     return NULL;
 }
@@ -131,17 +131,17 @@ struct config_source *config_source_read(const char *path, cfg_t *schema, const 
 {
     struct config_source *source = xcalloc(1, sizeof(*source));
     const char *why;
-    char *octets = config_read_file(path, &why);
+    char *text = config_read_file(path, &why);
 
     source->path = xstrdup(path);
-    if (octets == NULL) {
+    if (text == NULL) {
         config_problem(problems, path, 0, "%s", why);
         cfg_free(schema);
         return source;
     }
     source->cfg = schema;
-    source->text = config_text_make(octets, schema->opts, known, path, problems);
-    free(octets);
+    source->text = config_text_make(text, schema->opts, known, path, problems);
+    free(text);
     parse(source, problems);
     check_all_texts(source, problems);
     return source;

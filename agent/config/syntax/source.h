@@ -1,8 +1,9 @@
 /*
- * One parsed configuration file, and how its sections and values are got at.
+ * One parsed configuration file, and access to its sections and values.
  *
- * A struct config_section is a borrowed view of one section (or of a file's top), good while its
- * source lives. Complaints about it carry its file, the line of the key concerned, and its name.
+ * A struct config_section is a borrowed view of one section (or of a file's top), valid while its
+ * source lives. Problems reported about it carry its file, the line of the key concerned, and its
+ * name.
  */
 #ifndef AGENT_CONFIG_SYNTAX_SOURCE_H
 #define AGENT_CONFIG_SYNTAX_SOURCE_H
@@ -11,19 +12,19 @@
 #include "agent/config/syntax/text.h"
 
 #define CONFIG_FILE_MAX (16 * 1024 * 1024)
-#define CONFIG_VALUE_MAX 8192 /* octets of one value */
+#define CONFIG_VALUE_MAX 8192 /* bytes of one value */
 
 struct config_source {
     char *path;
-    cfg_t *cfg; /* NULL: the file could not be read; a problem was told */
+    cfg_t *cfg; /* NULL: the file could not be read; a problem was reported */
     struct config_text *text;
 };
 
-/* The whole of a regular file, NUL-terminated; NULL: it cannot be used, and *why (static or
- * strerror's text) says so. NUL inside: refused. */
+/* The whole of a regular file, NUL-terminated; NULL: unusable, *why (static or
+ * strerror's text) says why. A NUL byte is refused. */
 char *config_read_file(const char *path, const char **why);
 
-/* schema: config_schema_main() or config_schema_rules(); the source takes it. */
+/* schema: config_schema_main() or config_schema_rules(); the source takes ownership. */
 struct config_source *config_source_read(const char *path, cfg_t *schema, const cfg_opt_t *known,
                                          struct config_problems *problems);
 void config_source_free(struct config_source *source);
@@ -49,10 +50,10 @@ const struct config_value *config_value_n(const struct config_section *section, 
                                           size_t n);
 size_t config_count(const struct config_section *section, const char *key);
 
-/* Whether the key is nowhere in the section: false also where it was left out as broken. */
+/* Whether the key is not set in the section; false also if it was left out as broken. */
 bool config_missing(const struct config_section *section, const char *key);
 
-/* value NULL: at the section's line. The text is put behind "account "alice": ". */
+/* value NULL: at the section's line. The text follows "account "alice": ". */
 void config_section_problem(const struct config_section *section, const struct config_value *value,
                             const char *format, ...) __attribute__((format(printf, 3, 4)));
 void config_section_warning(const struct config_section *section, const struct config_value *value,

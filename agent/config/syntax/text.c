@@ -22,7 +22,7 @@ struct parser {
     struct name_index *titles; /* "kind\ntitle": its token */
 };
 
-/* Where an item stands: at the top (kind NULL) or in a section. */
+/* Where an item is: at the top (kind NULL) or in a section. */
 struct place {
     const cfg_opt_t *options;
     const char *kind;
@@ -158,8 +158,8 @@ static void unknown(struct parser *parser, const struct place *place, const stru
 
     if (place->kind == NULL && find_option(parser->known, name) != NULL)
         config_problem(parser->problems, parser->file, t->line,
-                       "\"%s\" does not belong here: files of rules_dir hold list and rule "
-                       "sections only",
+                       "\"%s\" is not allowed here: files in rules_dir may only contain list "
+                       "and rule sections",
                        name);
     else if (like == NULL && home != NULL)
         config_problem(parser->problems, parser->file, t->line,
@@ -174,7 +174,7 @@ static void unknown(struct parser *parser, const struct place *place, const stru
 
 struct value {
     bool list;
-    bool broken; /* a problem was told */
+    bool broken; /* a problem was reported */
 };
 
 static void bad_value(struct parser *parser, struct value *value, const struct token *t,
@@ -198,13 +198,13 @@ static void read_list(struct parser *parser, const struct token *name, struct va
         char *text = shown(t);
         bool unclosed = t->kind == TOKEN_END || begins_item(parser);
         if (unclosed)
-            bad_value(parser, value, name, "a list is not closed by \"}\" before %s", text);
+            bad_value(parser, value, name, "list is not closed by \"}\" before %s", text);
         else if (t->kind == TOKEN_COMMA && expected)
-            bad_value(parser, value, t, "a value is missing before %s", text);
+            bad_value(parser, value, t, "missing value before %s", text);
         else if (is_scalar(t->kind) && !expected)
-            bad_value(parser, value, t, "a comma is missing before %s", text);
+            bad_value(parser, value, t, "missing comma before %s", text);
         else if (is_assignment(t->kind) || t->kind == TOKEN_OPEN)
-            bad_value(parser, value, t, "%s cannot stand in a list", text);
+            bad_value(parser, value, t, "unexpected %s in a list", text);
         free(text);
         if (unclosed)
             return;
@@ -213,13 +213,13 @@ static void read_list(struct parser *parser, const struct token *name, struct va
         if (t->kind == TOKEN_CLOSE)
             break;
     }
-    /* An empty list of conditions would mean that nothing is asked. */
+    /* An empty list of conditions would match everything. */
     if (kind(parser, 0) == TOKEN_CLOSE && parser->tokens[parser->at - 1].kind == TOKEN_OPEN)
-        bad_value(parser, value, name, "an empty list; expected values%s", "");
+        bad_value(parser, value, name, "empty list; expected at least one value%s", "");
     parser->at++;
 }
 
-/* What stands behind a plain value on its line and cannot be a new item. */
+/* What follows a plain value on its line and cannot be a new item. */
 static void read_rest(struct parser *parser, int line, struct value *value)
 {
     while (token(parser, 0)->line == line && !begins_item(parser) &&
@@ -229,8 +229,8 @@ static void read_rest(struct parser *parser, int line, struct value *value)
             value->broken = true;
         char *text = shown(token(parser, 0));
         bad_value(parser, value, token(parser, 0),
-                  comma ? "unexpected %s: several values stand in braces, {\"a\", \"b\"}"
-                        : "unexpected %s behind a value: a value with spaces stands in quotes",
+                  comma ? "unexpected %s; several values must be in braces: {\"a\", \"b\"}"
+                        : "unexpected %s after value; values containing spaces must be quoted",
                   text);
         free(text);
         parser->at++;
@@ -252,7 +252,7 @@ static void read_value(struct parser *parser, const struct token *name, struct v
         return;
     }
     char *text = plain(name);
-    bad_value(parser, value, name, "a value is missing behind \"%s =\"", text);
+    bad_value(parser, value, name, "missing value after \"%s =\"", text);
     free(text);
     if (t->kind == TOKEN_COMMA || is_assignment(t->kind))
         parser->at++;
@@ -280,11 +280,11 @@ static bool fits(struct parser *parser, struct place *place, const struct token 
         config_problem(parser->problems, file, t->line, "%s%s takes one value, not a list",
                        place->name, name);
     else if (append && !is_list)
-        config_problem(parser->problems, file, t->line, "%s%s takes one value: \"=\", not \"+=\"",
-                       place->name, name);
+        config_problem(parser->problems, file, t->line,
+                       "%s%s takes one value: use \"=\", not \"+=\"", place->name, name);
     else if (*seen > 0 && !append)
-        config_problem(parser->problems, file, t->line, "%s%s is given twice, first on line %d",
-                       place->name, name, *seen);
+        config_problem(parser->problems, file, t->line,
+                       "%sduplicate key \"%s\", first set on line %d", place->name, name, *seen);
     else
         return *seen = *seen > 0 ? *seen : t->line, true;
     return false;
@@ -332,7 +332,7 @@ static void skip_braces(struct parser *parser)
     } while (depth > 0);
 }
 
-/* A section that can be looked into: its option, or NULL when a problem was told. */
+/* The option of a known section, or NULL when a problem was reported. */
 static const cfg_opt_t *section_option(struct parser *parser, const struct place *place,
                                        const struct token *t)
 {
@@ -360,7 +360,7 @@ static bool title_fits(struct parser *parser, const cfg_opt_t *option, const str
 
     if (wanted != (title != NULL)) {
         config_problem(parser->problems, parser->file, t->line,
-                       wanted ? "%s needs a name: %s \"NAME\" { ... }"
+                       wanted ? "%s requires a name: %s \"NAME\" { ... }"
                               : "%s takes no name: %s { ... }",
                        name, name);
         return false;
@@ -436,7 +436,7 @@ static void lost(struct parser *parser, const struct place *place)
     bool key = t->kind == TOKEN_WORD;
 
     if (!t->broken && key)
-        config_problem(parser->problems, parser->file, t->line, "%s\"=\" is missing behind %s",
+        config_problem(parser->problems, parser->file, t->line, "%smissing \"=\" after %s",
                        place->name, text);
     else if (!t->broken)
         config_problem(parser->problems, parser->file, t->line,
@@ -486,13 +486,12 @@ static void top_items(struct parser *parser, struct place *place)
             item(parser, place);
             continue;
         }
-        config_problem(parser->problems, parser->file, token(parser, 0)->line,
-                       "\"}\" closes nothing");
+        config_problem(parser->problems, parser->file, token(parser, 0)->line, "unmatched \"}\"");
         parser->at++;
     }
 }
 
-struct config_text *config_text_make(const char *octets, const cfg_opt_t *options,
+struct config_text *config_text_make(const char *file_text, const cfg_opt_t *options,
                                      const cfg_opt_t *known, const char *file,
                                      struct config_problems *problems)
 {
@@ -507,7 +506,7 @@ struct config_text *config_text_make(const char *octets, const cfg_opt_t *option
     struct place top = {.options = options, .name = xstrdup(""), .keep = true};
     size_t count, len;
 
-    parser.tokens = config_tokens(octets, file, problems, &count);
+    parser.tokens = config_tokens(file_text, file, problems, &count);
     parser.out = memory_check(open_memstream(&text->text, &len));
     top_items(&parser, &top);
     fputc('\n', parser.out);

@@ -1,11 +1,11 @@
 /*
- * A configuration file made fit for libconfuse.
+ * Prepares a configuration file for libconfuse.
  *
  * The file's structure is checked against the table of options that libconfuse will be given:
  * unknown keys (with "did you mean"), keys given twice, lists for single values, sections without
- * name, unclosed braces. Each mistake is told with its line and left out, so that one does not hide
- * the next; the rest is written out again line by line, without comments, for libconfuse to read:
- * its line numbers are then right.
+ * name, unclosed braces. Each mistake is reported with its line and left out, so that one does not
+ * hide the next; the rest is written out again line by line, without comments, for libconfuse to
+ * read: its line numbers are then right.
  */
 #ifndef AGENT_CONFIG_SYNTAX_TEXT_H
 #define AGENT_CONFIG_SYNTAX_TEXT_H
@@ -22,7 +22,7 @@ struct config_text {
         int line;
     } * sections;
     size_t n_sections, room;
-    /* Keys whose assignments were left out: they are not missing, a problem was told. */
+    /* Keys whose assignments were left out: they are not missing, a problem was reported. */
     struct config_left_out {
         char *key;
         int section_line; /* 0: at the top */
@@ -31,8 +31,8 @@ struct config_text {
 };
 
 /* known: every option that any configuration file has, to tell a misplaced key from an unknown one.
- * octets: NUL-terminated. */
-struct config_text *config_text_make(const char *octets, const cfg_opt_t *options,
+ * file_text: NUL-terminated. */
+struct config_text *config_text_make(const char *file_text, const cfg_opt_t *options,
                                      const cfg_opt_t *known, const char *file,
                                      struct config_problems *problems);
 void config_text_free(struct config_text *text);

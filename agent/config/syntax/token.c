@@ -33,7 +33,7 @@ static void block_comment(struct lexer *lexer)
 
     if (end == NULL)
         config_problem(lexer->problems, lexer->file, line,
-                       "a comment begins with \"/*\" and is never closed by \"*/\"");
+                       "unterminated comment: \"/*\" without \"*/\"");
     for (; *lexer->at != '\0' && lexer->at != end; lexer->at++)
         lexer->line += *lexer->at == '\n';
     if (end != NULL)
@@ -57,7 +57,7 @@ static void skip(struct lexer *lexer)
     }
 }
 
-/* The escapes that mean what they say: libconfuse drops the backslash of all others, or makes
+/* The escapes that libconfuse keeps: it drops the backslash of all others, or makes
  * control characters of them. */
 static bool known_escape(const char *escape)
 {
@@ -105,11 +105,11 @@ static void string(struct lexer *lexer)
     token->broken = true;
     if (*problem == 'q')
         config_problem(lexer->problems, lexer->file, line,
-                       "a string begins with %c and is not closed before the end of its line",
+                       "unterminated string: no closing %c before the end of the line",
                        *token->start);
     else
         config_problem(lexer->problems, lexer->file, line,
-                       "\"\\%c\" means nothing between double quotes: write \"\\\\%c\" for a "
+                       "unknown escape \"\\%c\" in double quotes: write \"\\\\%c\" for a "
                        "backslash, or use single quotes",
                        escape, escape);
 }
@@ -127,7 +127,7 @@ static size_t word_len(const char *p)
 }
 
 /* A line with several such characters is one mistake. */
-static bool is_told(const struct lexer *lexer)
+static bool is_reported(const struct lexer *lexer)
 {
     for (size_t i = lexer->count; i-- > 0 && lexer->tokens[i].line == lexer->line;)
         if (lexer->tokens[i].broken)
@@ -139,14 +139,14 @@ static void unexpected(struct lexer *lexer)
 {
     unsigned char c = (unsigned char)*lexer->at;
 
-    if (is_told(lexer))
+    if (is_reported(lexer))
         ;
     else if (c < ' ')
         config_problem(lexer->problems, lexer->file, lexer->line,
-                       "a control character (0x%02x) stands outside of quotes", c);
+                       "control character (0x%02x) outside of quotes", c);
     else
         config_problem(lexer->problems, lexer->file, lexer->line,
-                       "unexpected \"%c\": values with such characters stand in quotes", c);
+                       "unexpected \"%c\": values with such characters must be quoted", c);
     push(lexer, TOKEN_WORD, 1)->broken = true;
 }
 
@@ -180,9 +180,9 @@ static void next(struct lexer *lexer)
     bool broken = memchr(lexer->at, '$', len) != NULL;
     if (broken && lexer->at[len] == '{')
         len += strcspn(lexer->at + len, " \t\r\n");
-    if (broken && !is_told(lexer))
+    if (broken && !is_reported(lexer))
         config_problem(lexer->problems, lexer->file, lexer->line,
-                       "unexpected \"$\": values with such characters stand in quotes");
+                       "unexpected \"$\": values with such characters must be quoted");
     push(lexer, TOKEN_WORD, len)->broken = broken;
 }
 

@@ -1,13 +1,13 @@
 /*
- * The words of a configuration file, before libconfuse sees them.
+ * The tokens of a configuration file, before libconfuse sees them.
  *
  * libconfuse 3.3 counts a line with a comment three times, takes a forgotten quote for a string
  * that runs to the end of the file (and stays inside it for the next file too), skips characters
  * that it does not know, drops the backslash of "\d", and puts environment variables into values.
- * So its input is read here first, mistakes are told with their lines, and what it gets
- * (config/syntax/text.h) has no comments and only whole strings.
+ * So its input is read here first, mistakes are reported with their lines, and what it gets
+ * (config/syntax/text.h) has no comments and only complete strings.
  *
- * Tokens borrow the file's octets, which must outlive them.
+ * Tokens borrow the file's text, which must outlive them.
  */
 #ifndef AGENT_CONFIG_SYNTAX_TOKEN_H
 #define AGENT_CONFIG_SYNTAX_TOKEN_H
@@ -27,7 +27,7 @@ enum token_kind {
 
 struct token {
     enum token_kind kind;
-    bool broken; /* a problem was told; whatever holds it is left out */
+    bool broken; /* a problem was reported; whatever contains it is left out */
     int line;
     const char *start;
     size_t len;

@@ -34,7 +34,7 @@ static const struct unit duration_units[] = {
     {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}, {NULL, 0},
 };
 
-/* Digits at *text, at most max; moves *text behind them. false: none, or more than max. */
+/* Digits at *text, at most max; moves *text past them. false: none, or more than max. */
 static bool number(const char **text, uint64_t max, uint64_t *value)
 {
     const char *p = *text;
@@ -69,9 +69,9 @@ static bool with_unit(const char *text, const struct unit *units, uint64_t max, 
     return true;
 }
 
-const char *units_size(const char *text, uint64_t *octets)
+const char *units_size(const char *text, uint64_t *bytes)
 {
-    if (with_unit(text, size_units, INT64_MAX, octets))
+    if (with_unit(text, size_units, INT64_MAX, bytes))
         return NULL;
     return "a size such as 10kB, 10KiB or 2MB";
 }
@@ -149,7 +149,7 @@ const char *units_date(const char *text, time_t *start)
     if (month < 1 || month > 12)
         return "a date with a month from 01 to 12";
     if (day < 1 || day > days_of(year, month))
-        return "a date with a day that its month has";
+        return "a date with a day that exists in its month";
     struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
     *start = timegm(&tm);
     return NULL;

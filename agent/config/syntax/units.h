@@ -1,7 +1,7 @@
 /*
  * Values of the configuration that have a unit or a fixed form. Each function returns NULL and sets
- * its output, or returns what it expected ("a size such as 10kB, 10KiB or 2MB"; static text) and
- * leaves the output alone.
+ * its output, or returns what was expected ("a size such as 10kB, 10KiB or 2MB"; static text) and
+ * leaves the output unchanged.
  */
 #ifndef AGENT_CONFIG_SYNTAX_UNITS_H
 #define AGENT_CONFIG_SYNTAX_UNITS_H
@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Octets. kB, MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB of 1024; B or nothing: octets. */
-const char *units_size(const char *text, uint64_t *octets);
+/* Bytes. kB, MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB of 1024; B or nothing: bytes. */
+const char *units_size(const char *text, uint64_t *bytes);
 /* Seconds, from s, m, h, d, w; a bare 0 needs no unit. */
 const char *units_duration(const char *text, unsigned *seconds);
 /* Milliseconds, from ms, s, m, h; decimals allowed: "500ms", "1.5s". At least one, at most a day.

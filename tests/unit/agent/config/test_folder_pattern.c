@@ -182,17 +182,17 @@ static const struct pair checks[] = {
     {"a/", "has an empty part between slashes"},
     {"a//b", "has an empty part between slashes"},
     {"/", "has an empty part between slashes"},
-    {"a*", "holds a control character or \"*\""},
-    {"a\tb", "holds a control character or \"*\""},
-    {"a\x7f", "holds a control character or \"*\""},
-    {"%{usr}", "has an unknown %{...}; known are %{user} %{direction} %{rule} %{domain}"},
-    {"%{user", "has an unknown %{...}; known are %{user} %{direction} %{rule} %{domain}"},
-    {"%{}", "has an unknown %{...}; known are %{user} %{direction} %{rule} %{domain}"},
-    {"%B", "has an unknown conversion; those of strftime(3) that give numbers are known"},
-    {"%p", "has an unknown conversion; those of strftime(3) that give numbers are known"},
-    {"%r", "has an unknown conversion; those of strftime(3) that give numbers are known"},
-    {"%Ey", "has an unknown conversion; those of strftime(3) that give numbers are known"},
-    {"a%", "has an unknown conversion; those of strftime(3) that give numbers are known"},
+    {"a*", "contains a control character or \"*\""},
+    {"a\tb", "contains a control character or \"*\""},
+    {"a\x7f", "contains a control character or \"*\""},
+    {"%{usr}", "has an unknown %{...}; expected %{user}, %{direction}, %{rule} or %{domain}"},
+    {"%{user", "has an unknown %{...}; expected %{user}, %{direction}, %{rule} or %{domain}"},
+    {"%{}", "has an unknown %{...}; expected %{user}, %{direction}, %{rule} or %{domain}"},
+    {"%B", "has an unknown conversion; only those of strftime(3) that give numbers are allowed"},
+    {"%p", "has an unknown conversion; only those of strftime(3) that give numbers are allowed"},
+    {"%r", "has an unknown conversion; only those of strftime(3) that give numbers are allowed"},
+    {"%Ey", "has an unknown conversion; only those of strftime(3) that give numbers are allowed"},
+    {"a%", "has an unknown conversion; only those of strftime(3) that give numbers are allowed"},
 };
 
 static void check_says_what_is_wrong(void **state)
@@ -202,7 +202,7 @@ static void check_says_what_is_wrong(void **state)
         const char *why = folder_name_check(checks[i].pattern);
         if (checks[i].expected == NULL ? why != NULL
                                        : why == NULL || strcmp(why, checks[i].expected) != 0)
-            fail_msg("\"%s\": %s", checks[i].pattern, why != NULL ? why : "taken");
+            fail_msg("\"%s\": %s", checks[i].pattern, why != NULL ? why : "accepted");
     }
 }
 

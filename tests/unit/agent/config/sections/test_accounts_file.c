@@ -38,10 +38,10 @@ static void test_records(void **state)
          {"a"},
          NULL},
         {"a\rb\n", {"a\rb"}, NULL},
-        {"\"a", {"a"}, "not closed"},
-        {"\"a\"\"", {"a\""}, "not closed"},
-        {"\"a\"b,c\n", {"a", "c"}, "behind"},
-        {"a\"b\n", {"a\"b"}, "inside"},
+        {"\"a", {"a"}, "not terminated"},
+        {"\"a\"\"", {"a\""}, "not terminated"},
+        {"\"a\"b,c\n", {"a", "c"}, "after closing"},
+        {"a\"b\n", {"a\"b"}, "stray quote"},
     };
 
     (void)state;

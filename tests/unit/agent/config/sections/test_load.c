@@ -142,7 +142,7 @@ struct mistake {
     int line;
     const char *by;
     const char *told_in;  /* NULL: the same file */
-    int told_at;          /* 0: the same line; -1: no line */
+    int reported_at;      /* 0: the same line; -1: no line */
     const char *words[4]; /* that the problem must hold */
     size_t errors;        /* how many are told in all; 0: one */
 };
@@ -154,39 +154,39 @@ static const struct mistake mistakes[] = {
     {MAIN, 3, "imap = \"imaps://x\"", NULL, 0, {"imap", "key of server sections"}, 0},
     {MAIN, 3, "servr \"x\" { imap = \"imaps://x\" }", NULL, 0, {"unknown section", "server"}, 0},
     {MAIN, 3, "foo { bar = {1, 2} baz { x = y } }", NULL, 0, {"unknown section", "foo"}, 0},
-    {MAIN, 3, "state_dir \"x\"", NULL, 0, {"\"=\" is missing", "state_dir"}, 0},
-    {MAIN, 3, "state_dir =", NULL, 0, {"value is missing", "state_dir"}, 0},
-    {MAIN, 3, "state_dir = \"x", NULL, 0, {"string", "not closed"}, 0},
-    {MAIN, 3, "state_dir = 'x", NULL, 0, {"string", "not closed"}, 0},
-    {MAIN, 3, "state_dir = \"a\" state_dir = \"b\"", NULL, 0, {"twice", "line 3"}, 0},
+    {MAIN, 3, "state_dir \"x\"", NULL, 0, {"missing \"=\" after", "state_dir"}, 0},
+    {MAIN, 3, "state_dir =", NULL, 0, {"missing value after", "state_dir"}, 0},
+    {MAIN, 3, "state_dir = \"x", NULL, 0, {"unterminated string", "end of the line"}, 0},
+    {MAIN, 3, "state_dir = 'x", NULL, 0, {"unterminated string", "end of the line"}, 0},
+    {MAIN, 3, "state_dir = \"a\" state_dir = \"b\"", NULL, 0, {"duplicate key", "line 3"}, 0},
     {MAIN, 3, "state_dir = {\"a\", \"b\"}", NULL, 0, {"state_dir", "one value, not a list"}, 0},
     {MAIN, 3, "state_dir += \"a\"", NULL, 0, {"state_dir", "not \"+=\""}, 0},
-    {MAIN, 3, "state_dir = two words", NULL, 0, {"\"words\"", "stands in quotes"}, 0},
-    {MAIN, 3, "state_dir = ${HOME}", NULL, 0, {"\"$\"", "in quotes"}, 0},
-    {MAIN, 3, "state_dir = (x)", NULL, 0, {"\"(\"", "in quotes"}, 0},
+    {MAIN, 3, "state_dir = two words", NULL, 0, {"\"words\"", "must be quoted"}, 0},
+    {MAIN, 3, "state_dir = ${HOME}", NULL, 0, {"\"$\"", "must be quoted"}, 0},
+    {MAIN, 3, "state_dir = (x)", NULL, 0, {"\"(\"", "must be quoted"}, 0},
     {MAIN, 3, "state_dir { }", NULL, 0, {"state_dir", "is a key"}, 0},
     {MAIN, 3, "server = \"office\"", NULL, 0, {"server", "is a section"}, 0},
-    {MAIN, 3, "server { imap = \"imaps://x\" }", NULL, 0, {"server needs a name"}, 0},
+    {MAIN, 3, "server { imap = \"imaps://x\" }", NULL, 0, {"server requires a name"}, 0},
     {MAIN, 36, "texts \"x\" { }", NULL, 0, {"texts takes no name"}, 0},
     {MAIN, 36, "texts { }", NULL, 0, {"texts", "twice", "line 33"}, 0},
-    {MAIN, 36, "}", NULL, 0, {"\"}\" closes nothing"}, 0},
-    {MAIN, 36, "/* no end", NULL, 0, {"comment", "never closed"}, 0},
+    {MAIN, 36, "}", NULL, 0, {"unmatched \"}\""}, 0},
+    {MAIN, 36, "/* no end", NULL, 0, {"unterminated comment"}, 0},
     {MAIN, 36, "\"lost\"", NULL, 0, {"expected a key or a section", "\"lost\""}, 0},
     {MAIN, 36, "target \"t\" { login = \"x\"", NULL, 0, {"target \"t\"", "not closed"}, 2},
     {MAIN, 12, "", NULL, 8, {"server \"office\"", "not closed", "line 15"}, 0},
     {MAIN, 2, "domains = {\"example.org\", \"b\"", NULL, 0, {"list is not closed", "state_dir"}, 0},
-    {MAIN, 2, "domains = {\"example.org\" \"b\"}", NULL, 0, {"comma is missing", "\"b\""}, 0},
-    {MAIN, 2, "domains = {\"example.org\",, \"b\"}", NULL, 0, {"value is missing before \",\""}, 0},
-    {MAIN, 2, "domains = {{\"example.org\"}}", NULL, 0, {"\"{\" cannot stand in a list"}, 2},
-    {MAIN, 2, "domains = \"a.org\", \"b.org\"", NULL, 0, {"several values stand in braces"}, 0},
+    {MAIN, 2, "domains = {\"example.org\" \"b\"}", NULL, 0, {"missing comma before", "\"b\""}, 0},
+    {MAIN, 2, "domains = {\"example.org\",, \"b\"}", NULL, 0, {"missing value before \",\""}, 0},
+    {MAIN, 2, "domains = {{\"example.org\"}}", NULL, 0, {"unexpected \"{\" in a list"}, 2},
+    {MAIN, 2, "domains = \"a.org\", \"b.org\"", NULL, 0, {"several values must be in braces"}, 0},
     {MAIN, 21, "folders = {\"\\Sent\"}", NULL, 0, {"\\S", "\\\\S", "single quotes"}, 0},
     {MAIN, 3, "state_dir = \"a\\x01b\"", NULL, 0, {"state_dir", "control character"}, 0},
-    {MAIN, 3, "state_dir = \"a\xff\"", NULL, 0, {"state_dir", "not UTF-8"}, 0},
+    {MAIN, 3, "state_dir = \"a\xff\"", NULL, 0, {"state_dir", "not valid UTF-8"}, 0},
     {MAIN, 3, "\x01", NULL, 0, {"control character"}, 0},
     /* the top */
     {MAIN, 1, "", NULL, -1, {"instance is missing"}, 0},
     {MAIN, 1, "instance = \"a b\"", NULL, 0, {"instance", "\"a b\"", "letters, digits"}, 0},
-    {MAIN, 2, "", NULL, -1, {"domains is missing"}, 0},
+    {MAIN, 2, "", NULL, -1, {"\"domains\" is not set"}, 0},
     {MAIN, 2, "domains = {}", NULL, 0, {"empty list"}, 0},
     {MAIN, 2, "domains = {\"me@example.org\"}", NULL, 0, {"domains", "without \"@\""}, 0},
     {MAIN, 2, "domains = {\"example.org\",\n\"exa mple\"}", NULL, 3, {"domains", "a domain"}, 0},
@@ -201,7 +201,7 @@ static const struct mistake mistakes[] = {
     {MAIN, 6, "poll_interval = 0", NULL, 0, {"poll_interval", "1s to"}, 0},
     {MAIN, 6, "safety_poll = soon", NULL, 0, {"safety_poll", "\"soon\""}, 0},
     {MAIN, 7, "removed_fields = {\"X-A:\"}", NULL, 0, {"removed_fields", "without \":\""}, 0},
-    {MAIN, 7, "removed_fields = {\"from\"}", NULL, 0, {"removed_fields", "still be read"}, 0},
+    {MAIN, 7, "removed_fields = {\"from\"}", NULL, 0, {"removed_fields", "not needed to read"}, 0},
     /* servers */
     {MAIN, 8, "server \"of fice\" {", NULL, 0, {"server", "letters, digits"}, 2},
     {MAIN, 8, "server \"\" {", NULL, 0, {"1 to 64"}, 2},
@@ -214,9 +214,9 @@ static const struct mistake mistakes[] = {
     {MAIN, 9, "imap = \"imaps://mail.example.org:imap\"", NULL, 0, {"port from 1"}, 0},
     {MAIN, 9, "imap = \"imaps://2001:db8::1\"", NULL, 0, {"IPv6", "brackets"}, 0},
     {MAIN, 9, "imap = \"imaps://[2001:db8::1\"", NULL, 0, {"IPv6 address between brackets"}, 0},
-    {MAIN, 9, "imap = \"imaps://[2001:db8::1]993\"", NULL, 0, {"behind the brackets"}, 0},
+    {MAIN, 9, "imap = \"imaps://[2001:db8::1]993\"", NULL, 0, {"after the brackets"}, 0},
     {MAIN, 9, "imap = \"imaps://1.2.3.400\"", NULL, 0, {"host name, an IPv4"}, 0},
-    {MAIN, 9, "imap = \"imaps://me@mail.example.org\"", NULL, 0, {"nothing but a host"}, 0},
+    {MAIN, 9, "imap = \"imaps://me@mail.example.org\"", NULL, 0, {"only a host"}, 0},
     {MAIN, 9, "imap = \"imap+plain://mail.example.org\"", NULL, 0, {"loopback", "imaps://"}, 0},
     {MAIN, 9, "imap = \"imap+plain://128.0.0.1\"", NULL, 0, {"loopback"}, 0},
     {MAIN, 9, "imap = \"imap+plain://localhost.example.org\"", NULL, 0, {"loopback"}, 0},
@@ -226,8 +226,8 @@ static const struct mistake mistakes[] = {
     {MAIN, 11, "max_sessions = many", NULL, 0, {"max_sessions", "whole number"}, 0},
     {MAIN, 11, "max_sessions = -1", NULL, 0, {"max_sessions", "whole number"}, 0},
     {MAIN, 11, "ca_file = \"gone.pem\"", NULL, 0, {"ca_file", "gone.pem", "No such file"}, 0},
-    {MAIN, 11, "master_user = \"vigil\"", NULL, 0, {"needs a master_password_file"}, 0},
-    {MAIN, 11, "master_password_file = \"alice.secret\"", NULL, 0, {"needs a master_user"}, 0},
+    {MAIN, 11, "master_user = \"vigil\"", NULL, 0, {"requires master_password_file"}, 0},
+    {MAIN, 11, "master_password_file = \"alice.secret\"", NULL, 0, {"requires master_user"}, 0},
     {MAIN,
      11,
      "master_user = \"v\" master_password_file = \"open.secret\"",
@@ -246,8 +246,8 @@ static const struct mistake mistakes[] = {
     {MAIN, 24, "address = \"ALICE@Example.org\"", NULL, 23, {"account \"alice\"", "line 15"}, 2},
     {MAIN, 18, "aliases = {\"x\"}", NULL, 0, {"aliases", "an address"}, 0},
     {MAIN, 18, "aliases = {\"bob@example.org\"}", NULL, 23, {"bob@example.org", "alice"}, 0},
-    {MAIN, 18, "aliases = {\"x@example.org\", \"X@example.org\"}", NULL, 15, {"stands twice"}, 0},
-    {MAIN, 18, "aliases = {\"alice@example.org\"}", NULL, 15, {"stands twice"}, 0},
+    {MAIN, 18, "aliases = {\"x@example.org\", \"X@example.org\"}", NULL, 15, {"appears twice"}, 0},
+    {MAIN, 18, "aliases = {\"alice@example.org\"}", NULL, 15, {"appears twice"}, 0},
     {MAIN,
      24,
      "address = \"bob@example.org\" aliases = {\"a.liddell@example.org\"}",
@@ -268,7 +268,7 @@ static const struct mistake mistakes[] = {
      "password_file = \"alice.secret\" password_command = \"x\"",
      NULL,
      0,
-     {"password_file and password_command", "only one"},
+     {"password_file and password_command", "mutually exclusive"},
      0},
     {MAIN, 19, "pasword_file = \"alice.secret\"", NULL, 0, {"pasword_file", "password_file"}, 2},
     {MAIN, 20, "monitor = maybe", NULL, 0, {"monitor", "true or false"}, 0},
@@ -304,19 +304,13 @@ static const struct mistake mistakes[] = {
      {"complience", "neither a target nor a list", "compliance"},
      0},
     {RULES, 1, "list \"board\" { }", NULL, 0, {"board", "targets is missing"}, 0},
-    {RULES,
-     1,
-     "list \"board\" { targets = {\"board\"} }",
-     NULL,
-     0,
-     {"circle", "board -> board"},
-     0},
+    {RULES, 1, "list \"board\" { targets = {\"board\"} }", NULL, 0, {"cycle", "board -> board"}, 0},
     {RULES,
      1,
      "list \"board\" { targets = {\"b\"} }\nlist \"b\" { targets = {\"board\"} }",
      NULL,
      0,
-     {"circle", "board -> b -> board"},
+     {"cycle", "board -> b -> board"},
      0},
     {RULES, 13, "list \"compliance\" { targets = {\"board\"} }", NULL, 0, {"same name"}, 0},
     {MAIN,
@@ -324,23 +318,29 @@ static const struct mistake mistakes[] = {
      "list \"board\" { targets = {\"compliance\"} }",
      RULES,
      1,
-     {"defined already", "mailvigil.conf", "line 36"},
+     {"already defined", "mailvigil.conf", "line 36"},
      0},
     {MAIN,
      36,
      "rule \"privileged\" { exempt = true addresses = {\"x@y.zz\"} }",
      RULES,
      9,
-     {"defined already", "line 36"},
+     {"already defined", "line 36"},
      0},
     {RULES,
      13,
      "account \"x\" { address = \"x@example.org\" }",
      NULL,
      0,
-     {"account", "list and rule sections only"},
+     {"account", "only contain list and rule sections"},
      0},
-    {RULES, 13, "domains = {\"x\"}", NULL, 0, {"domains", "list and rule sections only"}, 0},
+    {RULES,
+     13,
+     "domains = {\"x\"}",
+     NULL,
+     0,
+     {"domains", "only contain list and rule sections"},
+     0},
     {RULES, 3, "", NULL, 2, {"at least one of incoming, outgoing"}, 0},
     {RULES, 3, "outgoing = \"some\"", NULL, 0, {"outgoing", "all, selected or none"}, 0},
     {RULES, 3, "outgoin = \"all\"", NULL, 0, {"rule \"outgoing\"", "outgoin", "\"outgoing\""}, 2},
@@ -351,7 +351,13 @@ static const struct mistake mistakes[] = {
     {RULES, 5, "sample = -1", NULL, 0, {"sample", "0 to 100"}, 0},
     {RULES, 5, "sample = 1.", NULL, 0, {"sample", "0 to 100"}, 0},
     {RULES, 6, "users = {\"alcie\"}", NULL, 0, {"users", "alcie", "\"alice\""}, 0},
-    {RULES, 6, "not_users = {\"nobody@example.com\"}", NULL, 0, {"not_users", "no account"}, 0},
+    {RULES,
+     6,
+     "not_users = {\"nobody@example.com\"}",
+     NULL,
+     0,
+     {"not_users", "unknown account"},
+     0},
     {RULES, 7, "min_size = 10kilo", NULL, 0, {"min_size", "10kB, 10KiB"}, 0},
     {RULES, 7, "max_size = 99999999999TB", NULL, 0, {"max_size", "10kB"}, 0},
     {RULES, 7, "min_size = 2MB max_size = 1MB", NULL, 0, {"min_size", "max_size"}, 0},
@@ -384,20 +390,32 @@ static const struct mistake mistakes[] = {
      0,
      {"unknown column", "logn", "\"login\""},
      0},
-    {CSV, 1, "login,login,monitor,aliases,password_file", NULL, 0, {"login", "twice"}, 2},
+    {CSV,
+     1,
+     "login,login,monitor,aliases,password_file",
+     NULL,
+     0,
+     {"duplicate column", "login"},
+     2},
     {CSV, 1, "a@example.org,,,,alice.secret", NULL, 0, {"column \"address\" is missing"}, 6},
     {CSV, 2, "carol,carol,yes,,carol.secret", NULL, 0, {"address", "\"carol\""}, 0},
     {CSV, 2, ",carol,yes,,carol.secret", NULL, 0, {"address is missing"}, 0},
-    {CSV, 2, "carol@example.org,carol,yes,carol.secret", NULL, 0, {"4 fields", "expected 5"}, 0},
+    {CSV,
+     2,
+     "carol@example.org,carol,yes,carol.secret",
+     NULL,
+     0,
+     {"4 fields", "header line has 5"},
+     0},
     {CSV, 2, "carol@example.org,carol,ja,,carol.secret", NULL, 0, {"monitor", "true or"}, 0},
     {CSV, 2, "carol@example.org,carol,yes,c,carol.secret", NULL, 0, {"aliases", "\"c\""}, 0},
     {CSV, 2, "carol@example.org,carol,yes,,", NULL, 0, {"password_file is missing"}, 0},
     {CSV, 2, "carol@example.org,carol,yes,,open.secret", NULL, 0, {"open.secret", "0644"}, 0},
-    {CSV, 2, "\"carol@example.org,carol,yes,,open.secret", NULL, 0, {"not closed"}, 0},
-    {CSV, 2, "ca\"rol@example.org,carol,yes,,carol.secret", NULL, 0, {"inside of a field"}, 0},
-    {CSV, 2, "\"carol@example.org\"x,carol,yes,,carol.secret", NULL, 0, {"behind the"}, 0},
+    {CSV, 2, "\"carol@example.org,carol,yes,,open.secret", NULL, 0, {"not terminated"}, 0},
+    {CSV, 2, "ca\"rol@example.org,carol,yes,,carol.secret", NULL, 0, {"stray quote"}, 0},
+    {CSV, 2, "\"carol@example.org\"x,carol,yes,,carol.secret", NULL, 0, {"after closing quote"}, 0},
     {CSV, 3, "Carol@example.org,c2,yes,,carol.secret", NULL, 0, {"carol@", "line 2"}, 0},
-    {CSV, 3, "carol@example.org,c2,yes,,carol.secret", NULL, 0, {"defined already", "line 2"}, 0},
+    {CSV, 3, "carol@example.org,c2,yes,,carol.secret", NULL, 0, {"already defined", "line 2"}, 0},
     {CSV,
      3,
      "dave@example.org,,,bob@example.org,dave.secret",
@@ -423,10 +441,10 @@ static bool ends_with(const char *text, const char *end)
     return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
 }
 
-static bool is_told(const struct fixture *f, const struct mistake *mistake)
+static bool is_reported(const struct fixture *f, const struct mistake *mistake)
 {
     const char *file = mistake->told_in != NULL ? mistake->told_in : mistake->file;
-    int line = mistake->told_at != 0 ? mistake->told_at : mistake->line;
+    int line = mistake->reported_at != 0 ? mistake->reported_at : mistake->line;
 
     for (size_t i = 0; i < f->problems.count; i++) {
         const struct config_problem *problem = &f->problems.problems[i];
@@ -456,7 +474,7 @@ static void test_mistakes(void **state)
         load(f);
         size_t expected = mistake->errors > 0 ? mistake->errors : 1;
         size_t errors = config_errors(&f->problems);
-        if (f->config != NULL || !is_told(f, mistake) || errors != expected) {
+        if (f->config != NULL || !is_reported(f, mistake) || errors != expected) {
             char *told = config_files_problems(&f->problems);
             print_error("%s:%d: %s\nexpected %zu errors, one of them with \"%s\", got %zu:\n%s\n",
                         mistake->file, mistake->line, mistake->by, expected, mistake->words[0],
@@ -699,13 +717,13 @@ static void test_all_files_are_read(void **state)
     load(f);
     assert_null(f->config);
     const struct mistake expected[] = {
-        {MAIN, 3, NULL, NULL, 0, {"not closed"}, 0},
+        {MAIN, 3, NULL, NULL, 0, {"unterminated string"}, 0},
         {RULES, 1, NULL, NULL, 0, {"not closed"}, 0},
         {RULES, 2, NULL, NULL, 0, {"sample"}, 0},
         {CSV, 2, NULL, NULL, 0, {"an address"}, 0},
     };
     for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
-        assert_true(is_told(f, &expected[i]));
+        assert_true(is_reported(f, &expected[i]));
 }
 
 /* libconfuse keeps its place inside a string over a failed load. */
@@ -765,7 +783,7 @@ struct hint {
     const char *file;
     int line;
     const char *by;
-    int told_at;
+    int reported_at;
     const char *word;
 };
 
@@ -773,20 +791,20 @@ static void test_warnings(void **state)
 {
     static const struct hint warnings[] = {
         {MAIN, 36, "alert { command = \"/bin/true\" }", 36, "no probe"},
-        {MAIN, 20, "monitor = true watch = false", 20, "watch is false"},
+        {MAIN, 20, "monitor = true watch = false", 20, "watch = false"},
         {MAIN, 36, "target \"spare\" { login = \"m\" password_file = \"alice.secret\" }", 36,
-         "named by no rule"},
+         "not used by any rule"},
         {MAIN, 36,
          "target \"spare\" { login = \"monitor@example.org\" password_file = \"alice.secret\" "
          "folder = \"Monitor/%Y-%m\" }",
          36, "same mailbox"},
-        {MAIN, 24, "address = \"bob@elsewhere.org\"", 23, "not in domains"},
+        {MAIN, 24, "address = \"bob@elsewhere.org\"", 23, "not in \"domains\""},
         {MAIN, 24, "address = \"bob@example.org\" login = \"alice@example.org\"", 23,
-         "taken twice"},
-        {RULES, 13, "list \"spare\" { targets = {\"compliance\"} }", 13, "named by no rule"},
-        {RULES, 3, "outgoing = \"none\"", 2, "takes nothing"},
-        {RULES, 5, "sample = 0", 5, "takes nothing"},
-        {RULES, 7, "until = \"2001-01-01\"", 7, "has ended"},
+         "captured twice"},
+        {RULES, 13, "list \"spare\" { targets = {\"compliance\"} }", 13, "not used by any rule"},
+        {RULES, 3, "outgoing = \"none\"", 2, "selects nothing"},
+        {RULES, 5, "sample = 0", 5, "selects nothing"},
+        {RULES, 7, "until = \"2001-01-01\"", 7, "has expired"},
     };
     struct fixture *f = *state;
 
@@ -799,7 +817,7 @@ static void test_warnings(void **state)
         bool told = false;
         for (size_t n = 0; n < f->problems.count; n++) {
             const struct config_problem *problem = &f->problems.problems[n];
-            told |= problem->warning && problem->line == w->told_at &&
+            told |= problem->warning && problem->line == w->reported_at &&
                     ends_with(problem->file, w->file) && strstr(problem->text, w->word) != NULL;
         }
         bool refused = strstr(w->by, "elsewhere") != NULL; /* a rule names the old address */

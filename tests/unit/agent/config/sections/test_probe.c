@@ -144,7 +144,7 @@ static void replace(struct fixture *f, int line, const char *by)
 struct mistake {
     int line;
     const char *by;
-    int told_at; /* 0: the same line */
+    int reported_at; /* 0: the same line */
     const char *words[4];
     size_t errors; /* how many are told in all; 0: one */
 };
@@ -155,9 +155,17 @@ static const struct mistake mistakes[] = {
     {16, "type = \"imp\"", 0, {"type is \"imp\"", "mailbox or roundtrip", "mean \"imap\""}, 0},
     {16, "type = \"ping\"", 0, {"type is \"ping\"", "imap, pop3, smtp, mailbox"}, 0},
     {25, "evry = 60s", 0, {"unknown key", "evry", "\"every\""}, 0},
-    {25, "folder = \"a\" to = \"a@b.cc\"", 0, {"to is for", "smtp and roundtrip", "is imap"}, 0},
-    {25, "count_warn = 5", 0, {"count_warn is for probes of type mailbox", "is imap"}, 0},
-    {25, "lost = 1h", 0, {"lost is for probes of type roundtrip"}, 0},
+    {25,
+     "folder = \"a\" to = \"a@b.cc\"",
+     0,
+     {"to is only valid for", "smtp and roundtrip", "is imap"},
+     0},
+    {25,
+     "count_warn = 5",
+     0,
+     {"count_warn is only valid for probes of type mailbox", "is imap"},
+     0},
+    {25, "lost = 1h", 0, {"lost is only valid for probes of type roundtrip"}, 0},
     {25, "password_file = \"p\"", 0, {"password_file", "smtp and roundtrip"}, 0},
     {31, "folder = \"INBOX\"", 0, {"folder", "imap and mailbox", "is smtp"}, 0},
     {31, "dedicated = true", 0, {"dedicated", "roundtrip", "is smtp"}, 0},
@@ -173,18 +181,18 @@ static const struct mistake mistakes[] = {
     {53, "server = \"mx\"", 0, {"server \"mx\" has no pop3"}, 0},
     {42, "server = \"old\"", 0, {"server \"old\" has no smtp"}, 0},
     {18, "account = \"alcie\"", 0, {"account \"alcie\"", "not defined", "\"alice\""}, 0},
-    {18, "folder = \"INBOX\"", 0, {"folder needs an account"}, 0},
+    {18, "folder = \"INBOX\"", 0, {"folder requires an account"}, 0},
     {35, "server = \"office\"", 33, {"account is missing"}, 0},
     /* times */
     {19, "every = often", 0, {"every", "30s, 5m"}, 0},
     {19, "every = 0", 0, {"every", "1s to 86400s"}, 0},
     {19, "every = 2d", 0, {"every", "1s to 86400s"}, 0},
-    {19, "every = 1s", 20, {"timeout is 1.5s", "less than every", "1s"}, 0},
-    {20, "timeout = 30s", 0, {"timeout is 30s", "less than every", "30s"}, 0},
+    {19, "every = 1s", 20, {"timeout is 1.5s", "less than \"every\"", "1s"}, 0},
+    {20, "timeout = 30s", 0, {"timeout is 30s", "less than \"every\"", "30s"}, 0},
     {20, "timeout = 5", 0, {"timeout is \"5\"", "500ms, 1.5s"}, 0},
     {20, "timeout = 5ms", 0, {"timeout", "10ms to 10m"}, 0},
     {20, "timeout = 11m", 0, {"timeout", "10ms to 10m"}, 0},
-    {38, "every = 10s", 0, {"timeout is 10s by default", "which is 10s"}, 0},
+    {38, "every = 10s", 0, {"timeout is 10s by default", "(10s)"}, 0},
     {49, "every = 5s", 0, {"every", "10s to 86400s"}, 0},
     /* thresholds */
     {21, "warn = fast", 0, {"warn is \"fast\"", "500ms"}, 0},
@@ -213,16 +221,24 @@ static const struct mistake mistakes[] = {
     /* SMTP */
     {30, "from = \"probe\" to = \"a@b.cc\"", 0, {"from", "an address"}, 0},
     {30, "to = \"postmaster\"", 0, {"to is \"postmaster\"", "an address"}, 0},
-    {30, "from = \"probe@example.org\"", 0, {"from needs a to"}, 0},
-    {30, "login = \"x\"", 0, {"how to sign in is missing", "password_command"}, 0},
+    {30, "from = \"probe@example.org\"", 0, {"\"from\" requires \"to\""}, 0},
+    {30, "login = \"x\"", 0, {"no credentials", "password_command"}, 0},
     {30, "password_file = \"p\"", 0, {"login is missing"}, 0},
     {30, "login = \"x\" password_file = \"gone\"", 0, {"gone", "No such file"}, 0},
     {30, "login = \"x\" password_file = \"open\"", 0, {"open", "0644"}, 0},
-    {30, "login = \"x\" account = \"alice\" password_file = \"p\"", 0, {"neither login nor"}, 0},
-    {30, "login = \"x\" password_file = \"p\" password_command = \"x\"", 0, {"only one"}, 0},
+    {30,
+     "login = \"x\" account = \"alice\" password_file = \"p\"",
+     0,
+     {"login and password cannot"},
+     0},
+    {30,
+     "login = \"x\" password_file = \"p\" password_command = \"x\"",
+     0,
+     {"mutually exclusive"},
+     0},
     /* round trips */
     {43, "", 40, {"probe \"loop\"", "from is missing"}, 0},
-    {44, "", 40, {"how to sign in is missing"}, 0},
+    {44, "", 40, {"no credentials"}, 0},
     {45, "", 40, {"to is missing"}, 0},
     {45, "to = \"scout\"", 0, {"to is \"scout\"", "an address"}, 0},
     {46, "", 40, {"return_account is missing"}, 0},
@@ -235,8 +251,8 @@ static const struct mistake mistakes[] = {
     {47, "secret_file = \"gone\"", 0, {"secret_file", "gone", "No such file"}, 0},
     {47, "secret_file = \"open\"", 0, {"secret_file", "open", "0644"}, 0},
     {47, "secret_file = \"short\"", 0, {"secret_file", "short", "16"}, 0},
-    {48, "crit = 10m lost = 10m", 0, {"crit is \"10m\"", "less than lost", "600s"}, 0},
-    {48, "crit = 24h", 0, {"crit is \"24h\"", "less than lost", "86400s"}, 0},
+    {48, "crit = 10m lost = 10m", 0, {"crit is \"10m\"", "less than \"lost\"", "600s"}, 0},
+    {48, "crit = 24h", 0, {"crit is \"24h\"", "less than \"lost\"", "86400s"}, 0},
     {48, "crit = \"10:\"", 0, {"crit", "for a round trip", "10m"}, 0},
     {48, "crit = \"@1s:5s\"", 0, {"crit", "for a round trip"}, 0},
     {49, "lost = 31d", 0, {"lost"}, 0},
@@ -247,7 +263,7 @@ static const struct mistake mistakes[] = {
     {57, "account = \"probe\" server = \"old\"", 0, {"server \"old\" has no smtp"}, 0},
     {58, "", 56, {"reply_to is missing"}, 0},
     {58, "reply_to = \"x\"", 0, {"reply_to", "an address"}, 0},
-    {58, "reply_to = \"PROBE@example.org\"", 0, {"reply_to", "come back here"}, 0},
+    {58, "reply_to = \"PROBE@example.org\"", 0, {"reply_to", "loop back"}, 0},
     {59, "", 56, {"secret_file is missing"}, 0},
     {59, "secret_file = \"open\"", 0, {"open", "0644"}, 0},
     {60, "address = \"x\"", 0, {"address", "an address"}, 0},
@@ -260,9 +276,9 @@ static const struct mistake mistakes[] = {
     {62, "alert { }", 0, {"alert", "a command or a webhook"}, 0},
     {62, "alert { probes = {\"imap\"} }", 0, {"a command or a webhook"}, 0},
     {62, "alert \"a\" { command = \"/bin/true\" }", 0, {"alert takes no name"}, 0},
-    {62, "alert { command = \"true\" }", 0, {"command", "\"true\"", "no absolute path"}, 0},
+    {62, "alert { command = \"true\" }", 0, {"command", "\"true\"", "not an absolute path"}, 0},
     {62, "alert { command = {\"/gone/x\"} }", 0, {"/gone/x", "No such file"}, 0},
-    {62, "alert { command = \"/etc/passwd\" }", 0, {"/etc/passwd", "cannot be executed"}, 0},
+    {62, "alert { command = \"/etc/passwd\" }", 0, {"/etc/passwd", "not executable"}, 0},
     {62, "alert { command = \"/tmp\" }", 0, {"/tmp", "not a regular file"}, 0},
     {62, "alert { command = \"/bin/true\" probes = {\"imp\"} }", 0, {"\"imp\"", "\"imap\""}, 0},
     {63, "alert { webhook = \"http://hooks.example.org/\" }", 0, {"webhook", "loopback"}, 0},
@@ -270,15 +286,15 @@ static const struct mistake mistakes[] = {
     {63, "alert { webhook = \"ftp://hooks.example.org\" }", 0, {"webhook", "https://"}, 0},
     {63, "alert { webhook = \"https://\" }", 0, {"webhook"}, 0},
     {63, "alert { webhook = \"https://a b/\" }", 0, {"webhook"}, 0},
-    {63, "alert { webhook = \"https://me:pw@hooks.example.org/\" }", 0, {"no user name"}, 0},
+    {63, "alert { webhook = \"https://me:pw@hooks.example.org/\" }", 0, {"without user name"}, 0},
     {63, "alert { webhook = \"https://hooks.example.org:70000/\" }", 0, {"webhook"}, 0},
     {63, "alert { webhook = \"https://x.org\" ca_file = \"gone\" }", 0, {"gone", "No such"}, 0},
-    {63, "alert { command = \"/bin/true\" ca_file = \"p\" }", 0, {"ca_file is for a webhook"}, 0},
+    {63, "alert { command = \"/bin/true\" ca_file = \"p\" }", 0, {"ca_file requires a webhook"}, 0},
     {64, "status { listen = \"8025\" }", 0, {"listen", "127.0.0.1:8025"}, 0},
     {65, "status { }", 0, {"status", "twice", "line 64"}, 0},
     {65, "probe \"imap\" { type = \"imap\" server = \"office\" }", 0, {"twice", "line 15"}, 0},
     {65, "probe \"a b\" { type = \"imap\" server = \"office\" }", 0, {"letters, digits"}, 0},
-    {65, "probe { type = \"imap\" server = \"office\" }", 0, {"probe needs a name"}, 0},
+    {65, "probe { type = \"imap\" server = \"office\" }", 0, {"probe requires a name"}, 0},
     /* accounts that are for probes only */
     {11,
      "watch = true }\naccount \"x\" { server = \"mx\" address = \"x@example.org\" "
@@ -296,7 +312,7 @@ static const struct mistake mistakes[] = {
 
 static bool is_told(const struct fixture *f, const struct mistake *mistake)
 {
-    int line = mistake->told_at != 0 ? mistake->told_at : mistake->line;
+    int line = mistake->reported_at != 0 ? mistake->reported_at : mistake->line;
 
     for (size_t i = 0; i < f->problems.count; i++) {
         const struct config_problem *problem = &f->problems.problems[i];
@@ -334,7 +350,7 @@ static void test_mistakes(void **state)
 struct hint {
     int line;
     const char *by;
-    int told_at;
+    int reported_at;
     const char *words;
 };
 
@@ -347,21 +363,21 @@ static void test_warnings(void **state)
         {37, "quota_warn = 95 quota_crit = 90", 37, "quota_warn is not below quota_crit"},
         {25, "cert_warn = 5d", 25, "cert_warn is not longer"},
         {25, "cert_crit = 30d", 25, "cert_warn is not longer"},
-        {49, "every = 60s", 49, "5m or more is polite"},
+        {49, "every = 60s", 49, "use 5m or more"},
         {46, "return_account = \"alice\"", 46, "watch = false"},
         {57, "account = \"alice\"", 57, "watch = false"},
-        {11, "watch = false monitor = true", 11, "watch is false"},
+        {11, "watch = false monitor = true", 11, "watch = false"},
     };
     struct fixture *f = *state;
 
     for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
         replace(f, hints[i].line, hints[i].by);
         must_load(f);
-        if (f->problems.count != 1 || f->problems.problems[0].line != hints[i].told_at ||
+        if (f->problems.count != 1 || f->problems.problems[0].line != hints[i].reported_at ||
             strstr(f->problems.problems[0].text, hints[i].words) == NULL) {
             char *told = config_files_problems(&f->problems);
             fail_msg("%s: expected one warning on line %d with \"%s\", got:\n%s", hints[i].by,
-                     hints[i].told_at, hints[i].words, told);
+                     hints[i].reported_at, hints[i].words, told);
         }
     }
 }
