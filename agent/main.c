@@ -1,6 +1,6 @@
 /*
- * The command line: DESIGN section 7. Each command has its own file; this one reads options and
- * gives their exit status.
+ * The command line, see mailvigil(8). Each command has its own file; this one parses options and
+ * returns the exit status.
  */
 #include <event2/thread.h>
 #include <getopt.h>
@@ -25,27 +25,29 @@
 static const char usage_text[] =
     "usage: mailvigil [-c FILE] COMMAND [OPTION ...]\n"
     "\n"
-    "  run [--debug]             the agent, in the foreground; --debug logs the IMAP dialogue,\n"
+    "  run [--debug]             run the agent in the foreground; --debug logs the IMAP dialogue,\n"
     "                            without contents and secrets\n"
-    "  check [--connect]         validate configuration and rules; --connect also signs in and\n"
-    "                            shows what each server can do\n"
+    "  check [--connect]         validate configuration and rules; --connect also logs in to "
+    "every\n"
+    "                            account and target, and shows what their servers support\n"
     "  users [--json]            who is monitored, in which directions, by which rules, to which\n"
     "                            targets; and who is not\n"
     "  explain [--account A] [--folder F] [--uid N | FILE] [--whole] [--json]\n"
-    "                            what would happen to this message, rule by rule and why, and the\n"
-    "                            copy it would make\n"
-    "  status [--json]           the running agent: watches, lag, spool, targets\n"
+    "                            what would happen to a message, rule by rule and why, and the\n"
+    "                            copy that would be made\n"
+    "  status [--json]           state of the running agent: watches, lag, spool, targets\n"
     "  ledger [--account A] [--since D] [--json]\n"
-    "                            what became of every message; completeness summary\n"
+    "                            the fate of every message, and a completeness summary\n"
     "  probe [NAME] [-w RANGE] [-c RANGE] [-t SECONDS] [-v] [--json] [--list] [--last]\n"
     "                            run a probe once, as a Nagios plugin: see \"probe --help\"\n"
     "\n"
     "  -c FILE                   the configuration, default " CONFIG_DEFAULT_PATH "\n"
     "  --help, --version\n"
     "\n"
-    "Exit status: 0; 1 a finding; 64 wrong usage; 66 no such message; 75 try again later;\n"
-    "78 configuration; probe: 0 to 3 as Nagios has it. The manual is mailvigil(8), the "
-    "configuration's mailvigil.conf(5).\n";
+    "Exit status: 0; 1 problems found; 64 usage error; 66 no such message; 75 temporary failure,\n"
+    "try again later; 78 configuration error; probe: 0 to 3 as for Nagios plugins. See "
+    "mailvigil(8)\n"
+    "and, for the configuration, mailvigil.conf(5).\n";
 
 struct arguments {
     const char *config_path;
@@ -54,17 +56,17 @@ struct arguments {
     bool connect, json, whole, debug;
 };
 
-static int wrong_usage(const char *what)
+static int usage_error(const char *what)
 {
-    fprintf(stderr, "mailvigil: %s; \"mailvigil --help\" shows what there is\n", what);
+    fprintf(stderr, "mailvigil: %s; see \"mailvigil --help\"\n", what);
     return EX_USAGE;
 }
 
 static int unknown_command(const char *word)
 {
     fprintf(stderr,
-            "mailvigil: \"%s\" is no command; known are run, check, users, explain, status, "
-            "ledger and probe\n",
+            "mailvigil: unknown command \"%s\" (expected run, check, users, explain, status, "
+            "ledger or probe)\n",
             word);
     return EX_USAGE;
 }
@@ -78,7 +80,7 @@ static struct config *load(const char *path)
 
     config_problems_print(&problems, stderr);
     if (config == NULL)
-        fprintf(stderr, "mailvigil: the configuration cannot be used\n");
+        fprintf(stderr, "mailvigil: invalid configuration\n");
     config_problems_clear(&problems);
     return config;
 }
@@ -124,7 +126,7 @@ static int explain(const struct arguments *arguments)
     int result;
 
     if (arguments->uid != 0 && arguments->file != NULL)
-        return wrong_usage("explain takes a file or --uid, not both");
+        return usage_error("explain: FILE and --uid are mutually exclusive");
     config = load(arguments->config_path);
     if (config == NULL)
         return EX_CONFIG;
@@ -219,8 +221,8 @@ static bool read_uid(const char *text, uint32_t *uid)
     return *text >= '1' && *text <= '9' && *end == '\0' && value <= UINT32_MAX;
 }
 
-/* Takes one option; the bit that the command must know, 0 for -c, -1 for a mistake. */
-static int take_option(int option, struct arguments *arguments)
+/* Handles one option; returns the bit that the command must have, 0 for -c, -1 for a mistake. */
+static int handle_option(int option, struct arguments *arguments)
 {
     switch (option) {
     case 'c':
@@ -254,20 +256,21 @@ static int take_option(int option, struct arguments *arguments)
     }
 }
 
-/* getopt names it only in a message of its own: a long option that it has passed, or optopt. */
+/* getopt names it only in a message of its own: a long option is before optind, a short one optopt.
+ */
 static int wrong_option(int option, char **argv)
 {
     char letter[] = {'-', (char)optopt, '\0'}, text[200];
     const char *name = strncmp(argv[optind - 1], "--", 2) == 0 ? argv[optind - 1] : letter;
 
     if (option == 'u')
-        return wrong_usage("--uid takes a number from 1 to 4294967295");
-    snprintf(text, sizeof(text), option == ':' ? "%.100s lacks its value" : "%.100s is no option",
-             name);
-    return wrong_usage(text);
+        return usage_error("--uid requires a number from 1 to 4294967295");
+    snprintf(text, sizeof(text),
+             option == ':' ? "option %.100s requires an argument" : "unknown option %.100s", name);
+    return usage_error(text);
 }
 
-/* -1: go on with the command; else the exit status. */
+/* -1: continue with the command; else the exit status. */
 static int read_options(int argc, char **argv, struct arguments *arguments, unsigned *given)
 {
     int option, taken;
@@ -282,12 +285,26 @@ static int read_options(int argc, char **argv, struct arguments *arguments, unsi
             printf("mailvigil %s\n", MAILVIGIL_VERSION);
             return 0;
         }
-        taken = take_option(option, arguments);
+        taken = handle_option(option, arguments);
         if (taken < 0)
             return wrong_option(option, argv);
         *given |= (unsigned)taken;
     }
     return -1;
+}
+
+/* The first of options that the command does not take. */
+static int invalid_option(unsigned options)
+{
+    static const char *const names[] = {"connect", "json",  "account", "folder", "uid",
+                                        "since",   "whole", "file",    "debug"};
+    char text[100];
+    size_t i = 0;
+
+    while ((options & (1u << i)) == 0)
+        i++;
+    snprintf(text, sizeof(text), "option --%s is not valid for this command", names[i]);
+    return usage_error(text);
 }
 
 static const struct command *find_command(const char *name)
@@ -310,7 +327,7 @@ static void set_limits(void)
     }
 }
 
-/* A plugin has options of its own behind its name: where that stands in argv; 0: another command.
+/* A plugin has options of its own after its name: the index of that in argv; 0: another command.
  */
 static int find_probe_command(int argc, char **argv, struct arguments *arguments)
 {
@@ -340,16 +357,16 @@ int main(int argc, char **argv)
     if (ended >= 0)
         return ended;
     if (optind == argc)
-        return wrong_usage("a command is missing");
+        return usage_error("missing command");
     command = find_command(argv[optind]);
     if (command == NULL)
         return unknown_command(argv[optind]);
     if (optind + 1 < argc && (command->takes & TAKES_FILE) != 0)
         arguments.file = argv[++optind];
     if (optind + 1 < argc)
-        return wrong_usage("there are more words than the command takes");
+        return usage_error("too many arguments");
     if ((given & ~command->takes) != 0)
-        return wrong_usage("the command does not take that option");
+        return invalid_option(given & ~command->takes);
     set_limits();
     return command->run(&arguments);
 }

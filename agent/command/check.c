@@ -12,20 +12,20 @@
 static void summary(FILE *err, const char *path, size_t errors, size_t warnings)
 {
     if (errors > 0)
-        fprintf(err, "%s: %zu error%s, %zu warning%s: the configuration cannot be used\n", path,
+        fprintf(err, "%s: %zu error%s, %zu warning%s: the configuration is not valid\n", path,
                 errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
-/* `run` makes the state directory, but not the one in which it lies. */
-static void look_for_state_dir(FILE *err, const struct config *config)
+/* `run` creates the state directory, but not its parent. */
+static void check_state_dir(FILE *err, const struct config *config)
 {
     char *parent = xstrdup(config->state_dir), *slash = strrchr(parent, '/');
 
     if (slash != NULL && slash > parent) {
         *slash = '\0';
         if (access(parent, F_OK) != 0 && errno == ENOENT)
-            fprintf(err, "%s: warning: state_dir %s: make %s before the first run\n", config->path,
-                    config->state_dir, parent);
+            fprintf(err, "%s: warning: state_dir %s: create %s before the first run\n",
+                    config->path, config->state_dir, parent);
     }
     free(parent);
 }
@@ -57,7 +57,7 @@ int check_configuration(const char *path, FILE *out, FILE *err)
     config_problems_print(&problems, err);
     summary(err, path, errors, problems.count - errors);
     if (config != NULL) {
-        look_for_state_dir(err, config);
+        check_state_dir(err, config);
         print_counts(out, path, config);
         config_print(config, out);
     }

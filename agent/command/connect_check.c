@@ -12,8 +12,8 @@
 
 enum { OFFERS_WIDTH = 78, FOLDERS_NAMED = 20 };
 
-/* What a server offers is told once; again only where a login is offered something else. */
-struct told {
+/* The capabilities of a server are shown once; again only where they differ for a login. */
+struct shown {
     const struct server *server;
     char *offers;
 };
@@ -22,8 +22,8 @@ struct checking {
     struct event_base *base;
     struct links *links;
     FILE *out;
-    struct told *told;
-    size_t n_told;
+    struct shown *shown;
+    size_t n_shown;
     size_t left, total, wrong;
 };
 
@@ -39,7 +39,7 @@ struct subject {
 
 static void progress(const struct checking *checking)
 {
-    /* On a terminal what is told shows by itself how far it is. */
+    /* On a terminal the output itself shows the progress. */
     if (isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO))
         fprintf(stderr, "\r%zu of %zu checked%s", checking->total - checking->left, checking->total,
                 checking->left == 0 ? "\n" : " ");
@@ -81,18 +81,18 @@ static const struct server *server_of(const struct subject *subject)
     return subject->account != NULL ? subject->account->server : subject->target->server;
 }
 
-static bool was_told(struct checking *checking, const struct server *server, const char *offers)
+static bool was_shown(struct checking *checking, const struct server *server, const char *offers)
 {
     size_t i = 0;
 
-    while (i < checking->n_told && checking->told[i].server != server)
+    while (i < checking->n_shown && checking->shown[i].server != server)
         i++;
-    if (i < checking->n_told && strcmp(checking->told[i].offers, offers) == 0)
+    if (i < checking->n_shown && strcmp(checking->shown[i].offers, offers) == 0)
         return true;
-    if (i == checking->n_told)
-        checking->told[checking->n_told++] = (struct told){.server = server};
-    free(checking->told[i].offers);
-    checking->told[i].offers = xstrdup(offers);
+    if (i == checking->n_shown)
+        checking->shown[checking->n_shown++] = (struct shown){.server = server};
+    free(checking->shown[i].offers);
+    checking->shown[i].offers = xstrdup(offers);
     return false;
 }
 
@@ -119,9 +119,9 @@ static void print_server(const struct subject *subject, struct imap_session *ses
     const char *id = imap_session_server_id(session);
 
     name_subject(subject);
-    fprintf(out, ": signed in, %s%s%s\n", *tls != '\0' ? tls : "without TLS",
+    fprintf(out, ": logged in, %s%s%s\n", *tls != '\0' ? tls : "without TLS",
             *id != '\0' ? ", " : "", id);
-    if (!was_told(subject->checking, server_of(subject), imap_session_capabilities(session)))
+    if (!was_shown(subject->checking, server_of(subject), imap_session_capabilities(session)))
         print_offers(out, server_of(subject), imap_session_capabilities(session));
 }
 
@@ -131,17 +131,17 @@ static void print_target(struct subject *subject, struct imap_session *session)
     uint64_t limit = imap_session_append_limit(session);
 
     fprintf(out,
-            "  copies go to folder \"%s\", made when it is missing; whether that is allowed shows "
-            "with the first copy\n",
+            "  copies go to folder \"%s\", created if missing; permission for that is not checked "
+            "before the first copy\n",
             subject->target->folder);
     fprintf(out, "  copies are stored %s; UIDs are %s\n",
             imap_session_has(session, "MULTIAPPEND") ? "in batches (MULTIAPPEND)" : "one by one",
-            imap_session_has(session, "UIDPLUS") ? "told by the server (UIDPLUS)"
-                                                 : "looked for after each batch (no UIDPLUS)");
+            imap_session_has(session, "UIDPLUS") ? "reported by the server (UIDPLUS)"
+                                                 : "searched for after each batch (no UIDPLUS)");
     fprintf(out, "  literals: LITERAL+ %s, LITERAL- %s", yes_no(session, "LITERAL+"),
             yes_no(session, "LITERAL-"));
     if (limit > 0)
-        fprintf(out, "; messages over %llu octets are refused", (unsigned long long)limit);
+        fprintf(out, "; messages over %llu bytes are rejected", (unsigned long long)limit);
     fputc('\n', out);
     end(subject, false);
 }
@@ -151,11 +151,11 @@ static const char *waiting_method(struct imap_session *session)
     if (imap_session_has(session, "NOTIFY"))
         return "NOTIFY, one session for all folders";
     if (imap_session_has(session, "IDLE"))
-        return "IDLE, one session a folder";
+        return "IDLE, one session per folder";
     return "polling";
 }
 
-/* For who has to correct a name. */
+/* Helps to correct a name. */
 static void print_existing(const struct folder_list *list, FILE *out)
 {
     fprintf(out, "  the server has:");
@@ -179,8 +179,8 @@ static void print_folders(struct subject *subject)
     fprintf(out, "%s\n", choice->count == 0 ? " none" : "");
     for (char **missing = choice->missing; *missing != NULL; missing++)
         fprintf(out,
-                "  MISSING: the server has no folder for \"%s\"; it is watched as soon as it "
-                "exists\n",
+                "  MISSING: the server has no folder for \"%s\"; it will be watched as soon as "
+                "it exists\n",
                 *missing);
     if (wrong)
         print_existing(&subject->list, out);
@@ -193,17 +193,17 @@ static void on_listed(void *arg, const struct imap_result *result)
     struct subject *subject = arg;
     struct imap_session *session = link_session(subject->link);
 
-    if (session == NULL) /* on_closed tells of it */
+    if (session == NULL) /* on_closed reports it */
         return;
     print_server(subject, session);
-    fprintf(subject->checking->out, "  news by %s; changes by %s\n", waiting_method(session),
-            imap_session_has(session, "QRESYNC") ? "QRESYNC (what vanishes is proven)"
-                                                 : "comparison (what vanishes is inferred)");
+    fprintf(subject->checking->out, "  new mail by %s; changes by %s\n", waiting_method(session),
+            imap_session_has(session, "QRESYNC") ? "QRESYNC (expunges are reported)"
+                                                 : "comparison (expunges are inferred)");
     if (result->kind == IMAP_RESULT_OK) {
         print_folders(subject);
         return;
     }
-    fprintf(subject->checking->out, "  WRONG: the folders cannot be listed: %s\n", result->reason);
+    fprintf(subject->checking->out, "  ERROR: cannot list the folders: %s\n", result->reason);
     end(subject, true);
 }
 
@@ -228,21 +228,21 @@ static void on_ready(void *arg)
     imap_list(session, "*", 0, on_listed, subject);
 }
 
-/* What in the configuration is likely to be the cause; NULL: nothing comes to mind. */
+/* What in the configuration is the likely cause; NULL: no idea. */
 static const char *hint(const struct server *server, const struct imap_failure *failure)
 {
     bool starttls = server->imap.security == SECURITY_STARTTLS;
 
     if (failure->kind == IMAP_FAILURE_TLS && strstr(failure->reason, "unknown CA") != NULL)
         return server->ca_file == NULL
-                   ? "if the authority is your own, ca_file of the server names its certificate"
-                   : "ca_file of the server must hold the authority that issued it";
+                   ? "for a private CA, set ca_file of the server to its certificate"
+                   : "ca_file of the server must contain the CA that issued it";
     if (failure->kind == IMAP_FAILURE_TLS && strstr(failure->reason, "another name") != NULL)
-        return "imap of the server must name it as its certificate does";
+        return "imap of the server must use the name in its certificate";
     if (failure->kind == IMAP_FAILURE_TLS && strstr(failure->reason, "not speak TLS") != NULL)
-        return "a port that begins without TLS is written imap://, which is STARTTLS";
+        return "use imap:// for a port with STARTTLS";
     if (failure->kind == IMAP_FAILURE_TIMEOUT && failure->phase == IMAP_PHASE_GREETING && starttls)
-        return "a port that begins with TLS is written imaps://";
+        return "use imaps:// for a port with implicit TLS";
     return NULL;
 }
 
@@ -252,7 +252,7 @@ static void print_failure(const struct subject *subject, const struct imap_failu
     const char *advice = hint(server_of(subject), failure);
 
     name_subject(subject);
-    fprintf(out, "\n  WRONG: %s\n", failure->reason);
+    fprintf(out, "\n  ERROR: %s\n", failure->reason);
     if (advice != NULL)
         fprintf(out, "  (%s)\n", advice);
 }
@@ -289,7 +289,7 @@ static void begin(struct subject *subject)
         login.login = subject->account->login;
         login.secret = &subject->account->secret;
     } else {
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a subject is one of both */
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a subject is one or the other */
         login.server = subject->target->server;
         login.login = subject->target->login;
         login.secret = &subject->target->secret;
@@ -300,17 +300,17 @@ static void begin(struct subject *subject)
 static void print_summary(const struct checking *checking)
 {
     if (checking->wrong == 0)
-        fprintf(checking->out, "\n%zu checked, nothing is wrong\n", checking->total);
+        fprintf(checking->out, "\n%zu checked, no problems found\n", checking->total);
     else
-        fprintf(checking->out, "\n%zu checked, something is wrong with %zu\n", checking->total,
-                checking->wrong);
+        fprintf(checking->out, "\n%zu checked, %zu problem%s\n", checking->total, checking->wrong,
+                checking->wrong == 1 ? "" : "s");
 }
 
-static void forget_told(struct checking *checking)
+static void forget_shown(struct checking *checking)
 {
-    for (size_t i = 0; i < checking->n_told; i++)
-        free(checking->told[i].offers);
-    free(checking->told);
+    for (size_t i = 0; i < checking->n_shown; i++)
+        free(checking->shown[i].offers);
+    free(checking->shown);
 }
 
 int connect_check(const struct config *config, FILE *out)
@@ -319,10 +319,10 @@ int connect_check(const struct config *config, FILE *out)
     struct subject *subjects = xcalloc(config->n_accounts + config->n_targets, sizeof(*subjects));
     size_t n = 0;
 
-    checking.told = xcalloc(config->n_servers, sizeof(*checking.told));
+    checking.shown = xcalloc(config->n_servers, sizeof(*checking.shown));
     checking.links = links_new(checking.base);
     for (size_t i = 0; i < config->n_accounts; i++) {
-        /* Only accounts of probes may be without: `mailvigil probe` shows what they can. */
+        /* Only accounts for probes may have no IMAP: `mailvigil probe` checks them. */
         if (config->accounts[i]->server->imap.set)
             subjects[n++].account = config->accounts[i];
     }
@@ -341,7 +341,7 @@ int connect_check(const struct config *config, FILE *out)
         folder_list_clear(&subjects[i].list);
     }
     free(subjects);
-    forget_told(&checking);
+    forget_shown(&checking);
     links_free(checking.links);
     event_base_free(checking.base);
     return checking.wrong > 0 ? 1 : 0;

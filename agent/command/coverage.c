@@ -10,7 +10,7 @@ const char *coverage_condition(const struct rule *rule, size_t i)
 {
     const struct {
         const char *key;
-        bool asked;
+        bool set;
     } conditions[] = {
         {"min_size", rule->has_min_size},    {"max_size", rule->has_max_size},
         {"from", rule->from != NULL},        {"to", rule->to != NULL},
@@ -22,7 +22,7 @@ const char *coverage_condition(const struct rule *rule, size_t i)
 
     if (i >= sizeof(conditions) / sizeof(*conditions))
         return NULL;
-    return conditions[i].asked ? conditions[i].key : "";
+    return conditions[i].set ? conditions[i].key : "";
 }
 
 static bool is_conditional(const struct rule *rule)
@@ -35,7 +35,7 @@ static bool is_conditional(const struct rule *rule)
     return false;
 }
 
-/* The directions in which everything of that owner is exempt, whoever else has to do with it. */
+/* The directions in which everything of that owner is exempt, whatever the other parties. */
 static unsigned exempt_directions(const struct config *config, const struct account *account)
 {
     const struct owner owner = account_owner(account);
@@ -77,24 +77,52 @@ static unsigned covered_by_any(const struct config *config, const struct owner *
     return directions;
 }
 
-const char *coverage_reason(const struct config *config, const struct account *account)
+enum coverage_reason coverage_reason(const struct config *config, const struct account *account)
 {
     const struct owner owner = account_owner(account);
     struct owner selected = owner;
     unsigned directions = covered_by_any(config, &owner);
 
     if (!account->watch)
-        return "used by probes only";
+        return COVERAGE_PROBES_ONLY;
     selected.monitor = true;
     if ((directions & ~exempt_directions(config, account)) != 0)
-        return NULL;
+        return COVERAGE_MONITORED;
     if (directions != 0)
-        return "exempt";
+        return COVERAGE_EXEMPT;
     if (account->monitor)
-        return "selected, but no rule takes it";
+        return COVERAGE_SELECTED_NO_RULE;
     if (covered_by_any(config, &selected) != 0)
-        return "not selected";
-    return "no rule takes it";
+        return COVERAGE_NOT_SELECTED;
+    return COVERAGE_NO_RULE;
+}
+
+const char *coverage_reason_text(enum coverage_reason reason)
+{
+    static const char *const texts[] = {
+        [COVERAGE_MONITORED] = NULL,
+        [COVERAGE_PROBES_ONLY] = "used by probes only",
+        [COVERAGE_EXEMPT] = "exempt",
+        [COVERAGE_SELECTED_NO_RULE] = "selected, but no rule applies",
+        [COVERAGE_NOT_SELECTED] = "not selected",
+        [COVERAGE_NO_RULE] = "no rule applies",
+    };
+
+    return texts[reason];
+}
+
+const char *coverage_reason_name(enum coverage_reason reason)
+{
+    static const char *const names[] = {
+        [COVERAGE_MONITORED] = NULL,
+        [COVERAGE_PROBES_ONLY] = "probes_only",
+        [COVERAGE_EXEMPT] = "exempt",
+        [COVERAGE_SELECTED_NO_RULE] = "selected_no_rule",
+        [COVERAGE_NOT_SELECTED] = "not_selected",
+        [COVERAGE_NO_RULE] = "no_rule",
+    };
+
+    return names[reason];
 }
 
 char *coverage_conditions(const struct rule *rule)

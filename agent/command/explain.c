@@ -13,7 +13,7 @@
 #include "imapclient/text/special.h"
 #include "rules/util/memory.h"
 
-/* What is read from a file is bounded as what comes from a server is. */
+/* A file is limited just as a message from a server. */
 #define EXPLAIN_MAX (512ull * 1024 * 1024)
 
 struct explained {
@@ -21,7 +21,7 @@ struct explained {
     const struct explain_options *options;
     struct incoming *incoming;
     struct incoming_facts facts;
-    char *original; /* the octets of a file, for --whole; NULL from a server */
+    char *original; /* the content of the file, for --whole; NULL from a server */
     size_t original_len;
     bool has_key;
 };
@@ -36,7 +36,7 @@ static bool read_file(struct explained *explained)
     ssize_t got = -1;
 
     if (is_stdin && isatty(fd))
-        fprintf(stderr, "Reading the message from standard input, to its end (Ctrl-D)\n");
+        fprintf(stderr, "Reading the message from standard input (end with Ctrl-D)\n");
     while (fd >= 0) {
         explained->original = xrealloc(explained->original, explained->original_len + 65536);
         got = read(fd, explained->original + explained->original_len, 65536);
@@ -55,7 +55,7 @@ static bool read_file(struct explained *explained)
     return got == 0 && explained->original_len > 0;
 }
 
-static int take_file(struct explained *explained, const struct account *account)
+static int load_file(struct explained *explained, const struct account *account)
 {
     const char *folder = explained->options->folder;
 
@@ -72,7 +72,7 @@ static int take_file(struct explained *explained, const struct account *account)
     return read_file(explained) ? 0 : EX_NOINPUT;
 }
 
-static int take_from_server(struct explained *explained, const struct account *account)
+static int load_from_server(struct explained *explained, const struct account *account)
 {
     struct fetched fetched = {0};
 
@@ -88,7 +88,7 @@ static int take_from_server(struct explained *explained, const struct account *a
     return fetched.absent ? EX_NOINPUT : EX_TEMPFAIL;
 }
 
-/* Sampling and ids need the instance's key, which the first run makes. */
+/* Sampling and ids need the instance's key, which the first run creates. */
 static bool read_key(const struct config *config)
 {
     char *path = xasprintf("%s/instance.key", config->state_dir);
@@ -101,7 +101,7 @@ static bool read_key(const struct config *config)
     return read;
 }
 
-/* ---- what is told, for people ---- */
+/* ---- output for people ---- */
 
 static const char *result_text(enum match_result result)
 {
@@ -110,23 +110,23 @@ static const char *result_text(enum match_result result)
     return texts[result];
 }
 
-/* What a copy says in a word (X-Monitor-Warning), at length; "" for what the word says by itself.
+/* The keyword of X-Monitor-Warning, explained; "" if it explains itself.
  */
 static const char *warning_meaning(unsigned warning)
 {
     switch (warning) {
     case WARNING_FROM_MISMATCH:
-        return ": it lies among sent mail, and its From is no address of the owner";
+        return ": it is sent mail, but its From is not an address of the owner";
     case WARNING_CLAIMED_INTERNAL:
-        return ": it was received, and its From claims an address of ours";
+        return ": it was received, but its From claims an internal address";
     case WARNING_NO_FROM:
         return ": it has no From";
     case WARNING_SEVERAL_FROM:
         return ": it has several From fields or authors";
     case WARNING_TNEF:
-        return ": its winmail.dat may hold a request for a receipt, which stays in the copy";
+        return ": its winmail.dat may contain a receipt request, which remains in the copy";
     case WARNING_BODY_LIMITED:
-        return ": patterns for the body have seen a part of it only";
+        return ": body patterns were matched against a part of it only";
     default:
         return "";
     }
@@ -166,7 +166,7 @@ static void print_result(const struct decision *decision)
         return;
     }
     if (decision->n_targets == 0) {
-        printf("\nresult: not copied: no rule wants it\n");
+        printf("\nresult: not copied: no rule matches\n");
         return;
     }
     printf("\nresult: copied to");
@@ -224,13 +224,20 @@ static void print_copy(struct explained *explained, const struct decision *decis
     if (explained->options->whole && explained->original != NULL)
         fwrite(explained->original + view.from, 1, (size_t)(view.to - view.from), stdout);
     else
-        printf("(%llu octets of the original, unchanged)\n",
+        printf("(%llu bytes of the original, unchanged)\n",
                (unsigned long long)(view.to - view.from));
     fwrite(view.suffix, 1, view.suffix_len, stdout);
     copy_view_clear(&view);
 }
 
 /* ---- JSON ---- */
+
+static const char *result_name(enum match_result result)
+{
+    static const char *const names[] = {"no", "yes", "needs_body"};
+
+    return names[result];
+}
 
 static void write_json(const struct decision *decision)
 {
@@ -261,7 +268,7 @@ static void write_json(const struct decision *decision)
 
         json_object(&json, NULL);
         json_string(&json, "name", rule->rule->name);
-        json_string(&json, "verdict", result_text(rule->result));
+        json_string(&json, "verdict", result_name(rule->result));
         json_array(&json, "reasons");
         for (size_t k = 0; k < rule->n_reasons; k++) {
             json_object(&json, NULL);
@@ -282,7 +289,7 @@ static void write_json(const struct decision *decision)
     json_object_end(&json);
 }
 
-static void tell(struct explained *explained, const struct decision *decision)
+static void print_explained(struct explained *explained, const struct decision *decision)
 {
     if (explained->options->json) {
         write_json(decision);
@@ -323,28 +330,26 @@ static const struct account *choose_account(const struct config *config, const c
     const struct account *account = name != NULL ? config_account(config, name) : only;
 
     if (account != NULL && !account->watch) {
-        fprintf(stderr,
-                "mailvigil: account \"%s\" is not watched: it is used by probes only, and no rule "
-                "takes anything from it\n",
-                account->name);
+        fprintf(
+            stderr,
+            "mailvigil: account \"%s\" is not watched: only probes use it, and no rule applies to "
+            "it\n",
+            account->name);
         return NULL;
     }
     if (name == NULL && account == NULL)
-        fprintf(stderr,
-                "mailvigil: whose mailbox? Say --account NAME (one of the %zu that are "
-                "configured)\n",
+        fprintf(stderr, "mailvigil: --account NAME is required: there are %zu watched accounts\n",
                 count);
     else if (account == NULL)
         fprintf(stderr,
-                "mailvigil: no account has the name or address \"%s\"; \"mailvigil users\" "
-                "shows them\n",
+                "mailvigil: no account with the name or address \"%s\"; see \"mailvigil users\"\n",
                 name);
     return account;
 }
 
-int explain_command(const struct config *config, const struct explain_options *asked)
+int explain_command(const struct config *config, const struct explain_options *given)
 {
-    struct explain_options options = *asked;
+    struct explain_options options = *given;
     struct explained explained = {.options = &options, .parts = {.config = config}};
     const struct account *account = choose_account(config, options.account);
     struct decision *decision;
@@ -356,10 +361,10 @@ int explain_command(const struct config *config, const struct explain_options *a
         options.folder = "INBOX";
     explained.has_key = read_key(config);
     status =
-        options.uid != 0 ? take_from_server(&explained, account) : take_file(&explained, account);
+        options.uid != 0 ? load_from_server(&explained, account) : load_file(&explained, account);
     if (status == 0) {
         decision = incoming_explain(explained.incoming, &explained.facts);
-        tell(&explained, decision);
+        print_explained(&explained, decision);
         decision_free(decision);
     }
     incoming_free(explained.incoming);

@@ -17,7 +17,8 @@ struct explain_options {
     bool json;
 };
 
-/* Exit status: 0; 64 wrong usage; 66 no such file or message; 75 the server cannot be asked now. */
+/* Exit status: EX_OK; EX_USAGE; EX_NOINPUT: no such file or message; EX_TEMPFAIL: the server is not
+ * available now. */
 int explain_command(const struct config *config, const struct explain_options *options);
 
 #endif

@@ -38,7 +38,7 @@ static void on_fetched(void *arg, const struct imap_result *result)
     if (result->kind != IMAP_RESULT_OK)
         finish(fetch, result->reason, result->kind == IMAP_RESULT_NO);
     else if (fetch->fetched->incoming == NULL || incoming_size(fetch->fetched->incoming) == 0)
-        finish(fetch, "there is no message with that UID in the folder", true);
+        finish(fetch, "no message with that UID in the folder", true);
     else
         finish(fetch, NULL, false);
 }

@@ -11,7 +11,7 @@ struct fetched {
     struct incoming *incoming;   /* NULL: failed */
     struct incoming_facts facts; /* folder is borrowed from the caller */
     char *why;                   /* caller frees */
-    bool absent;                 /* the server is well, the message or folder is not there */
+    bool absent;                 /* the server is fine, but the message or folder does not exist */
 };
 
 void explain_fetch(struct parts *parts, const struct account *account, const char *folder,

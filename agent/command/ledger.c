@@ -136,22 +136,22 @@ static void print_summary(FILE *out, const struct ledger_figures *figures)
     fprintf(out, "  %-20s %12" PRIu64 "\n", "pending", figures->pending);
     fprintf(out, "  %-20s %12" PRIu64 "\n\n", "failed", figures->failed_copies);
     if (is_complete(figures)) {
-        fputs("Everything that was wanted is delivered.\n", out);
+        fputs("All wanted copies have been delivered.\n", out);
     } else {
-        fputs("Not everything that was wanted is delivered:\n", out);
-        print_if(out, figures->pending, "copy is on its way", "copies are on their way");
-        print_if(out, figures->failed_copies, "copy was given up; its original is kept",
-                 "copies were given up; their originals are kept");
+        fputs("Not all wanted copies have been delivered:\n", out);
+        print_if(out, figures->pending, "copy is pending", "copies are pending");
+        print_if(out, figures->failed_copies, "copy failed; its original is kept",
+                 "copies failed; their originals are kept");
         print_if(out, figures->states[UID_UNFETCHED],
-                 "message could not be fetched yet and is tried again",
-                 "messages could not be fetched yet and are tried again");
+                 "message could not be fetched yet and will be retried",
+                 "messages could not be fetched yet and will be retried");
         print_if(out, figures->states[UID_FAILED], "message could not be captured",
                  "messages could not be captured");
     }
     uint64_t vanished = figures->states[UID_VANISHED] + figures->states[UID_VANISHED_INFERRED];
     if (vanished > 0)
-        fprintf(out, "%" PRIu64 " vanished before it could be known whether a rule wanted %s.\n",
-                vanished, vanished == 1 ? "it" : "them");
+        fprintf(out, "%" PRIu64 " vanished before %s could be checked against the rules.\n",
+                vanished, vanished == 1 ? "it" : "they");
 }
 
 static void print_text(struct report *report, const char *account, time_t since, FILE *out)
@@ -161,7 +161,7 @@ static void print_text(struct report *report, const char *account, time_t since,
     report_lines(report, account, since, measure, &printing);
     if (!printing.any) {
         fprintf(out, "No message%s%s%s since %s.\n", account != NULL ? " of account " : "",
-                account != NULL ? account : "", since != 0 ? " is in the ledger" : " has come",
+                account != NULL ? account : "", since != 0 ? " was recorded" : " has arrived",
                 since != 0 ? "then" : "the baseline");
         return;
     }
@@ -266,8 +266,7 @@ int ledger_command(const char *state_dir, const char *account, bool configured,
     }
     if (!is_known(report, account, configured)) {
         fprintf(stderr,
-                "mailvigil: no account has the name or address \"%s\"; \"mailvigil users\" shows"
-                " them\n",
+                "mailvigil: no account with the name or address \"%s\"; see \"mailvigil users\"\n",
                 account);
         report_close(report);
         return EX_USAGE;

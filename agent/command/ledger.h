@@ -1,6 +1,6 @@
 /*
- * `mailvigil ledger`: what became of every message, a line each, and a summary that says whether
- * everything that was wanted is delivered. Reads beside a running agent (report.h).
+ * `mailvigil ledger`: the fate of every message, a line each, and a summary that says whether all
+ * wanted copies have been delivered. Works while the agent is running (report.h).
  *
  *   {"lines": [{"account", "folder", "uidvalidity", "first_uid", "last_uid", "at", "state",
  *      "reason", "sha256", "target", "copy_state", "target_folder", "target_uidvalidity",
@@ -15,10 +15,10 @@
 #include <stdio.h>
 
 /*
- * account NULL: all; one that is not configured any more may still be in the ledger. since NULL:
- * all; else a date (2026-01-31) or a duration (7d). The exit status: 0; 64 for a since that is
- * neither and for an account that neither the configuration nor the ledger knows, 75 when there is
- * no ledger to read: why is told on standard error.
+ * account NULL: all; one that is no longer configured may still be in the ledger. since NULL: all;
+ * else a date (2026-01-31) or a duration (7d). The exit status: EX_OK; EX_USAGE for an invalid
+ * since and for an account that is neither in the configuration nor in the ledger; EX_TEMPFAIL if
+ * there is no ledger to read. The reason is printed on standard error.
  */
 int ledger_command(const char *state_dir, const char *account, bool configured, const char *since,
                    bool json, FILE *out);

@@ -12,29 +12,30 @@
 #include "agent/util/suggest.h"
 #include "rules/util/memory.h"
 
-#define TIMEOUT_MAX 86400      /* seconds that -t takes */
-#define ROUNDTRIP_PATIENCE 600 /* seconds, where crit has no upper end */
-#define OWN_SHARE 100          /* milliseconds of -t that are kept for ourselves */
+#define TIMEOUT_MAX 86400      /* seconds that -t accepts */
+#define ROUNDTRIP_PATIENCE 600 /* seconds, if crit has no upper end */
+#define OWN_SHARE 100          /* milliseconds of -t reserved for ourselves */
 
 static const char usage_text[] =
     "usage: mailvigil [-c FILE] probe [NAME] [OPTION ...]\n"
     "\n"
-    "Runs the probe once (without NAME: all of them) and tells its result as Nagios plugins do.\n"
+    "Runs the probe once (without NAME: all of them) and prints the result in Nagios plugin "
+    "format.\n"
     "\n"
-    "  -w RANGE, -c RANGE   warn and be critical when the time in seconds is outside of the "
-    "range:\n"
+    "  -w RANGE, -c RANGE   WARNING or CRITICAL if the time in seconds is outside of the range:\n"
     "                       \"1\" above 1 s; \"0.5:2\" outside; \"@0:1\" inside\n"
-    "  -t SECONDS           time for all; default: the probe's timeout, for a round trip its crit\n"
-    "  -4, -6               only by that address family\n"
-    "  -v                   details behind the first line\n"
+    "  -t SECONDS           overall time limit; default: the probe's timeout, for a round trip its "
+    "crit\n"
+    "  -4, -6               use only this address family\n"
+    "  -v                   add details after the first line\n"
     "  --json               the result as one JSON object (without NAME: an array of them)\n"
-    "  --list               the probes of the configuration\n"
-    "  --last               what the running agent found last; nothing is probed\n"
+    "  --list               list the configured probes\n"
+    "  --last               print the last result of the running agent; nothing is probed\n"
     "  -V, --version  -h, --help\n"
     "\n"
     "Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.\n";
 
-struct wish {
+struct request {
     const char *config_path, *name;
     struct range warn, crit;
     double timeout; /* seconds, 0: not given */
@@ -86,57 +87,57 @@ static bool read_timeout(const char *text, double *seconds)
     return end != text && *end == '\0' && value >= 0.2 && value <= TIMEOUT_MAX;
 }
 
-/* Plugins have -c for critical; mailvigil has it for the configuration, before the command. Who
- * gives a file here means that. */
-static const char *read_critical(struct wish *wish)
+/* Plugins have -c for critical; mailvigil has it for the configuration, before the command. A file
+ * given here means that. */
+static const char *read_critical(struct request *request)
 {
-    const char *expected = read_range(optarg, &wish->crit);
+    const char *expected = read_range(optarg, &request->crit);
 
     if (expected == NULL)
         return NULL;
     if (access(optarg, F_OK) != 0)
         return expected;
-    wish->config_path = optarg;
+    request->config_path = optarg;
     return NULL;
 }
 
 /* NULL, or what was expected. */
-static const char *take_option(int option, struct wish *wish)
+static const char *handle_option(int option, struct request *request)
 {
     switch (option) {
     case 'w':
-        return read_range(optarg, &wish->warn);
+        return read_range(optarg, &request->warn);
     case 'c':
-        return read_critical(wish);
+        return read_critical(request);
     case 't':
-        return read_timeout(optarg, &wish->timeout) ? NULL : "seconds, from 0.2 to 86400";
+        return read_timeout(optarg, &request->timeout) ? NULL : "seconds, from 0.2 to 86400";
     case 'v':
-        wish->verbosity++;
+        request->verbosity++;
         break;
     case '4':
-        wish->family = AF_INET;
+        request->family = AF_INET;
         break;
     case '6':
-        wish->family = AF_INET6;
+        request->family = AF_INET6;
         break;
     case 'j':
-        wish->json = true;
+        request->json = true;
         break;
     case 'l':
-        wish->list = true;
+        request->list = true;
         break;
     case 'L':
-        wish->last = true;
+        request->last = true;
         break;
     case 'C':
-        wish->config_path = optarg;
+        request->config_path = optarg;
         break;
     }
     return NULL;
 }
 
-/* -1: go on; else the exit status. */
-static int read_options(int argc, char **argv, struct wish *wish)
+/* -1: continue; else the exit status. */
+static int read_options(int argc, char **argv, struct request *request)
 {
     int option;
 
@@ -154,25 +155,27 @@ static int read_options(int argc, char **argv, struct wish *wish)
             return PROBE_UNKNOWN;
         }
         if (option == ':' || option == '?')
-            return unknown("%.100s %s; \"mailvigil probe --help\" shows what there is",
-                           argv[optind - 1], option == ':' ? "lacks its value" : "is no option");
-        expected = take_option(option, wish);
+            return unknown(
+                option == ':' ? "option %.100s requires an argument; see \"mailvigil probe --help\""
+                              : "unknown option %.100s; see \"mailvigil probe --help\"",
+                argv[optind - 1]);
+        expected = handle_option(option, request);
         if (expected != NULL)
             return unknown("-%c is \"%.100s\"; expected %s", option, optarg, expected);
     }
     if (optind < argc)
-        wish->name = argv[optind++];
+        request->name = argv[optind++];
     if (optind < argc)
-        return unknown("one probe at a time, or none for all");
+        return unknown("too many arguments: expected one probe, or none for all of them");
     return -1;
 }
 
 /* ---- the configuration ---- */
 
-static struct config *load(const struct wish *wish)
+static struct config *load(const struct request *request)
 {
     struct config_problems problems = {0};
-    struct config *config = config_load(wish->config_path, &problems);
+    struct config *config = config_load(request->config_path, &problems);
     size_t first = 0;
 
     if (config == NULL) {
@@ -181,8 +184,8 @@ static struct config *load(const struct wish *wish)
             first++;
         const struct config_problem *problem =
             first < problems.count ? &problems.problems[first] : NULL;
-        unknown("the configuration cannot be used: %s:%d: %s",
-                problem != NULL && problem->file != NULL ? problem->file : wish->config_path,
+        unknown("invalid configuration: %s:%d: %s",
+                problem != NULL && problem->file != NULL ? problem->file : request->config_path,
                 problem != NULL ? problem->line : 0, problem != NULL ? problem->text : "");
     }
     config_problems_clear(&problems);
@@ -200,10 +203,9 @@ static const struct probe *find_probe(const struct config *config, const char *n
     for (size_t i = 0; i < config->n_probes; i++)
         suggest_offer(&suggestion, config->probes[i]->name);
     if (suggestion.best != NULL)
-        unknown("there is no probe \"%.100s\"; did you mean \"%s\"?", name, suggestion.best);
+        unknown("unknown probe \"%.100s\"; did you mean \"%s\"?", name, suggestion.best);
     else
-        unknown("there is no probe \"%.100s\"; \"mailvigil probe --list\" shows which there are",
-                name);
+        unknown("unknown probe \"%.100s\"; see \"mailvigil probe --list\"", name);
     return NULL;
 }
 
@@ -240,7 +242,7 @@ static int list(const struct config *config, bool as_json)
 
 /* ---- running ---- */
 
-/* Worst for who is to act: critical, unknown, warning. */
+/* By urgency: critical, unknown, warning. */
 static enum probe_status worse(enum probe_status a, enum probe_status b)
 {
     static const int rank[] = {
@@ -256,18 +258,18 @@ static unsigned default_seconds(const struct probe *probe)
     return (unsigned)ceil(probe->crit.end) + 1;
 }
 
-/* The probe as the command line has it; the copy borrows all that it points to. */
-static void apply(const struct wish *wish, struct probe *probe, unsigned *patience)
+/* Applies the options of the command line; the copy borrows all that it points to. */
+static void apply(const struct request *request, struct probe *probe, unsigned *patience)
 {
-    unsigned given = (unsigned)(wish->timeout * 1000);
+    unsigned given = (unsigned)(request->timeout * 1000);
     bool sends = probe->type == PROBE_ROUNDTRIP;
 
-    if (wish->warn.set)
-        probe->warn = wish->warn;
-    if (wish->crit.set)
-        probe->crit = wish->crit;
-    if (wish->family != 0)
-        probe->family = wish->family;
+    if (request->warn.set)
+        probe->warn = request->warn;
+    if (request->crit.set)
+        probe->crit = request->crit;
+    if (request->family != 0)
+        probe->family = request->family;
     *patience = given;
     if (given == 0 && sends)
         *patience = default_seconds(probe) * 1000;
@@ -277,14 +279,15 @@ static void apply(const struct wish *wish, struct probe *probe, unsigned *patien
         probe->timeout = given - OWN_SHARE;
 }
 
-static void print(const struct wish *wish, const struct probe_once *once, const char *instance)
+static void print(const struct request *request, const struct probe_once *once,
+                  const char *instance)
 {
     struct json json;
 
-    if (!wish->json) {
-        if (wish->name == NULL)
+    if (!request->json) {
+        if (request->name == NULL)
             printf("%s: ", once->probe->name);
-        nagios_write(stdout, once->probe, once->verdict, wish->verbosity);
+        nagios_write(stdout, once->probe, once->verdict, request->verbosity);
         return;
     }
     json_begin(&json, stdout);
@@ -295,7 +298,7 @@ static void print(const struct wish *wish, const struct probe_once *once, const 
     putchar('\n');
 }
 
-static int run(const struct wish *wish, const struct config *config,
+static int run(const struct request *request, const struct config *config,
                const struct probe *const *chosen, size_t count)
 {
     struct probe *probes = xcalloc(count, sizeof(*probes));
@@ -305,32 +308,33 @@ static int run(const struct wish *wish, const struct config *config,
     for (size_t i = 0; i < count; i++) {
         probes[i] = *chosen[i];
         once[i].probe = &probes[i];
-        apply(wish, &probes[i], &once[i].patience);
+        apply(request, &probes[i], &once[i].patience);
     }
     probe_once_run(once, count, config->instance);
-    if (wish->json && wish->name == NULL)
+    if (request->json && request->name == NULL)
         puts("[");
     for (size_t i = 0; i < count; i++) {
-        print(wish, &once[i], config->instance);
-        if (wish->json && i + 1 < count)
+        print(request, &once[i], config->instance);
+        if (request->json && i + 1 < count)
             puts(",");
         status = worse(status, once[i].verdict->status);
         probe_verdict_free(once[i].verdict);
         probe_result_free(once[i].result);
     }
-    if (wish->json && wish->name == NULL)
+    if (request->json && request->name == NULL)
         puts("]");
     free(once);
     free(probes);
     return (int)status;
 }
 
-/* What the agent answers begins with the exit status. */
-static int last(const struct wish *wish, const struct config *config, const struct probe *probe)
+/* The agent's reply begins with the exit status. */
+static int last(const struct request *request, const struct config *config,
+                const struct probe *probe)
 {
     char *why = NULL;
-    char *line =
-        xasprintf("probe %s %d %s", wish->json ? "json" : "text", wish->verbosity, probe->name);
+    char *line = xasprintf("probe %s %d %s", request->json ? "json" : "text", request->verbosity,
+                           probe->name);
     char *answer = control_request(config->state_dir, line, &why);
     int status;
 
@@ -349,36 +353,36 @@ static int last(const struct wish *wish, const struct config *config, const stru
     return status;
 }
 
-static int act(const struct wish *wish, const struct config *config)
+static int act(const struct request *request, const struct config *config)
 {
     const struct probe *probe;
 
-    if (wish->list)
-        return list(config, wish->json);
-    if (wish->name == NULL && wish->last)
-        return unknown("--last needs the name of a probe");
-    if (wish->name == NULL && config->n_probes == 0)
+    if (request->list)
+        return list(config, request->json);
+    if (request->name == NULL && request->last)
+        return unknown("--last requires the name of a probe");
+    if (request->name == NULL && config->n_probes == 0)
         return unknown("no probe is configured");
-    if (wish->name == NULL)
-        return run(wish, config, (const struct probe *const *)config->probes, config->n_probes);
-    probe = find_probe(config, wish->name);
+    if (request->name == NULL)
+        return run(request, config, (const struct probe *const *)config->probes, config->n_probes);
+    probe = find_probe(config, request->name);
     if (probe == NULL)
         return PROBE_UNKNOWN;
-    return wish->last ? last(wish, config, probe) : run(wish, config, &probe, 1);
+    return request->last ? last(request, config, probe) : run(request, config, &probe, 1);
 }
 
 int probe_command(const char *config_path, int argc, char **argv)
 {
-    struct wish wish = {.config_path = config_path};
+    struct request request = {.config_path = config_path};
     struct config *config;
-    int status = read_options(argc, argv, &wish);
+    int status = read_options(argc, argv, &request);
 
     if (status >= 0)
         return status;
-    config = load(&wish);
+    config = load(&request);
     if (config == NULL)
         return PROBE_UNKNOWN;
-    status = act(&wish, config);
+    status = act(&request, config);
     config_free(config);
     return status;
 }

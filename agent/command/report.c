@@ -19,9 +19,9 @@ static char *check_version(const struct report *report, const char *state_dir)
         sqlite3_step(query) != SQLITE_ROW)
         why = xasprintf("%s/ledger.db cannot be read: %s", state_dir, sqlite3_errmsg(report->db));
     else if (sqlite3_column_int(query, 0) > LEDGER_SCHEMA)
-        why = xasprintf("%s/ledger.db was made by a newer mailvigil", state_dir);
+        why = xasprintf("%s/ledger.db was written by a newer version of mailvigil", state_dir);
     else if (sqlite3_column_int(query, 0) == 0)
-        why = xasprintf("%s/ledger.db is not a ledger of mailvigil", state_dir);
+        why = xasprintf("%s/ledger.db is not a mailvigil ledger", state_dir);
     sqlite3_finalize(query);
     return why;
 }
@@ -34,7 +34,7 @@ struct report *report_open(const char *state_dir, char **why)
     *why = NULL;
     report->spool_fd = open(spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (access(path, F_OK) < 0)
-        *why = xasprintf("there is no ledger in %s: has the agent run yet?", state_dir);
+        *why = xasprintf("no ledger in %s: has the agent run yet?", state_dir);
     else if (sqlite3_open_v2(path, &report->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         *why = xasprintf("%s cannot be opened: %s", path, sqlite3_errmsg(report->db));
     else
@@ -168,7 +168,7 @@ static void one_line(const struct lines *lines, sqlite3_stmt *query)
 
 _Static_assert(UID_UNFETCHED == 9, "as ALL_STATES has it");
 
-static void bind_asked(sqlite3_stmt *query, const char *account, time_t since)
+static void bind_filter(sqlite3_stmt *query, const char *account, time_t since)
 {
     if (account != NULL)
         sqlite3_bind_text(query, 1, account, -1, SQLITE_STATIC);
@@ -193,7 +193,7 @@ void report_lines(struct report *report, const char *account, time_t since,
         report, "SELECT a.name, f.name, f.uidvalidity, x.first, x.last, x.at, x.state, x.reason,"
                 " x.message FROM " ALL_STATES
                 " ORDER BY a.name, f.name, f.uidvalidity, x.first, x.message");
-    bind_asked(query, account, since);
+    bind_filter(query, account, since);
     while (sqlite3_step(query) == SQLITE_ROW)
         one_line(&lines, query);
     sqlite3_finalize(query);
@@ -211,7 +211,7 @@ static void count_copies(const struct report *report, const char *account, time_
         report, "SELECT c.state, count(*), sum(c.due > ?3), min(m.captured_at) FROM copy c"
                 " JOIN message m ON m.id = c.message JOIN account a ON a.id = m.account"
                 " WHERE (?1 IS NULL OR a.name = ?1) AND m.captured_at >= ?2 GROUP BY c.state");
-    bind_asked(query, account, since);
+    bind_filter(query, account, since);
     sqlite3_bind_int64(query, 3, time(NULL));
     while (sqlite3_step(query) == SQLITE_ROW) {
         int state = sqlite3_column_int(query, 0);
@@ -241,7 +241,7 @@ void report_figures(struct report *report, const char *account, time_t since,
     sqlite3_exec(report->db, "BEGIN", NULL, NULL, NULL);
     sqlite3_stmt *query = report_query(report, "SELECT x.state, sum(x.last - x.first + 1)"
                                                " FROM " ALL_STATES " GROUP BY x.state");
-    bind_asked(query, account, since);
+    bind_filter(query, account, since);
     while (sqlite3_step(query) == SQLITE_ROW) {
         unsigned state = (unsigned)sqlite3_column_int(query, 0);
         if (state < sizeof(figures->states) / sizeof(figures->states[0]))

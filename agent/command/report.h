@@ -1,6 +1,6 @@
 /*
- * Reading a ledger without the agent: `ledger`, `verify`, and tests. Opens ledger.db read-only
- * beside a running agent (WAL), walks it, closes.
+ * Reading a ledger without the agent: `ledger`, `verify`, and tests. Opens ledger.db read-only,
+ * also while the agent is running (WAL).
  */
 #ifndef AGENT_COMMAND_REPORT_H
 #define AGENT_COMMAND_REPORT_H
@@ -11,7 +11,7 @@ struct report;
 struct report *report_open(const char *state_dir, char **why);
 void report_close(struct report *report);
 
-/* Figures and lines count a span in full when any of it was recorded since the time asked for. */
+/* Figures and lines count a span in full if any of it was recorded since the given time. */
 
 /* One line of `ledger`: a span of UIDs with one state, or one message with one of its copies (a
  * message with three copies makes three lines, one without any makes one). */
@@ -37,11 +37,11 @@ void report_lines(struct report *report, const char *account, time_t since,
 /* Completeness: counts by state. */
 void report_figures(struct report *report, const char *account, time_t since,
                     struct ledger_figures *figures);
-/* Proves the chain and that the tables agree with it; calls finding for each fault; returns their
- * number. head: hex of the last hash (65 octets). */
+/* Verifies the chain and that the tables agree with it; calls finding for each fault; returns their
+ * number. head: hex of the last hash. */
 unsigned report_verify_chain(struct report *report, uint64_t *records, char head[65],
                              void (*finding)(void *arg, const char *text), void *arg);
-/* Proves the checksum of every original that still has an undelivered copy; likewise. */
+/* Verifies the checksum of every original that still has an undelivered copy; likewise. */
 unsigned report_verify_spool(struct report *report, uint64_t *originals,
                              void (*finding)(void *arg, const char *text), void *arg);
 

@@ -11,7 +11,7 @@ struct report {
     int spool_fd; /* -1: there is none */
 };
 
-/* NULL when the database cannot be read: every use bears it and finds no row. */
+/* NULL when the database cannot be read: every use accepts that and finds no row. */
 sqlite3_stmt *report_query(const struct report *report, const char *sql);
 const char *report_text(sqlite3_stmt *query, int column); /* "" for NULL */
 

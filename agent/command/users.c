@@ -44,7 +44,7 @@ static void put_rule(struct text_table *table, const struct rule *rule, unsigned
     free(conditions);
 }
 
-/* One row for each rule; the account stands in the first of them. */
+/* One row for each rule; only the first names the account. */
 static void put_monitored(struct text_table *table, const struct config *config,
                           const struct account *account)
 {
@@ -72,7 +72,7 @@ static void print_monitored(const struct config *config, FILE *out)
 
     put_header(&table, names, MONITORED_COLUMNS);
     for (size_t i = 0; i < config->n_accounts; i++) {
-        if (coverage_reason(config, config->accounts[i]) != NULL)
+        if (coverage_reason(config, config->accounts[i]) != COVERAGE_MONITORED)
             continue;
         put_monitored(&table, config, config->accounts[i]);
         count++;
@@ -94,7 +94,7 @@ static void print_others(const struct config *config, FILE *out)
     put_header(&table, names, OTHERS_COLUMNS);
     for (size_t i = 0; i < config->n_accounts; i++) {
         const struct account *account = config->accounts[i];
-        const char *reason = coverage_reason(config, account);
+        const char *reason = coverage_reason_text(coverage_reason(config, account));
         if (reason == NULL)
             continue;
         text_table_cell(&table, account->name);
@@ -131,7 +131,7 @@ static void print_exempt(const struct config *config, FILE *out)
         free(conditions);
         count++;
     }
-    fprintf(out, "\nExempt, never copied:%s\n", count > 0 ? "" : " nobody");
+    fprintf(out, "\nExempt, never copied:%s\n", count > 0 ? "" : " none");
     if (count > 0)
         text_table_print(&table, "  ", out);
     text_table_clear(&table);
@@ -186,7 +186,7 @@ static void json_takes(struct json *json, const struct rule *rule, unsigned dire
 static void json_account(struct json *json, const struct config *config,
                          const struct account *account)
 {
-    const char *reason = coverage_reason(config, account);
+    const char *reason = coverage_reason_name(coverage_reason(config, account));
 
     json_object(json, NULL);
     json_string(json, "account", account->name);

@@ -53,7 +53,7 @@ static const char *decode(const char *p, char *value)
     return p;
 }
 
-/* The next pair behind p, or NULL at the end. */
+/* The next pair after p, or NULL at the end. */
 static const char *next_pair(const char *p, struct pair *pair)
 {
     while (*p == ' ')
@@ -140,7 +140,7 @@ static void check_message(struct verifying *verifying, int64_t seq, const char *
     for (int i = 0; i < (int)(sizeof(keys) / sizeof(keys[0])); i++)
         if (strcmp(value_of(body, keys[i], pair), report_text(verifying->message, i)) != 0)
             found(verifying,
-                  "record %" PRId64 ": the %s of message %" PRId64 " is another in the ledger", seq,
+                  "record %" PRId64 ": the %s of message %" PRId64 " differs in the ledger", seq,
                   keys[i], message);
     check_copies(verifying, seq, message, body, pair);
 }
@@ -159,9 +159,8 @@ static void check_delivered(struct verifying *verifying, int64_t seq, const char
     static const char *const keys[] = {"message", "target", "id", "folder", "uid", "body"};
     for (int i = 0; i < (int)(sizeof(keys) / sizeof(keys[0])); i++)
         if (strcmp(value_of(body, keys[i], pair), report_text(verifying->delivered, i)) != 0)
-            found(verifying,
-                  "record %" PRId64 ": the %s of copy %" PRId64 " is another in the ledger", seq,
-                  keys[i], copy);
+            found(verifying, "record %" PRId64 ": the %s of copy %" PRId64 " differs in the ledger",
+                  seq, keys[i], copy);
 }
 
 static void check_record(struct verifying *verifying, int64_t seq, const char *kind,
@@ -194,8 +193,8 @@ static uint64_t walk_chain(struct verifying *verifying, unsigned char head[DIGES
         column_digest(query, 4, recorded);
         if (memcmp(hash, recorded, DIGEST) != 0)
             found(verifying,
-                  "record %" PRIu64 ": its hash does not follow from its text and the"
-                  " record before it",
+                  "record %" PRIu64 ": its hash does not match its text and the previous"
+                  " record",
                   number);
         check_record(verifying, (int64_t)number, kind, body);
         memcpy(head, recorded, DIGEST);
@@ -213,7 +212,7 @@ static void check_head(struct verifying *verifying, const unsigned char head[DIG
         report_query(verifying->report, "SELECT value FROM meta WHERE key = 'chain_head'");
     if (sqlite3_step(query) != SQLITE_ROW || !column_digest(query, 0, recorded) ||
         memcmp(recorded, head, DIGEST) != 0)
-        found(verifying, "the end of the chain is missing or another");
+        found(verifying, "the end of the chain is missing or different");
     sqlite3_finalize(query);
 }
 

@@ -1,4 +1,4 @@
-"""What the administrator types, and what he is told."""
+"""The command line and its output."""
 
 import json
 import os
@@ -18,7 +18,7 @@ class CommandLine(case.Case):
 
 
 class Usage(CommandLine):
-    def test_no_command_is_wrong_usage(self):
+    def test_no_command_is_a_usage_error(self):
         self.assertEqual(self.command().returncode, USAGE)
 
     def test_unknown_command_is_named(self):
@@ -31,7 +31,17 @@ class Usage(CommandLine):
                               (("ledger", "--since"), "--since")):
             done = self.command(*words)
             self.assertEqual(done.returncode, USAGE, words)
-            self.assertRegex(done.stderr, r"\Amailvigil: %s [^\n]*\n\Z" % option)
+            self.assertRegex(done.stderr, r"\Amailvigil: [^\n]*option %s[^\n]*\n\Z" % option)
+
+    def test_option_of_another_command_is_named(self):
+        done = self.command("check", "--since", "7d")
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("option --since is not valid for this command", done.stderr)
+
+    def test_too_many_arguments(self):
+        done = self.command("status", "now")
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("too many arguments", done.stderr)
 
     def test_missing_configuration_is_named(self):
         done = case.run_command("/nonexistent/mailvigil.conf", "check")
@@ -79,20 +89,20 @@ class Check(CommandLine):
         for word in ("NOTIFY", "MULTIAPPEND", "UIDPLUS", "Sent"):
             self.assertIn(word, done.stdout)
 
-    def test_connect_tells_of_the_wrong_password(self):
+    def test_connect_reports_the_wrong_password(self):
         self.config.secret("account-bob.secret", "wrong")
         done = self.command("check", "--connect")
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout + done.stderr, "bob")
         self.assertRegex((done.stdout + done.stderr).lower(), "auth|reject|password")
 
-    def test_connect_tells_what_the_unknown_authority_needs(self):
+    def test_connect_says_how_to_trust_an_unknown_authority(self):
         self.config.change("server", "office", ca_file=None)
         done = self.command("check", "--connect")
         self.assertEqual(done.returncode, 1)
         self.assertIn("unknown CA", done.stdout)
         self.assertIn("ca_file of the server", done.stdout)
-        self.assertIn("wrong with 3", done.stdout)
+        self.assertIn("3 problems", done.stdout)
 
     def test_ten_thousand_accounts_are_read_in_a_second(self):
         path = os.path.join(self.config.dir, "users.csv")
@@ -182,7 +192,7 @@ class Running(CommandLine):
         for word in ("alice", "compliance"):
             self.assertIn(word, done.stdout)
 
-    def test_ledger_tells_what_became_of_every_message(self):
+    def test_ledger_shows_the_fate_of_every_message(self):
         self.config.section("rule", "privileged", exempt=True, addresses=["doctor@elsewhere.test"])
         agent = self.started()
         self.deliver("alice", "no attachment")
@@ -195,7 +205,7 @@ class Running(CommandLine):
         for word in ("not wanted", "exempt", "delivered"):
             self.assertIn(word, done.stdout)
         only_bob = self.command("ledger", "--account", "bob")
-        self.assertEqual(only_bob.stdout, "No message of account bob has come since the baseline.\n")
+        self.assertEqual(only_bob.stdout, "No message of account bob has arrived since the baseline.\n")
         self.assertEqual(self.command("ledger", "--account", "bob@example.org").stdout,
                          only_bob.stdout)
         self.assertEqual(self.command("ledger", "--account", "nobody").returncode, USAGE)

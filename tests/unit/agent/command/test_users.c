@@ -96,7 +96,7 @@ static void test_json(void **state)
          "\"server\":\"office\",\"selected\":true,\"monitored\":true,\"reason\":null,\"takes\":["
          "{\"rule\":\"out\",\"directions\":[\"outgoing\"],\"targets\":[\"compliance\",\"auditor\"],"
          "\"sample\":\"2.5\",\"conditions\":[\"min_size\"]}]}"),
-        "\"monitored\":false,\"reason\":\"not selected\",\"takes\":[]}",
+        "\"monitored\":false,\"reason\":\"not_selected\",\"takes\":[]}",
         ("\"exempt\":[{\"rule\":\"privileged\",\"addresses\":[\"council@*\"],\"conditions\":[],"
          "\"purpose\":null,\"approved_by\":\"the board\"}]}"),
     };
@@ -117,12 +117,12 @@ struct reason_case {
 static void test_reasons(void **state)
 {
     static const struct reason_case cases[] = {
-        {"", "  alice    alice@example.org    yes       selected, but no rule takes it\n"},
-        {"", "  bob      bob@example.org      no        no rule takes it\n"},
+        {"", "  alice    alice@example.org    yes       selected, but no rule applies\n"},
+        {"", "  bob      bob@example.org      no        no rule applies\n"},
         {"rule \"r\" { incoming = \"selected\" targets = {\"compliance\"} sample = 0 }",
-         "  alice    alice@example.org    yes       selected, but no rule takes it\n"},
+         "  alice    alice@example.org    yes       selected, but no rule applies\n"},
         {"rule \"r\" { incoming = \"all\" not_users = {\"b*\"} targets = {\"compliance\"} }",
-         "  bob      bob@example.org  no        no rule takes it\n"},
+         "  bob      bob@example.org  no        no rule applies\n"},
         {"account \"probe\" { address = \"probe@example.org\" watch = false }\n"
          "rule \"r\" { incoming = \"all\" targets = {\"compliance\"} }",
          "Not monitored: 1\n"
@@ -207,7 +207,7 @@ static void test_check_faulty(void **state)
     assert_int_equal(o.status, 78);
     assert_string_equal(o.out, "");
     assert_non_null(strstr(o.err, "mailvigil.conf:2: server \"s\""));
-    assert_non_null(strstr(o.err, "cannot be used"));
+    assert_non_null(strstr(o.err, "is not valid"));
     free(o.out);
     free(o.err);
 }
