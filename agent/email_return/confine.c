@@ -64,7 +64,7 @@ void confine_signals(void (*quit)(int number))
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t none;
 
-    /* What the caller ignored would be ignored by us and by sendmail. */
+    /* Signals that the caller ignored would be ignored by us and by sendmail. */
     for (int number = 1; number < NSIG; number++)
         (void)sigaction(number, &action, NULL);
     action.sa_handler = SIG_IGN;
@@ -107,7 +107,7 @@ void confine_reader(void)
 
 void confine_reader_exit(int status)
 {
-    /* _exit() is exit_group(), which the strict mode does not know. */
+    /* _exit() is exit_group(), which the strict mode forbids. */
     for (;;)
         (void)syscall(SYS_exit, status);
 }

@@ -2,10 +2,10 @@
  * email_return: answers the probes that arrive in a mailbox, run by the MTA from a .forward, with
  * the message on standard input. See email_return(1).
  *
- * Everything that comes in is hostile until its token has verified. Until then, and for everything
+ * All input is hostile until its token is verified. Until then, and for everything
  * that is not answered, the exit status is 0 and nothing is written to standard output and error:
- * MTAs return failures and output to the sender, who is anybody. Afterwards trouble of our own is
- * 75, so that the MTA keeps the probe and tries again.
+ * MTAs return failures and output to the sender, who may be anybody. After that, local problems
+ * are EX_TEMPFAIL, so that the MTA keeps the probe and tries again.
  */
 #include <openssl/crypto.h>
 #include <pwd.h>
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,23 +27,18 @@
 #include "agent/email_return/trust.h"
 #include "agent/reflect/answer.h"
 
-/* sysexits(3) */
-#define QUIET 0
-#define USAGE 64
-#define TRY_AGAIN 75
-
 #define TIME_LIMIT 180      /* seconds, of everything; Postfix waits for 1000 */
-#define TOO_SOON_SECONDS 30 /* that an answer waits for its turn */
+#define TOO_SOON_SECONDS 30 /* that an answer waits because of min_interval */
 #define WHY (PATH_MAX + 200)
 
-enum action { ACTION_RETURN, ACTION_SELF_TEST, ACTION_HELP, ACTION_VERSION, ACTION_WRONG };
+enum action { ACTION_RETURN, ACTION_SELF_TEST, ACTION_HELP, ACTION_VERSION, ACTION_INVALID };
 
 struct work {
     const char *given; /* of -c */
     struct account account;
     char path[PATH_MAX]; /* of the configuration */
     char program[PATH_MAX];
-    char sender[SETTINGS_ADDRESS]; /* of the envelope; "" when it is not known */
+    char sender[SETTINGS_ADDRESS]; /* of the envelope; "" if unknown */
     bool null_sender;
     struct confine_limits limits;
     struct settings settings;
@@ -56,13 +52,13 @@ struct work {
 static void quit_quietly(int number)
 {
     (void)number;
-    _exit(QUIET);
+    _exit(EX_OK);
 }
 
 static void quit_for_now(int number)
 {
     (void)number;
-    _exit(TRY_AGAIN);
+    _exit(EX_TEMPFAIL);
 }
 
 static uint64_t clock_us(void)
@@ -89,7 +85,7 @@ static enum action read_arguments(int argc, char **argv, const char **given)
         else if (strcmp(argv[i], "--version") == 0)
             action = ACTION_VERSION;
         else
-            return ACTION_WRONG;
+            return ACTION_INVALID;
     return action;
 }
 
@@ -99,23 +95,23 @@ static bool is_daemon(const char *sender)
            strncasecmp(sender, "mailer-daemon", strlen("mailer-daemon")) == 0;
 }
 
-/* Of the environment only the envelope's sender counts: an empty one, or a plain address. What is
- * neither is taken for not known: then Return-Path says it. */
-static void take_environment(struct work *work)
+/* Of the environment only the envelope's sender is used: an empty one, or a plain address. Anything
+ * else is treated as unknown: then Return-Path is used. */
+static void read_environment(struct work *work)
 {
-    static const char octets[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                 "!#$%&'*+-/=?^_`{|}~.@";
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "!#$%&'*+-/=?^_`{|}~.@";
     const char *sender = getenv("SENDER");
 
     if (sender != NULL && strnlen(sender, sizeof(work->sender)) < sizeof(work->sender)) {
         work->null_sender = is_daemon(sender);
-        if (strchr(sender, '@') != NULL && sender[strspn(sender, octets)] == '\0')
+        if (strchr(sender, '@') != NULL && sender[strspn(sender, allowed)] == '\0')
             memcpy(work->sender, sender, strlen(sender) + 1);
     }
     clearenv();
 }
 
-static bool take_account(struct work *work)
+static bool find_account(struct work *work)
 {
     struct account *account = &work->account;
     struct passwd entry, *user = NULL;
@@ -129,38 +125,40 @@ static bool take_account(struct work *work)
                (int)sizeof(account->home);
 }
 
-static void take_program(struct work *work)
+static void find_program(struct work *work)
 {
     ssize_t len = readlink("/proc/self/exe", work->program, sizeof(work->program) - 1);
 
     work->program[len > 0 ? len : 0] = '\0';
 }
 
-/* ---- what a person is told ---- */
+/* ---- for the administrator ---- */
 
 static void usage(FILE *out)
 {
     fputs(
         "usage: email_return [-c FILE]              answer the probe on standard input, if it is\n"
-        "                                           one; for a .forward\n"
-        "       email_return [-c FILE] --self-test  tell what is wrong, send nothing\n"
+        "                                           one; for use in .forward\n"
+        "       email_return [-c FILE] --self-test  check the installation: print \"ok\" or\n"
+        "                                           \"WRONG\" for each requirement, and how to "
+        "fix\n"
+        "                                           it; nothing is sent\n"
         "       email_return --help | --version\n",
         out);
 }
 
-static const char *who_may_not(void)
+static const char *forbidden_user(void)
 {
     if (getuid() != geteuid() || getgid() != getegid())
-        return "email_return does not run with another user's or group's rights: remove its setuid "
-               "and setgid bits";
+        return "email_return must not be setuid or setgid: remove these bits";
     if (getuid() == 0)
-        return "email_return does not run as root: run it as the user who gets the probes";
+        return "email_return must not run as root: run it as the user who receives the probes";
     return NULL;
 }
 
-static int tell_person(enum action action, struct work *work)
+static int interactive(enum action action, struct work *work)
 {
-    const char *why = who_may_not();
+    const char *why = forbidden_user();
 
     if (action == ACTION_HELP) {
         usage(stdout);
@@ -170,13 +168,13 @@ static int tell_person(enum action action, struct work *work)
         puts("email_return " MAILVIGIL_VERSION);
         return 0;
     }
-    if (why == NULL && !take_account(work))
-        why = "the password database does not know this user, or no home of his";
+    if (why == NULL && !find_account(work))
+        why = "this user has no entry in the password database, or no home directory";
     if (why != NULL) {
         printf("WRONG  user: %s\n", why);
         return 1;
     }
-    take_program(work);
+    find_program(work);
     return self_test(&work->account, work->program, work->given) ? 0 : 1;
 }
 
@@ -188,12 +186,12 @@ static void not_answered(const struct work *work, const char *why)
     char path[PATH_MAX];
     const char *cache = work->settings.cache;
 
-    /* Before the configuration is read: where the cache would be by default. */
+    /* Before the configuration is read: the default cache. */
     if (*cache == '\0' && snprintf(path, sizeof(path), "%s/.email_return.cache",
                                    work->account.home) < (int)sizeof(path))
         cache = path;
     snprintf(text, sizeof(text), "not answered: %s", why);
-    said_at_times(cache, text);
+    syslog_line_limited(cache, text);
 }
 
 static void on_problem(void *arg, unsigned line, const char *text)
@@ -204,8 +202,8 @@ static void on_problem(void *arg, unsigned line, const char *text)
         snprintf(work->why, sizeof(work->why), "configuration, line %u: %s", line, text);
 }
 
-/* false: why says what. That sendmail is not there is told when it is needed. */
-static bool get_ready(struct work *work)
+/* false: why says what is wrong. A missing sendmail is reported when it is needed. */
+static bool prepare(struct work *work)
 {
     const struct settings *settings = &work->settings;
     char *why = work->why;
@@ -225,7 +223,7 @@ static bool decide(struct work *work)
                                        work->settings.reply_to};
     enum answer_decision decision;
 
-    /* Either may say that it comes from ourselves. */
+    /* Either may show that the message comes from ourselves. */
     if (work->sender[0] != '\0' &&
         (work->mail.return_path[0] == '\0' || strcasecmp(work->sender, rules.address) == 0))
         snprintf(work->mail.return_path, sizeof(work->mail.return_path), "%.*s",
@@ -234,11 +232,11 @@ static bool decide(struct work *work)
                              &work->token);
     if (decision == ANSWER_YES)
         return true;
-    snprintf(work->why, WHY, "a message that %s", answer_decision_text(decision));
+    snprintf(work->why, WHY, "the message %s", answer_decision_text(decision));
     return false;
 }
 
-/* When a queue is let go many probes come at once: each waits for its turn. */
+/* When a queue is flushed many probes arrive at once: each waits for its turn. */
 static enum replay_outcome note(struct work *work)
 {
     const struct settings *settings = &work->settings;
@@ -264,7 +262,7 @@ static int send_answer(struct work *work)
     bool handed_over = false;
     size_t len;
 
-    snprintf(work->why, WHY, "no random octets");
+    snprintf(work->why, WHY, "no random bytes available");
     if (getrandom(unique, sizeof(unique), 0) == (ssize_t)sizeof(unique)) {
         work->stamp.handed_us = clock_us();
         if (work->stamp.handed_us < work->stamp.received_us) /* the clock was set back meanwhile */
@@ -274,13 +272,13 @@ static int send_answer(struct work *work)
             hand_over(settings, &work->account, &work->limits, message, len, work->why, WHY);
     }
     if (handed_over)
-        return QUIET;
+        return EX_OK;
     snprintf(text, sizeof(text), "a probe was not answered: %s", work->why);
-    said(text);
-    /* Perhaps it has gone: the other side counts a second answer as a duplicate, but one that is
-     * lost as lost mail. */
+    syslog_line(text);
+    /* It may have been sent: the other side counts a second answer as a duplicate, but a missing
+     * one as lost mail. */
     (void)replay_forget(settings->cache, token_nonce(&work->token));
-    return TRY_AGAIN;
+    return EX_TEMPFAIL;
 }
 
 static int answer(struct work *work)
@@ -292,33 +290,33 @@ static int answer(struct work *work)
     if (outcome == REPLAY_NEW)
         return send_answer(work);
     not_answered(work, work->why);
-    return outcome == REPLAY_TROUBLE || outcome == REPLAY_TOO_SOON ? TRY_AGAIN : QUIET;
+    return outcome == REPLAY_TROUBLE || outcome == REPLAY_TOO_SOON ? EX_TEMPFAIL : EX_OK;
 }
 
-/* Mail without a token is no business of ours: not a word about it. */
+/* Mail without a token is not logged at all. */
 static bool has_token(const struct probe_mail *mail)
 {
     return mail->has_probe_field || mail->subject_probe[0] != '\0';
 }
 
-/* Nothing can be done with any message. */
+/* No message can be processed. */
 static int give_up(const char *why)
 {
     alarm(TIME_LIMIT);
     if (!isatty(STDIN_FILENO))
         reader_drain(STDIN_FILENO);
-    said(why);
-    return QUIET;
+    syslog_line(why);
+    return EX_OK;
 }
 
-static int look_at_message(struct work *work)
+static int handle_message(struct work *work)
 {
-    const char *why = who_may_not();
-    int status = QUIET;
+    const char *why = forbidden_user();
+    int status = EX_OK;
 
     alarm(TIME_LIMIT);
-    if (why == NULL && !take_account(work))
-        why = "not answered: the password database does not know this user, or no home of his";
+    if (why == NULL && !find_account(work))
+        why = "not answered: this user has no entry in the password database, or no home directory";
     if (why == NULL &&
         (!settings_path(work->given, work->account.home, work->path) || chdir("/") != 0))
         why = "not answered: the configuration's path is too long";
@@ -326,12 +324,12 @@ static int look_at_message(struct work *work)
         return give_up(why);
     if (!reader_read(STDIN_FILENO, &work->mail, &why)) {
         not_answered(work, why);
-        return QUIET;
+        return EX_OK;
     }
     if (!has_token(&work->mail))
-        return QUIET;
-    take_program(work);
-    if (get_ready(work) && decide(work))
+        return EX_OK;
+    find_program(work);
+    if (prepare(work) && decide(work))
         status = answer(work);
     else
         not_answered(work, work->why);
@@ -339,8 +337,8 @@ static int look_at_message(struct work *work)
     return status;
 }
 
-/* With arguments that are wrong there is nobody to tell but a person. */
-static bool is_for_person(enum action action)
+/* Invalid arguments are only reported on a terminal. */
+static bool is_interactive(enum action action)
 {
     return action == ACTION_SELF_TEST || action == ACTION_HELP || action == ACTION_VERSION;
 }
@@ -350,24 +348,24 @@ int main(int argc, char **argv)
     struct work work = {.stamp.received_us = clock_us()};
     enum action action = read_arguments(argc, argv, &work.given);
 
-    take_environment(&work);
+    read_environment(&work);
     confine_descriptors();
-    if (action == ACTION_WRONG || (action == ACTION_RETURN && isatty(STDIN_FILENO))) {
+    if (action == ACTION_INVALID || (action == ACTION_RETURN && isatty(STDIN_FILENO))) {
         if (isatty(STDERR_FILENO)) {
             usage(stderr);
-            return USAGE;
+            return EX_USAGE;
         }
     }
-    if (!is_for_person(action))
+    if (!is_interactive(action))
         confine_output();
     confine_signals(quit_quietly);
     confine_limits(&work.limits);
     umask(077);
     /* No configuration of OpenSSL: it may name modules to load. */
     (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-    if (is_for_person(action))
-        return tell_person(action, &work);
-    if (action == ACTION_WRONG)
-        return give_up("not answered: wrong arguments");
-    return look_at_message(&work);
+    if (is_interactive(action))
+        return interactive(action, &work);
+    if (action == ACTION_INVALID)
+        return give_up("not answered: invalid arguments");
+    return handle_message(&work);
 }

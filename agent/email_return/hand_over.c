@@ -12,15 +12,15 @@
 #define NO_EXEC 127
 
 /* -i: a line with one dot does not end the message. -f <> is the null sender for Postfix, Exim,
- * Sendmail and OpenSMTPD. -N never is not given: Exim's -N delivers nothing, and where the sender
- * is null there is nobody to be notified. */
+ * Sendmail and OpenSMTPD. -N never is not used: Exim's -N delivers nothing, and with the null
+ * sender nobody is notified anyway. */
 _Noreturn static void become_sendmail(const struct settings *settings,
                                       const struct account *account,
                                       const struct confine_limits *limits)
 {
     char home[sizeof(account->home) + 8], user[sizeof(account->name) + 8];
     char logname[sizeof(account->name) + 8];
-    /* execve() does not change what it is given. */
+    /* execve() does not change its arguments. */
     char *const arguments[] = {(char *)settings->sendmail,
                                "-i",
                                "-f",
@@ -44,7 +44,7 @@ _Noreturn static void become_sendmail(const struct settings *settings,
     _exit(NO_EXEC);
 }
 
-/* true: it has ended. SIGCHLD is blocked. */
+/* true: it has exited. SIGCHLD is blocked. */
 static bool wait_for(pid_t pid, int *status)
 {
     struct timespec now, left;
@@ -67,17 +67,17 @@ static bool wait_for(pid_t pid, int *status)
     return false;
 }
 
-static bool judge(bool ended, bool written, int status, const char *sendmail, char *why,
-                  size_t why_size)
+static bool check_result(bool ended, bool written, int status, const char *sendmail, char *why,
+                         size_t why_size)
 {
     if (!ended)
         snprintf(why, why_size, "%s took more than %d seconds", sendmail, HAND_OVER_SECONDS);
     else if (WIFSIGNALED(status))
-        snprintf(why, why_size, "%s was ended by signal %d", sendmail, WTERMSIG(status));
+        snprintf(why, why_size, "%s was killed by signal %d", sendmail, WTERMSIG(status));
     else if (WEXITSTATUS(status) == NO_EXEC)
         snprintf(why, why_size, "%s cannot be run", sendmail);
     else if (WEXITSTATUS(status) != 0)
-        snprintf(why, why_size, "%s ended with status %d", sendmail, WEXITSTATUS(status));
+        snprintf(why, why_size, "%s exited with status %d", sendmail, WEXITSTATUS(status));
     else if (!written)
         snprintf(why, why_size, "%s did not read the answer", sendmail);
     else
@@ -85,7 +85,7 @@ static bool judge(bool ended, bool written, int status, const char *sendmail, ch
     return false;
 }
 
-/* The answer fits into the pipe: writing it does not wait. */
+/* The answer fits into the pipe: writing it does not block. */
 _Static_assert(PIPE_BUF >= 4096, "an answer is written at once");
 
 bool hand_over(const struct settings *settings, const struct account *account,
@@ -113,5 +113,5 @@ bool hand_over(const struct settings *settings, const struct account *account,
     bool written = write(text[1], message, len) == (ssize_t)len;
     close(text[1]);
     bool ended = wait_for(pid, &status);
-    return judge(ended, written, status, settings->sendmail, why, why_size);
+    return check_result(ended, written, status, settings->sendmail, why, why_size);
 }

@@ -36,22 +36,22 @@ void reader_drain(int fd)
         ;
 }
 
-_Noreturn static void read_and_tell(int fd, int out)
+_Noreturn static void read_and_report(int fd, int out)
 {
     char text[PROBE_MAIL_HEADER];
     struct probe_mail mail;
     size_t len;
-    bool told;
+    bool written;
 
     len = read_all(fd, text, sizeof(text));
     if (len == sizeof(text))
         reader_drain(fd);
     probe_mail_parse(&mail, text, len);
-    told = write(out, &mail, sizeof(mail)) == (ssize_t)sizeof(mail);
-    confine_reader_exit(told ? 0 : 1);
+    written = write(out, &mail, sizeof(mail)) == (ssize_t)sizeof(mail);
+    confine_reader_exit(written ? 0 : 1);
 }
 
-/* ---- what came back: perhaps mail made the reader say it ---- */
+/* ---- validation: the reader may have been compromised by the mail ---- */
 
 static bool is_text(const char *text, size_t size)
 {
@@ -66,13 +66,13 @@ static bool is_text(const char *text, size_t size)
 
 static bool is_flag(const bool *flag)
 {
-    unsigned char octet;
+    unsigned char value;
 
-    memcpy(&octet, flag, 1);
-    return octet <= 1;
+    memcpy(&value, flag, 1);
+    return value <= 1;
 }
 
-static bool is_sound(const struct probe_mail *mail)
+static bool is_valid(const struct probe_mail *mail)
 {
     return is_flag(&mail->strange) && is_flag(&mail->has_probe_field) &&
            is_flag(&mail->has_return_field) && is_flag(&mail->auto_submitted) &&
@@ -86,7 +86,7 @@ static bool is_sound(const struct probe_mail *mail)
            is_text(mail->from, sizeof(mail->from));
 }
 
-static bool take_result(int from, pid_t pid, struct probe_mail *mail)
+static bool receive_result(int from, pid_t pid, struct probe_mail *mail)
 {
     size_t len = read_all(from, (char *)mail, sizeof(*mail));
     int status;
@@ -96,7 +96,7 @@ static bool take_result(int from, pid_t pid, struct probe_mail *mail)
         ended = waitpid(pid, &status, 0);
     while (ended < 0 && errno == EINTR);
     return ended == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0 && len == sizeof(*mail) &&
-           is_sound(mail);
+           is_valid(mail);
 }
 
 bool reader_read(int fd, struct probe_mail *mail, const char **why)
@@ -105,7 +105,7 @@ bool reader_read(int fd, struct probe_mail *mail, const char **why)
     pid_t pid;
     bool good;
 
-    *why = "no process to read the message could be started";
+    *why = "could not start a process to read the message";
     if (pipe(result) != 0)
         return false;
     pid = fork();
@@ -114,12 +114,12 @@ bool reader_read(int fd, struct probe_mail *mail, const char **why)
         (void)signal(SIGALRM, SIG_DFL);
         alarm(READER_SECONDS);
         confine_reader();
-        read_and_tell(fd, result[1]);
+        read_and_report(fd, result[1]);
     }
     close(result[1]);
     if (pid > 0) {
-        good = take_result(result[0], pid, mail);
-        *why = good ? NULL : "reading the message ended early";
+        good = receive_result(result[0], pid, mail);
+        *why = good ? NULL : "the process that reads the message failed";
     } else {
         good = false;
     }

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "mailvigil replay 1\n" /* with its NUL: 20 octets */
+#define MAGIC "mailvigil replay 1\n" /* with its NUL: 20 bytes */
 #define SECOND UINT64_C(1000000)     /* microseconds */
-#define PIECE 1024                   /* records that are read at once */
+#define PIECE 1024                   /* records read at once */
 
 /* Times are in the byte order of the machine: the file never leaves it. */
 struct header {
@@ -32,7 +32,7 @@ struct replay {
     size_t why_size;
 };
 
-/* What one walk through the file finds. */
+/* Result of one pass through the file. */
 struct found {
     bool seen;
     off_t seen_at;
@@ -56,7 +56,7 @@ fail(const struct replay *replay, enum replay_outcome outcome, const char *forma
     return outcome;
 }
 
-/* A full disk is told as ENOSPC; a piece is never written in part but then. */
+/* A full disk is reported as ENOSPC; only then is a piece written in part. */
 static bool write_at(const struct replay *replay, const void *data, size_t len, off_t at)
 {
     ssize_t written;
@@ -92,19 +92,19 @@ static bool read_at(const struct replay *replay, void *data, size_t len, off_t a
 static enum replay_outcome check_file(const struct replay *replay, const struct stat *st)
 {
     if (!S_ISREG(st->st_mode) || st->st_nlink != 1)
-        return fail(replay, REPLAY_FOREIGN, "not a regular file with one name");
+        return fail(replay, REPLAY_FOREIGN, "not a regular file with a single link");
     if (st->st_uid != geteuid())
         return fail(replay, REPLAY_FOREIGN, "owned by user id %u; expected %u",
                     (unsigned)st->st_uid, (unsigned)geteuid());
     if ((st->st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        return fail(replay, REPLAY_FOREIGN, "others can open it (mode %04o): chmod 600 it",
+        return fail(replay, REPLAY_FOREIGN, "accessible to others (mode %04o): chmod 600 it",
                     (unsigned)(st->st_mode & 07777));
     if (st->st_size != 0 && st->st_size != (off_t)FILE_SIZE)
-        return fail(replay, REPLAY_FOREIGN, "not a file of answered probes: remove it");
+        return fail(replay, REPLAY_FOREIGN, "not a cache of answered probes: remove it");
     return REPLAY_NEW;
 }
 
-/* Its blocks are taken at once, so that a full disk shows before the first answer. */
+/* Its blocks are allocated at once, so that a full disk is noticed before the first answer. */
 static enum replay_outcome fill(struct replay *replay)
 {
     int error = posix_fallocate(replay->fd, 0, (off_t)FILE_SIZE);
@@ -117,7 +117,7 @@ static enum replay_outcome fill(struct replay *replay)
     return REPLAY_NEW;
 }
 
-/* A file of zeros was being made when power failed. */
+/* A file of zeros was being created when power failed. */
 static enum replay_outcome read_header(struct replay *replay)
 {
     static const struct header empty = {{0}};
@@ -130,7 +130,7 @@ static enum replay_outcome read_header(struct replay *replay)
             return fail(replay, REPLAY_TROUBLE, "%s", strerror(errno));
     }
     if (memcmp(replay->header.magic, MAGIC, sizeof(MAGIC)) != 0)
-        return fail(replay, REPLAY_FOREIGN, "not a file of answered probes: remove it");
+        return fail(replay, REPLAY_FOREIGN, "not a cache of answered probes: remove it");
     return REPLAY_NEW;
 }
 
@@ -170,13 +170,13 @@ static enum replay_outcome replay_open(struct replay *replay, int flags)
     return outcome;
 }
 
-/* Without sign, so that a clock that was set back counts neither for ever nor not at all. */
+/* Unsigned, so that after a clock was set back entries count neither forever nor not at all. */
 static uint64_t apart(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : b - a;
 }
 
-static void look_at(struct found *found, const struct record *record, off_t at, uint64_t now_us,
+static void examine(struct found *found, const struct record *record, off_t at, uint64_t now_us,
                     const unsigned char nonce[TOKEN_NONCE])
 {
     bool is_empty = record->time_us == 0;
@@ -196,8 +196,8 @@ static void look_at(struct found *found, const struct record *record, off_t at, 
     }
 }
 
-static bool look_through(const struct replay *replay, uint64_t now_us,
-                         const unsigned char nonce[TOKEN_NONCE], struct found *found)
+static bool scan(const struct replay *replay, uint64_t now_us,
+                 const unsigned char nonce[TOKEN_NONCE], struct found *found)
 {
     struct record records[PIECE];
     off_t at = sizeof(struct header);
@@ -207,7 +207,7 @@ static bool look_through(const struct replay *replay, uint64_t now_us,
         if (!read_at(replay, records, sizeof(records), at))
             return false;
         for (size_t i = 0; i < PIECE; i++, at += (off_t)sizeof(*records))
-            look_at(found, &records[i], at, now_us, nonce);
+            examine(found, &records[i], at, now_us, nonce);
     }
     return true;
 }
@@ -229,17 +229,19 @@ static enum replay_outcome note(const struct replay *replay, const unsigned char
 {
     struct found found;
 
-    if (!look_through(replay, now_us, nonce, &found))
+    if (!scan(replay, now_us, nonce, &found))
         return fail(replay, REPLAY_TROUBLE, "%s", strerror(errno));
     if (found.seen)
-        return fail(replay, REPLAY_SEEN, "answered before");
+        return fail(replay, REPLAY_SEEN, "already answered");
     if (limits->max_per_hour > 0 && found.in_hour >= limits->max_per_hour)
-        return fail(replay, REPLAY_TOO_MANY, "%u answers in an hour", found.in_hour);
+        return fail(replay, REPLAY_TOO_MANY, "limit reached: %u answers within an hour",
+                    found.in_hour);
     if (found.youngest_us < limits->min_interval * SECOND)
-        return fail(replay, REPLAY_TOO_SOON, "the last answer is younger than %u seconds",
+        return fail(replay, REPLAY_TOO_SOON, "the last answer is less than %u seconds old",
                     limits->min_interval);
     if (found.oldest_us < REPLAY_KEPT * SECOND)
-        return fail(replay, REPLAY_TOO_MANY, "%d answers in five days", REPLAY_ENTRIES);
+        return fail(replay, REPLAY_TOO_MANY, "limit reached: %d answers within five days",
+                    REPLAY_ENTRIES);
     return add(replay, found.oldest_at, nonce, now_us);
 }
 
@@ -266,7 +268,7 @@ bool replay_forget(const char *path, const unsigned char nonce[TOKEN_NONCE])
 
     if (replay_open(&replay, 0) != REPLAY_NEW)
         return false;
-    good = look_through(&replay, 0, nonce, &found) && found.seen &&
+    good = scan(&replay, 0, nonce, &found) && found.seen &&
            write_at(&replay, &empty, sizeof(empty), found.seen_at) && fsync(replay.fd) == 0;
     close(replay.fd);
     return good;

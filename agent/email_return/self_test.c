@@ -20,8 +20,8 @@ struct test {
     bool good;
 };
 
-__attribute__((format(printf, 3, 4))) static void tell(struct test *test, const char *verdict,
-                                                       const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void report(struct test *test, const char *verdict,
+                                                         const char *format, ...)
 {
     va_list arguments;
 
@@ -34,16 +34,16 @@ __attribute__((format(printf, 3, 4))) static void tell(struct test *test, const 
         test->good = false;
 }
 
-/* The file and its directories; true: well. */
+/* The file and its directories; true: trusted. */
 static bool check_trust(struct test *test, const char *what, const char *path)
 {
     char why[WHY];
 
     if (!trust_file(path, why, sizeof(why))) {
-        tell(test, "WRONG", "%s: %s", what, why);
+        report(test, "WRONG", "%s: %s", what, why);
         return false;
     }
-    tell(test, "ok", "%s: %s", what, path);
+    report(test, "ok", "%s: %s", what, path);
     return true;
 }
 
@@ -57,7 +57,7 @@ static bool reads(int fd, const char *word)
     return len > 0 && memmem(text, (size_t)len, word, strlen(word)) != NULL;
 }
 
-/* Not wrong when it is missing: an alias or a transport may run the program as well. */
+/* It may be missing: an alias or a transport may run the program instead. */
 static void check_forward(struct test *test)
 {
     char path[PATH_MAX];
@@ -67,33 +67,34 @@ static void check_forward(struct test *test)
         return;
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 && errno == ENOENT) {
-        tell(test, "note",
-             "%s is not there: write \"|%s\" into it, in quotes, unless an alias runs "
-             "the program",
-             path, test->program);
+        report(
+            test, "note",
+            "%s does not exist: create it with the line \"|%s\", including the quotes, unless an "
+            "alias runs the program",
+            path, test->program);
         return;
     }
     if (fd < 0) {
-        tell(test, "WRONG", ".forward: %s: %s", path, strerror(errno));
+        report(test, "WRONG", ".forward: %s: %s", path, strerror(errno));
         return;
     }
     if (check_trust(test, ".forward", path) && !reads(fd, "email_return"))
-        tell(test, "WRONG",
-             ".forward: does not name email_return: write \"|%s\" into it, in quotes",
-             test->program);
+        report(test, "WRONG",
+               ".forward: does not run email_return: add the line \"|%s\", including the quotes",
+               test->program);
     close(fd);
 }
 
-/* ---- the configuration and what it names ---- */
+/* ---- the configuration and its files ---- */
 
 static void on_problem(void *arg, unsigned line, const char *text)
 {
     struct test *test = arg;
 
     if (line > 0)
-        tell(test, "WRONG", "configuration, line %u: %s", line, text);
+        report(test, "WRONG", "configuration, line %u: %s", line, text);
     else
-        tell(test, "WRONG", "configuration: %s", text);
+        report(test, "WRONG", "configuration: %s", text);
 }
 
 static bool check_settings(struct test *test, const char *given, struct settings *settings)
@@ -101,16 +102,16 @@ static bool check_settings(struct test *test, const char *given, struct settings
     char path[PATH_MAX];
 
     if (!settings_path(given, test->account->home, path)) {
-        tell(test, "WRONG", "configuration: the name of its file is too long");
+        report(test, "WRONG", "configuration: file name too long");
         return false;
     }
     if (!settings_load(settings, path, test->account->home, on_problem, test)) {
-        tell(test, "note", "configuration: read from %s", path);
+        report(test, "note", "configuration: read from %s", path);
         return false;
     }
-    tell(test, "ok", "configuration: %s", path);
-    tell(test, "ok", "probes to %s are answered to %s, from %s", settings->address,
-         settings->reply_to, settings->sender[0] != '\0' ? settings->sender : "the null sender");
+    report(test, "ok", "configuration: %s", path);
+    report(test, "ok", "probes to %s are answered to %s, from %s", settings->address,
+           settings->reply_to, settings->sender[0] != '\0' ? settings->sender : "the null sender");
     return true;
 }
 
@@ -127,9 +128,9 @@ static void check_token(struct test *test, const struct settings *settings,
     token_make(&token, &keys->keys[0], id, nonce, now_ms, settings->address, settings->reply_to);
     token_write(&token, mail.probe_field);
     if (answer_decide(&rules, &mail, false, now_ms * 1000, &token) == ANSWER_YES)
-        tell(test, "ok", "a token is signed and verified");
+        report(test, "ok", "a token can be signed and verified");
     else
-        tell(test, "WRONG", "a token does not verify: is this program damaged?");
+        report(test, "WRONG", "a token cannot be verified: is this program damaged?");
 }
 
 static void check_keys(struct test *test, const struct settings *settings)
@@ -140,10 +141,10 @@ static void check_keys(struct test *test, const struct settings *settings)
     if (!check_trust(test, "secret_file", settings->secret_file))
         return;
     if (!token_keys_read(settings->secret_file, &keys, why, sizeof(why))) {
-        tell(test, "WRONG", "secret_file: %s", why);
+        report(test, "WRONG", "secret_file: %s", why);
         return;
     }
-    tell(test, "ok", "secret_file: %zu key%s", keys.count, keys.count == 1 ? "" : "s");
+    report(test, "ok", "secret_file: %zu key%s", keys.count, keys.count == 1 ? "" : "s");
     check_token(test, settings, &keys);
     token_keys_wipe(&keys);
 }
@@ -154,9 +155,9 @@ static void check_cache(struct test *test, const struct settings *settings)
 
     if (!trust_place(settings->cache, why, sizeof(why)) ||
         replay_check(settings->cache, why, sizeof(why)) != REPLAY_NEW)
-        tell(test, "WRONG", "cache: %s", why);
+        report(test, "WRONG", "cache: %s", why);
     else
-        tell(test, "ok", "cache: %s", settings->cache);
+        report(test, "ok", "cache: %s", settings->cache);
 }
 
 static void check_sendmail(struct test *test, const struct settings *settings)
@@ -167,8 +168,7 @@ static void check_sendmail(struct test *test, const struct settings *settings)
         return;
     if (stat(settings->sendmail, &st) != 0 || !S_ISREG(st.st_mode) ||
         access(settings->sendmail, X_OK) != 0)
-        tell(test, "WRONG", "sendmail: %s is no program that this user may run",
-             settings->sendmail);
+        report(test, "WRONG", "sendmail: %s is not executable by this user", settings->sendmail);
 }
 
 bool self_test(const struct account *account, const char *program, const char *given)
@@ -176,9 +176,9 @@ bool self_test(const struct account *account, const char *program, const char *g
     struct test test = {.account = account, .program = program, .good = true};
     struct settings settings;
 
-    tell(&test, "ok", "user: %s, at home in %s", account->name, account->home);
+    report(&test, "ok", "user: %s, home directory %s", account->name, account->home);
     if (*program == '\0')
-        tell(&test, "note", "this program: /proc is not there to tell where it lies");
+        report(&test, "note", "this program: its path is unknown without /proc");
     else
         check_trust(&test, "this program", program);
     check_trust(&test, "home", account->home);

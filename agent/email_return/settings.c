@@ -22,7 +22,7 @@ struct loader {
     bool good;
 };
 
-static void tell(struct loader *loader, const char *text)
+static void report(struct loader *loader, const char *text)
 {
     loader->good = false;
     loader->problem(loader->arg, loader->line, text);
@@ -32,14 +32,14 @@ static void tell(struct loader *loader, const char *text)
 
 static bool is_atom(const char *text, size_t len)
 {
-    static const char octets[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                 "!#$%&'*+-/=?^_`{|}~.";
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "!#$%&'*+-/=?^_`{|}~.";
 
-    return len > 0 && strspn(text, octets) >= len && text[0] != '.' && text[len - 1] != '.' &&
+    return len > 0 && strspn(text, allowed) >= len && text[0] != '.' && text[len - 1] != '.' &&
            memmem(text, len, "..", 2) == NULL;
 }
 
-static const char *take_address(const struct loader *loader, char *out, const char *value)
+static const char *parse_address(const struct loader *loader, char *out, const char *value)
 {
     const char *at = strchr(value, '@');
 
@@ -51,16 +51,16 @@ static const char *take_address(const struct loader *loader, char *out, const ch
     return NULL;
 }
 
-static const char *take_sender(const struct loader *loader, char *out, const char *value)
+static const char *parse_sender(const struct loader *loader, char *out, const char *value)
 {
     if (*value == '\0' || strcmp(value, "<>") == 0) {
         *out = '\0';
         return NULL;
     }
-    return take_address(loader, out, value);
+    return parse_address(loader, out, value);
 }
 
-static const char *take_path(const struct loader *loader, char *out, const char *value)
+static const char *parse_path(const struct loader *loader, char *out, const char *value)
 {
     int directory = (int)(strrchr(loader->path, '/') - loader->path);
     int len;
@@ -76,13 +76,13 @@ static const char *take_path(const struct loader *loader, char *out, const char 
     return len < PATH_MAX ? NULL : "is too long for a path";
 }
 
-static const char *take_program(const struct loader *loader, char *out, const char *value)
+static const char *parse_program(const struct loader *loader, char *out, const char *value)
 {
-    return *value == '/' ? take_path(loader, out, value) : "is not an absolute path";
+    return *value == '/' ? parse_path(loader, out, value) : "is not an absolute path";
 }
 
-static const char *take_number(unsigned *out, const char *value, unsigned long min,
-                               unsigned long max)
+static const char *parse_number(unsigned *out, const char *value, unsigned long min,
+                                unsigned long max)
 {
     size_t len = strlen(value);
 
@@ -90,37 +90,37 @@ static const char *take_number(unsigned *out, const char *value, unsigned long m
         return "is not a number";
     unsigned long number = strtoul(value, NULL, 10);
     if (number < min || number > max)
-        return "is out of its range";
+        return "is out of range";
     *out = (unsigned)number;
     return NULL;
 }
 
-static const char *take_per_hour(const struct loader *loader, char *out, const char *value)
+static const char *parse_per_hour(const struct loader *loader, char *out, const char *value)
 {
     (void)out;
-    return take_number(&loader->settings->limits.max_per_hour, value, 0, REPLAY_ENTRIES);
+    return parse_number(&loader->settings->limits.max_per_hour, value, 0, REPLAY_ENTRIES);
 }
 
-static const char *take_interval(const struct loader *loader, char *out, const char *value)
+static const char *parse_interval(const struct loader *loader, char *out, const char *value)
 {
     (void)out;
-    return take_number(&loader->settings->limits.min_interval, value, 0, INTERVAL_MAX);
+    return parse_number(&loader->settings->limits.min_interval, value, 0, INTERVAL_MAX);
 }
 
 static const struct key {
     const char *name;
-    const char *(*take)(const struct loader *loader, char *out, const char *value);
+    const char *(*parse)(const struct loader *loader, char *out, const char *value);
     size_t at; /* of out */
-    bool needed;
+    bool required;
 } keys[] = {
-    {"address", take_address, offsetof(struct settings, address), true},
-    {"reply_to", take_address, offsetof(struct settings, reply_to), true},
-    {"secret_file", take_path, offsetof(struct settings, secret_file), true},
-    {"cache", take_path, offsetof(struct settings, cache), false},
-    {"sendmail", take_program, offsetof(struct settings, sendmail), false},
-    {"sender", take_sender, offsetof(struct settings, sender), false},
-    {"max_per_hour", take_per_hour, 0, false},
-    {"min_interval", take_interval, 0, false},
+    {"address", parse_address, offsetof(struct settings, address), true},
+    {"reply_to", parse_address, offsetof(struct settings, reply_to), true},
+    {"secret_file", parse_path, offsetof(struct settings, secret_file), true},
+    {"cache", parse_path, offsetof(struct settings, cache), false},
+    {"sendmail", parse_program, offsetof(struct settings, sendmail), false},
+    {"sender", parse_sender, offsetof(struct settings, sender), false},
+    {"max_per_hour", parse_per_hour, 0, false},
+    {"min_interval", parse_interval, 0, false},
 };
 #define KEYS (sizeof(keys) / sizeof(*keys))
 
@@ -148,18 +148,18 @@ static char *unquote(char *value)
     return value + 1;
 }
 
-static void take_key(struct loader *loader, const struct key *key, const char *value)
+static void parse_key(struct loader *loader, const struct key *key, const char *value)
 {
-    const char *fault = key->take(loader, (char *)loader->settings + key->at, value);
+    const char *fault = key->parse(loader, (char *)loader->settings + key->at, value);
     char text[200];
 
     if (fault == NULL)
         return;
     snprintf(text, sizeof(text), "%s = %.80s: %s", key->name, value, fault);
-    tell(loader, text);
+    report(loader, text);
 }
 
-static void take_line(struct loader *loader, char *line, bool seen[KEYS])
+static void parse_line(struct loader *loader, char *line, bool seen[KEYS])
 {
     char *equals, *name = trim(line), text[200];
 
@@ -167,7 +167,7 @@ static void take_line(struct loader *loader, char *line, bool seen[KEYS])
         return;
     equals = strchr(name, '=');
     if (equals == NULL) {
-        tell(loader, "is not \"key = value\"");
+        report(loader, "is not \"key = value\"");
         return;
     }
     *equals = '\0';
@@ -175,18 +175,20 @@ static void take_line(struct loader *loader, char *line, bool seen[KEYS])
     for (size_t i = 0; i < KEYS; i++) {
         if (strcmp(name, keys[i].name) != 0)
             continue;
-        if (seen[i])
-            tell(loader, "says again what an earlier line said");
-        else
-            take_key(loader, &keys[i], unquote(trim(equals + 1)));
+        if (seen[i]) {
+            snprintf(text, sizeof(text), "duplicate key \"%s\"", name);
+            report(loader, text);
+        } else {
+            parse_key(loader, &keys[i], unquote(trim(equals + 1)));
+        }
         seen[i] = true;
         return;
     }
-    snprintf(text, sizeof(text), "%.80s is not a key that email_return knows", name);
-    tell(loader, text);
+    snprintf(text, sizeof(text), "unknown key \"%.80s\"", name);
+    report(loader, text);
 }
 
-static void take_text(struct loader *loader, char *text, bool seen[KEYS])
+static void parse_text(struct loader *loader, char *text, bool seen[KEYS])
 {
     char *next;
 
@@ -195,7 +197,7 @@ static void take_text(struct loader *loader, char *text, bool seen[KEYS])
         if (next != NULL)
             *next++ = '\0';
         loader->line++;
-        take_line(loader, line, seen);
+        parse_line(loader, line, seen);
     }
     loader->line = 0;
 }
@@ -205,18 +207,18 @@ static void check_whole(struct loader *loader, const bool seen[KEYS])
     char text[100];
 
     for (size_t i = 0; i < KEYS; i++) {
-        if (!keys[i].needed || seen[i])
+        if (!keys[i].required || seen[i])
             continue;
         snprintf(text, sizeof(text), "%s is missing", keys[i].name);
-        tell(loader, text);
+        report(loader, text);
     }
     if (loader->good && strcasecmp(loader->settings->address, loader->settings->reply_to) == 0)
-        tell(loader, "address and reply_to are the same: answers would come back here");
+        report(loader, "address and reply_to are the same: answers would loop back");
 }
 
 /* ---- the file ---- */
 
-/* What trust_file() has looked at, opened: only root and we could have put another in between. */
+/* Opens what trust_file() has checked: only root and this user could have replaced it since. */
 static bool read_file(struct loader *loader, char *text, size_t size)
 {
     int fd = open(loader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -225,11 +227,11 @@ static bool read_file(struct loader *loader, char *text, size_t size)
     struct stat st;
 
     if (fd < 0) {
-        tell(loader, strerror(errno));
+        report(loader, strerror(errno));
         return false;
     }
     if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
-        tell(loader, "not a regular file");
+        report(loader, "is not a regular file");
         close(fd);
         return false;
     }
@@ -240,11 +242,11 @@ static bool read_file(struct loader *loader, char *text, size_t size)
     }
     close(fd);
     if (got < 0)
-        tell(loader, strerror(errno));
+        report(loader, strerror(errno));
     else if (len == size)
-        tell(loader, "is too long for a configuration");
+        report(loader, "is too large for a configuration file");
     else if (memchr(text, '\0', len) != NULL)
-        tell(loader, "holds a NUL octet");
+        report(loader, "contains a NUL byte");
     if (loader->good)
         text[len] = '\0';
     return loader->good;
@@ -282,14 +284,14 @@ bool settings_load(struct settings *settings, const char *path, const char *home
     memset(settings, 0, sizeof(*settings));
     settings->limits = (struct replay_limits){120, 1};
     strcpy(settings->sendmail, "/usr/sbin/sendmail");
-    if (take_path(&loader, settings->cache, "~/.email_return.cache") != NULL)
-        tell(&loader, "the home directory has too long a name");
+    if (parse_path(&loader, settings->cache, "~/.email_return.cache") != NULL)
+        report(&loader, "the name of the home directory is too long");
     if (!trust_file(path, why, sizeof(why))) {
-        tell(&loader, why);
+        report(&loader, why);
         return false;
     }
     if (read_file(&loader, text, sizeof(text))) {
-        take_text(&loader, text, seen);
+        parse_text(&loader, text, seen);
         check_whole(&loader, seen);
     }
     return loader.good;

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-void said(const char *text)
+void syslog_line(const char *text)
 {
     char line[400];
 
@@ -32,13 +32,13 @@ static bool is_time(int fd)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
         st.st_uid != geteuid() || st.st_nlink != 1 || st.st_size > 1)
         return false;
-    if (st.st_size == 1 && st.st_mtime <= now && now - st.st_mtime < SAID_SECONDS)
+    if (st.st_size == 1 && st.st_mtime <= now && now - st.st_mtime < SYSLOG_LINE_SECONDS)
         return false;
-    /* Its time is that of the write. */
+    /* The write sets its time. */
     return pwrite(fd, "\n", 1, 0) == 1;
 }
 
-void said_at_times(const char *cache, const char *text)
+void syslog_line_limited(const char *cache, const char *text)
 {
     char path[PATH_MAX];
     int fd;
@@ -49,6 +49,6 @@ void said_at_times(const char *cache, const char *text)
     if (fd < 0)
         return;
     if (is_time(fd))
-        said(text);
+        syslog_line(text);
     close(fd);
 }

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool check(const char *path, bool sticky_will_do, char *why, size_t why_size)
+static bool check(const char *path, bool sticky_allowed, char *why, size_t why_size)
 {
     struct stat st;
 
@@ -23,15 +23,15 @@ static bool check(const char *path, bool sticky_will_do, char *why, size_t why_s
     }
     if ((st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
         return true;
-    if (sticky_will_do && S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) != 0)
+    if (sticky_allowed && S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX) != 0)
         return true;
-    snprintf(why, why_size, "%s can be written by others (mode %04o): chmod go-w it", path,
+    snprintf(why, why_size, "%s is writable by others (mode %04o): chmod go-w it", path,
              (unsigned)(st.st_mode & 07777));
     return false;
 }
 
-/* The directories on the way to the path, up to the root. sticky_will_do: of the nearest. */
-static bool check_directories(const char *path, bool sticky_will_do, char *why, size_t why_size)
+/* The directories on the way to the path, up to the root. sticky_allowed: of the nearest. */
+static bool check_directories(const char *path, bool sticky_allowed, char *why, size_t why_size)
 {
     char directory[PATH_MAX];
     char *slash;
@@ -39,9 +39,9 @@ static bool check_directories(const char *path, bool sticky_will_do, char *why, 
     snprintf(directory, sizeof(directory), "%s", path);
     while ((slash = strrchr(directory, '/')) != NULL && directory[1] != '\0') {
         slash[slash == directory ? 1 : 0] = '\0';
-        if (!check(directory, sticky_will_do, why, why_size))
+        if (!check(directory, sticky_allowed, why, why_size))
             return false;
-        sticky_will_do = true;
+        sticky_allowed = true;
     }
     return true;
 }

@@ -1,9 +1,9 @@
 /*
- * Whether nobody but root and this user can change what a file says: neither the file nor any
- * directory on the way to it, by its name and by where symbolic links lead.
+ * Whether only root and this user can change a file: the file itself and every directory on its
+ * path, both as named and with symbolic links resolved.
  *
  * Owned by root or by us; not writable by group or others. A directory higher up may be writable
- * by others when it is sticky (/tmp): they cannot rename what is ours in it. Pure looking.
+ * by others when it is sticky (/tmp): they cannot rename our files in it. Changes nothing.
  */
 #ifndef AGENT_EMAIL_RETURN_TRUST_H
 #define AGENT_EMAIL_RETURN_TRUST_H
@@ -13,7 +13,7 @@
 
 /* false: why says which, and what to do. The path is absolute. */
 bool trust_file(const char *path, char *why, size_t why_size);
-/* The directory that holds it, which need not hold it yet. */
+/* The same for the directory of a file that need not exist yet. */
 bool trust_place(const char *path, char *why, size_t why_size);
 
 #endif

@@ -21,16 +21,16 @@ const char *answer_decision_text(enum answer_decision decision)
     case ANSWER_STALE:
         return "was sent too long ago, or in the future";
     case ANSWER_STRANGE:
-        return "has a header that no probe has";
+        return "has a header unlike that of a probe";
     case ANSWER_AUTOMATIC:
-        return "is a bounce, from a list or an automatic answer";
+        return "is a bounce, list mail or an automatic reply";
     case ANSWER_LOOP:
-        return "is an answer already, or in a loop";
+        return "is already an answer, or in a loop";
     }
     return "";
 }
 
-/* Gateways may drop the field or the Subject; where both are left they say the same. */
+/* Gateways may drop the field or the Subject; if both are left they must agree. */
 static const char *token_text(const struct probe_mail *mail)
 {
     return mail->has_probe_field ? mail->probe_field : mail->subject_probe;
@@ -107,7 +107,7 @@ __attribute__((format(printf, 2, 3))) static void line(struct writer *writer, co
     va_start(arguments, format);
     len = vsnprintf(writer->out + writer->len, room, format, arguments);
     va_end(arguments);
-    if (len < 0 || (size_t)len + 2 >= room) /* never: addresses and Message-IDs are bounded */
+    if (len < 0 || (size_t)len + 2 >= room) /* never: addresses and Message-IDs are limited */
         return;
     writer->len += (size_t)len;
     for (const char *c = writer->end_of_line; *c != '\0'; c++)
@@ -132,7 +132,7 @@ static void line_time(uint64_t us, char *out, size_t size)
              tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(us % SECOND / 1000));
 }
 
-/* RFC 5322 section 3.3; strftime() would ask the locale. */
+/* RFC 5322 section 3.3; strftime() depends on the locale. */
 static void line_date(struct writer *writer, uint64_t us)
 {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -181,7 +181,7 @@ size_t answer_write(const struct answer_rules *rules, const struct probe_mail *m
     line(&writer, "MIME-Version: 1.0");
     line(&writer, "Content-Type: text/plain; charset=us-ascii");
     line(&writer, "%s", "");
-    line(&writer, "The answer to a test message of mailvigil.");
+    line(&writer, "This is the answer to a test message of mailvigil.");
     line(&writer, "Received: %s", received);
     line(&writer, "Returned: %s", handed);
     return writer.len;

@@ -54,7 +54,7 @@ static bool is_word(struct span span, const char *word)
     return span.len == strlen(word) && starts_with(span, word);
 }
 
-/* The next run without white space of *rest, which moves behind it; empty: none is left. */
+/* The next run without white space of *rest, which moves past it; empty: none is left. */
 static struct span next_word(struct span *rest)
 {
     struct span word = trim(*rest);
@@ -68,7 +68,7 @@ static struct span next_word(struct span *rest)
     return word;
 }
 
-/* The first word of a value with parameters or a comment behind it. */
+/* The first word of a value with parameters or a comment after it. */
 static struct span keyword(struct span value)
 {
     struct span word = next_word(&value);
@@ -191,7 +191,7 @@ static void see_return(struct scan *scan, const struct field *field)
     scan->seen_return = true;
 }
 
-/* "mailvigil probe TOKEN" or "mailvigil return TOKEN.STAMP", whatever a gateway wrote around it. */
+/* "mailvigil probe TOKEN" or "mailvigil return TOKEN.STAMP", whatever a gateway added. */
 static void see_subject(struct scan *scan, const struct field *field)
 {
     struct probe_mail *mail = scan->mail;
@@ -298,7 +298,7 @@ static void see_field(struct scan *scan, const struct field *field)
 
 /* ---- lines ---- */
 
-/* false: it is no field. "Name :" is one too (RFC 5322 section 4.5.3). */
+/* false: not a field. "Name :" is one too (RFC 5322 section 4.5.3). */
 static bool field_begin(struct field *field, struct span line)
 {
     const char *colon = memchr(line.text, ':', line.len);

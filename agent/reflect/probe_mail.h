@@ -1,12 +1,12 @@
 /*
- * What a message says to somebody who looks for probes: the header section of any mail, hostile as
- * it may be, in; tokens and the signs of automatic mail out. Pure, linear, bounded; nothing that is
- * found leads into text that leaves the machine (answer.h writes verified things only).
+ * What a message contains for somebody who looks for probes: parses the header section of any, even
+ * hostile, mail for tokens and the signs of automatic mail. Pure, linear, bounded; nothing found
+ * here leaves the machine unverified (answer.h).
  *
- * Bounds: PROBE_MAIL_HEADER octets, PROBE_MAIL_LINES lines, PROBE_MAIL_LINE octets a line, beyond
+ * Limits: PROBE_MAIL_HEADER bytes, PROBE_MAIL_LINES lines, PROBE_MAIL_LINE bytes a line, beyond
  * which `strange` is set. Exactly one field of each of ours counts; one that is repeated, folded,
  * has 8-bit, NUL or another length sets `strange`; so does a repeated Subject or From, a NUL, and a
- * line that is no field. (A Subject may be folded and added to by gateways: the words "mailvigil
+ * line that is not a field. (A Subject may be folded and added to by gateways: the words "mailvigil
  * probe TOKEN" and "mailvigil return TOKEN.STAMP" are looked for.)
  */
 #ifndef AGENT_REFLECT_PROBE_MAIL_H

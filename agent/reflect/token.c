@@ -86,7 +86,7 @@ static uint64_t number_read(const unsigned char *octets, size_t len)
     return number;
 }
 
-/* ---- libcrypto, which fails here when memory is out and never else ---- */
+/* ---- libcrypto, which can only fail here when out of memory ---- */
 
 static void must(int ok)
 {
@@ -202,7 +202,7 @@ static bool keys_may_be_read(int fd, const char *path, char *why, size_t why_siz
     return false;
 }
 
-/* NULL: it is a key now; else what is wrong with the line. */
+/* NULL: added; else what is wrong with the line. */
 static const char *key_add(struct token_keys *keys, const char *line, size_t len)
 {
     if (len > 0 && line[len - 1] == '\r')
@@ -210,13 +210,13 @@ static const char *key_add(struct token_keys *keys, const char *line, size_t len
     if (len == 0)
         return NULL;
     if (memchr(line, '\0', len) != NULL)
-        return "holds a NUL octet";
+        return "contains a NUL byte";
     if (len < TOKEN_KEY_MIN)
-        return "is too short: 16 octets are the least, 32 random ones are good";
+        return "is too short: at least 16 bytes, 32 random bytes are recommended";
     if (len > TOKEN_KEY_MAX)
-        return "is too long: 1024 octets are the most";
+        return "is too long: at most 1024 bytes";
     if (keys->count == TOKEN_KEYS_MAX)
-        return "is one key too many: four are the most";
+        return "is one too many: at most four keys";
     struct token_key *key = &keys->keys[keys->count++];
     memcpy(key->octets, line, len);
     key->len = len;
@@ -234,13 +234,13 @@ static bool keys_take(struct token_keys *keys, const char *path, const char *tex
         const char *fault = key_add(keys, line, (size_t)(stop - line));
 
         if (fault != NULL) {
-            snprintf(why, why_size, "%s: the key in line %u %s", path, number, fault);
+            snprintf(why, why_size, "%s: the key on line %u %s", path, number, fault);
             return false;
         }
         line = stop + 1;
     }
     if (keys->count == 0)
-        snprintf(why, why_size, "%s is empty: put a key of 32 random octets in its first line",
+        snprintf(why, why_size, "%s is empty: put a key of 32 random bytes in its first line",
                  path);
     return keys->count > 0;
 }
@@ -262,7 +262,7 @@ static bool keys_read_open(int fd, const char *path, struct token_keys *keys, ch
     if (got < 0)
         snprintf(why, why_size, "%s: %s", path, strerror(errno));
     else if (len == sizeof(text))
-        snprintf(why, why_size, "%s is too long for a file of keys", path);
+        snprintf(why, why_size, "%s is too large for a key file", path);
     else
         good = keys_take(keys, path, text, len, why, why_size);
     OPENSSL_cleanse(text, sizeof(text));
@@ -322,7 +322,7 @@ bool token_read(struct probe_token *token, const char *text, size_t len)
            token->octets[0] == VERSION;
 }
 
-/* The key that the token verifies under; NULL: none. Key ids are no secret, digests are. */
+/* The key that the token verifies under; NULL: none. Key ids are not secret, digests are. */
 static const struct token_key *token_signer(const struct probe_token *token,
                                             const struct token_keys *keys, const char *to,
                                             const char *reply_to)

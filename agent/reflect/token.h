@@ -8,23 +8,23 @@
  *     8   probe id: SHA-256 of "instance NUL probe", its first octets
  *    16   nonce, random
  *     6   send time, milliseconds since 1970 UTC, big-endian
- *    32   HMAC-SHA-256 over a domain word, the octets before, and both addresses
+ *    32   HMAC-SHA-256 over a domain word, the preceding octets, and both addresses
  *
  * An answer's stamp is 48 octets, 64 characters: the reflector's receive time and hand-over time
  * (microseconds since 1970, 8 octets each, big-endian) and an HMAC over "mailvigil return 1" NUL,
- * the whole token, both times, to NUL, reply_to NUL. So legs cannot be forged, and one is never
- * taken for the other. A return is written "TOKEN.STAMP", 157 characters.
+ * the whole token, both times, to NUL, reply_to NUL. So times cannot be forged, and one is never
+ * mistaken for the other. A return is written "TOKEN.STAMP", 157 characters.
  *
- * Addresses are compared with their domain in lower case and are signed so: the probe's (`to`) and
- * the one that answers go to (`reply_to`). They are not in the token: both sides have them in their
- * configuration.
+ * Addresses are compared and signed with their domain in lower case: the probe's (`to`) and
+ * the one that receives the answers (`reply_to`). They are not in the token: both sides have them
+ * in their configuration.
  *
  * Where: probe: X-Mailvigil-Probe: TOKEN and Subject: mailvigil probe TOKEN
  *        answer: X-Mailvigil-Return: TOKEN.STAMP and Subject: mailvigil return TOKEN.STAMP UTC-time
  *
  * The secret file: first line signs; further ones (TOKEN_KEYS_MAX in all) are accepted too, so that
- * keys can be changed. 16 octets or more a line, empty lines are passed over; a file that group or
- * others can read or write, or that is neither ours nor root's, is refused.
+ * keys can be changed. At least 16 bytes a line, empty lines are skipped; a file that group or
+ * others can read or write, or that is owned neither by this user nor root, is refused.
  *
  * Links to libcrypto only. No clock, and no I/O but token_keys_read().
  */
@@ -72,7 +72,7 @@ void token_make(struct probe_token *token, const struct token_key *key,
 void token_write(const struct probe_token *token, char out[TOKEN_LEN + 1]);
 /* Exactly TOKEN_LEN characters of the alphabet, version 1; else false. Not verified. */
 bool token_read(struct probe_token *token, const char *text, size_t len);
-/* Constant time. false: no key of that id, or it is not ours. */
+/* Constant time. false: no key of that id, or not signed with it. */
 bool token_verify(const struct probe_token *token, const struct token_keys *keys, const char *to,
                   const char *reply_to);
 const unsigned char *token_nonce(const struct probe_token *token);

@@ -751,36 +751,36 @@ class SelfTest(Program):
         self.assertEqual(self.sent(), [])
         return "\n".join(lines)
 
-    def test_all_is_well(self):
+    def test_nothing_is_wrong(self):
         told = self.self_test(good=True)
         for word in ("ok     user: ", "ok     this program: " + self.binary,
                      "ok     configuration: " + self.config,
                      "ok     probes to %s are answered to %s" % (ADDRESS, REPLY_TO),
-                     "ok     secret_file: 1 key", "ok     a token is signed and verified",
+                     "ok     secret_file: 1 key", "ok     a token can be signed and verified",
                      "ok     cache: " + self.cache, "ok     sendmail: " + self.sendmail):
             self.assertIn(word, told)
         self.answered(probe())
 
-    def test_what_is_wrong_is_told(self):
+    def test_what_is_wrong_is_reported(self):
         for change, words in (
                 (lambda: self.configure(extra=["colour = green"]), ["line 8", "colour"]),
                 (lambda: self.configure(extra=["green"]), ["line 8", "key = value"]),
                 (lambda: self.configure(address="scout"), ["line 2", "address = scout"]),
                 (lambda: self.configure(without=["address"]), ["address is missing"]),
                 (lambda: self.configure(max_per_hour="99999", reply_to="x"),
-                 ["line 3: reply_to", "line 8: max_per_hour", "out of its range"]),
+                 ["line 3: reply_to", "line 8: max_per_hour", "out of range"]),
                 (lambda: self.configure(reply_to=ADDRESS), ["are the same"]),
                 (lambda: self.configure(secret_file="nokey"), ["nokey: No such file"]),
-                (lambda: os.chmod(self.config, 0o622), ["home/conf can be", "0622", "chmod go-w"]),
+                (lambda: os.chmod(self.config, 0o622), ["home/conf is writable", "0622", "chmod go-w"]),
                 (lambda: os.unlink(self.config), ["home/conf: No such file"]),
                 (lambda: os.chmod(self.key, 0o644), ["home/key can be", "0644", "chmod 400"]),
                 (lambda: self.write(self.key, "short"), ["line 1 is too short"]),
                 (lambda: self.write(self.cache, "a letter"), ["home/cache: not", "remove it"]),
                 (lambda: os.chmod(self.path("home"), 0o777),
-                 ["/home can be written by others (mode 0777)"]),
+                 ["/home is writable by others (mode 0777)"]),
                 (lambda: os.unlink(self.sendmail), ["/sendmail: No such file"]),
-                (lambda: os.chmod(self.sendmail, 0o644), ["/sendmail is no program", "may run"]),
-                (lambda: os.chmod(self.binary, 0o775), ["/email_return can be", "0775"]),
+                (lambda: os.chmod(self.sendmail, 0o644), ["/sendmail is not executable"]),
+                (lambda: os.chmod(self.binary, 0o775), ["/email_return is writable", "0775"]),
                 (lambda: self.configure(cache="missing/cache"), ["missing: No such file"]),
         ):
             self.doCleanups()
@@ -798,11 +798,11 @@ class SelfTest(Program):
             self.assertIn(word, done[1])
 
     @unittest.skipIf(os.geteuid() != 0, "needs root")
-    def test_root_is_told(self):
+    def test_root_is_refused(self):
         status, told = self.run_program(b"", command=[self.binary, "--self-test"], user=None,
                                         group=None, extra_groups=None)
         self.assertEqual(status, 1)
-        self.assertIn(b"does not run as root", told)
+        self.assertIn(b"must not run as root", told)
 
 
 def with_plain_program(cls):

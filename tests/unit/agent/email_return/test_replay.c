@@ -108,7 +108,7 @@ static void test_answers_an_hour(void **state)
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(note(f, i, START + i * 60 * SECOND, &limits), REPLAY_NEW);
     assert_int_equal(note(f, 3, START + 3599 * SECOND, &limits), REPLAY_TOO_MANY);
-    assert_non_null(strstr(f->why, "3 answers in an hour"));
+    assert_non_null(strstr(f->why, "3 answers within an hour"));
     assert_int_equal(note(f, 2, START + 3599 * SECOND, &limits), REPLAY_SEEN);
     assert_int_equal(note(f, 3, START + 3600 * SECOND, &limits), REPLAY_NEW);
     assert_int_equal(note(f, 4, START + 3600 * SECOND, &limits), REPLAY_TOO_MANY);
@@ -324,7 +324,7 @@ static void test_links_and_others(void **state)
 
     assert_int_equal(note(f, 2, START, &no_limits), REPLAY_NEW);
     assert_int_equal(link(f->path, other), 0);
-    must_be_foreign(f, "one name");
+    must_be_foreign(f, "single link");
     assert_int_equal(unlink(f->path), 0);
     assert_int_equal(symlink(other, f->path), 0);
     must_be_foreign(f, "symbolic link");

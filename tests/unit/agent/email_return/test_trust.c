@@ -52,8 +52,7 @@ static bool trusted(struct fixture *f, const char *path)
 /* The path is named, and its mode. */
 static void assert_blamed(const struct fixture *f, const char *path, unsigned mode)
 {
-    char *expected =
-        xasprintf("%s can be written by others (mode %04o): chmod go-w it", path, mode);
+    char *expected = xasprintf("%s is writable by others (mode %04o): chmod go-w it", path, mode);
 
     assert_string_equal(f->why, expected);
     free(expected);

@@ -188,7 +188,7 @@ static void test_the_answer(void **state)
              "MIME-Version: 1.0\n"
              "Content-Type: text/plain; charset=us-ascii\n"
              "\n"
-             "The answer to a test message of mailvigil.\n"
+             "This is the answer to a test message of mailvigil.\n"
              "Received: 2026-01-01T00:00:01.234Z\n"
              "Returned: 2026-01-01T00:00:02.345Z\n",
              answer, answer);

@@ -300,7 +300,7 @@ static void test_key_lengths(void **state)
     memset(text, 'k', 8 * TOKEN_KEY_MAX - 1);
     config_files_write(&files, "key", text, 0600);
     assert_false(token_keys_read(path, &keys, why, sizeof(why)));
-    assert_non_null(strstr(why, "too long"));
+    assert_non_null(strstr(why, "too large"));
     free(text);
     free(path);
     config_files_end(&files);
