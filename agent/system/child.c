@@ -14,7 +14,7 @@
 
 #include "rules/util/memory.h"
 
-enum { KEPT = 3, /* variables of our environment */ NOT_STARTED = 126 };
+enum { KEPT = 3, /* inherited variables */ NOT_STARTED = 126 };
 
 struct child {
     pid_t pid;
@@ -26,9 +26,9 @@ struct child {
     char *output;
     size_t len, max;
     unsigned timeout;
-    bool over; /* the process has ended, and is not waited for yet */
+    bool over; /* the process has exited, and was not waited for yet */
     int status;
-    char *why; /* it failed before it could be judged by its status */
+    char *why; /* it failed before it could exit */
     child_done *done;
     void *arg;
 };
@@ -45,7 +45,7 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* What is to become of a child; its ends of the pipes, -1: /dev/null. */
+/* What a child executes; its ends of the pipes, -1: /dev/null. */
 struct launch {
     char *const *arguments;
     char **environment;
@@ -88,7 +88,7 @@ static void close_input(struct child *child)
     child->in = -1;
 }
 
-/* Until it is waited for, nobody else can get its process id: the group is surely its own. */
+/* Until it is waited for its process id cannot be reused: the group is certainly its own. */
 static void reap(struct child *child, bool kill_group)
 {
     if (child->pid <= 0)
@@ -96,7 +96,7 @@ static void reap(struct child *child, bool kill_group)
     if (kill_group)
         kill(-child->pid, SIGKILL);
     if (!child->over)
-        kill(child->pid, SIGKILL); /* it may not have come to setpgid() */
+        kill(child->pid, SIGKILL); /* it may not have reached setpgid() */
     while (waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
         ;
     child->pid = 0;
@@ -127,23 +127,23 @@ void child_cancel(struct child *child)
     free(child);
 }
 
-static void judge(struct child *child)
+static void set_why(struct child *child)
 {
     if (child->why != NULL)
         return;
     if (WIFEXITED(child->status) && WEXITSTATUS(child->status) == NOT_STARTED)
         child->why = xstrdup("the command could not be executed");
     else if (WIFSIGNALED(child->status))
-        child->why = xasprintf("the command was ended by signal %d", WTERMSIG(child->status));
+        child->why = xasprintf("the command was killed by signal %d", WTERMSIG(child->status));
     else if (WEXITSTATUS(child->status) != 0)
-        child->why = xasprintf("the command ended with status %d", WEXITSTATUS(child->status));
+        child->why = xasprintf("the command exited with status %d", WEXITSTATUS(child->status));
 }
 
 static void finish(struct child *child)
 {
     if (child->why == NULL)
         reap(child, false);
-    judge(child);
+    set_why(child);
     child->output[child->len] = '\0';
     child->done(child->arg, child->why == NULL ? child->output : NULL,
                 child->why == NULL ? child->len : 0, child->why);
@@ -168,7 +168,7 @@ static void on_readable(evutil_socket_t fd, short events, void *arg)
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (got > 0 && full) {
-        fail(child, xasprintf("the command wrote more than %zu octets", child->max));
+        fail(child, xasprintf("the command wrote more than %zu bytes", child->max));
         return;
     }
     if (got > 0) {
@@ -191,11 +191,11 @@ static void on_writable(evutil_socket_t fd, short events, void *arg)
     if (put > 0)
         child->written += (size_t)put;
     if (put < 0 || child->written == child->input_len)
-        close_input(child); /* it has all of it, or has closed its end */
+        close_input(child); /* all is written, or it has closed its end */
 }
 
-/* What it left in the pipe is still read; what keeps the pipe open behind it is not waited for
- * longer than the deadline. */
+/* What it left in the pipe is still read; if another process keeps the pipe open, until the
+ * deadline. */
 static void on_ended(evutil_socket_t fd, short events, void *arg)
 {
     struct child *child = arg;
@@ -218,7 +218,7 @@ static void on_deadline(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
-    fail(child, xasprintf("the command did not end within %u seconds", child->timeout));
+    fail(child, xasprintf("the command did not exit within %u seconds", child->timeout));
 }
 
 static void on_failed(evutil_socket_t fd, short events, void *arg)
@@ -228,7 +228,7 @@ static void on_failed(evutil_socket_t fd, short events, void *arg)
     finish(arg);
 }
 
-/* done is not called from inside child_run(): a timer of no length calls it. */
+/* done is not called from inside child_run(): a timer calls it at once. */
 static void fail_later(struct child *child, struct event_base *base, const char *what)
 {
     const struct timeval now = {0, 0};
@@ -238,7 +238,7 @@ static void fail_later(struct child *child, struct event_base *base, const char 
     evtimer_add(child->failed, &now);
 }
 
-/* PATH, HOME, LANG, and more. */
+/* PATH, HOME, LANG, and those of more. */
 static char **clean_environment(char *const *more)
 {
     static const char *const names[KEPT] = {"PATH", "HOME", "LANG"};
@@ -265,7 +265,7 @@ static pid_t start(struct launch *launch, char *const *environment)
     if (pid == 0)
         become(launch);
     if (pid > 0)
-        setpgid(pid, pid); /* on both sides: whoever comes first */
+        setpgid(pid, pid); /* on both sides, whichever is first */
     int saved = errno;
     for (size_t i = 0; launch->environment[i] != NULL; i++)
         free(launch->environment[i]);
@@ -307,7 +307,7 @@ static struct child *child_new(size_t max, unsigned timeout, child_done *done, v
     return child;
 }
 
-/* Takes the launch's ends of the pipes and ours; -1: there is no such pipe. */
+/* Takes ownership of both ends of the pipes; -1: no such pipe. */
 static struct child *begin(struct child *child, struct event_base *base, struct launch *launch,
                            char *const *environment, int in, int out)
 {

@@ -1,14 +1,14 @@
 /*
  * Numbered fault points: in builds with MAILVIGIL_FAULTS the environment variable
  * MAILVIGIL_FAULT=N[:K] kills the process (SIGKILL, as a crash would) when fault point N is passed
- * for the K-th time (default 1). In other builds nothing is compiled in. Every step of the way of a
- * message has one, in order; tests/system/ kills at each.
+ * for the K-th time (default 1). In other builds nothing is compiled in. Every step in the
+ * processing of a message has one, in order; tests/system/ kills at each.
  */
 #ifndef AGENT_SYSTEM_FAULT_H
 #define AGENT_SYSTEM_FAULT_H
 
 enum fault {
-    FAULT_FOLDER_OPENED = 1,  /* EXAMINE answered, before the ledger hears of it */
+    FAULT_FOLDER_OPENED = 1,  /* EXAMINE answered, before the ledger is informed */
     FAULT_FOLDER_NOTED,       /* the baseline is committed */
     FAULT_CAPTURE_BEGIN,      /* first octets of a message arrived */
     FAULT_CAPTURE_END,        /* all octets arrived, nothing is stored */

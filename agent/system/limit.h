@@ -1,5 +1,5 @@
 /*
- * Every limit of the agent in one place, with its name and its reason. Limits of a parser stand in
+ * Every limit of the agent in one place, with its name and its reason. Limits of a parser are in
  * that parser's header (framing.h, header.h, address.h, body.h, pattern.h).
  */
 #ifndef AGENT_SYSTEM_LIMIT_H
@@ -9,19 +9,21 @@
 #define LIMIT_IDLE_SESSIONS                                                                        \
     4 /* parked sessions an account without NOTIFY; further folders are polled */
 #define LIMIT_FOLDERS 2000     /* folders of one account that are watched */
-#define LIMIT_FETCH_WINDOW 500 /* messages asked for in one FETCH while a backlog is worked off */
-#define LIMIT_BODY (2ull * 1024 * 1024 * 1024) /* octets of one message */
-#define LIMIT_LISTED 100000 /* messages of one list; what lies beyond is listed next */
-#define LIMIT_SUSPECT 3     /* sessions lost over one message before the others go on without it */
-#define LIMIT_UNFETCHED_TRIES 10 /* of a message that its server does not give, before FAILED */
-#define LIMIT_SIGN_INS 16        /* sessions of one server that sign in at the same time */
+#define LIMIT_FETCH_WINDOW 500 /* messages asked for in one FETCH while a backlog is processed */
+#define LIMIT_BODY (2ull * 1024 * 1024 * 1024) /* bytes of one message */
+#define LIMIT_LISTED 100000                    /* messages of one list; the rest is listed next */
+#define LIMIT_SUSPECT 3 /* sessions lost over one message before the others continue without it */
+#define LIMIT_UNFETCHED_TRIES                                                                      \
+    10                    /* of a message that its server does not deliver, before FAILED          \
+                           */
+#define LIMIT_SIGN_INS 16 /* sessions of one server that log in at the same time */
 
 /* Delivery */
 #define LIMIT_BATCH_COPIES 250               /* copies of one MULTIAPPEND */
 #define LIMIT_BATCH_OCTETS (8 * 1024 * 1024) /* of originals held in memory for one batch */
 #define LIMIT_WHOLE_READ (1024 * 1024) /* originals up to this are read from the spool at once */
 #define LIMIT_READ_PIECE (256 * 1024)  /* larger ones in pieces of this */
-#define LIMIT_REFUSALS 12              /* of one copy by a temporary NO, before it is given up */
+#define LIMIT_REFUSALS 12              /* of one copy by a temporary NO, before it fails */
 
 /* Seconds */
 #define LIMIT_BACKOFF_FIRST 1 /* before the first reconnect; doubles, with jitter */
@@ -29,9 +31,11 @@
 #define LIMIT_BACKOFF_AUTH 600 /* a rejected password is not tried again quickly */
 #define LIMIT_BACKOFF_AUTH_LAST 3600
 #define LIMIT_HEARTBEAT_LEAST 20 /* signs of life in IDLE closer together are not a heartbeat */
-#define LIMIT_SETTLE 2        /* before a lost APPEND is searched for: the server may still write */
-#define LIMIT_TARGET_IDLE 240 /* a session to a target with nothing to send is kept so long */
-#define LIMIT_SHUTDOWN 20     /* SIGTERM: for what is in flight */
+#define LIMIT_SETTLE 2 /* before a lost APPEND is searched for: the server may still write */
+#define LIMIT_TARGET_IDLE                                                                          \
+    240                   /* a session to a target with nothing to send is kept for this time      \
+                           */
+#define LIMIT_SHUTDOWN 20 /* SIGTERM: to complete what is in flight */
 #define LIMIT_UNFETCHED_FIRST 30 /* before a message that could not be fetched is tried again */
 
 #endif

@@ -12,7 +12,7 @@ struct secret_request {
     struct event *soon; /* a file's result waits for the loop */
     struct child *child;
     char *secret, *why; /* of a file */
-    char *command;      /* its key, for messages */
+    char *command;      /* its configuration key, for messages */
     secret_done *done;
     void *arg;
 };
@@ -58,7 +58,7 @@ static void on_output(void *arg, char *output, size_t len, const char *why)
         secret = secret_first_line(output, len, &fault);
     if (secret == NULL)
         request->why = xasprintf("%s: %s%s", request->command,
-                                 output != NULL ? "what the command wrote " : "", fault);
+                                 output != NULL ? "the output of the command " : "", fault);
     request->done(request->arg, secret, request->why);
     secret_cancel(request);
 }

@@ -1,8 +1,8 @@
 /*
  * Getting a secret when it is needed: from a file, or from a command that runs as a child process
  * under the event loop with a time limit (SECRET_COMMAND_TIMEOUT). Values are wiped after use.
- * A file's first line counts; a final CR LF or LF is not part of it; empty, over SECRET_MAX octets
- * or with NUL: refused. A file that group or others can read is refused (also
+ * The secret is the first line, without its CR LF or LF; if it is empty, longer than SECRET_MAX
+ * bytes or contains NUL it is refused. A file that group or others can read is refused (also
  * $CREDENTIALS_DIRECTORY of systemd: a relative name that starts with "credential:" is looked up
  * there).
  */
@@ -33,7 +33,8 @@ struct secret_request *secret_get(struct event_base *base, const struct secret_s
                                   secret_done *done, void *arg);
 /* Forgets the request (kills its child); done is not called. */
 void secret_cancel(struct secret_request *request);
-/* Check only: can the file be read, are its permissions right. NULL: well; else why (caller frees).
+/* Check only: can the file be read, are its permissions right. NULL: yes; else why not (caller
+ * frees).
  */
 char *secret_check(const struct secret_source *source);
 

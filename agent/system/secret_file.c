@@ -19,27 +19,28 @@ const char *secret_first_line(char *text, size_t len, const char **why)
     if (end != NULL && line > 0 && text[line - 1] == '\r')
         line--;
     if (memchr(text, '\0', line) != NULL)
-        *why = "holds a NUL octet in its first line";
+        *why = "contains a NUL byte in its first line";
     else if (line > SECRET_MAX)
         *why = "is too long for a secret";
     else if (line == 0)
-        *why = "is empty in its first line";
+        *why = "has an empty first line";
     else
         *why = NULL;
     text[line] = '\0';
     return *why == NULL ? text : NULL;
 }
 
-/* systemd puts credentials where only the service can read them, with modes of its own. */
+/* systemd puts credentials where only the service can read them, with its own file modes. */
 static char *credential_path(const char *path, char **why)
 {
     const char *name = path + strlen(SECRET_CREDENTIAL);
     const char *directory = getenv("CREDENTIALS_DIRECTORY");
 
     if (*name == '\0' || strchr(name, '/') != NULL)
-        *why = xasprintf("%s: a credential's name has no slash and is not empty", path);
+        *why =
+            xasprintf("%s: invalid credential name: it must not be empty or contain a slash", path);
     else if (directory == NULL || *directory != '/')
-        *why = xasprintf("%s: systemd gave no credentials: CREDENTIALS_DIRECTORY is not set", path);
+        *why = xasprintf("%s: no credentials from systemd: CREDENTIALS_DIRECTORY is not set", path);
     else
         return xasprintf("%s/%s", directory, name);
     return NULL;
@@ -59,7 +60,7 @@ static char *check_open(int fd, const char *path, bool credential)
         return xasprintf("%s can be read or written by others (mode %04o): chmod 600 it", path,
                          (unsigned)(st.st_mode & 07777));
     if (st.st_uid != 0 && st.st_uid != geteuid())
-        return xasprintf("%s is owned by user id %u; expected root or the user who runs mailvigil",
+        return xasprintf("%s is owned by user id %u; expected root or the user that runs mailvigil",
                          path, (unsigned)st.st_uid);
     return NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * How long to wait before the next try: doubling from first to last, plus or minus a quarter by
- * chance, so that a thousand clients of a server that comes back do not come at once.
+ * How long to wait before the next try: doubling from first to last, plus or minus a random
+ * quarter, so that a thousand clients do not reconnect to a restarted server all at once.
  */
 #ifndef AGENT_UTIL_BACKOFF_H
 #define AGENT_UTIL_BACKOFF_H

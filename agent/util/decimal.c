@@ -56,7 +56,7 @@ bool decimal_parse(const char **text, double *value)
     else
         divisor = 0;
     for (; divisor > 0 && isdigit((unsigned char)*p); p++, any = true) {
-        /* Digits beyond what a double holds change nothing. */
+        /* Digits beyond the precision of a double change nothing. */
         if (sum * 10 >= 0x1p53)
             continue;
         sum = sum * 10 + (*p - '0');

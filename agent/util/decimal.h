@@ -8,13 +8,12 @@
 #include <stdbool.h>
 
 #define DECIMAL_TEXT_MAX 32
-#define DECIMAL_PARSE_MAX 1e12 /* what is as big or bigger is not read */
+#define DECIMAL_PARSE_MAX 1e12 /* larger values are not parsed */
 
 /* Rounded to 6 decimals, without trailing zeros; from 1e12 on without decimals, cut at 1e24. "" for
- * what is no number. */
+ * NaN. */
 void decimal_text(double value, char out[DECIMAL_TEXT_MAX]);
-/* "-12.5" or "+3" or ".5" at *text, which is moved behind it. false: no number is there, or one
- * that is too big. */
+/* "-12.5" or "+3" or ".5" at *text, which is moved past it. false: not a number, or too large. */
 bool decimal_parse(const char **text, double *value);
 
 #endif

@@ -16,9 +16,9 @@ struct histogram {
     double sum;
 };
 
-/* Negative values count as 0: a clock was set back. What is no number is not counted. */
+/* Negative values count as 0: a clock was set back. NaN is not counted. */
 void histogram_add(struct histogram *histogram, double seconds);
-/* From that second of the wall clock to now: true to a second. */
+/* From that second of the wall clock to now; accurate to a second. */
 void histogram_add_since(struct histogram *histogram, time_t since);
 
 #endif

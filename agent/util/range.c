@@ -13,7 +13,7 @@ static const struct {
     {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400},
 };
 
-/* The longest unit that stands at *text; none: seconds. */
+/* The unit at *text; none: seconds. */
 static double unit_at(const char **text)
 {
     for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
@@ -35,7 +35,7 @@ static bool number(const char **text, bool duration, double *value)
     return fabs(*value) < DECIMAL_PARSE_MAX;
 }
 
-/* Behind the "@". */
+/* What follows the "@". */
 static bool ends(const char *text, bool duration, struct range *range)
 {
     bool open = *text == '~';

@@ -1,7 +1,7 @@
 /*
- * Ranges as Nagios plugins have them: "[@]start:end"; a value outside of it is bad, with "@" one
+ * Ranges as Nagios plugins have them: "[@]start:end"; a value outside of it alerts, with "@" one
  * inside. "10": below 0 or above 10; "10:": below 10; "~:10": above 10; "10:20": outside of both;
- * "@10:20": within, both ends included. Only the start may be left out, with its colon.
+ * "@10:20": within, both ends included. Only the start may be omitted, with its colon.
  */
 #ifndef AGENT_UTIL_RANGE_H
 #define AGENT_UTIL_RANGE_H

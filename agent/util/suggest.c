@@ -53,7 +53,7 @@ void suggest_offer(struct suggestion *suggestion, const char *known)
     size_t len = strlen(suggestion->word), known_len = strlen(known);
     if (len >= 4 && known_len <= SUGGEST_MAX && suggestion->best == NULL &&
         strncasecmp(suggestion->word, known, len) == 0)
-        suggestion->best = known; /* begun rightly; a nearer one may still come */
+        suggestion->best = known; /* a prefix; a closer one may still follow */
     size_t apart = len > known_len ? len - known_len : known_len - len;
 
     if (known_len > SUGGEST_MAX || apart >= suggestion->distance)

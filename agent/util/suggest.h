@@ -1,19 +1,19 @@
 /*
- * "Did you mean": which of the known names is most like a mistyped one. Likeness is the number of
- * letters changed, left out, added or swapped with their neighbour, compared without case; up to a
- * third of the word's letters (at least one) may differ. A name that only begins with the word (of
- * four letters or more) is told where nothing is more like it.
+ * "Did you mean": which of the known names is closest to a mistyped one. The distance is the number
+ * of letters changed, omitted, added or swapped with their neighbour, ignoring case; up to a
+ * third of the word's letters (at least one) may differ. A name that begins with the word (of four
+ * letters or more) is suggested if nothing is closer.
  */
 #ifndef AGENT_UTIL_SUGGEST_H
 #define AGENT_UTIL_SUGGEST_H
 
 #include <stddef.h>
 
-#define SUGGEST_MAX 64 /* longer names are not looked at */
+#define SUGGEST_MAX 64 /* longer names are ignored */
 
 struct suggestion {
     const char *word; /* borrowed, like all that is offered */
-    const char *best; /* NULL: nothing is like it */
+    const char *best; /* NULL: nothing is close */
     size_t distance;
 };
 

@@ -24,7 +24,7 @@ void text_table_cell(struct text_table *table, const char *text)
     table->cells[table->count++] = copy;
 }
 
-/* Code points, which is what most scripts take on the screen. */
+/* Code points, which is the width of most scripts on a terminal. */
 static size_t width(const char *text)
 {
     size_t count = 0;
@@ -36,15 +36,15 @@ static size_t width(const char *text)
 
 static void print_row(const struct text_table *table, size_t first, const size_t *widths, FILE *out)
 {
-    size_t owed = 0; /* spaces, written only when something follows */
+    size_t pending = 0; /* spaces, written only when something follows */
 
     for (size_t i = 0; i < table->columns && first + i < table->count; i++) {
         const char *cell = table->cells[first + i];
         if (*cell != '\0') {
-            fprintf(out, "%*s%s", (int)owed, "", cell);
-            owed = 0;
+            fprintf(out, "%*s%s", (int)pending, "", cell);
+            pending = 0;
         }
-        owed += widths[i] - width(cell) + GAP;
+        pending += widths[i] - width(cell) + GAP;
     }
     fputc('\n', out);
 }

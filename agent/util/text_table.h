@@ -1,6 +1,6 @@
 /*
- * A table for people: columns as wide as their widest cell, two spaces between them, nothing at the
- * ends of lines. Cells are copied; control characters in them are shown as "?".
+ * A table for people: columns as wide as their widest cell, two spaces between them, no trailing
+ * spaces. Cells are copied; control characters in them are shown as "?".
  */
 #ifndef AGENT_UTIL_TEXT_TABLE_H
 #define AGENT_UTIL_TEXT_TABLE_H
