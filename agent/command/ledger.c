@@ -183,7 +183,7 @@ static void json_line(void *arg, const struct report_line *line)
     json_number(json, "first_uid", line->first_uid);
     json_number(json, "last_uid", line->last_uid);
     json_time(json, "at", line->at);
-    json_string(json, "state", uid_state_text(line->state));
+    json_string(json, "state", uid_state_name(line->state));
     json_string(json, "reason", line->reason);
     json_string(json, "sha256", line->sha256);
     json_string(json, "target", line->target);
@@ -211,7 +211,7 @@ static void print_json(struct report *report, const char *account, time_t since,
     json_object(json, "messages");
     for (unsigned i = 0; i < N_STATES; i++)
         if (figures.states[i] > 0)
-            json_number(json, uid_state_text((enum uid_state)i), (int64_t)figures.states[i]);
+            json_number(json, uid_state_name((enum uid_state)i), (int64_t)figures.states[i]);
     json_object_end(json);
     json_object(json, "copies");
     json_number(json, "delivered", (int64_t)figures.delivered);

@@ -5,7 +5,7 @@
  *   {"lines": [{"account", "folder", "uidvalidity", "first_uid", "last_uid", "at", "state",
  *      "reason", "sha256", "target", "copy_state", "target_folder", "target_uidvalidity",
  *      "target_uid", "delivered_at", "monitor_id", "duplicate_of"}],
- *    "messages": {"not wanted": n, ...},
+ *    "messages": {"not_wanted": n, ...},
  *    "copies": {"delivered", "pending", "failed"}, "complete": bool}
  */
 #ifndef AGENT_COMMAND_LEDGER_H

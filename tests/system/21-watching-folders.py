@@ -152,7 +152,7 @@ class Gone(case.Case):
         told = self.command("ledger", "--json")
         self.assertEqual(told.returncode, 0, told.stderr)
         messages = json.loads(told.stdout)["messages"]
-        self.assertEqual(sum(messages.get(one, 0) for one in ("vanished", "vanished (inferred)")), 1, messages)
+        self.assertEqual(sum(messages.get(one, 0) for one in ("vanished", "vanished_inferred")), 1, messages)
 
     def test_what_vanished_since_the_last_look_is_proven(self):
         """With QRESYNC the server itself says which UIDs came and went."""
@@ -172,7 +172,7 @@ class Gone(case.Case):
         agent.stop()
         told = self.command("ledger", "--json")
         messages = json.loads(told.stdout)["messages"]
-        self.assertEqual((messages.get("vanished"), messages.get("vanished (inferred)")),
+        self.assertEqual((messages.get("vanished"), messages.get("vanished_inferred")),
                          (1, None), messages)
 
     def test_new_uidvalidity_loses_nothing_and_copies_nothing_twice(self):

@@ -209,7 +209,9 @@ class Running(CommandLine):
         self.assertEqual(self.command("ledger", "--account", "bob@example.org").stdout,
                          only_bob.stdout)
         self.assertEqual(self.command("ledger", "--account", "nobody").returncode, USAGE)
-        json.loads(self.command("ledger", "--json").stdout)
+        told = json.loads(self.command("ledger", "--json").stdout)
+        self.assertLessEqual({"not_wanted", "exempt"}, set(told["messages"]))
+        self.assertEqual({one["state"] for one in told["lines"]}, set(told["messages"]))
 
     def test_log_holds_no_content_and_no_secret(self):
         agent = self.started()

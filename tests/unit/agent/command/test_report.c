@@ -335,7 +335,7 @@ static void test_json_has_lines_and_the_summary(void **state)
     char *text;
     assert_int_equal(run_command(*state, NULL, NULL, true, &text), 0);
     assert_non_null(strstr(text, "\"folder\":\"Odd %= name\""));
-    assert_non_null(strstr(text, "\"not wanted\":3"));
+    assert_non_null(strstr(text, "\"not_wanted\":3"));
     assert_non_null(strstr(text, "\"complete\":false"));
     free(text);
 }
