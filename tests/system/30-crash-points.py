@@ -10,7 +10,7 @@ import subprocess
 
 from harness import case, mail
 
-FAULT_H = os.path.join(os.path.dirname(__file__), "..", "..", "agent", "fault.h")
+FAULT_H = os.path.join(os.path.dirname(__file__), "..", "..", "agent", "system", "fault.h")
 COUNT = 12
 KILLED = -9
 

@@ -19,7 +19,7 @@ SECRET = "a secret that both sides know, 1"
 
 def email_return():
     return os.environ.get("EMAIL_RETURN") or os.path.join(
-        os.path.dirname(program()), "reflect", "email_return")
+        os.path.dirname(program()), "email_return", "email_return")
 
 
 class Loop(unittest.TestCase):
