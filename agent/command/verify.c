@@ -34,7 +34,7 @@ __attribute__((format(printf, 2, 3))) static void found(struct verifying *verify
 
 struct pair {
     char key[32];
-    char *value; /* decoded; room for all of the body */
+    char *value; /* decoded; large enough for the whole body */
 };
 
 static const char *decode(const char *p, char *value)
@@ -95,7 +95,7 @@ static bool has_copy(struct verifying *verifying, int64_t message, const char *t
     return sqlite3_step(verifying->copy) == SQLITE_ROW;
 }
 
-/* The copies that the record names, and no others, are there. */
+/* The copies that the record names, and no others, must exist. */
 static void check_copies(struct verifying *verifying, int64_t seq, int64_t message,
                          const char *body, struct pair *pair)
 {

@@ -13,7 +13,7 @@
 
 struct printer {
     FILE *out;
-    int width; /* keys of a section are set to one column */
+    int width; /* width of the key column */
 };
 
 static void put_string(FILE *out, const char *text)
@@ -36,7 +36,7 @@ static void put(const struct printer *printer, const char *key, const char *valu
     fputc('\n', printer->out);
 }
 
-/* For values that need no quotes. */
+/* For values without quotes. */
 __attribute__((format(printf, 3, 4))) static void
 put_plain(const struct printer *printer, const char *key, const char *format, ...)
 {

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/reflect/answer.h"
+
 #define NO_EXEC 127
 
 /* -i: a line with one dot does not end the message. -f <> is the null sender for Postfix, Exim,
@@ -86,7 +88,7 @@ static bool check_result(bool ended, bool written, int status, const char *sendm
 }
 
 /* The answer fits into the pipe: writing it does not block. */
-_Static_assert(PIPE_BUF >= 4096, "an answer is written at once");
+_Static_assert(ANSWER_MAX <= PIPE_BUF, "an answer is written at once");
 
 bool hand_over(const struct settings *settings, const struct account *account,
                const struct confine_limits *limits, const char *message, size_t len, char *why,

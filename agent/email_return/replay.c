@@ -13,7 +13,7 @@
 #define SECOND UINT64_C(1000000)     /* microseconds */
 #define PIECE 1024                   /* records read at once */
 
-/* Times are in the byte order of the machine: the file never leaves it. */
+/* Times are in the byte order of the machine: the file is not portable. */
 struct header {
     char magic[24];
 };
@@ -38,7 +38,7 @@ struct found {
     off_t seen_at;
     unsigned in_hour;     /* answers */
     uint64_t youngest_us; /* how long ago the last answer was */
-    uint64_t oldest_us;   /* how long ago the oldest was; UINT64_MAX: a place is empty */
+    uint64_t oldest_us;   /* how long ago the oldest was; UINT64_MAX: an entry is empty */
     off_t oldest_at;
 };
 

@@ -10,7 +10,7 @@ struct span {
 };
 
 struct field {
-    struct span name, value; /* the value with its folds, outer white space removed */
+    struct span name, value; /* the value still folded, without surrounding white space */
     size_t lines;
 };
 
@@ -332,7 +332,7 @@ static void see_line(struct scan *scan, struct field *field, struct span line, b
         return;
     }
     field_end(scan, field);
-    /* The line that begins a message in an mbox, which some MTAs give to commands. */
+    /* The From line of mbox format, which some MTAs pass to commands. */
     if (first && (starts_with(line, "From ") || starts_with(line, ">From ")))
         return;
     if (octet_is_blank(line.text[0]) || !field_begin(field, line)) {

@@ -117,7 +117,7 @@ static EVP_MAC_CTX *mac_begin(const struct token_key *key, const char *word, siz
         OSSL_PARAM_construct_end(),
     };
 
-    EVP_MAC_free(hmac); /* the context holds it */
+    EVP_MAC_free(hmac); /* the context has a reference */
     must(EVP_MAC_init(mac, key->octets, key->len, parameters));
     must(EVP_MAC_update(mac, (const unsigned char *)word, word_size));
     return mac;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Test builds only: the one place with state of the process, as the fault is one of the process. */
+/* Test builds only: the only global state, because a fault concerns the whole process. */
 static pthread_once_t armed_once = PTHREAD_ONCE_INIT;
 static atomic_int armed_fault;
 static atomic_uint armed_count;

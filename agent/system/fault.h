@@ -10,17 +10,17 @@
 enum fault {
     FAULT_FOLDER_OPENED = 1,  /* EXAMINE answered, before the ledger is informed */
     FAULT_FOLDER_NOTED,       /* the baseline is committed */
-    FAULT_CAPTURE_BEGIN,      /* first octets of a message arrived */
-    FAULT_CAPTURE_END,        /* all octets arrived, nothing is stored */
+    FAULT_CAPTURE_BEGIN,      /* first bytes of a message arrived */
+    FAULT_CAPTURE_END,        /* all bytes arrived, nothing is stored */
     FAULT_SPOOL_WRITTEN,      /* written to the segment, not synced */
     FAULT_SPOOL_SYNCED,       /* synced, not committed */
-    FAULT_CAPTURE_COMMITTED,  /* committed, nobody knows */
+    FAULT_CAPTURE_COMMITTED,  /* committed, not reported */
     FAULT_DELIVER_CHOSEN,     /* pending copies read, no intent */
     FAULT_INTENT_COMMITTED,   /* nothing sent */
     FAULT_APPEND_BEGUN,       /* a part of the literals is sent */
     FAULT_APPEND_SENT,        /* all is sent and stored, the tagged reply is not read */
     FAULT_APPEND_ANSWERED,    /* the server said OK, nothing is recorded */
-    FAULT_DELIVERY_COMMITTED, /* recorded; the segment still stands */
+    FAULT_DELIVERY_COMMITTED, /* recorded; the segment still exists */
     FAULT_SEGMENT_REMOVED,
     FAULT_RECOVERY_SEARCHED, /* after a restart: the target was searched, nothing recorded */
     FAULT_LAST = FAULT_RECOVERY_SEARCHED,

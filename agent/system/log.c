@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    LINE_MAX_OCTETS = 4000, /* below PIPE_BUF: one write is one line, whoever writes beside us */
+    LINE_MAX_BYTES = 4000, /* below PIPE_BUF: one write is one line, even if others write, too */
     VALUE_MAX = 1000,
     NUMBERS = 8,
     NUMBER_MAX = 24,
@@ -20,7 +20,7 @@ enum {
 static _Atomic int threshold = LOG_LEVEL_INFO;
 
 struct line {
-    char text[LINE_MAX_OCTETS];
+    char text[LINE_MAX_BYTES];
     size_t len;
 };
 
@@ -36,7 +36,7 @@ bool log_wants(enum log_level level)
 
 static void put(struct line *line, char c)
 {
-    if (line->len < sizeof(line->text) - 1) /* one place is for the line feed */
+    if (line->len < sizeof(line->text) - 1) /* one byte is for the line feed */
         line->text[line->len++] = c;
 }
 

@@ -1,5 +1,6 @@
 #include "agent/system/secret.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,9 @@ struct secret_request *secret_get(struct event_base *base, const struct secret_s
     const struct timeval now = {0, 0};
     struct secret_request *request = xcalloc(1, sizeof(*request));
 
+    assert((source->password_file != NULL) + (source->password_command != NULL) +
+               (source->oauth_token_command != NULL) <=
+           1);
     request->done = done;
     request->arg = arg;
     if (source->password_command != NULL) {

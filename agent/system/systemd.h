@@ -10,7 +10,7 @@
 /* "READY=1", "STOPPING=1", "RELOADING=1" with the monotonic time, "STATUS=..." */
 void service_notify(const char *state);
 void service_reloading(void);
-/* Pats the watchdog at half its interval; NULL when there is none. The caller frees the event. */
+/* Notifies the watchdog at half its interval; NULL if there is none. The caller frees the event. */
 struct event *service_watchdog(struct event_base *base);
 
 #endif

@@ -1,5 +1,6 @@
 #include "agent/system/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,11 +27,12 @@ struct worker {
     /* on the loop only */
     struct event *wake;
     size_t outstanding;
+    bool calling; /* inside a done */
 
     /* between both */
     int wake_fd;
     pthread_mutex_t mutex;
-    pthread_cond_t work;    /* for the thread: something is queued, or it shall finish or stop */
+    pthread_cond_t work;    /* for the thread: something is queued, or it is to finish or stop */
     pthread_cond_t results; /* for worker_finish() */
     struct job_list queue, finished;
     bool finishing, stopping;
@@ -49,7 +51,7 @@ static void list_add(struct job_list *list, struct worker_job *job)
     list->end = &job->next;
 }
 
-/* Moves all of `from` behind `to`. */
+/* Appends all of `from` to `to`. */
 static void list_move(struct job_list *to, struct job_list *from)
 {
     if (from->first == NULL)
@@ -67,8 +69,8 @@ static void must(int error)
     abort();
 }
 
-/* Waits for work, takes a batch. false: the thread shall end. */
-static bool take_batch(struct worker *worker, struct job_list *batch)
+/* Waits for work, returns the next batch. false: the thread is to end. */
+static bool next_batch(struct worker *worker, struct job_list *batch)
 {
     list_clear(batch);
     pthread_mutex_lock(&worker->mutex);
@@ -98,7 +100,7 @@ static bool run_batch(struct worker *worker, struct job_list *batch)
     return worker->hooks.batch_end == NULL || worker->hooks.batch_end(worker->context);
 }
 
-/* After a batch that did not take: sleeps, unless the worker is to finish. Returns whether it is.
+/* After a batch that failed: sleeps, unless the worker is to finish. Returns whether it is.
  */
 static bool wait_for_retry(struct worker *worker)
 {
@@ -114,7 +116,7 @@ static bool wait_for_retry(struct worker *worker)
     return finishing;
 }
 
-static void hand_back(struct worker *worker, struct job_list *batch, bool lost)
+static void return_batch(struct worker *worker, struct job_list *batch, bool lost)
 {
     for (struct worker_job *job = batch->first; job != NULL; job = job->next)
         job->lost = lost;
@@ -131,15 +133,15 @@ static void *thread_main(void *arg)
 {
     struct worker *worker = arg;
     struct job_list batch;
-    while (take_batch(worker, &batch)) {
-        bool took = run_batch(worker, &batch);
-        while (!took) {
+    while (next_batch(worker, &batch)) {
+        bool stored = run_batch(worker, &batch);
+        while (!stored) {
             bool last_attempt = wait_for_retry(worker);
-            took = run_batch(worker, &batch);
+            stored = run_batch(worker, &batch);
             if (last_attempt)
                 break;
         }
-        hand_back(worker, &batch, !took);
+        return_batch(worker, &batch, !stored);
     }
     return NULL;
 }
@@ -147,12 +149,15 @@ static void *thread_main(void *arg)
 static void call_done(struct worker *worker, struct job_list *finished)
 {
     struct worker_job *job = finished->first;
+    worker->calling = true;
     while (job != NULL) {
         struct worker_job *next = job->next;
+        assert(worker->outstanding > 0);
         worker->outstanding--;
         job->done(job);
         job = next;
     }
+    worker->calling = false;
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -170,7 +175,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     call_done(worker, &finished);
 }
 
-/* Signals are the loop's: the thread takes none. */
+/* Signals are handled on the loop: the thread blocks them. */
 static void start_thread(struct worker *worker, const char *name)
 {
     sigset_t all, before;
@@ -221,6 +226,7 @@ void worker_submit(struct worker *worker, struct worker_job *job)
 
 void worker_finish(struct worker *worker)
 {
+    assert(!worker->calling);
     pthread_mutex_lock(&worker->mutex);
     worker->finishing = true;
     pthread_cond_signal(&worker->work);

@@ -1,5 +1,6 @@
 #include "agent/util/json.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -48,17 +49,17 @@ static void member(struct json *json, const char *key)
 
 static void enter(struct json *json, const char *key, char bracket)
 {
+    assert(json->depth < JSON_DEPTH_MAX);
     member(json, key);
     fputc(bracket, json->out);
-    if (json->depth < JSON_DEPTH_MAX)
-        json->depth++;
+    json->depth++;
     json->filled[json->depth] = false;
 }
 
 static void leave(struct json *json, char bracket)
 {
-    if (json->depth > 0)
-        json->depth--;
+    assert(json->depth > 0);
+    json->depth--;
     fputc(bracket, json->out);
     if (json->depth == 0)
         fputc('\n', json->out);

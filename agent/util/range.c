@@ -1,5 +1,6 @@
 #include "agent/util/range.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +88,7 @@ struct range range_narrowed(const struct range *range, double hysteresis)
     struct range narrowed = *range;
     double part = range->inside ? -hysteresis : hysteresis;
 
+    assert(hysteresis >= 0 && hysteresis <= 1);
     if (!range->set)
         return narrowed;
     if (isfinite(range->start))

@@ -1,5 +1,6 @@
 #include "agent/util/text_table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "rules/util/memory.h"
@@ -8,6 +9,7 @@ enum { GAP = 2 };
 
 void text_table_begin(struct text_table *table, size_t columns)
 {
+    assert(columns > 0 && columns <= TEXT_TABLE_COLUMNS);
     *table = (struct text_table){.columns = columns};
 }
 

@@ -33,7 +33,7 @@ static void load_aliases(const struct config_section *section, struct account *a
     }
 }
 
-/* "\Sent" follows SPECIAL-USE; other uses are known only to be left out. */
+/* "\Sent" follows SPECIAL-USE; other uses are not supported. */
 const char *config_folder_fault(const char *folder)
 {
     if (*folder == '\0')

@@ -233,7 +233,7 @@ static void load_all(struct config_loader *loader, const struct config_source *s
     warn_of_idleness(loader);
 }
 
-/* ---- the whole ---- */
+/* ---- everything ---- */
 
 static void loader_begin(struct config_loader *loader, const char *path,
                          struct config_problems *problems)

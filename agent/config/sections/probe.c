@@ -451,7 +451,7 @@ static void load_roundtrip(const struct config_loader *loader, const struct conf
     check_roundtrip_times(loader, section, probe);
 }
 
-/* ---- the whole ---- */
+/* ---- the section ---- */
 
 static void load_typed(const struct config_loader *loader, const struct config_section *section,
                        struct probe *probe)

@@ -169,7 +169,7 @@ struct complaints {
     const struct config_section *sections; /* of the rules, in the set's order */
 };
 
-/* The value that the complaint quotes, or the key's first. */
+/* The value quoted in the complaint, or the first one of the key. */
 static const struct config_value *complained(const struct config_section *section, const char *key,
                                              const char *what)
 {

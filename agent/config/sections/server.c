@@ -13,7 +13,7 @@
 struct scheme {
     const char *name;
     enum security security;
-    uint16_t port; /* if none is written */
+    uint16_t port; /* if none is given */
 };
 
 static const struct scheme imap_schemes[] = {
@@ -43,7 +43,7 @@ bool config_is_loopback(const char *host)
         return ntohl(ipv4.s_addr) >> 24 == 127;
     if (inet_pton(AF_INET6, host, &ipv6) == 1)
         return IN6_IS_ADDR_LOOPBACK(&ipv6);
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): there is one */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): it has a host */
     return strcasecmp(host, "localhost") == 0;
 }
 

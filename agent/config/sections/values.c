@@ -11,7 +11,7 @@
 
 void config_strings_add(char ***list, size_t *count, char *text)
 {
-    /* Doubled at each power of two; one place is for the NULL. */
+    /* Doubled at each power of two; one more is for the NULL. */
     if ((*count & (*count + 1)) == 0)
         *list = xreallocarray(*list, *count * 2 + 2, sizeof(**list));
     (*list)[(*count)++] = text;

@@ -45,7 +45,7 @@ void config_warning(struct config_problems *problems, const char *file, int line
 struct key {
     const struct config_problem *problem;
     const char *first;
-    size_t place; /* keeps the order of those on one line */
+    size_t place; /* keeps the order of problems on one line */
 };
 
 static int compare(const void *left, const void *right)

@@ -61,7 +61,7 @@ char *config_read_file(const char *path, const char **why)
 /* libconfuse passes no argument of the caller's to its error function. Set only while it parses. */
 static _Thread_local struct config_problems *current_problems;
 
-/* Only what config/syntax/text.h did not see comes here. */
+/* Only what config/syntax/text.h did not find is reported here. */
 static void confuse_error(cfg_t *cfg, const char *format, va_list arguments)
 {
     char *text = xvasprintf(format, arguments);
@@ -209,7 +209,7 @@ bool config_missing(const struct config_section *section, const char *key)
            !config_text_left_out(section->source->text, key, section->line);
 }
 
-/* ---- complaints ---- */
+/* ---- problems ---- */
 
 static char *with_name(const struct config_section *section, const char *format, va_list arguments)
 {

@@ -1,5 +1,6 @@
 #include "agent/config/syntax/text.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "agent/config/syntax/token.h"
@@ -102,7 +103,7 @@ static bool begins_item(const struct parser *parser)
 
 /* ---- writing ---- */
 
-/* Between double quotes libconfuse would put in the environment's variables. */
+/* Between double quotes libconfuse would substitute environment variables. */
 static void write_token(struct parser *parser, const struct token *t)
 {
     bool substitutes = t->kind == TOKEN_STRING && *t->start == '"';
@@ -272,6 +273,7 @@ static bool fits(struct parser *parser, struct place *place, const struct token 
         return false;
     }
     bool is_list = (option->flags & CFGF_LIST) != 0;
+    assert(option - place->options < OPTIONS_MAX);
     int *seen = &place->seen[option - place->options];
     if (option->type == CFGT_SEC)
         config_problem(parser->problems, file, t->line, "\"%s\" is a section: %s%s { ... }", name,
@@ -462,7 +464,7 @@ static void item(struct parser *parser, struct place *place)
         lost(parser, place);
 }
 
-/* Sections hold no sections: one that begins here tells that a brace is missing. */
+/* Sections do not nest: one that begins here shows that a brace is missing. */
 static void section_items(struct parser *parser, struct place *place)
 {
     while (kind(parser, 0) != TOKEN_CLOSE) {

@@ -114,7 +114,7 @@ static void string(struct lexer *lexer)
                        escape, escape);
 }
 
-/* As libconfuse has it: an unquoted string holds no space, none of # " ' { } ( ) = + , *, and no
+/* As in libconfuse: an unquoted string contains no space, none of # " ' { } ( ) = + , *, and no
  * slash before a slash or an asterisk. */
 static size_t word_len(const char *p)
 {
@@ -176,7 +176,7 @@ static void next(struct lexer *lexer)
         unexpected(lexer);
         return;
     }
-    /* libconfuse would put the environment's variable here. */
+    /* libconfuse would substitute an environment variable here. */
     bool broken = memchr(lexer->at, '$', len) != NULL;
     if (broken && lexer->at[len] == '{')
         len += strcspn(lexer->at + len, " \t\r\n");

@@ -255,7 +255,7 @@ static char *many(void)
     return text;
 }
 
-/* DESIGN: 10,000 lines load in under a second. Processor time, so that a busy machine does not
+/* 10,000 lines load in under a second. Processor time, so that a busy machine does not
  * matter; an address sanitizer may take its share. */
 static void test_many(void **state)
 {
