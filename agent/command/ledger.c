@@ -8,6 +8,8 @@
 #include "agent/command/report.h"
 #include "agent/config/syntax/units.h"
 #include "agent/util/json.h"
+#include "imapclient/text/printable.h"
+#include "rules/util/memory.h"
 
 #define N_STATES 16
 #define WIDTH_MAX 60 /* a wider name breaks the alignment of its own line only */
@@ -54,10 +56,11 @@ static void measure(void *arg, const struct report_line *line)
 /* Names and reasons come from servers: no control characters reach a terminal. */
 static void put(FILE *out, const char *text, int width)
 {
-    int n = 0;
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++, n++)
-        fputc(*p < ' ' || *p == 0x7f ? '?' : *p, out);
-    fprintf(out, "%*s", width > n ? width - n : 0, "");
+    char *printable = xstrdup(text);
+
+    text_printable(printable, PRINTABLE_UTF8);
+    fprintf(out, "%-*s", width, printable);
+    free(printable);
 }
 
 static void print_head(struct printing *printing)

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "imapclient/text/printable.h"
 #include "rules/util/memory.h"
 
 enum { GAP = 2 };
@@ -20,9 +21,7 @@ void text_table_cell(struct text_table *table, const char *text)
         table->cells = xreallocarray(table->cells, table->room, sizeof(*table->cells));
     }
     char *copy = xstrdup(text);
-    for (char *p = copy; *p != '\0'; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = '?';
+    text_printable(copy, PRINTABLE_UTF8);
     table->cells[table->count++] = copy;
 }
 
