@@ -132,8 +132,8 @@ class Users(CommandLine):
             self.assertIn(word, done.stdout)
 
     def test_as_json(self):
-        told = json.loads(self.command("users", "--json").stdout)
-        self.assertIn("alice", json.dumps(told))
+        shown = json.loads(self.command("users", "--json").stdout)
+        self.assertIn("alice", json.dumps(shown))
 
 
 class Explain(CommandLine):
@@ -184,9 +184,9 @@ class Running(CommandLine):
         agent = self.started()
         self.save_sent("alice")
         self.wait_copies(1)
-        told = agent.status()
-        self.assertEqual({one["name"] for one in told["accounts"]}, {"alice", "bob"})
-        self.assertEqual([one["name"] for one in told["targets"]], ["compliance"])
+        shown = agent.status()
+        self.assertEqual({one["name"] for one in shown["accounts"]}, {"alice", "bob"})
+        self.assertEqual([one["name"] for one in shown["targets"]], ["compliance"])
         done = self.command("status")
         self.assertEqual(done.returncode, 0, done.stderr)
         for word in ("alice", "compliance"):
@@ -209,9 +209,9 @@ class Running(CommandLine):
         self.assertEqual(self.command("ledger", "--account", "bob@example.org").stdout,
                          only_bob.stdout)
         self.assertEqual(self.command("ledger", "--account", "nobody").returncode, USAGE)
-        told = json.loads(self.command("ledger", "--json").stdout)
-        self.assertLessEqual({"not_wanted", "exempt"}, set(told["messages"]))
-        self.assertEqual({one["state"] for one in told["lines"]}, set(told["messages"]))
+        shown = json.loads(self.command("ledger", "--json").stdout)
+        self.assertLessEqual({"not_wanted", "exempt"}, set(shown["messages"]))
+        self.assertEqual({one["state"] for one in shown["lines"]}, set(shown["messages"]))
 
     def test_log_holds_no_content_and_no_secret(self):
         agent = self.started()

@@ -432,9 +432,9 @@ class Hostile(Program):
                 "repeated, another": probe(token, extra=["x-mailvigil-probe: " + make_token()]),
                 "repeated, broken": probe(token, extra=["X-Mailvigil-Probe: x"]),
                 "folded": probe(token, X_Mailvigil_Probe="\n " + token),
-                "folded behind": probe(token, X_Mailvigil_Probe=token + "\n "),
+                "folded after it": probe(token, X_Mailvigil_Probe=token + "\n "),
                 "folded inside": probe(token, X_Mailvigil_Probe=token[:46] + "\n " + token[46:]),
-                "more behind": probe(token, X_Mailvigil_Probe=token + " " + EVIL),
+                "more after it": probe(token, X_Mailvigil_Probe=token + " " + EVIL),
                 "8-bit": probe(token, X_Mailvigil_Probe=token[:91] + "\xe9"),
                 "NUL": probe(token, X_Mailvigil_Probe=token + "\0"),
                 "CR": probe(token, X_Mailvigil_Probe=token + "\rBcc: " + EVIL),
@@ -557,7 +557,7 @@ class Hostile(Program):
 
 
 class Trouble(Program):
-    """Our own: the MTA is told to try again, but for what a try does not mend."""
+    """Local problems: the MTA is to try again, unless that cannot help."""
 
     def test_sendmail_is_missing(self):
         octets = probe()

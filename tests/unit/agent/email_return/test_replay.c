@@ -356,7 +356,7 @@ static void test_no_room(void **state)
     struct fixture *f = *state;
     struct stat st;
 
-    /* A file size limit stands for a full disk: it leaves no half file behind. */
+    /* A file size limit simulates a full disk: no partial file remains. */
     pid_t pid = fork();
     if (pid == 0) {
         signal(SIGXFSZ, SIG_IGN);

@@ -144,7 +144,7 @@ static void test_what_is_not_answered(void **state)
     assert_int_equal(token.octets[0], 0); /* set with yes only */
 }
 
-/* Whoever cannot sign is told the same whatever else he sends. */
+/* Without a valid signature the decision is the same whatever else is sent. */
 static void test_strangers_learn_nothing(void **state)
 {
     struct probe_mail mail = {

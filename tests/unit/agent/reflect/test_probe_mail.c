@@ -68,7 +68,7 @@ static void test_an_answer(void **state)
     assert_true(mail.auto_submitted);
 }
 
-/* A header as it stands, whether it is strange, and whether the field counts. */
+/* A header as it is, whether it is strange, and whether the field counts. */
 static void test_our_fields(void **state)
 {
     static const struct {
@@ -341,7 +341,7 @@ static void test_header_length(void **state)
     struct probe_mail mail;
     (void)state;
 
-    /* Short lines beyond the bound of octets are beyond that of lines too. */
+    /* Short lines that exceed the limit of bytes exceed that of lines, too. */
     mail = parse(text);
     assert_true(mail.strange);
     free(text);
@@ -362,7 +362,7 @@ static void test_header_length(void **state)
 static void test_nul(void **state)
 {
     static const char inside[] = "Subject: a\0b\r\n" PROBE "\r\n";
-    static const char behind[] = PROBE "\r\n\0\0\0";
+    static const char after_nul[] = PROBE "\r\n\0\0\0";
     static const char in_token[] = "X-Mailvigil-Probe: \0" TOKEN "\r\n\r\n";
     struct probe_mail mail;
     (void)state;
@@ -370,7 +370,7 @@ static void test_nul(void **state)
     probe_mail_parse(&mail, inside, sizeof(inside) - 1);
     assert_true(mail.strange);
     assert_true(mail.has_probe_field);
-    probe_mail_parse(&mail, behind, sizeof(behind) - 1);
+    probe_mail_parse(&mail, after_nul, sizeof(after_nul) - 1);
     assert_false(mail.strange);
     probe_mail_parse(&mail, in_token, sizeof(in_token) - 1);
     assert_true(mail.strange);

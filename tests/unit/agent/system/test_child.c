@@ -153,7 +153,7 @@ static void its_output_is_nobodys(void **state)
 
     run(f, "head -c 1000000 /dev/zero", "", 0);
     assert_null(f->why);
-    run(f, "sleep 20 & echo x", "", 0); /* what it leaves behind is not waited for */
+    run(f, "sleep 20 & echo x", "", 0); /* remaining processes are not waited for */
     assert_null(f->why);
 }
 

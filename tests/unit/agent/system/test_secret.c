@@ -193,7 +193,7 @@ static void test_foreign_owner(void **state)
     free(path);
 }
 
-/* systemd's credentials are readable for whom it says. */
+/* systemd's credentials have its own permissions. */
 static void test_credentials(void **state)
 {
     struct fixture *f = *state;
@@ -370,7 +370,7 @@ static void test_time_limit(void **state)
     free(command);
 }
 
-/* A process left behind that holds our pipe. */
+/* A remaining process that keeps our pipe open. */
 static void test_pipe_held_open(void **state)
 {
     struct fixture *f = *state;

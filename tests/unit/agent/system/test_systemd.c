@@ -1,4 +1,4 @@
-/* What the service manager hears, read from sockets as it has them. */
+/* What the service manager receives, read from sockets like its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ struct manager {
     int fd;
 };
 
-/* Listens at path; "@" stands for the NUL of an abstract address. */
+/* Listens on path; "@" means the NUL of an abstract address. */
 static void listen_at(struct manager *manager, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -68,7 +68,7 @@ static int teardown(void **state)
 }
 
 /* The next datagram as text, "" if there is none now. */
-static const char *hear(struct manager *manager, char text[256], int flags)
+static const char *receive(struct manager *manager, char text[256], int flags)
 {
     ssize_t got = recv(manager->fd, text, 255, flags);
     text[got > 0 ? got : 0] = '\0';
@@ -82,9 +82,9 @@ static void one_datagram_a_state(void **state)
     listen_at(manager, manager->path);
     service_notify("READY=1\nSTATUS=10 accounts");
     service_notify("STOPPING=1");
-    assert_string_equal(hear(manager, text, 0), "READY=1\nSTATUS=10 accounts");
-    assert_string_equal(hear(manager, text, 0), "STOPPING=1");
-    assert_string_equal(hear(manager, text, MSG_DONTWAIT), "");
+    assert_string_equal(receive(manager, text, 0), "READY=1\nSTATUS=10 accounts");
+    assert_string_equal(receive(manager, text, 0), "STOPPING=1");
+    assert_string_equal(receive(manager, text, MSG_DONTWAIT), "");
 }
 
 static void an_abstract_address(void **state)
@@ -94,7 +94,7 @@ static void an_abstract_address(void **state)
     snprintf(name, sizeof(name), "@mailvigil-test-%ld", (long)getpid());
     listen_at(manager, name);
     service_notify("READY=1");
-    assert_string_equal(hear(manager, text, 0), "READY=1");
+    assert_string_equal(receive(manager, text, 0), "READY=1");
 }
 
 static void a_path_as_long_as_an_address(void **state)
@@ -107,22 +107,23 @@ static void a_path_as_long_as_an_address(void **state)
     name[sizeof(name) - 1] = '\0';
     listen_at(manager, name);
     service_notify("READY=1");
-    assert_string_equal(hear(manager, text, 0), "READY=1");
+    assert_string_equal(receive(manager, text, 0), "READY=1");
 }
 
 static void reloading_tells_the_time(void **state)
 {
     struct manager *manager = *state;
     char text[256];
-    long long told = 0;
+    long long reported = 0;
     struct timespec before, after;
     listen_at(manager, manager->path);
     clock_gettime(CLOCK_MONOTONIC, &before);
     service_reloading();
     clock_gettime(CLOCK_MONOTONIC, &after);
-    assert_int_equal(sscanf(hear(manager, text, 0), "RELOADING=1\nMONOTONIC_USEC=%lld", &told), 1);
-    assert_true(told >= before.tv_sec * 1000000 + before.tv_nsec / 1000);
-    assert_true(told <= after.tv_sec * 1000000 + after.tv_nsec / 1000);
+    assert_int_equal(
+        sscanf(receive(manager, text, 0), "RELOADING=1\nMONOTONIC_USEC=%lld", &reported), 1);
+    assert_true(reported >= before.tv_sec * 1000000 + before.tv_nsec / 1000);
+    assert_true(reported <= after.tv_sec * 1000000 + after.tv_nsec / 1000);
 }
 
 /* Nothing to be seen but that they return; descriptors are not lost. */
@@ -152,7 +153,7 @@ static void without_a_manager_nothing_happens(void **state)
     setenv("NOTIFY_SOCKET", "", 1);
     service_notify("READY=1");
     char text[256];
-    assert_string_equal(hear(manager, text, MSG_DONTWAIT), "");
+    assert_string_equal(receive(manager, text, MSG_DONTWAIT), "");
 }
 
 static void the_watchdog_is_patted_at_half_its_interval(void **state)
@@ -170,7 +171,7 @@ static void the_watchdog_is_patted_at_half_its_interval(void **state)
     assert_non_null(event);
     event_base_loopexit(base, &while_it_runs);
     event_base_dispatch(base);
-    while (strcmp(hear(manager, text, MSG_DONTWAIT), "WATCHDOG=1") == 0)
+    while (strcmp(receive(manager, text, MSG_DONTWAIT), "WATCHDOG=1") == 0)
         pats++;
     assert_string_equal(text, "");
     assert_uint_in_range(pats, 3, 6);

@@ -55,14 +55,14 @@ static void test_examples(void **state)
     copy(&files, "users.csv");
     make_secrets(&files);
     struct config *config = config_load(files.main, &problems);
-    char *told = config_files_problems(&problems);
+    char *reported = config_files_problems(&problems);
     config_problems_clear(&problems);
     config_files_end(&files);
-    assert_string_equal(told, "");
+    assert_string_equal(reported, "");
     assert_non_null(config);
     assert_int_equal(config->n_accounts, 6);
     assert_int_equal(config->rules->count, 6);
-    free(told);
+    free(reported);
     config_free(config);
 }
 
@@ -79,15 +79,15 @@ static void test_probes_example(void **state)
     make_secrets(&files);
     snprintf(files.main, sizeof(files.main), "%s/probes.conf", files.directory);
     struct config *config = config_load(files.main, &problems);
-    char *told = config_files_problems(&problems);
+    char *reported = config_files_problems(&problems);
     config_problems_clear(&problems);
     config_files_end(&files);
-    assert_string_equal(told, "");
+    assert_string_equal(reported, "");
     assert_non_null(config);
     assert_int_equal(config->n_probes, 7);
     assert_int_equal(config->n_reflectors, 1);
     assert_int_equal(config->n_alerts, 2);
-    free(told);
+    free(reported);
     config_free(config);
 }
 

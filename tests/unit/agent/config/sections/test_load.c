@@ -144,7 +144,7 @@ struct mistake {
     const char *told_in;  /* NULL: the same file */
     int reported_at;      /* 0: the same line; -1: no line */
     const char *words[4]; /* that the problem must hold */
-    size_t errors;        /* how many are told in all; 0: one */
+    size_t errors;        /* how many are reported in all; 0: one */
 };
 
 static const struct mistake mistakes[] = {
@@ -475,11 +475,11 @@ static void test_mistakes(void **state)
         size_t expected = mistake->errors > 0 ? mistake->errors : 1;
         size_t errors = config_errors(&f->problems);
         if (f->config != NULL || !is_reported(f, mistake) || errors != expected) {
-            char *told = config_files_problems(&f->problems);
+            char *reported = config_files_problems(&f->problems);
             print_error("%s:%d: %s\nexpected %zu errors, one of them with \"%s\", got %zu:\n%s\n",
                         mistake->file, mistake->line, mistake->by, expected, mistake->words[0],
-                        errors, told);
-            free(told);
+                        errors, reported);
+            free(reported);
             failures++;
         }
         config_files_write(&f->files, mistake->file, text_of(mistake->file), 0644);
@@ -814,14 +814,14 @@ static void test_warnings(void **state)
         config_files_write(&f->files, w->file, text, 0644);
         free(text);
         load(f);
-        bool told = false;
+        bool reported = false;
         for (size_t n = 0; n < f->problems.count; n++) {
             const struct config_problem *problem = &f->problems.problems[n];
-            told |= problem->warning && problem->line == w->reported_at &&
-                    ends_with(problem->file, w->file) && strstr(problem->text, w->word) != NULL;
+            reported |= problem->warning && problem->line == w->reported_at &&
+                        ends_with(problem->file, w->file) && strstr(problem->text, w->word) != NULL;
         }
         bool refused = strstr(w->by, "elsewhere") != NULL; /* a rule names the old address */
-        if (!told || (f->config == NULL && !refused)) {
+        if (!reported || (f->config == NULL && !refused)) {
             char *shown = config_files_problems(&f->problems);
             print_error("%s", shown);
             free(shown);

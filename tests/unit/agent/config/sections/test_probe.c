@@ -146,7 +146,7 @@ struct mistake {
     const char *by;
     int reported_at; /* 0: the same line */
     const char *words[4];
-    size_t errors; /* how many are told in all; 0: one */
+    size_t errors; /* how many are reported in all; 0: one */
 };
 
 static const struct mistake mistakes[] = {
@@ -338,10 +338,10 @@ static void test_mistakes(void **state)
         size_t errors = config_errors(&f->problems);
         if (f->config == NULL && is_told(f, mistake) && errors == expected)
             continue;
-        char *told = config_files_problems(&f->problems);
+        char *reported = config_files_problems(&f->problems);
         print_error("%d: %s\nexpected %zu errors, one of them with \"%s\", got %zu:\n%s\n",
-                    mistake->line, mistake->by, expected, mistake->words[0], errors, told);
-        free(told);
+                    mistake->line, mistake->by, expected, mistake->words[0], errors, reported);
+        free(reported);
         failures++;
     }
     assert_int_equal(failures, 0);
@@ -375,9 +375,9 @@ static void test_warnings(void **state)
         must_load(f);
         if (f->problems.count != 1 || f->problems.problems[0].line != hints[i].reported_at ||
             strstr(f->problems.problems[0].text, hints[i].words) == NULL) {
-            char *told = config_files_problems(&f->problems);
+            char *reported = config_files_problems(&f->problems);
             fail_msg("%s: expected one warning on line %d with \"%s\", got:\n%s", hints[i].by,
-                     hints[i].reported_at, hints[i].words, told);
+                     hints[i].reported_at, hints[i].words, reported);
         }
     }
 }
@@ -400,9 +400,9 @@ static void test_no_warnings(void **state)
     for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
         replace(f, hints[i].line, hints[i].by);
         must_load(f);
-        char *told = config_files_problems(&f->problems);
-        assert_string_equal(told, "");
-        free(told);
+        char *reported = config_files_problems(&f->problems);
+        assert_string_equal(reported, "");
+        free(reported);
     }
 }
 

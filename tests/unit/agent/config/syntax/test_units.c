@@ -15,7 +15,7 @@ static void test_sizes(void **state)
 {
     static const struct {
         const char *text;
-        uint64_t octets;
+        uint64_t bytes;
     } cases[] = {
         {"0", 0},
         {"10000", 10000},
@@ -35,9 +35,9 @@ static void test_sizes(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        uint64_t octets = 1;
-        if (units_size(cases[i].text, &octets) != NULL || octets != cases[i].octets)
-            fail_msg("%s: %ju", cases[i].text, (uintmax_t)octets);
+        uint64_t bytes = 1;
+        if (units_size(cases[i].text, &bytes) != NULL || bytes != cases[i].bytes)
+            fail_msg("%s: %ju", cases[i].text, (uintmax_t)bytes);
     }
 }
 
@@ -63,9 +63,9 @@ static void test_no_sizes(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        uint64_t octets = 4711;
-        if (units_size(cases[i], &octets) == NULL || octets != 4711)
-            fail_msg("\"%s\" is taken as %ju", cases[i], (uintmax_t)octets);
+        uint64_t bytes = 4711;
+        if (units_size(cases[i], &bytes) == NULL || bytes != 4711)
+            fail_msg("\"%s\" is accepted as %ju", cases[i], (uintmax_t)bytes);
     }
 }
 
@@ -96,7 +96,7 @@ static void test_no_durations(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         unsigned seconds = 4711;
         if (units_duration(cases[i], &seconds) == NULL || seconds != 4711)
-            fail_msg("\"%s\" is taken as %u", cases[i], seconds);
+            fail_msg("\"%s\" is accepted as %u", cases[i], seconds);
     }
 }
 
@@ -132,7 +132,7 @@ static void test_no_milliseconds(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         unsigned milliseconds = 4711;
         if (units_milliseconds(cases[i], &milliseconds) == NULL || milliseconds != 4711)
-            fail_msg("\"%s\" is taken as %u", cases[i], milliseconds);
+            fail_msg("\"%s\" is accepted as %u", cases[i], milliseconds);
     }
 }
 
@@ -165,7 +165,7 @@ static void test_no_dates(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         time_t start = 4711;
         if (units_date(cases[i], &start) == NULL || start != 4711)
-            fail_msg("\"%s\" is taken as %jd", cases[i], (intmax_t)start);
+            fail_msg("\"%s\" is accepted as %jd", cases[i], (intmax_t)start);
     }
 }
 
@@ -196,7 +196,7 @@ static void test_no_percents(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         double percent = 47;
         if (units_percent(cases[i], &percent) == NULL || percent < 47 || percent > 47)
-            fail_msg("\"%s\" is taken as %g", cases[i], percent);
+            fail_msg("\"%s\" is accepted as %g", cases[i], percent);
     }
 }
 
@@ -235,7 +235,7 @@ static void test_addresses(void **state)
             fail_msg("%s is refused", good[i]);
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         if (names_address(bad[i]) == NULL)
-            fail_msg("%s is taken", bad[i]);
+            fail_msg("%s is accepted", bad[i]);
 }
 
 static void test_long_names(void **state)
@@ -267,7 +267,7 @@ static void test_listen(void **state)
         assert_null(names_listen(good[i]));
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         if (names_listen(bad[i]) == NULL)
-            fail_msg("%s is taken", bad[i]);
+            fail_msg("%s is accepted", bad[i]);
 }
 
 static const char *suggest(const char *word)
