@@ -91,10 +91,10 @@ static void on_done(void *arg, const struct dialogue_outcome *outcome)
 {
     struct visit *visit = arg;
 
-    probe_path_take(visit->path, outcome);
-    if (outcome->end == DIALOGUE_WELL && visit->pop3 != NULL)
+    probe_path_set_outcome(visit->path, outcome);
+    if (outcome->end == DIALOGUE_OK && visit->pop3 != NULL)
         visit->path->pop3 = *pop3_facts(visit->pop3);
-    if (outcome->end == DIALOGUE_WELL && visit->imap != NULL)
+    if (outcome->end == DIALOGUE_OK && visit->imap != NULL)
         visit->path->imap = *probe_imap_facts(visit->imap);
     if (--visit->run->open == 0)
         finish(visit->run);
@@ -207,7 +207,7 @@ static void fail_resolving(struct probe_run *run, enum dialogue_end end, const c
 
     run->result->n_paths = 1;
     run->result->paths[0].clock = run->resolving;
-    probe_path_take(&run->result->paths[0], &outcome);
+    probe_path_set_outcome(&run->result->paths[0], &outcome);
     free(reason);
     finish(run);
 }

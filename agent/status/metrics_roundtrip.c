@@ -2,7 +2,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "agent/probe/roundtrip/legs.h"
 #include "agent/status/metrics_probe.h"
 #include "agent/status/snapshot.h"
 
@@ -83,15 +82,15 @@ static void write_mailbox_up(struct metrics_writer *writer, const struct probe_v
     metrics_sample(writer, probe->trouble == NULL, "probe", probe->probe->name, (char *)NULL);
 }
 
-static void write_legs(struct metrics_writer *writer, const struct probe_view *probe)
+static void write_delays(struct metrics_writer *writer, const struct probe_view *probe)
 {
     const struct roundtrip_facts *last = probe->last_return;
 
-    for (enum leg i = LEG_OUT; last != NULL && last->has_legs && i < LEG_COUNT; i++) {
-        metrics_sample(writer, last->leg_min[i], "probe", probe->probe->name, "leg", leg_text(i),
-                       "bound", "min", (char *)NULL);
-        metrics_sample(writer, last->leg_max[i], "probe", probe->probe->name, "leg", leg_text(i),
-                       "bound", "max", (char *)NULL);
+    for (enum path_part i = PATH_OUT; last != NULL && last->has_delays && i < PATH_PARTS; i++) {
+        metrics_sample(writer, last->delay_min[i], "probe", probe->probe->name, "leg",
+                       path_part_name(i), "bound", "min", (char *)NULL);
+        metrics_sample(writer, last->delay_max[i], "probe", probe->probe->name, "leg",
+                       path_part_name(i), "bound", "max", (char *)NULL);
     }
 }
 
@@ -99,7 +98,7 @@ static void write_offset(struct metrics_writer *writer, const struct probe_view 
 {
     const struct roundtrip_facts *last = probe->last_return;
 
-    if (last == NULL || !last->has_legs)
+    if (last == NULL || !last->has_delays)
         return;
     metrics_sample(writer, last->offset_min, "probe", probe->probe->name, "bound", "min",
                    (char *)NULL);
@@ -156,8 +155,8 @@ static const struct {
     {METRIC_GAUGE, "mail_roundtrip_mailbox_up", "1 while the return mailbox is monitored, else 0.",
      write_mailbox_up},
     {METRIC_GAUGE, "mail_roundtrip_leg_seconds",
-     "Bounds of the one-way delays of the last message, independent of the reflector's clock.",
-     write_legs},
+     "Bounds of the last message's one-way delays, independent of the reflector's clock.",
+     write_delays},
     {METRIC_GAUGE, "mail_roundtrip_clock_offset_seconds",
      "Bounds of the offset of the reflector's clock; positive if it is ahead.", write_offset},
     {METRIC_GAUGE, "mail_roundtrip_hop_seconds",

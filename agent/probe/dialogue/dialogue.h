@@ -52,7 +52,7 @@ struct dialogue_login { /* copied, wiped */
 };
 
 enum dialogue_end {
-    DIALOGUE_WELL,
+    DIALOGUE_OK,
     DIALOGUE_RESOLVE,
     DIALOGUE_CONNECT,
     DIALOGUE_TLS,      /* handshake, certificate, STARTTLS not offered */

@@ -125,7 +125,7 @@ static void finish(struct probe_imap *probe, struct dialogue_outcome *outcome)
 static void finish_well(struct probe_imap *probe)
 {
     struct dialogue_outcome outcome = {
-        .end = DIALOGUE_WELL, .phase = PHASE_NONE, .command = "", .reason = "", .reply = ""};
+        .end = DIALOGUE_OK, .phase = PHASE_NONE, .command = "", .reason = "", .reply = ""};
 
     finish(probe, &outcome);
 }

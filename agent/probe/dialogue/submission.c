@@ -173,5 +173,5 @@ void submission_send(struct submission *submission, const char *message, size_t 
 
 bool submission_was_accepted(const struct dialogue_outcome *outcome)
 {
-    return outcome->end == DIALOGUE_WELL || outcome->phase == PHASE_QUIT;
+    return outcome->end == DIALOGUE_OK || outcome->phase == PHASE_QUIT;
 }

@@ -10,7 +10,7 @@
 
 #include "agent/probe/dialogue/submission.h"
 #include "agent/probe/inbox/probe_box.h"
-#include "agent/probe/roundtrip/legs.h"
+#include "agent/probe/roundtrip/path_delay.h"
 #include "agent/probe/roundtrip/roundtrip.h"
 
 /* A message that the server has taken and whose result is not told yet, or which was told as
@@ -35,7 +35,7 @@ struct sending {
     bool intended; /* its nonce is in the books */
     struct book_time began;
     /* When the last dot was about to be sent. An answer cannot be older than that, while the
-     * server's reply may well come behind it: so this is t1 of the legs. */
+     * server's reply may well come behind it: so this is t1 of path_delay.h. */
     struct book_time handed;
     bool has_returned; /* before the dialogue ended */
     struct roundtrip_facts facts;
@@ -81,7 +81,7 @@ struct roundtrip {
     struct event *timer;    /* what time brings */
     struct event *patience; /* ends send_waits */
     struct event *teller;   /* tells from a clean stack */
-    struct legs legs;
+    struct path_delay delay;
     bool has_last;
     struct roundtrip_facts last;
 };

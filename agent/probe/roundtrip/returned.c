@@ -84,21 +84,22 @@ static bool identify(const struct roundtrip *roundtrip, const struct inbox_messa
 
 /* ---- what it tells ---- */
 
-static void take_legs(struct roundtrip *roundtrip, struct roundtrip_facts *facts,
-                      const struct sighting *sighting, int64_t handed_us)
+static void set_delays(struct roundtrip *roundtrip, struct roundtrip_facts *facts,
+                       const struct sighting *sighting, int64_t handed_us)
 {
-    struct legs_sample sample = {.t1 = handed_us,
-                                 .t2 = (int64_t)sighting->stamp.received_us,
-                                 .t3 = (int64_t)sighting->stamp.handed_us,
-                                 .t4 = sighting->seen.wall_us};
-    struct legs_bounds bounds;
+    struct path_delay_sample sample = {.t1 = handed_us,
+                                       .t2 = (int64_t)sighting->stamp.received_us,
+                                       .t3 = (int64_t)sighting->stamp.handed_us,
+                                       .t4 = sighting->seen.wall_us};
+    struct path_delay_bounds bounds;
 
-    if (!sighting->by_reflector || handed_us == 0 || !legs_add(&roundtrip->legs, &sample, &bounds))
+    if (!sighting->by_reflector || handed_us == 0 ||
+        !path_delay_add(&roundtrip->delay, &sample, &bounds))
         return;
-    facts->has_legs = true;
-    for (size_t i = 0; i < LEG_COUNT; i++) {
-        facts->leg_min[i] = (double)bounds.min[i] / SECOND;
-        facts->leg_max[i] = (double)bounds.max[i] / SECOND;
+    facts->has_delays = true;
+    for (size_t i = 0; i < PATH_PARTS; i++) {
+        facts->delay_min[i] = (double)bounds.min[i] / SECOND;
+        facts->delay_max[i] = (double)bounds.max[i] / SECOND;
     }
     facts->offset_min = (double)bounds.offset_min / SECOND;
     facts->offset_max = (double)bounds.offset_max / SECOND;
@@ -183,7 +184,7 @@ static void settle(struct roundtrip_place *place, const struct inbox_message *me
     facts.by_reflector = sighting->by_reflector;
     facts.seen_by = message->seen_by;
     take_header(&facts, message);
-    take_legs(roundtrip, &facts, sighting, handed_at(roundtrip, entry));
+    set_delays(roundtrip, &facts, sighting, handed_at(roundtrip, entry));
     roundtrip->last = facts;
     roundtrip->has_last = true;
     roundtrip->last_placement = place->placement;

@@ -415,7 +415,7 @@ struct roundtrip *roundtrip_new(struct links *links, struct ledger *ledger, cons
     token_probe_id(instance, probe->name, roundtrip->probe_id);
     roundtrip->told = told;
     roundtrip->arg = arg;
-    roundtrip->legs.fuzz = 1;
+    roundtrip->delay.fuzz = 1;
     TAILQ_INIT(&roundtrip->awaited);
     STAILQ_INIT(&roundtrip->telling);
     roundtrip->timer = evtimer_new(base, on_timer, roundtrip);

@@ -6,12 +6,12 @@
  * Auto-Submitted: auto-generated, the token in its field and in the Subject (token.h). It comes
  * back as an answer (email_return, a reflector), signed again, or as itself (plain forwarding).
  * Order: the nonce is durable in the ledger, then the dialogue, then its outcome in the ledger.
- * Only durations on our own clock are judged; the reflector's stamps give legs (legs.h).
- * Clean-up: a message is deleted only when its token verifies under our keys for our addresses and
- * this probe, and it is past `lost` (whether or not its nonce is in the books), by UID EXPUNGE
- * (inbox.h). One that has its token in the Subject only must be from whom writes such.
- * Junk is listened to only while something is outstanding longer than warn (30 s without one), from
- * the start where the last one came back there, and to clean up.
+ * Only durations on our own clock are judged; the reflector's stamps give the one-way delays
+ * (path_delay.h). Clean-up: a message is deleted only when its token verifies under our keys for
+ * our addresses and this probe, and it is past `lost` (whether or not its nonce is in the books),
+ * by UID EXPUNGE (inbox.h). One that has its token in the Subject only must be from whom writes
+ * such. Junk is listened to only while something is outstanding longer than warn (30 s without
+ * one), from the start where the last one came back there, and to clean up.
  *
  * A result is told for each message when it is settled for the first time: returned (at once), not
  * back within crit (then told as outstanding, which is judged critical), rejected, uncertain.

@@ -139,11 +139,11 @@ static void settle_sent(struct roundtrip *roundtrip, const struct dialogue_outco
     struct dialogue_outcome well = *outcome;
 
     /* What QUIT was answered is no matter of this message. */
-    well.end = DIALOGUE_WELL;
+    well.end = DIALOGUE_OK;
     well.phase = PHASE_NONE;
     well.reason = well.reply = well.command = "";
     well.code = 0;
-    probe_path_take(&result->paths[0], submission_was_accepted(outcome) ? &well : outcome);
+    probe_path_set_outcome(&result->paths[0], submission_was_accepted(outcome) ? &well : outcome);
     roundtrip_book_sent(roundtrip->book, sending->nonce, &sending->handed);
     if (sending->has_returned) {
         roundtrip_tell(roundtrip, result, &sending->facts);
@@ -164,7 +164,7 @@ static void settle_failed(struct roundtrip *roundtrip, const struct dialogue_out
     struct book_time now;
 
     book_time_now(&now);
-    probe_path_take(&result->paths[0], outcome);
+    probe_path_set_outcome(&result->paths[0], outcome);
     if (outcome->uncertain)
         roundtrip_book_uncertain(roundtrip->book, sending->nonce, &now);
     else

@@ -1,25 +1,24 @@
-/* What stands behind a verdict, for -v: each path with its phases, the server's whole words,
- * certificates, capabilities, the mailbox, the way of a round trip. */
+/* The facts of a verdict, for -v: each path with its phases, the server's full reply,
+ * certificates, capabilities, the mailbox, the hops of a round trip. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/probe/roundtrip/legs.h"
-#include "agent/probe/verdict/judge.h"
+#include "agent/probe/verdict/evaluation.h"
 #include "agent/util/decimal.h"
 #include "rules/util/memory.h"
 
 enum { PHASES_TEXT_MAX = 512, PATH_NAME_MAX = INET6_ADDRSTRLEN + 16 };
 
-static void path_name(const struct judge *judge, const struct probe_path *path,
+static void path_name(const struct evaluation *evaluation, const struct probe_path *path,
                       char out[PATH_NAME_MAX])
 {
     if (path->address[0] != '\0')
-        snprintf(out, PATH_NAME_MAX, "%s %s", judge_family(path->family), path->address);
+        snprintf(out, PATH_NAME_MAX, "%s %s", family_name(path->family), path->address);
     else
         snprintf(out, PATH_NAME_MAX, "%s",
-                 judge->probe->type == PROBE_ROUNDTRIP ? "submission" : "no address");
+                 evaluation->probe->type == PROBE_ROUNDTRIP ? "submission" : "no address");
 }
 
 /* ---- a path ---- */
@@ -39,147 +38,155 @@ static void phases_text(const struct phase_clock *clock, char out[PHASES_TEXT_MA
     }
 }
 
-static void path_details(struct judge *judge, const struct probe_path *path, const char *name)
+static void path_details(struct evaluation *evaluation, const struct probe_path *path,
+                         const char *name)
 {
     char phases[PHASES_TEXT_MAX], total[DECIMAL_TEXT_MAX];
 
     phases_text(&path->clock, phases);
     decimal_text((double)phase_clock_total(&path->clock) / 1e6, total);
-    judge_detail(judge, "%s: %s s%s%s", name, total, phases[0] != '\0' ? ": " : "", phases);
+    evaluation_detail(evaluation, "%s: %s s%s%s", name, total, phases[0] != '\0' ? ": " : "",
+                      phases);
     if (path->failed != PHASE_NONE) {
-        judge_detail(judge, "%s: %s failed%s: %s", name, phase_text(path->failed),
-                     path->temporary ? " for now" : "", path->reason);
+        evaluation_detail(evaluation, "%s: %s failed%s: %s", name, phase_text(path->failed),
+                          path->temporary ? " temporarily" : "", path->reason);
         if (path->reply[0] != '\0')
-            judge_detail(judge, "%s: the server said: %s", name, path->reply);
+            evaluation_detail(evaluation, "%s: server reply: %s", name, path->reply);
     }
     if (path->tls_version[0] != '\0')
-        judge_detail(judge, "%s: %s", name, path->tls_version);
+        evaluation_detail(evaluation, "%s: %s", name, path->tls_version);
     if (path->capabilities != NULL)
-        judge_detail(judge, "%s: capabilities: %s", name, path->capabilities);
+        evaluation_detail(evaluation, "%s: capabilities: %s", name, path->capabilities);
 }
 
-static void certificate_details(struct judge *judge, const struct certificate_chain *chain,
-                                const char *name)
+static void certificate_details(struct evaluation *evaluation,
+                                const struct certificate_chain *chain, const char *name)
 {
-    char begin[JUDGE_DATE_MAX], end[JUDGE_DATE_MAX];
+    char begin[DATE_TEXT_MAX], end[DATE_TEXT_MAX];
 
     if (chain->verified)
-        judge_detail(judge, "%s: certificate verified", name);
+        evaluation_detail(evaluation, "%s: certificate verified", name);
     else
-        judge_detail(judge, "%s: certificate not verified: %s", name, chain->error);
+        evaluation_detail(evaluation, "%s: certificate not verified: %s", name, chain->error);
     for (size_t i = 0; i < chain->count; i++) {
         const struct certificate *member = &chain->members[i];
-        judge_date(member->not_before, begin);
-        judge_date(member->not_after, end);
-        judge_detail(judge, "%s: certificate %zu: %s, from %s to %s, issued by %s, SHA-256 %s",
-                     name, i + 1, member->subject, begin, end, member->issuer, member->sha256);
+        date_text(member->not_before, begin);
+        date_text(member->not_after, end);
+        evaluation_detail(evaluation,
+                          "%s: certificate %zu: %s, from %s to %s, issued by %s, SHA-256 %s", name,
+                          i + 1, member->subject, begin, end, member->issuer, member->sha256);
     }
     if (chain->sent > chain->count)
-        judge_detail(judge, "%s: %zu further certificates were sent", name,
-                     chain->sent - chain->count);
+        evaluation_detail(evaluation, "%s: %zu further certificates were sent", name,
+                          chain->sent - chain->count);
 }
 
-/* ---- what was found inside ---- */
+/* ---- the mailbox ---- */
 
-static void mailbox_details(struct judge *judge, const struct probe_imap_facts *facts)
+static void mailbox_details(struct evaluation *evaluation, const struct probe_imap_facts *facts)
 {
-    char age[JUDGE_SPAN_MAX];
+    char age[DURATION_TEXT_MAX];
 
-    judge_detail(judge, "folder %s: %" PRIu32 " messages", judge->probe->folder, facts->messages);
+    evaluation_detail(evaluation, "folder %s: %" PRIu32 " messages", evaluation->probe->folder,
+                      facts->messages);
     if (facts->newest != 0) {
-        judge_span(judge_age(judge, facts->newest), age);
-        judge_detail(judge, "newest message: %s old", age);
+        duration_text(evaluation_age(evaluation, facts->newest), age);
+        evaluation_detail(evaluation, "newest message: %s old", age);
     }
     if (facts->oldest != 0) {
-        judge_span(judge_age(judge, facts->oldest), age);
-        judge_detail(judge, "oldest message: %s old", age);
+        duration_text(evaluation_age(evaluation, facts->oldest), age);
+        evaluation_detail(evaluation, "oldest message: %s old", age);
     }
     if (facts->storage_limit != 0)
-        judge_detail(judge, "quota: %" PRIu64 " of %" PRIu64 " octets", facts->storage_used,
-                     facts->storage_limit);
+        evaluation_detail(evaluation, "quota: %" PRIu64 " of %" PRIu64 " bytes",
+                          facts->storage_used, facts->storage_limit);
     if (facts->messages_limit != 0)
-        judge_detail(judge, "quota: %" PRIu64 " of %" PRIu64 " messages", facts->messages_used,
-                     facts->messages_limit);
+        evaluation_detail(evaluation, "quota: %" PRIu64 " of %" PRIu64 " messages",
+                          facts->messages_used, facts->messages_limit);
 }
 
-static void pop3_details(struct judge *judge, const struct pop3_facts *facts)
+static void pop3_details(struct evaluation *evaluation, const struct pop3_facts *facts)
 {
-    judge_detail(judge, "%" PRIu64 " messages, %" PRIu64 " octets%s%s", facts->messages,
-                 facts->octets, facts->newest_uidl[0] != '\0' ? ", the newest is " : "",
-                 facts->newest_uidl);
+    evaluation_detail(evaluation, "%" PRIu64 " messages, %" PRIu64 " bytes%s%s", facts->messages,
+                      facts->octets, facts->newest_uidl[0] != '\0' ? ", the newest is " : "",
+                      facts->newest_uidl);
 }
 
-static void facts_details(struct judge *judge)
+static void facts_details(struct evaluation *evaluation)
 {
-    const struct probe *probe = judge->probe;
-    const struct probe_path *path = judge_well_path(judge->result);
+    const struct probe *probe = evaluation->probe;
+    const struct probe_path *path = probe_result_good_path(evaluation->result);
 
     if (path == NULL || probe->account == NULL)
         return;
     if (probe->type == PROBE_POP3)
-        pop3_details(judge, &path->pop3);
+        pop3_details(evaluation, &path->pop3);
     else if (probe->type == PROBE_IMAP || probe->type == PROBE_MAILBOX)
-        mailbox_details(judge, &path->imap);
+        mailbox_details(evaluation, &path->imap);
 }
 
 /* ---- a round trip ---- */
 
-static void leg_details(struct judge *judge, const struct roundtrip_facts *facts)
+static void delay_details(struct evaluation *evaluation, const struct roundtrip_facts *facts)
 {
     char least[DECIMAL_TEXT_MAX], most[DECIMAL_TEXT_MAX];
 
-    for (enum leg leg = LEG_OUT; leg < LEG_COUNT; leg++) {
-        decimal_text(facts->leg_min[leg], least);
-        decimal_text(facts->leg_max[leg], most);
-        judge_detail(judge, "leg %s: between %s and %s s", leg_text(leg), least, most);
+    for (enum path_part part = PATH_OUT; part < PATH_PARTS; part++) {
+        decimal_text(facts->delay_min[part], least);
+        decimal_text(facts->delay_max[part], most);
+        evaluation_detail(evaluation, "delay %s: between %s and %s s", path_part_name(part), least,
+                          most);
     }
     decimal_text(facts->offset_min, least);
     decimal_text(facts->offset_max, most);
-    judge_detail(judge, "the reflector's clock is ahead by between %s and %s s", least, most);
+    evaluation_detail(evaluation, "the reflector's clock is ahead by between %s and %s s", least,
+                      most);
 }
 
-static void hop_details(struct judge *judge, const struct roundtrip_facts *facts)
+static void hop_details(struct evaluation *evaluation, const struct roundtrip_facts *facts)
 {
     for (size_t i = 0; i < facts->n_hops; i++)
-        judge_detail(judge, "hop %zu: %" PRId64 " s%s", i + 1, facts->hop_seconds[i],
-                     facts->hop_seconds[i] < 0 ? " (the clocks disagree)" : "");
+        evaluation_detail(evaluation, "hop %zu: %" PRId64 " s%s", i + 1, facts->hop_seconds[i],
+                          facts->hop_seconds[i] < 0 ? " (the clocks disagree)" : "");
 }
 
-static void roundtrip_details(struct judge *judge, const struct roundtrip_facts *facts)
+static void roundtrip_details(struct evaluation *evaluation, const struct roundtrip_facts *facts)
 {
-    char age[JUDGE_SPAN_MAX];
+    char age[DURATION_TEXT_MAX];
 
-    judge_detail(judge, "%s, %s", roundtrip_verdict_text(facts->verdict),
-                 facts->by_reflector ? "answered by the reflector" : "not signed by a reflector");
+    evaluation_detail(evaluation, "%s, %s", roundtrip_verdict_text(facts->verdict),
+                      facts->by_reflector ? "answered by the reflector"
+                                          : "not signed by a reflector");
     if (facts->placement != PLACEMENT_NONE)
-        judge_detail(judge, "placement: %s, seen by %s", placement_text(facts->placement),
-                     facts->seen_by != NULL ? facts->seen_by : "nobody");
-    judge_detail(judge, "authentication: spf %s, dkim %s, dmarc %s",
-                 auth_result_text(facts->auth[AUTH_SPF]), auth_result_text(facts->auth[AUTH_DKIM]),
-                 auth_result_text(facts->auth[AUTH_DMARC]));
-    if (facts->has_legs)
-        leg_details(judge, facts);
-    hop_details(judge, facts);
+        evaluation_detail(evaluation, "placement: %s, seen by %s", placement_text(facts->placement),
+                          facts->seen_by != NULL ? facts->seen_by : "unknown");
+    evaluation_detail(evaluation, "authentication: spf %s, dkim %s, dmarc %s",
+                      auth_result_text(facts->auth[AUTH_SPF]),
+                      auth_result_text(facts->auth[AUTH_DKIM]),
+                      auth_result_text(facts->auth[AUTH_DMARC]));
+    if (facts->has_delays)
+        delay_details(evaluation, facts);
+    hop_details(evaluation, facts);
     if (facts->outstanding == 0)
         return;
-    judge_span(fmax(difftime(judge->now, facts->oldest_outstanding), 0), age);
-    judge_detail(judge, "outstanding: %" PRIu64 "%s%s", facts->outstanding,
-                 facts->oldest_outstanding != 0 ? ", the oldest since " : "",
-                 facts->oldest_outstanding != 0 ? age : "");
+    duration_text(fmax(difftime(evaluation->now, facts->oldest_outstanding), 0), age);
+    evaluation_detail(evaluation, "outstanding: %" PRIu64 "%s%s", facts->outstanding,
+                      facts->oldest_outstanding != 0 ? ", the oldest since " : "",
+                      facts->oldest_outstanding != 0 ? age : "");
 }
 
-void judge_details(struct judge *judge)
+void evaluation_add_details(struct evaluation *evaluation)
 {
-    const struct probe_result *result = judge->result;
+    const struct probe_result *result = evaluation->result;
     char name[PATH_NAME_MAX];
 
     for (size_t i = 0; i < result->n_paths; i++) {
-        path_name(judge, &result->paths[i], name);
-        path_details(judge, &result->paths[i], name);
+        path_name(evaluation, &result->paths[i], name);
+        path_details(evaluation, &result->paths[i], name);
         if (result->paths[i].certificates != NULL)
-            certificate_details(judge, result->paths[i].certificates, name);
+            certificate_details(evaluation, result->paths[i].certificates, name);
     }
-    facts_details(judge);
+    facts_details(evaluation);
     if (result->has_roundtrip)
-        roundtrip_details(judge, &result->roundtrip);
+        roundtrip_details(evaluation, &result->roundtrip);
 }

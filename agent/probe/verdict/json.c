@@ -1,7 +1,6 @@
-/* A result and its verdict for programs. */
+/* A result and its verdict as JSON, for programs. */
 #include <math.h>
 
-#include "agent/probe/roundtrip/legs.h"
 #include "agent/probe/verdict/verdict.h"
 
 static const char *family_text(int family)
@@ -14,10 +13,14 @@ static const char *family_text(int family)
 static const char *end_text(enum dialogue_end end)
 {
     static const char *const texts[] = {
-        [DIALOGUE_WELL] = "well",         [DIALOGUE_RESOLVE] = "resolve",
-        [DIALOGUE_CONNECT] = "connect",   [DIALOGUE_TLS] = "tls",
-        [DIALOGUE_PROTOCOL] = "protocol", [DIALOGUE_AUTH] = "auth",
-        [DIALOGUE_REFUSED] = "refused",   [DIALOGUE_TIMEOUT] = "timeout",
+        [DIALOGUE_OK] = "ok",
+        [DIALOGUE_RESOLVE] = "resolve",
+        [DIALOGUE_CONNECT] = "connect",
+        [DIALOGUE_TLS] = "tls",
+        [DIALOGUE_PROTOCOL] = "protocol",
+        [DIALOGUE_AUTH] = "auth",
+        [DIALOGUE_REFUSED] = "refused",
+        [DIALOGUE_TIMEOUT] = "timeout",
         [DIALOGUE_CLOSED] = "closed",
     };
     return texts[end];
@@ -85,7 +88,7 @@ static void write_path(struct json *json, const struct probe_path *path)
     json_object_end(json);
 }
 
-/* ---- what was found inside ---- */
+/* ---- the mailbox ---- */
 
 static void write_mailbox(struct json *json, const struct probe_imap_facts *facts)
 {
@@ -109,10 +112,10 @@ static void write_pop3(struct json *json, const struct pop3_facts *facts)
     json_object_end(json);
 }
 
-static const struct probe_path *guilty_path(const struct probe_result *result, bool well)
+static const struct probe_path *failed_path(const struct probe_result *result)
 {
     for (size_t i = 0; i < result->n_paths; i++)
-        if ((result->paths[i].failed == PHASE_NONE) == well)
+        if (result->paths[i].failed != PHASE_NONE)
             return &result->paths[i];
     return NULL;
 }
@@ -120,7 +123,7 @@ static const struct probe_path *guilty_path(const struct probe_result *result, b
 static void write_facts(struct json *json, const struct probe *probe,
                         const struct probe_result *result)
 {
-    const struct probe_path *path = guilty_path(result, true);
+    const struct probe_path *path = probe_result_good_path(result);
 
     if (path == NULL || probe->account == NULL)
         return;
@@ -140,11 +143,11 @@ static void write_bounds(struct json *json, const char *key, double least, doubl
     json_object_end(json);
 }
 
-static void write_legs(struct json *json, const struct roundtrip_facts *facts)
+static void write_delays(struct json *json, const struct roundtrip_facts *facts)
 {
     json_object(json, "legs");
-    for (enum leg leg = LEG_OUT; leg < LEG_COUNT; leg++)
-        write_bounds(json, leg_text(leg), facts->leg_min[leg], facts->leg_max[leg]);
+    for (enum path_part part = PATH_OUT; part < PATH_PARTS; part++)
+        write_bounds(json, path_part_name(part), facts->delay_min[part], facts->delay_max[part]);
     json_object_end(json);
     write_bounds(json, "clock_offset", facts->offset_min, facts->offset_max);
 }
@@ -161,8 +164,8 @@ static void write_roundtrip(struct json *json, const struct roundtrip_facts *fac
     for (enum auth_method method = AUTH_SPF; method < AUTH_METHODS; method++)
         json_string(json, auth_method_text(method), auth_result_text(facts->auth[method]));
     json_object_end(json);
-    if (facts->has_legs)
-        write_legs(json, facts);
+    if (facts->has_delays)
+        write_delays(json, facts);
     json_array(json, "hops");
     for (size_t i = 0; i < facts->n_hops; i++)
         json_number(json, NULL, facts->hop_seconds[i]);
@@ -197,7 +200,7 @@ static void write_perfdata(struct json *json, const struct probe_verdict *verdic
 void probe_json(struct json *json, const struct probe *probe, const struct probe_result *result,
                 const struct probe_verdict *verdict)
 {
-    const struct probe_path *guilty = guilty_path(result, false);
+    const struct probe_path *failed = failed_path(result);
 
     json_string(json, "probe", probe->name);
     json_string(json, "type", probe_type_text(probe->type));
@@ -206,8 +209,8 @@ void probe_json(struct json *json, const struct probe *probe, const struct probe
     json_string(json, "status", probe_status_text(verdict->status));
     json_string(json, "summary", verdict->summary);
     json_double(json, "seconds", (double)result->microseconds / 1e6);
-    json_string(json, "phase", phase_text(guilty != NULL ? guilty->failed : PHASE_NONE));
-    json_string(json, "reply", guilty != NULL ? text_or_null(guilty->reply) : NULL);
+    json_string(json, "phase", phase_text(failed != NULL ? failed->failed : PHASE_NONE));
+    json_string(json, "reply", failed != NULL ? text_or_null(failed->reply) : NULL);
     json_string(json, "trouble", result->trouble);
     json_array(json, "paths");
     for (size_t i = 0; i < result->n_paths; i++)

@@ -1,7 +1,7 @@
-/* What is wrong with a mailbox: the ages of its messages, how many they are, its quota. */
+/* Problems of a mailbox: the age and number of its messages, its quota. */
 #include <math.h>
 
-#include "agent/probe/verdict/judge.h"
+#include "agent/probe/verdict/evaluation.h"
 #include "agent/util/decimal.h"
 
 static double percent(uint64_t used, uint64_t limit)
@@ -9,63 +9,67 @@ static double percent(uint64_t used, uint64_t limit)
     return limit == 0 ? NAN : floor((double)used / (double)limit * 1000) / 10;
 }
 
-double judge_quota_percent(const struct probe_imap_facts *facts)
+double quota_percent(const struct probe_imap_facts *facts)
 {
     /* of a number and NAN the number */
     return fmax(percent(facts->storage_used, facts->storage_limit),
                 percent(facts->messages_used, facts->messages_limit));
 }
 
-static void judge_message_age(struct judge *judge, const char *which, time_t date,
-                              const struct range *warn, const struct range *crit)
+static void evaluate_message_age(struct evaluation *evaluation, const char *which, time_t date,
+                                 const struct range *warn, const struct range *crit)
 {
-    double age = judge_age(judge, date);
-    enum probe_status status = judge_value(judge, warn, crit, age);
-    char span[JUDGE_SPAN_MAX], range[RANGE_TEXT_MAX + 16];
+    double age = evaluation_age(evaluation, date);
+    enum probe_status status = evaluate_value(evaluation, warn, crit, age);
+    char span[DURATION_TEXT_MAX], range[RANGE_TEXT_MAX + 16];
 
     if (status == PROBE_OK)
         return;
-    judge_span(age, span);
-    judge_range_text(status, warn, crit, range);
-    judge_found(judge, status, "the %s message in %s is %s old%s", which, judge->probe->folder,
-                span, range);
+    duration_text(age, span);
+    threshold_text(status, warn, crit, range);
+    evaluation_problem(evaluation, status, "the %s message in %s is %s old%s", which,
+                       evaluation->probe->folder, span, range);
 }
 
-static void judge_count(struct judge *judge, uint32_t messages)
+static void evaluate_count(struct evaluation *evaluation, uint32_t messages)
 {
-    const struct probe *probe = judge->probe;
+    const struct probe *probe = evaluation->probe;
     enum probe_status status =
-        judge_value(judge, &probe->count_warn, &probe->count_crit, (double)messages);
+        evaluate_value(evaluation, &probe->count_warn, &probe->count_crit, (double)messages);
     char range[RANGE_TEXT_MAX + 16];
 
-    judge_range_text(status, &probe->count_warn, &probe->count_crit, range);
+    threshold_text(status, &probe->count_warn, &probe->count_crit, range);
     if (status != PROBE_OK)
-        judge_found(judge, status, "%s has %u messages%s", probe->folder, messages, range);
+        evaluation_problem(evaluation, status, "%s has %u messages%s", probe->folder, messages,
+                           range);
 }
 
-static void judge_quota(struct judge *judge, double full)
+static void evaluate_quota(struct evaluation *evaluation, double full)
 {
-    const struct probe *probe = judge->probe;
-    enum probe_status status = judge_value(judge, &probe->quota_warn, &probe->quota_crit, full);
+    const struct probe *probe = evaluation->probe;
+    enum probe_status status =
+        evaluate_value(evaluation, &probe->quota_warn, &probe->quota_crit, full);
     char number[DECIMAL_TEXT_MAX], range[RANGE_TEXT_MAX + 16];
 
     decimal_text(full, number);
-    judge_range_text(status, &probe->quota_warn, &probe->quota_crit, range);
+    threshold_text(status, &probe->quota_warn, &probe->quota_crit, range);
     if (status != PROBE_OK)
-        judge_found(judge, status, "the quota is used to %s %%%s", number, range);
+        evaluation_problem(evaluation, status, "quota is %s %% used%s", number, range);
 }
 
-/* By whichever way it was looked at, it is one mailbox. An empty one has no ages: that it may not
- * be empty is what count_warn and count_crit can say. */
-void judge_mailbox(struct judge *judge)
+/* It is one mailbox, over whichever path. An empty one has no ages; count_warn and count_crit can
+ * demand that it is not empty. */
+void evaluate_mailbox(struct evaluation *evaluation)
 {
-    const struct probe *probe = judge->probe;
-    const struct probe_path *path = judge_well_path(judge->result);
+    const struct probe *probe = evaluation->probe;
+    const struct probe_path *path = probe_result_good_path(evaluation->result);
 
     if (path == NULL)
         return;
-    judge_message_age(judge, "newest", path->imap.newest, &probe->newest_warn, &probe->newest_crit);
-    judge_message_age(judge, "oldest", path->imap.oldest, &probe->oldest_warn, &probe->oldest_crit);
-    judge_count(judge, path->imap.messages);
-    judge_quota(judge, judge_quota_percent(&path->imap));
+    evaluate_message_age(evaluation, "newest", path->imap.newest, &probe->newest_warn,
+                         &probe->newest_crit);
+    evaluate_message_age(evaluation, "oldest", path->imap.oldest, &probe->oldest_warn,
+                         &probe->oldest_crit);
+    evaluate_count(evaluation, path->imap.messages);
+    evaluate_quota(evaluation, quota_percent(&path->imap));
 }

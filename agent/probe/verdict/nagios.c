@@ -14,7 +14,7 @@ static const char *service_name(enum probe_type type)
     return names[type];
 }
 
-/* Within quotes, a quote doubled. A label has no "=": nobody could tell where it ends. */
+/* Within quotes, a quote doubled. A label has no "=", which would end it. */
 static void write_label(FILE *out, const char *label)
 {
     fputc('\'', out);
@@ -26,7 +26,7 @@ static void write_label(FILE *out, const char *label)
     fputc('\'', out);
 }
 
-/* value[unit];warn;crit;min;max, without what is empty at the end. */
+/* value[unit];warn;crit;min;max, without empty fields at the end. */
 static void write_figure(FILE *out, const struct perfdata *figure)
 {
     char value[DECIMAL_TEXT_MAX], warn[RANGE_TEXT_MAX], crit[RANGE_TEXT_MAX];

@@ -1,17 +1,17 @@
-/* The figures of a run; probe/verdict/verdict.h says which and why in that order. */
+/* The figures of a run; their order is documented in probe/verdict/verdict.h. */
 #include <arpa/inet.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/probe/roundtrip/legs.h"
-#include "agent/probe/verdict/judge.h"
+#include "agent/probe/verdict/evaluation.h"
 #include "rules/util/memory.h"
 
-/* Takes the label over. */
-static struct perfdata *figure(struct judge *judge, char *label, double value, const char *unit)
+/* Takes ownership of the label. */
+static struct perfdata *figure(struct evaluation *evaluation, char *label, double value,
+                               const char *unit)
 {
-    struct probe_verdict *verdict = judge->verdict;
+    struct probe_verdict *verdict = evaluation->verdict;
 
     verdict->perfdata =
         xreallocarray(verdict->perfdata, verdict->n_perfdata + 1, sizeof(*verdict->perfdata));
@@ -20,79 +20,88 @@ static struct perfdata *figure(struct judge *judge, char *label, double value, c
     return added;
 }
 
-static void judged(struct judge *judge, const char *label, double value, const char *unit,
-                   const struct range *warn, const struct range *crit)
+static void figure_with_thresholds(struct evaluation *evaluation, const char *label, double value,
+                                   const char *unit, const struct range *warn,
+                                   const struct range *crit)
 {
-    struct perfdata *added = figure(judge, xstrdup(label), value, unit);
+    struct perfdata *added = figure(evaluation, xstrdup(label), value, unit);
 
     added->warn = *warn;
     added->crit = *crit;
 }
 
-/* ---- what is known of every run ---- */
+/* ---- what every run has ---- */
 
 static struct range days_range(unsigned seconds)
 {
     return (struct range){.set = seconds > 0, .start = seconds / 86400.0, .end = INFINITY};
 }
 
-static void certificate_figures(struct judge *judge)
+static void certificate_figures(struct evaluation *evaluation)
 {
-    const struct probe *probe = judge->probe;
+    const struct probe *probe = evaluation->probe;
     struct range warn = days_range(probe->cert_warn), crit = days_range(probe->cert_crit);
 
     if (probe_endpoint(probe)->security == SECURITY_PLAIN)
         return;
-    judged(judge, "cert_days", judge_certificate_days(judge), "", &warn, &crit);
-    judge->verdict->perfdata[judge->verdict->n_perfdata - 1].min = NAN; /* expired: below 0 */
+    figure_with_thresholds(evaluation, "cert_days", evaluation_certificate_days(evaluation), "",
+                           &warn, &crit);
+    evaluation->verdict->perfdata[evaluation->verdict->n_perfdata - 1].min =
+        NAN; /* expired: below 0 */
 }
 
-static void service_figures(struct judge *judge)
+static void service_figures(struct evaluation *evaluation)
 {
-    const struct probe *probe = judge->probe;
-    const struct probe_path *path = judge_well_path(judge->result);
-    bool signs_in = probe->account != NULL || probe->login != NULL;
-    double seconds = judge->result->n_paths > 0 ? (double)judge->result->microseconds / 1e6 : NAN;
+    const struct probe *probe = evaluation->probe;
+    const struct probe_path *path = probe_result_good_path(evaluation->result);
+    bool logs_in = probe->account != NULL || probe->login != NULL;
+    double seconds =
+        evaluation->result->n_paths > 0 ? (double)evaluation->result->microseconds / 1e6 : NAN;
 
-    judged(judge, "time", seconds, "s", &probe->warn, &probe->crit);
-    certificate_figures(judge);
-    if (!signs_in)
+    figure_with_thresholds(evaluation, "time", seconds, "s", &probe->warn, &probe->crit);
+    certificate_figures(evaluation);
+    if (!logs_in)
         return;
     if (probe->type == PROBE_IMAP)
-        figure(judge, xstrdup("messages"), path != NULL ? (double)path->imap.messages : NAN, "");
+        figure(evaluation, xstrdup("messages"), path != NULL ? (double)path->imap.messages : NAN,
+               "");
     if (probe->type == PROBE_POP3) {
-        figure(judge, xstrdup("messages"), path != NULL ? (double)path->pop3.messages : NAN, "");
-        figure(judge, xstrdup("octets"), path != NULL ? (double)path->pop3.octets : NAN, "B");
+        figure(evaluation, xstrdup("messages"), path != NULL ? (double)path->pop3.messages : NAN,
+               "");
+        figure(evaluation, xstrdup("octets"), path != NULL ? (double)path->pop3.octets : NAN, "B");
     }
 }
 
-static void mailbox_figures(struct judge *judge)
+static void mailbox_figures(struct evaluation *evaluation)
 {
-    const struct probe *probe = judge->probe;
-    const struct probe_path *path = judge_well_path(judge->result);
-    double quota = path != NULL ? judge_quota_percent(&path->imap) : NAN;
+    const struct probe *probe = evaluation->probe;
+    const struct probe_path *path = probe_result_good_path(evaluation->result);
+    double quota = path != NULL ? quota_percent(&path->imap) : NAN;
 
-    judged(judge, "newest_age", judge_age(judge, path != NULL ? path->imap.newest : 0), "s",
-           &probe->newest_warn, &probe->newest_crit);
-    judged(judge, "oldest_age", judge_age(judge, path != NULL ? path->imap.oldest : 0), "s",
-           &probe->oldest_warn, &probe->oldest_crit);
-    judged(judge, "messages", path != NULL ? (double)path->imap.messages : NAN, "",
-           &probe->count_warn, &probe->count_crit);
-    judged(judge, "quota", quota, "%", &probe->quota_warn, &probe->quota_crit);
+    figure_with_thresholds(evaluation, "newest_age",
+                           evaluation_age(evaluation, path != NULL ? path->imap.newest : 0), "s",
+                           &probe->newest_warn, &probe->newest_crit);
+    figure_with_thresholds(evaluation, "oldest_age",
+                           evaluation_age(evaluation, path != NULL ? path->imap.oldest : 0), "s",
+                           &probe->oldest_warn, &probe->oldest_crit);
+    figure_with_thresholds(evaluation, "messages", path != NULL ? (double)path->imap.messages : NAN,
+                           "", &probe->count_warn, &probe->count_crit);
+    figure_with_thresholds(evaluation, "quota", quota, "%", &probe->quota_warn, &probe->quota_crit);
 }
 
-static void roundtrip_figures(struct judge *judge)
+static void roundtrip_figures(struct evaluation *evaluation)
 {
-    const struct roundtrip_facts *facts = &judge->result->roundtrip;
-    bool ran = judge->result->has_roundtrip;
+    const struct roundtrip_facts *facts = &evaluation->result->roundtrip;
+    bool ran = evaluation->result->has_roundtrip;
     double duration = ran && facts->duration >= 0 ? (double)facts->duration / 1e6 : NAN;
 
-    judged(judge, "duration", duration, "s", &judge->probe->warn, &judge->probe->crit);
-    figure(judge, xstrdup("outstanding"), ran ? (double)facts->outstanding : NAN, "");
-    certificate_figures(judge);
+    figure_with_thresholds(evaluation, "duration", duration, "s", &evaluation->probe->warn,
+                           &evaluation->probe->crit);
+    figure(evaluation, xstrdup("outstanding"), ran ? (double)facts->outstanding : NAN, "");
+    certificate_figures(evaluation);
 }
 
-/* ---- what this run was made of ---- */
+/* ---- what this run consisted of ---- */
 
 static bool is_address(const char *host)
 {
@@ -101,38 +110,38 @@ static bool is_address(const char *host)
     return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
 }
 
-/* Whether it is only by the run that one can tell which families there are. */
+/* Whether only the run shows which address families there are. */
 static bool either_family(const struct probe *probe)
 {
     return probe->type != PROBE_ROUNDTRIP && probe->family == AF_UNSPEC &&
            !is_address(probe_endpoint(probe)->host);
 }
 
-static void path_figures(struct judge *judge, const struct probe_path *path)
+static void path_figures(struct evaluation *evaluation, const struct probe_path *path)
 {
-    const struct probe *probe = judge->probe;
+    const struct probe *probe = evaluation->probe;
     const char *suffix = "";
 
     if (either_family(probe)) {
         if (path->family != AF_INET6 && path->family != AF_INET)
             return;
         suffix = path->family == AF_INET6 ? "_ipv6" : "_ipv4";
-        struct perfdata *total = figure(judge, xasprintf("time%s", suffix),
+        struct perfdata *total = figure(evaluation, xasprintf("time%s", suffix),
                                         (double)phase_clock_total(&path->clock) / 1e6, "s");
         total->warn = probe->warn;
         total->crit = probe->crit;
     }
     for (enum phase phase = PHASE_CONNECT; phase < PHASE_COUNT; phase++) {
         if (path->clock.ran[phase])
-            figure(judge, xasprintf("time_%s%s", phase_text(phase), suffix),
+            figure(evaluation, xasprintf("time_%s%s", phase_text(phase), suffix),
                    (double)path->clock.microseconds[phase] / 1e6, "s");
     }
 }
 
 /* The name is resolved once, for both families. */
-static void resolve_figure(struct judge *judge)
+static void resolve_figure(struct evaluation *evaluation)
 {
-    const struct probe_result *result = judge->result;
+    const struct probe_result *result = evaluation->result;
     uint64_t longest = 0;
     bool ran = false;
 
@@ -143,34 +152,36 @@ static void resolve_figure(struct judge *judge)
             longest = clock->microseconds[PHASE_RESOLVE];
     }
     if (ran)
-        figure(judge, xstrdup("time_resolve"), (double)longest / 1e6, "s");
+        figure(evaluation, xstrdup("time_resolve"), (double)longest / 1e6, "s");
 }
 
-static void leg_figures(struct judge *judge)
+static void delay_figures(struct evaluation *evaluation)
 {
-    const struct roundtrip_facts *facts = &judge->result->roundtrip;
+    const struct roundtrip_facts *facts = &evaluation->result->roundtrip;
 
-    if (!judge->result->has_roundtrip || !facts->has_legs)
+    if (!evaluation->result->has_roundtrip || !facts->has_delays)
         return;
-    for (enum leg leg = LEG_OUT; leg < LEG_COUNT; leg++) {
-        figure(judge, xasprintf("leg_%s_min", leg_text(leg)), facts->leg_min[leg], "s");
-        figure(judge, xasprintf("leg_%s_max", leg_text(leg)), facts->leg_max[leg], "s");
+    for (enum path_part part = PATH_OUT; part < PATH_PARTS; part++) {
+        figure(evaluation, xasprintf("leg_%s_min", path_part_name(part)), facts->delay_min[part],
+               "s");
+        figure(evaluation, xasprintf("leg_%s_max", path_part_name(part)), facts->delay_max[part],
+               "s");
     }
-    figure(judge, xstrdup("clock_offset_min"), facts->offset_min, "s")->min = NAN;
-    figure(judge, xstrdup("clock_offset_max"), facts->offset_max, "s")->min = NAN;
+    figure(evaluation, xstrdup("clock_offset_min"), facts->offset_min, "s")->min = NAN;
+    figure(evaluation, xstrdup("clock_offset_max"), facts->offset_max, "s")->min = NAN;
 }
 
-void judge_perfdata(struct judge *judge)
+void evaluation_add_perfdata(struct evaluation *evaluation)
 {
-    if (judge->probe->type == PROBE_ROUNDTRIP) {
-        roundtrip_figures(judge);
+    if (evaluation->probe->type == PROBE_ROUNDTRIP) {
+        roundtrip_figures(evaluation);
     } else {
-        if (judge->probe->type == PROBE_MAILBOX)
-            mailbox_figures(judge);
-        service_figures(judge);
+        if (evaluation->probe->type == PROBE_MAILBOX)
+            mailbox_figures(evaluation);
+        service_figures(evaluation);
     }
-    resolve_figure(judge);
-    for (size_t i = 0; i < judge->result->n_paths; i++)
-        path_figures(judge, &judge->result->paths[i]);
-    leg_figures(judge);
+    resolve_figure(evaluation);
+    for (size_t i = 0; i < evaluation->result->n_paths; i++)
+        path_figures(evaluation, &evaluation->result->paths[i]);
+    delay_figures(evaluation);
 }

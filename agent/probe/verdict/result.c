@@ -32,16 +32,24 @@ void probe_result_free(struct probe_result *result)
     free(result);
 }
 
+const struct probe_path *probe_result_good_path(const struct probe_result *result)
+{
+    for (size_t i = 0; i < result->n_paths; i++)
+        if (result->paths[i].failed == PHASE_NONE)
+            return &result->paths[i];
+    return NULL;
+}
+
 static void copy_text(char *out, size_t size, const char *text)
 {
     snprintf(out, size, "%s", text != NULL ? text : "");
 }
 
-void probe_path_take(struct probe_path *path, const struct dialogue_outcome *outcome)
+void probe_path_set_outcome(struct probe_path *path, const struct dialogue_outcome *outcome)
 {
     phase_clock_enter(&path->clock, PHASE_NONE);
     path->end = outcome->end;
-    path->failed = outcome->end == DIALOGUE_WELL ? PHASE_NONE : outcome->phase;
+    path->failed = outcome->end == DIALOGUE_OK ? PHASE_NONE : outcome->phase;
     path->code = outcome->code;
     path->temporary = outcome->temporary;
     copy_text(path->command, sizeof(path->command), outcome->command);
@@ -56,6 +64,13 @@ void probe_path_take(struct probe_path *path, const struct dialogue_outcome *out
         path->certificates = xmalloc(sizeof(*path->certificates));
         *path->certificates = *outcome->certificates;
     }
+}
+
+const char *path_part_name(enum path_part part)
+{
+    static const char *const texts[PATH_PARTS] = {
+        [PATH_OUT] = "out", [PATH_REFLECTOR] = "reflector", [PATH_BACK] = "back"};
+    return (size_t)part < PATH_PARTS ? texts[part] : "unknown";
 }
 
 const char *roundtrip_verdict_text(enum roundtrip_verdict verdict)

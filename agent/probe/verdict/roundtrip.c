@@ -1,50 +1,49 @@
-/* What is wrong with a round trip. A submission that failed was judged as a path. */
-#include "agent/probe/verdict/judge.h"
+/* Problems of a round trip. A submission that failed was evaluated as a path. */
+#include "agent/probe/verdict/evaluation.h"
 
-static void judge_duration(struct judge *judge, double seconds)
+static void evaluate_duration(struct evaluation *evaluation, double seconds)
 {
-    const struct probe *probe = judge->probe;
-    enum probe_status status = judge_value(judge, &probe->warn, &probe->crit, seconds);
-    char span[JUDGE_SPAN_MAX], range[RANGE_TEXT_MAX + 16];
+    const struct probe *probe = evaluation->probe;
+    enum probe_status status = evaluate_value(evaluation, &probe->warn, &probe->crit, seconds);
+    char span[DURATION_TEXT_MAX], range[RANGE_TEXT_MAX + 16];
 
-    judge_span(seconds, span);
-    judge_range_text(status, &probe->warn, &probe->crit, range);
+    duration_text(seconds, span);
+    threshold_text(status, &probe->warn, &probe->crit, range);
     if (status != PROBE_OK)
-        judge_found(judge, status, "came back after %s%s", span, range);
+        evaluation_problem(evaluation, status, "came back after %s%s", span, range);
 }
 
-static void judge_returned(struct judge *judge, const struct roundtrip_facts *facts)
+static void evaluate_returned(struct evaluation *evaluation, const struct roundtrip_facts *facts)
 {
-    judge_duration(judge, (double)facts->duration / 1e6);
+    evaluate_duration(evaluation, (double)facts->duration / 1e6);
     if (facts->placement == PLACEMENT_JUNK)
-        judge_found(judge, PROBE_WARNING, "came back to the junk folder");
+        evaluation_problem(evaluation, PROBE_WARNING, "came back to the junk folder");
 }
 
-/* A late one is critical whatever the hysteresis. */
-static void judge_late(struct judge *judge, const struct roundtrip_facts *facts)
+/* A late one is critical regardless of hysteresis. */
+static void evaluate_late(struct evaluation *evaluation, const struct roundtrip_facts *facts)
 {
-    char span[JUDGE_SPAN_MAX], range[RANGE_TEXT_MAX + 16];
+    char span[DURATION_TEXT_MAX], range[RANGE_TEXT_MAX + 16];
 
     if (facts->duration < 0) {
-        judge_found(judge, PROBE_CRITICAL, "late");
+        evaluation_problem(evaluation, PROBE_CRITICAL, "late");
         return;
     }
-    judge_span((double)facts->duration / 1e6, span);
-    judge_range_text(PROBE_CRITICAL, &judge->probe->warn, &judge->probe->crit, range);
-    judge_found(judge, PROBE_CRITICAL, "came back late, after %s%s", span, range);
+    duration_text((double)facts->duration / 1e6, span);
+    threshold_text(PROBE_CRITICAL, &evaluation->probe->warn, &evaluation->probe->crit, range);
+    evaluation_problem(evaluation, PROBE_CRITICAL, "came back late, after %s%s", span, range);
 }
 
-/* It is told as outstanding only when the time that it had is over: crit, or that of the command
- * line. */
-static void judge_missing(struct judge *judge)
+/* A result is outstanding only once its time is up: crit, or the limit of the command line. */
+static void evaluate_missing(struct evaluation *evaluation)
 {
-    double age = difftime(judge->now, judge->result->at);
-    char span[JUDGE_SPAN_MAX], range[RANGE_TEXT_MAX + 16] = "";
+    double age = difftime(evaluation->now, evaluation->result->at);
+    char span[DURATION_TEXT_MAX], range[RANGE_TEXT_MAX + 16] = "";
 
-    judge_span(age, span);
-    if (range_alerts(&judge->probe->crit, age))
-        judge_range_text(PROBE_CRITICAL, &judge->probe->warn, &judge->probe->crit, range);
-    judge_found(judge, PROBE_CRITICAL, "not back after %s%s", span, range);
+    duration_text(age, span);
+    if (range_alerts(&evaluation->probe->crit, age))
+        threshold_text(PROBE_CRITICAL, &evaluation->probe->warn, &evaluation->probe->crit, range);
+    evaluation_problem(evaluation, PROBE_CRITICAL, "not back after %s%s", span, range);
 }
 
 static bool submission_failed(const struct probe_result *result)
@@ -52,33 +51,34 @@ static bool submission_failed(const struct probe_result *result)
     return result->n_paths > 0 && result->paths[0].failed != PHASE_NONE;
 }
 
-void judge_roundtrip(struct judge *judge)
+void evaluate_roundtrip(struct evaluation *evaluation)
 {
-    const struct roundtrip_facts *facts = &judge->result->roundtrip;
-    char span[JUDGE_SPAN_MAX];
+    const struct roundtrip_facts *facts = &evaluation->result->roundtrip;
+    char span[DURATION_TEXT_MAX];
 
     switch (facts->verdict) {
     case ROUNDTRIP_RETURNED:
-        judge_returned(judge, facts);
+        evaluate_returned(evaluation, facts);
         break;
     case ROUNDTRIP_LATE:
-        judge_late(judge, facts);
+        evaluate_late(evaluation, facts);
         break;
     case ROUNDTRIP_OUTSTANDING:
-        if (!submission_failed(judge->result))
-            judge_missing(judge);
+        if (!submission_failed(evaluation->result))
+            evaluate_missing(evaluation);
         break;
     case ROUNDTRIP_LOST:
-        judge_span(judge->probe->lost, span);
-        judge_found(judge, PROBE_CRITICAL, "lost: not back within %s", span);
+        duration_text(evaluation->probe->lost, span);
+        evaluation_problem(evaluation, PROBE_CRITICAL, "lost: not back within %s", span);
         break;
     case ROUNDTRIP_REJECTED:
-        if (!submission_failed(judge->result))
-            judge_found(judge, PROBE_CRITICAL, "the submission was rejected");
+        if (!submission_failed(evaluation->result))
+            evaluation_problem(evaluation, PROBE_CRITICAL, "the submission was rejected");
         break;
     case ROUNDTRIP_UNCERTAIN:
-        if (!submission_failed(judge->result))
-            judge_found(judge, PROBE_WARNING, "uncertain whether the server has taken it");
+        if (!submission_failed(evaluation->result))
+            evaluation_problem(evaluation, PROBE_WARNING,
+                               "uncertain whether the server accepted the message");
         break;
     }
 }

@@ -1,15 +1,15 @@
-/* What went wrong on the paths of a service: failures, slowness, capabilities, certificates. */
+/* Problems on the paths of a service: failures, slowness, capabilities, certificates. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "agent/probe/verdict/judge.h"
+#include "agent/probe/verdict/evaluation.h"
 #include "agent/util/decimal.h"
 
 #define DAY 86400.0
 
-enum { WHERE_MAX = 2 * INET6_ADDRSTRLEN + 32, WORDS_MAX = 2 * DIALOGUE_TEXT_MAX + 32 };
+enum { LOCATION_MAX = 2 * INET6_ADDRSTRLEN + 32, FAILURE_TEXT_MAX = 2 * DIALOGUE_TEXT_MAX + 32 };
 
 /* ---- failures ---- */
 
@@ -24,9 +24,9 @@ static bool failed_alike(const struct probe_path *a, const struct probe_path *b)
            strcmp(a->reason, b->reason) == 0 && strcmp(a->reply, b->reply) == 0;
 }
 
-/* " on 192.0.2.7"; which family when the other one is well; both when they failed alike. */
-static void where(const struct probe_result *result, const struct probe_path *path,
-                  char out[WHERE_MAX])
+/* " on 192.0.2.7"; the family when the other one is OK; both when they failed alike. */
+static void location_text(const struct probe_result *result, const struct probe_path *path,
+                          char out[LOCATION_MAX])
 {
     const struct probe_path *other =
         result->n_paths == 2 ? &result->paths[path == result->paths ? 1 : 0] : NULL;
@@ -34,16 +34,16 @@ static void where(const struct probe_result *result, const struct probe_path *pa
     if (path->address[0] == '\0')
         out[0] = '\0';
     else if (other == NULL)
-        snprintf(out, WHERE_MAX, " on %s", path->address);
+        snprintf(out, LOCATION_MAX, " on %s", path->address);
     else if (failed(path) && !failed(other))
-        snprintf(out, WHERE_MAX, " on %s only (%s)", judge_family(path->family), path->address);
+        snprintf(out, LOCATION_MAX, " on %s only (%s)", family_name(path->family), path->address);
     else if (failed_alike(path, other))
-        snprintf(out, WHERE_MAX, " on %s and %s", path->address, other->address);
+        snprintf(out, LOCATION_MAX, " on %s and %s", path->address, other->address);
     else
-        snprintf(out, WHERE_MAX, " on %s", path->address);
+        snprintf(out, LOCATION_MAX, " on %s", path->address);
 }
 
-/* The reply as a person knows it from the wire, with its code. */
+/* The reply as it was on the wire, with its code. */
 static void reply_text(const struct probe_path *path, char *out, size_t size)
 {
     if (path->code != 0 && (path->reply[0] < '0' || path->reply[0] > '9'))
@@ -52,31 +52,31 @@ static void reply_text(const struct probe_path *path, char *out, size_t size)
         snprintf(out, size, "%s", path->reply);
 }
 
-/* The server's words; ours where it has none or they need it. */
-static void words(const struct probe_path *path, char out[WORDS_MAX])
+/* The server's reply; our reason where there is none or it needs one. */
+static void failure_text(const struct probe_path *path, char out[FAILURE_TEXT_MAX])
 {
     char reply[DIALOGUE_TEXT_MAX + 16];
-    bool said = path->end == DIALOGUE_REFUSED || path->end == DIALOGUE_AUTH;
+    bool has_reply = path->end == DIALOGUE_REFUSED || path->end == DIALOGUE_AUTH;
 
     reply_text(path, reply, sizeof(reply));
     if (path->reply[0] == '\0')
-        snprintf(out, WORDS_MAX, "%s", path->reason);
-    else if (said && path->command[0] != '\0')
-        snprintf(out, WORDS_MAX, "%s: %s", path->command, reply);
-    else if (said || path->reason[0] == '\0')
-        snprintf(out, WORDS_MAX, "%s", reply);
+        snprintf(out, FAILURE_TEXT_MAX, "%s", path->reason);
+    else if (has_reply && path->command[0] != '\0')
+        snprintf(out, FAILURE_TEXT_MAX, "%s: %s", path->command, reply);
+    else if (has_reply || path->reason[0] == '\0')
+        snprintf(out, FAILURE_TEXT_MAX, "%s", reply);
     else
-        snprintf(out, WORDS_MAX, "%s: %s", path->reason, reply);
+        snprintf(out, FAILURE_TEXT_MAX, "%s: %s", path->reason, reply);
 }
 
-/* Cut to what the summary has room for, but not shorter than JUDGE_REPLY_LEAST. */
+/* Cuts to what fits into the summary, but not below SUMMARY_REPLY_MIN. */
 static void shorten(char *text, size_t used)
 {
     static const char dots[] = "...";
-    size_t room = JUDGE_REPLY_LEAST;
+    size_t room = SUMMARY_REPLY_MIN;
 
-    if (used + JUDGE_REPLY_LEAST < JUDGE_SUMMARY_AIM)
-        room = JUDGE_SUMMARY_AIM - used;
+    if (used + SUMMARY_REPLY_MIN < SUMMARY_AIM)
+        room = SUMMARY_AIM - used;
     if (strlen(text) <= room)
         return;
     room -= sizeof(dots) - 1;
@@ -85,44 +85,46 @@ static void shorten(char *text, size_t used)
     strcpy(text + room, dots);
 }
 
-static void found_certificate(struct judge *judge, const struct probe_path *path,
-                              const char *at_where)
+static void report_certificate(struct evaluation *evaluation, const struct probe_path *path,
+                               const char *location)
 {
     const struct certificate_chain *chain = path->certificates;
-    char error[sizeof(chain->error)], date[JUDGE_DATE_MAX];
-    const char *will = chain->earliest_expiry <= judge->now ? "expired" : "expires";
+    char error[sizeof(chain->error)], date[DATE_TEXT_MAX];
+    const char *expires = chain->earliest_expiry <= evaluation->now ? "expired" : "expires";
 
-    judge_date(chain->earliest_expiry, date);
+    date_text(chain->earliest_expiry, date);
     snprintf(error, sizeof(error), "%s", chain->error);
-    shorten(error, strlen("tls failed: , expires 2026-01-01") + strlen(at_where));
-    judge_found(judge, PROBE_CRITICAL, "tls failed%s: %s, %s %s", at_where, error, will, date);
+    shorten(error, strlen("tls failed: , expires 2026-01-01") + strlen(location));
+    evaluation_problem(evaluation, PROBE_CRITICAL, "tls failed%s: %s, %s %s", location, error,
+                       expires, date);
 }
 
-static void found_failure(struct judge *judge, const struct probe_path *path)
+static void report_failure(struct evaluation *evaluation, const struct probe_path *path)
 {
-    char at_where[WHERE_MAX], text[WORDS_MAX], number[DECIMAL_TEXT_MAX];
+    char location[LOCATION_MAX], text[FAILURE_TEXT_MAX], number[DECIMAL_TEXT_MAX];
     const char *phase = phase_text(path->failed);
-    const char *host = probe_endpoint(judge->probe)->host;
+    const char *host = probe_endpoint(evaluation->probe)->host;
 
-    where(judge->result, path, at_where);
-    words(path, text);
+    location_text(evaluation->result, path, location);
+    failure_text(path, text);
     if (path->end == DIALOGUE_TIMEOUT) {
-        decimal_text(judge->probe->timeout / 1000.0, number);
-        judge_found(judge, PROBE_CRITICAL, "%s timed out%s after %s s", phase, at_where, number);
+        decimal_text(evaluation->probe->timeout / 1000.0, number);
+        evaluation_problem(evaluation, PROBE_CRITICAL, "%s timed out%s after %s s", phase, location,
+                           number);
         return;
     }
     if (path->end == DIALOGUE_TLS && path->certificates != NULL && path->certificates->count > 0 &&
         !path->certificates->verified) {
-        found_certificate(judge, path, at_where);
+        report_certificate(evaluation, path, location);
         return;
     }
     if (path->failed == PHASE_RESOLVE) {
-        judge_found(judge, PROBE_CRITICAL, "resolve failed for %s: %s", host, text);
+        evaluation_problem(evaluation, PROBE_CRITICAL, "resolve failed for %s: %s", host, text);
         return;
     }
-    shorten(text, strlen(phase) + strlen(at_where) + strlen(" failed: "));
-    judge_found(judge, PROBE_CRITICAL, "%s failed%s%s%s", phase, at_where,
-                text[0] != '\0' ? ": " : "", text);
+    shorten(text, strlen(phase) + strlen(location) + strlen(" failed: "));
+    evaluation_problem(evaluation, PROBE_CRITICAL, "%s failed%s%s%s", phase, location,
+                       text[0] != '\0' ? ": " : "", text);
 }
 
 /* ---- slowness ---- */
@@ -137,13 +139,14 @@ static enum phase slowest_phase(const struct probe_path *path)
     return slowest;
 }
 
-/* The slowest of the paths that are well: what failed has said so. */
-static void judge_time(struct judge *judge)
+/* The slowest of the paths that did not fail: failures are reported already. */
+static void evaluate_time(struct evaluation *evaluation)
 {
-    const struct probe_result *result = judge->result;
-    const struct probe *probe = judge->probe;
+    const struct probe_result *result = evaluation->result;
+    const struct probe *probe = evaluation->probe;
     const struct probe_path *slow = NULL;
-    char total[JUDGE_SPAN_MAX], part[JUDGE_SPAN_MAX], range[RANGE_TEXT_MAX + 16], at[WHERE_MAX];
+    char total[DURATION_TEXT_MAX], part[DURATION_TEXT_MAX], range[RANGE_TEXT_MAX + 16],
+        at[LOCATION_MAX];
 
     for (size_t i = 0; i < result->n_paths; i++) {
         const struct probe_path *path = &result->paths[i];
@@ -154,56 +157,57 @@ static void judge_time(struct judge *judge)
     if (slow == NULL)
         return;
     double seconds = (double)phase_clock_total(&slow->clock) / 1e6;
-    enum probe_status status = judge_value(judge, &probe->warn, &probe->crit, seconds);
+    enum probe_status status = evaluate_value(evaluation, &probe->warn, &probe->crit, seconds);
     if (status == PROBE_OK)
         return;
     enum phase phase = slowest_phase(slow);
-    where(result, slow, at);
-    judge_span(seconds, total);
-    judge_span((double)slow->clock.microseconds[phase] / 1e6, part);
-    judge_range_text(status, &probe->warn, &probe->crit, range);
-    judge_found(judge, status, "took %s%s%s, %s alone %s", total, range, at, phase_text(phase),
-                part);
+    location_text(result, slow, at);
+    duration_text(seconds, total);
+    duration_text((double)slow->clock.microseconds[phase] / 1e6, part);
+    threshold_text(status, &probe->warn, &probe->crit, range);
+    evaluation_problem(evaluation, status, "took %s%s%s, %s alone %s", total, range, at,
+                       phase_text(phase), part);
 }
 
 /* ---- capabilities ---- */
 
-/* What was told before STARTTLS is forgotten behind it, and STARTTLS is offered only before. */
-static bool was_used(const struct judge *judge, const struct probe_path *path,
+/* Capabilities from before STARTTLS are forgotten after it, and it is offered only before. */
+static bool was_used(const struct evaluation *evaluation, const struct probe_path *path,
                      const char *capability)
 {
-    const char *upgrade = judge->probe->type == PROBE_POP3 ? "STLS" : "STARTTLS";
+    const char *upgrade = evaluation->probe->type == PROBE_POP3 ? "STLS" : "STARTTLS";
 
-    return probe_endpoint(judge->probe)->security == SECURITY_STARTTLS &&
+    return probe_endpoint(evaluation->probe)->security == SECURITY_STARTTLS &&
            path->tls_version[0] != '\0' && strcasecmp(capability, upgrade) == 0;
 }
 
-static void judge_capabilities(struct judge *judge, const struct probe_path *path)
+static void evaluate_capabilities(struct evaluation *evaluation, const struct probe_path *path)
 {
-    char at[WHERE_MAX];
+    char at[LOCATION_MAX];
 
-    /* Where it failed before they were told, that it failed is what is wrong. */
+    /* It failed before they were listed: that failure is the problem. */
     if (failed(path) && path->capabilities == NULL)
         return;
-    where(judge->result, path, at);
-    for (char **expected = judge->probe->expect_capability; *expected != NULL; expected++)
-        if (!dialogue_has(path->capabilities, *expected) && !was_used(judge, path, *expected))
-            judge_found(judge, PROBE_CRITICAL, "capability %s is missing%s", *expected, at);
+    location_text(evaluation->result, path, at);
+    for (char **expected = evaluation->probe->expect_capability; *expected != NULL; expected++)
+        if (!dialogue_has(path->capabilities, *expected) && !was_used(evaluation, path, *expected))
+            evaluation_problem(evaluation, PROBE_CRITICAL, "capability %s is missing%s", *expected,
+                               at);
 }
 
-void judge_paths(struct judge *judge)
+void evaluate_paths(struct evaluation *evaluation)
 {
-    const struct probe_result *result = judge->result;
+    const struct probe_result *result = evaluation->result;
 
     for (size_t i = 0; i < result->n_paths; i++) {
-        bool told = i > 0 && failed_alike(&result->paths[0], &result->paths[i]);
-        if (failed(&result->paths[i]) && !told)
-            found_failure(judge, &result->paths[i]);
+        bool is_reported = i > 0 && failed_alike(&result->paths[0], &result->paths[i]);
+        if (failed(&result->paths[i]) && !is_reported)
+            report_failure(evaluation, &result->paths[i]);
     }
     for (size_t i = 0; i < result->n_paths; i++)
-        judge_capabilities(judge, &result->paths[i]);
+        evaluate_capabilities(evaluation, &result->paths[i]);
     if (!result->has_roundtrip)
-        judge_time(judge);
+        evaluate_time(evaluation);
 }
 
 /* ---- certificates ---- */
@@ -214,38 +218,38 @@ static time_t expiry(const struct certificate_chain *chain)
                                                           : chain->earliest_expiry;
 }
 
-double judge_certificate_days(const struct judge *judge)
+double evaluation_certificate_days(const struct evaluation *evaluation)
 {
-    const struct probe_result *result = judge->result;
+    const struct probe_result *result = evaluation->result;
     double least = NAN;
 
     for (size_t i = 0; i < result->n_paths; i++) {
         const struct certificate_chain *chain = result->paths[i].certificates;
         if (chain == NULL || chain->count == 0)
             continue;
-        double days = floor(difftime(expiry(chain), judge->now) / DAY * 100) / 100;
+        double days = floor(difftime(expiry(chain), evaluation->now) / DAY * 100) / 100;
         least = fmin(least, days); /* of a number and NAN the number */
     }
     return least;
 }
 
-/* Days only go down: hysteresis would hold an alarm of something else. */
-void judge_certificates(struct judge *judge)
+/* Days only decrease: hysteresis would prolong an alarm that has another cause. */
+void evaluate_certificates(struct evaluation *evaluation)
 {
-    const struct probe *probe = judge->probe;
-    char at[WHERE_MAX], date[JUDGE_DATE_MAX];
+    const struct probe *probe = evaluation->probe;
+    char at[LOCATION_MAX], date[DATE_TEXT_MAX];
 
-    for (size_t i = 0; i < judge->result->n_paths; i++) {
-        const struct probe_path *path = &judge->result->paths[i];
+    for (size_t i = 0; i < evaluation->result->n_paths; i++) {
+        const struct probe_path *path = &evaluation->result->paths[i];
         if (path->certificates == NULL || !path->certificates->verified)
             continue;
-        double left = difftime(expiry(path->certificates), judge->now);
+        double left = difftime(expiry(path->certificates), evaluation->now);
         bool critical = left < probe->cert_crit;
         if (!critical && left >= probe->cert_warn)
             continue;
-        where(judge->result, path, at);
-        judge_date(expiry(path->certificates), date);
-        judge_found(judge, critical ? PROBE_CRITICAL : PROBE_WARNING,
-                    "certificate%s expires in %.0f days (%s)", at, floor(left / DAY), date);
+        location_text(evaluation->result, path, at);
+        date_text(expiry(path->certificates), date);
+        evaluation_problem(evaluation, critical ? PROBE_CRITICAL : PROBE_WARNING,
+                           "certificate%s expires in %.0f days (%s)", at, floor(left / DAY), date);
     }
 }

@@ -48,8 +48,8 @@ static void note(struct probe_state *state, enum probe_status status)
         state->filled++;
 }
 
-/* Whether a result speaks for raising that. */
-static bool speaks_for(enum probe_status result, enum probe_status raised)
+/* Whether a result counts towards raising that. */
+static bool counts_towards(enum probe_status result, enum probe_status raised)
 {
     if (raised == PROBE_WARNING)
         return result == PROBE_WARNING || result == PROBE_CRITICAL;
@@ -62,10 +62,10 @@ static bool raises(const struct probe_state *state, const struct probe *probe,
     unsigned of = within(probe->raise_of, 1, PROBE_STATE_WINDOW_MAX);
     unsigned needed = within(probe->raise_failures, 1, of), count = 0;
 
-    if (badness(status) <= badness(state->shown) || !speaks_for(state->window[0], status))
+    if (badness(status) <= badness(state->shown) || !counts_towards(state->window[0], status))
         return false;
     for (unsigned i = 0; i < of && i < state->filled; i++)
-        count += speaks_for(state->window[i], status) ? 1 : 0;
+        count += counts_towards(state->window[i], status) ? 1 : 0;
     return count >= needed;
 }
 
@@ -109,7 +109,7 @@ static void decide(struct probe_state *state, const struct probe *probe, time_t 
         state->since = now;
 }
 
-/* ---- from what is shown to what is told ---- */
+/* ---- from what is shown to what is reported ---- */
 
 static enum probe_event event_of(const struct probe_state *state, const struct probe *probe,
                                  time_t now)
@@ -125,7 +125,7 @@ static enum probe_event event_of(const struct probe_state *state, const struct p
 
 enum probe_event probe_state_tick(struct probe_state *state, const struct probe *probe, time_t now)
 {
-    if (now < state->told_at) /* the clock was set back: a reminder does not wait for it */
+    if (now < state->told_at) /* the clock was set back: do not wait for it */
         state->told_at = now;
     if (probe_in_maintenance(probe, now))
         return PROBE_NO_EVENT;

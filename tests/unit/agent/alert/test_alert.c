@@ -199,7 +199,7 @@ static void raise_critical(struct fixture *f)
     if (f->scene->result == NULL) {
         struct probe_path *path = begin(f->scene, PROBE_IMAP);
         fails(path, DIALOGUE_AUTH, PHASE_AUTH, "rejected", "NO \"no\" $(id)");
-        judge_held(f->scene, PROBE_OK);
+        evaluate_held(f->scene, PROBE_OK);
     }
     tell(f, PROBE_RAISED, PROBE_CRITICAL);
 }

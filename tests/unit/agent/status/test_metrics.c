@@ -258,9 +258,9 @@ static void a_round_trip(void **state)
     free(text);
 
     struct roundtrip_facts last = {.placement = PLACEMENT_JUNK,
-                                   .has_legs = true,
-                                   .leg_min = {.5, 1, 0},
-                                   .leg_max = {.75, 1, .25},
+                                   .has_delays = true,
+                                   .delay_min = {.5, 1, 0},
+                                   .delay_max = {.75, 1, .25},
                                    .offset_min = -37,
                                    .offset_max = -36.5,
                                    .n_hops = 2,

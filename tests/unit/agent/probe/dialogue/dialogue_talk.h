@@ -216,7 +216,7 @@ static inline void talk_end(struct talk *talk)
 
 static inline void talk_assert_well(const struct talk *talk)
 {
-    if (talk->outcome.end != DIALOGUE_WELL)
+    if (talk->outcome.end != DIALOGUE_OK)
         fail_msg("%s: %s (%s)", phase_text(talk->outcome.phase), talk->reason, talk->reply);
     assert_int_equal(talk->outcome.phase, PHASE_NONE);
     assert_string_equal(talk->command, "");
@@ -230,7 +230,7 @@ static inline void talk_assert_well(const struct talk *talk)
 static inline void talk_assert_told(const struct talk *talk, const char *expect)
 {
     static const char *const ends[] = {
-        [DIALOGUE_WELL] = "WELL",         [DIALOGUE_RESOLVE] = "RESOLVE",
+        [DIALOGUE_OK] = "WELL",         [DIALOGUE_RESOLVE] = "RESOLVE",
         [DIALOGUE_CONNECT] = "CONNECT",   [DIALOGUE_TLS] = "TLS",
         [DIALOGUE_PROTOCOL] = "PROTOCOL", [DIALOGUE_AUTH] = "AUTH",
         [DIALOGUE_REFUSED] = "REFUSED",   [DIALOGUE_TIMEOUT] = "TIMEOUT",

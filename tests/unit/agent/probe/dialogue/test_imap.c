@@ -574,7 +574,7 @@ static void run_good(const struct good *good)
     assert_string_equal(stage.reason, "");
     assert_string_equal(stage.reply, "");
     assert_string_equal(stage.command, "");
-    assert_int_equal(stage.end, DIALOGUE_WELL);
+    assert_int_equal(stage.end, DIALOGUE_OK);
     assert_int_equal(stage.phase, PHASE_NONE);
     assert_string_equal(stage.phases, good->phases);
     assert_string_equal(stage.capabilities, good->capabilities);
@@ -619,7 +619,7 @@ static const struct secured secureds[] = {
      -DAY,
      5 * DAY,
      {BEGIN(""), OPEN, LEAVE},
-     DIALOGUE_WELL,
+     DIALOGUE_OK,
      PHASE_NONE,
      "",
      "",
@@ -636,7 +636,7 @@ static const struct secured secureds[] = {
       "C CAPABILITY", "DRIP * CAPABILITY IMAP4rev1", "DRIP V2 OK done", "C EXAMINE INBOX",
       "DRIP * 3 EXISTS", "DRIP V3 OK opened", "C NOOP", "DRIP V4 OK done", "C LOGOUT",
       "DRIP V5 OK gone", "END"},
-     DIALOGUE_WELL,
+     DIALOGUE_OK,
      PHASE_NONE,
      "",
      "",
@@ -651,7 +651,7 @@ static const struct secured secureds[] = {
      5 * DAY,
      {CLEAR, "C STARTTLS", "T OK go", "TLS", TELL, SIGN_IN, "T OK [CAPABILITY IMAP4rev1 IDLE] in",
       OPEN, LEAVE},
-     DIALOGUE_WELL,
+     DIALOGUE_OK,
      PHASE_NONE,
      "",
      "",
@@ -757,7 +757,7 @@ static void run_secured(const struct secured *c, struct scripted_ca *ca)
     if (c->shows_certificate) {
         time_t expected = time(NULL) + c->end;
 
-        assert_int_equal(stage.certificates.verified, c->ends == DIALOGUE_WELL);
+        assert_int_equal(stage.certificates.verified, c->ends == DIALOGUE_OK);
         assert_string_equal(stage.certificates.error, c->reason);
         assert_uint_in_range(stage.certificates.members[0].not_after, (uintmax_t)(expected - 60),
                              (uintmax_t)(expected + 1));
@@ -884,7 +884,7 @@ static void nobody_wants_phases(void **state)
     stage_serve(&stage, script, NULL, false);
     stage.probe = probe_imap_new(&stage.options, &events, &stage);
     stage_run(&stage);
-    assert_int_equal(stage.end, DIALOGUE_WELL);
+    assert_int_equal(stage.end, DIALOGUE_OK);
     stage_end(&stage);
 }
 
@@ -911,7 +911,7 @@ static void dovecot(void **state)
         stage_start(&stage);
         stage_run(&stage);
         assert_string_equal(stage.reason, "");
-        assert_int_equal(stage.end, DIALOGUE_WELL);
+        assert_int_equal(stage.end, DIALOGUE_OK);
         assert_true(dialogue_has(stage.capabilities, "AUTH=PLAIN"));
         assert_true(dialogue_has(stage.capabilities, "IDLE"));
         assert_int_equal(stage.certificates.verified, securities[i] != SECURITY_PLAIN);

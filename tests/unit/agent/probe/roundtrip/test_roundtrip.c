@@ -220,12 +220,12 @@ static void an_answer_is_a_return(void **state)
     assert_true(found->by_reflector);
     assert_true(found->duration > 0 && found->duration < 10000000);
     assert_int_equal(result->microseconds, found->duration);
-    assert_true(found->has_legs);
+    assert_true(found->has_delays);
     for (size_t i = 0; i < 3; i++)
-        assert_true(found->leg_min[i] >= 0 && found->leg_max[i] >= found->leg_min[i]);
+        assert_true(found->delay_min[i] >= 0 && found->delay_max[i] >= found->delay_min[i]);
     assert_int_equal(found->outstanding, 0);
     assert_int_equal(result->n_paths, 1);
-    assert_int_equal(result->paths[0].end, DIALOGUE_WELL);
+    assert_int_equal(result->paths[0].end, DIALOGUE_OK);
     assert_int_equal(result->paths[0].failed, PHASE_NONE);
     assert_true(result->paths[0].clock.ran[PHASE_COMMAND]);
     assert_int_equal(counts(stage)->sent, 1);
@@ -270,7 +270,7 @@ static void the_probe_itself_is_a_return_too(void **state)
     await_results(stage, 1);
     assert_int_equal(facts(stage, 0)->verdict, ROUNDTRIP_RETURNED);
     assert_false(facts(stage, 0)->by_reflector);
-    assert_false(facts(stage, 0)->has_legs);
+    assert_false(facts(stage, 0)->has_delays);
 }
 
 static void without_a_ledger_it_is_the_same(void **state)
@@ -294,7 +294,7 @@ static void an_answer_may_come_before_the_end_of_the_dialogue(void **state)
     post_release(&stage->post);
     await_results(stage, 1);
     assert_int_equal(facts(stage, 0)->verdict, ROUNDTRIP_RETURNED);
-    assert_true(facts(stage, 0)->has_legs);
+    assert_true(facts(stage, 0)->has_delays);
     assert_int_equal(stage->results[0]->paths[0].failed, PHASE_NONE);
     assert_int_equal(counts(stage)->sent, 1);
 }
@@ -563,7 +563,7 @@ static void what_was_sent_before_a_restart_returns(void **state)
     send_back(stage, stage->mails[0], WAY_ANSWER);
     await_results(stage, 1);
     assert_int_equal(facts(stage, 0)->verdict, ROUNDTRIP_RETURNED);
-    assert_true(facts(stage, 0)->has_legs);
+    assert_true(facts(stage, 0)->has_delays);
     assert_int_equal(counts(stage)->sent, 1);
     assert_int_equal(counts(stage)->returned, 1);
 }

@@ -114,11 +114,11 @@ static inline void fails(struct probe_path *path, enum dialogue_end end, enum ph
         .end = end, .phase = phase, .reason = reason, .reply = reply};
     struct phase_clock clock = path->clock;
 
-    probe_path_take(path, &outcome);
+    probe_path_set_outcome(path, &outcome);
     path->clock = clock; /* its times are the test's */
 }
 
-static inline void judge_held(struct scene *scene, enum probe_status held)
+static inline void evaluate_held(struct scene *scene, enum probe_status held)
 {
     probe_verdict_free(scene->verdict);
     scene->verdict = probe_verdict_new(&scene->probe, scene->result, NOW, held);
@@ -127,7 +127,7 @@ static inline void judge_held(struct scene *scene, enum probe_status held)
 static inline void assert_verdict(struct scene *scene, enum probe_status status,
                                   const char *summary)
 {
-    judge_held(scene, PROBE_OK);
+    evaluate_held(scene, PROBE_OK);
     assert_string_equal(scene->verdict->summary, summary);
     assert_string_equal(probe_status_text(scene->verdict->status), probe_status_text(status));
 }

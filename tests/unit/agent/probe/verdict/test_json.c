@@ -17,7 +17,7 @@ static void assert_json(struct scene *scene, const char *show, const char *expec
     FILE *out = fdopen(mkstemp(path), "w");
     struct json json;
 
-    judge_held(scene, PROBE_OK);
+    evaluate_held(scene, PROBE_OK);
     json_begin(&json, out);
     json_object(&json, NULL);
     probe_json(&json, &scene->probe, scene->result, scene->verdict);
@@ -66,8 +66,8 @@ static void json_of_a_round_trip(void **state)
     scene->result->has_roundtrip = true;
     scene->result->roundtrip.verdict = ROUNDTRIP_LOST;
     assert_json(scene, "v['roundtrip']['verdict'],v['roundtrip']['seconds']", "('lost', None)");
-    scene->result->roundtrip.has_legs = true;
-    scene->result->roundtrip.leg_max[2] = 1.5;
+    scene->result->roundtrip.has_delays = true;
+    scene->result->roundtrip.delay_max[2] = 1.5;
     assert_json(scene, "v['roundtrip']['legs']['back']", "{'min': 0, 'max': 1.5}");
     assert_json(scene, "v['roundtrip']['authentication']",
                 "{'spf': 'absent', 'dkim': 'absent', 'dmarc': 'absent'}");

@@ -13,7 +13,7 @@
 
 static void assert_output(struct scene *scene, const char *expected)
 {
-    judge_held(scene, PROBE_OK);
+    evaluate_held(scene, PROBE_OK);
     char *output = plugin_output(scene, 0);
     assert_string_equal(output, expected);
     free(output);
@@ -79,7 +79,7 @@ static void figures_are_perfdata(void **state)
     static const char number[] = "-?[0-9]+(\\.[0-9]+)?";
     begin(scene, PROBE_IMAP);
     add_path(scene, AF_INET6);
-    judge_held(scene, PROBE_OK);
+    evaluate_held(scene, PROBE_OK);
     char *output = plugin_output(scene, 0), *rest = strstr(output, " | ");
     char *pattern = xasprintf("^'[^'=|]+'=(%s(s|us|ms|%%|[KMGT]?B|c)?|U)"
                               "(;@?(~|%s)?:?(%s)?){0,2}(;(%s)?){0,2}$",
@@ -122,7 +122,7 @@ static void details_come_behind(void **state)
     struct scene *scene = *state;
     begin(scene, PROBE_IMAP);
     strcpy(scene->result->paths[0].certificates->members[0].subject, "CN=a|b\nCRITICAL");
-    judge_held(scene, PROBE_OK);
+    evaluate_held(scene, PROBE_OK);
     char *output = plugin_output(scene, 1), *line = strchr(output, '\n');
     size_t lines = 0;
 

@@ -206,7 +206,7 @@ static void hysteresis_keeps_it_from_flapping(void **state)
     scene->probe.maintenance = no_windows;
     for (size_t i = 0; i < sizeof(milliseconds) / sizeof(*milliseconds); i++) {
         path->clock.entered = path->clock.began + milliseconds[i] * 1000u;
-        judge_held(scene, shown.shown);
+        evaluate_held(scene, shown.shown);
         told[i] = events[probe_state_result(&shown, &scene->probe, scene->verdict->status,
                                             NOW + (time_t)i * STEP)];
     }

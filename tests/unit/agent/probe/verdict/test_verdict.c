@@ -71,10 +71,10 @@ static void a_reply_is_whole_among_the_details(void **state)
     memset(reply + 3, 'x', 250);
     fails(path, DIALOGUE_REFUSED, PHASE_COMMAND, "refused", reply);
     path->temporary = true;
-    judge_held(scene, PROBE_OK);
-    snprintf(line, sizeof(line), "IPv4 192.0.2.7: the server said: %s", reply);
+    evaluate_held(scene, PROBE_OK);
+    snprintf(line, sizeof(line), "IPv4 192.0.2.7: server reply: %s", reply);
     assert_detail(scene, line);
-    assert_detail(scene, "IPv4 192.0.2.7: command failed for now: refused");
+    assert_detail(scene, "IPv4 192.0.2.7: command failed temporarily: refused");
     assert_detail(scene, "IPv4 192.0.2.7: 0.0003 s: resolve 0.0001 s, connect 0.0002 s");
 }
 
@@ -128,7 +128,7 @@ static void trouble_of_our_own_is_unknown(void **state)
 
     begin(scene, PROBE_IMAP);
     scene->result->n_paths = 0;
-    assert_verdict(scene, PROBE_UNKNOWN, "it has not run");
+    assert_verdict(scene, PROBE_UNKNOWN, "not run yet");
     scene->result->trouble = xstrdup("alice.secret: No such file\nor | directory");
     assert_verdict(scene, PROBE_UNKNOWN, "alice.secret: No such file?or / directory");
 }
@@ -270,7 +270,7 @@ static void what_is_raised_is_held(void **state)
 
     for (size_t i = 0; i < sizeof(hysteresis) / sizeof(*hysteresis); i++) {
         path->clock.entered = path->clock.began + hysteresis[i].microseconds;
-        judge_held(scene, hysteresis[i].held);
+        evaluate_held(scene, hysteresis[i].held);
         if (scene->verdict->status != hysteresis[i].status)
             fail_msg("case %zu: %s", i, probe_status_text(scene->verdict->status));
     }
@@ -298,7 +298,7 @@ static void mailboxes(void **state)
                                            .messages_limit = 100};
     assert_verdict(scene, PROBE_OK, "INBOX has 12 messages, the newest 3 min old");
     set_range(&probe->quota_warn, "90");
-    assert_verdict(scene, PROBE_WARNING, "the quota is used to 95.5 % (warn 90)");
+    assert_verdict(scene, PROBE_WARNING, "quota is 95.5 % used (warn 90)");
     set_range(&probe->count_crit, "20:");
     assert_verdict(scene, PROBE_CRITICAL, "INBOX has 12 messages (crit 20:)");
     set_range(&probe->newest_crit, "2m");
@@ -347,7 +347,7 @@ static void round_trips(void **state)
     scene->result->at = NOW - 700;
     assert_verdict(scene, PROBE_CRITICAL, "not back after 11 min (crit 600)");
     facts->verdict = ROUNDTRIP_UNCERTAIN;
-    assert_verdict(scene, PROBE_WARNING, "uncertain whether the server has taken it");
+    assert_verdict(scene, PROBE_WARNING, "uncertain whether the server accepted the message");
     facts->verdict = ROUNDTRIP_REJECTED;
     assert_verdict(scene, PROBE_CRITICAL, "the submission was rejected");
     fails(&scene->result->paths[0], DIALOGUE_AUTH, PHASE_AUTH, "rejected", "535 5.7.8 no");
@@ -366,9 +366,9 @@ static void the_way_of_a_round_trip_is_told(void **state)
         .placement = PLACEMENT_INBOX,
         .auth = {[AUTH_SPF] = AUTH_PASS, [AUTH_DKIM] = AUTH_FAIL},
         .by_reflector = true,
-        .has_legs = true,
-        .leg_min = {0, 0.25, 1},
-        .leg_max = {0.5, 0.25, 1.5},
+        .has_delays = true,
+        .delay_min = {0, 0.25, 1},
+        .delay_max = {0.5, 0.25, 1.5},
         .offset_min = -3,
         .offset_max = -2.5,
         .n_hops = 2,
@@ -377,11 +377,11 @@ static void the_way_of_a_round_trip_is_told(void **state)
         .outstanding = 2,
         .oldest_outstanding = NOW - 3600 * 5,
     };
-    judge_held(scene, PROBE_OK);
+    evaluate_held(scene, PROBE_OK);
     assert_detail(scene, "returned, answered by the reflector");
     assert_detail(scene, "placement: inbox, seen by idle");
     assert_detail(scene, "authentication: spf pass, dkim fail, dmarc absent");
-    assert_detail(scene, "leg out: between 0 and 0.5 s");
+    assert_detail(scene, "delay out: between 0 and 0.5 s");
     assert_detail(scene, "the reflector's clock is ahead by between -3 and -2.5 s");
     assert_detail(scene, "hop 2: -1 s (the clocks disagree)");
     assert_detail(scene, "outstanding: 2, the oldest since 5 h");

@@ -1,5 +1,5 @@
-/* Bounds of legs: examples by hand, and a simulated reflector whose clock is wrong, drifts and is
- * moved: what is true lies always within them. */
+/* Bounds of one-way delays: examples by hand, and a simulated reflector whose clock is wrong,
+ * drifts and is moved: what is true lies always within them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/probe/roundtrip/legs.h"
+#include "agent/probe/roundtrip/path_delay.h"
 #include "in_range.h"
 
 #define SECOND INT64_C(1000000)
@@ -27,46 +27,46 @@ static void assert_about(int64_t expected, int64_t value)
 static void one_sample_by_hand(void **state)
 {
     (void)state;
-    struct legs legs = {0};
-    struct legs_bounds bounds;
+    struct path_delay delay = {0};
+    struct path_delay_bounds bounds;
     /* out 1 s, held 0.2 s, back 2 s; the remote clock is an hour ahead */
     const int64_t hour = 3600 * SECOND;
-    const struct legs_sample sample = {0, hour + SECOND, hour + SECOND + SECOND / 5,
-                                       SECOND + SECOND / 5 + 2 * SECOND};
-    assert_true(legs_add(&legs, &sample, &bounds));
+    const struct path_delay_sample sample = {0, hour + SECOND, hour + SECOND + SECOND / 5,
+                                             SECOND + SECOND / 5 + 2 * SECOND};
+    assert_true(path_delay_add(&delay, &sample, &bounds));
     assert_about(hour - 2 * SECOND, bounds.offset_min);
     assert_about(hour + SECOND, bounds.offset_max);
-    assert_about(0, bounds.min[LEG_OUT]);
-    assert_about(3 * SECOND, bounds.max[LEG_OUT]);
-    assert_about(SECOND / 5, bounds.min[LEG_REFLECTOR]);
-    assert_about(SECOND / 5, bounds.max[LEG_REFLECTOR]);
-    assert_about(0, bounds.min[LEG_BACK]);
-    assert_about(3 * SECOND, bounds.max[LEG_BACK]);
-    assert_int_equal(legs.moved, 0);
+    assert_about(0, bounds.min[PATH_OUT]);
+    assert_about(3 * SECOND, bounds.max[PATH_OUT]);
+    assert_about(SECOND / 5, bounds.min[PATH_REFLECTOR]);
+    assert_about(SECOND / 5, bounds.max[PATH_REFLECTOR]);
+    assert_about(0, bounds.min[PATH_BACK]);
+    assert_about(3 * SECOND, bounds.max[PATH_BACK]);
+    assert_int_equal(delay.moved, 0);
 }
 
 /* One that is fast out and one that is fast back leave no doubt. */
 static void samples_narrow_one_another(void **state)
 {
     (void)state;
-    struct legs legs = {0};
-    struct legs_bounds bounds;
+    struct path_delay delay = {0};
+    struct path_delay_bounds bounds;
     const int64_t ahead = -7 * SECOND;
-    const struct legs_sample fast_out = {0, ahead, ahead, 5 * SECOND};
-    const struct legs_sample fast_back = {10 * SECOND, ahead + 14 * SECOND, ahead + 14 * SECOND,
-                                          14 * SECOND};
-    assert_true(legs_add(&legs, &fast_out, &bounds));
-    assert_true(legs_add(&legs, &fast_back, &bounds));
+    const struct path_delay_sample fast_out = {0, ahead, ahead, 5 * SECOND};
+    const struct path_delay_sample fast_back = {10 * SECOND, ahead + 14 * SECOND,
+                                                ahead + 14 * SECOND, 14 * SECOND};
+    assert_true(path_delay_add(&delay, &fast_out, &bounds));
+    assert_true(path_delay_add(&delay, &fast_back, &bounds));
     assert_about(ahead, (bounds.offset_min + bounds.offset_max) / 2);
     assert_uint_in_range(bounds.offset_max - bounds.offset_min, 0, 6000);
-    assert_uint_in_range(bounds.min[LEG_OUT], 4 * SECOND - 6000, 4 * SECOND);
-    assert_uint_in_range(bounds.max[LEG_BACK], 0, 6000);
+    assert_uint_in_range(bounds.min[PATH_OUT], 4 * SECOND - 6000, 4 * SECOND);
+    assert_uint_in_range(bounds.max[PATH_BACK], 0, 6000);
 }
 
 static void what_cannot_be_is_not_taken(void **state)
 {
     (void)state;
-    static const struct legs_sample impossible[] = {
+    static const struct path_delay_sample impossible[] = {
         {100, 50, 60, 99},                 /* back before it left */
         {0, 60, 50, SECOND},               /* handed over before it came */
         {0, 0, 10 * SECOND, SECOND},       /* longer there than away */
@@ -74,12 +74,12 @@ static void what_cannot_be_is_not_taken(void **state)
         {0, INT64_MAX, INT64_MAX, SECOND},
         {INT64_MIN, 0, 0, INT64_MAX},
         {0, INT64_MIN, INT64_MIN, INT64_MAX}};
-    struct legs legs = {0};
-    struct legs_bounds bounds = {.offset_min = 4711};
+    struct path_delay delay = {0};
+    struct path_delay_bounds bounds = {.offset_min = 4711};
     for (size_t i = 0; i < sizeof(impossible) / sizeof(*impossible); i++)
-        assert_false(legs_add(&legs, &impossible[i], &bounds));
-    assert_int_equal(legs.count, 0);
-    assert_int_equal(legs.moved, 0);
+        assert_false(path_delay_add(&delay, &impossible[i], &bounds));
+    assert_int_equal(delay.count, 0);
+    assert_int_equal(delay.moved, 0);
     assert_int_equal(bounds.offset_min, 4711);
 }
 
@@ -87,24 +87,24 @@ static void what_cannot_be_is_not_taken(void **state)
 static void whole_seconds_are_intervals(void **state)
 {
     (void)state;
-    struct legs legs = {.fuzz = SECOND};
-    struct legs_bounds bounds;
-    const struct legs_sample sample = {SECOND / 2, 0, SECOND, SECOND + SECOND / 2};
-    assert_true(legs_add(&legs, &sample, &bounds));
+    struct path_delay delay = {.fuzz = SECOND};
+    struct path_delay_bounds bounds;
+    const struct path_delay_sample sample = {SECOND / 2, 0, SECOND, SECOND + SECOND / 2};
+    assert_true(path_delay_add(&delay, &sample, &bounds));
     assert_about(-SECOND / 2, bounds.offset_min);
     assert_about(SECOND / 2, bounds.offset_max);
-    assert_int_equal(bounds.min[LEG_OUT], 0);
-    assert_int_equal(bounds.min[LEG_REFLECTOR], 0);
-    assert_int_equal(bounds.max[LEG_REFLECTOR], SECOND); /* no longer than it was away */
+    assert_int_equal(bounds.min[PATH_OUT], 0);
+    assert_int_equal(bounds.min[PATH_REFLECTOR], 0);
+    assert_int_equal(bounds.max[PATH_REFLECTOR], SECOND); /* no longer than it was away */
 }
 
-static void legs_have_names(void **state)
+static void path_parts_have_names(void **state)
 {
     (void)state;
-    assert_string_equal(leg_text(LEG_OUT), "out");
-    assert_string_equal(leg_text(LEG_REFLECTOR), "reflector");
-    assert_string_equal(leg_text(LEG_BACK), "back");
-    assert_string_equal(leg_text(LEG_COUNT), "unknown");
+    assert_string_equal(path_part_name(PATH_OUT), "out");
+    assert_string_equal(path_part_name(PATH_REFLECTOR), "reflector");
+    assert_string_equal(path_part_name(PATH_BACK), "back");
+    assert_string_equal(path_part_name(PATH_PARTS), "unknown");
 }
 
 /* ---- the simulation ---- */
@@ -124,7 +124,7 @@ static double chance_fraction(uint64_t *chance)
 }
 
 /* Log-normal, as delays of mail are; Box and Muller. In microseconds. */
-static int64_t delay(uint64_t *chance, double median, double spread)
+static int64_t some_delay(uint64_t *chance, double median, double spread)
 {
     double normal =
         sqrt(-2 * log(chance_fraction(chance))) * cos(2 * acos(-1) * chance_fraction(chance));
@@ -159,31 +159,33 @@ static void assert_within(uint64_t seed, const char *what, int64_t min, int64_t 
 }
 
 struct trip {
-    int64_t legs[LEG_COUNT], t1;
+    int64_t took[PATH_PARTS], t1;
 };
 
 static struct trip make_trip(uint64_t *chance, int64_t t1)
 {
-    return (struct trip){
-        .legs = {delay(chance, 1.5, 1), delay(chance, 0.05, 1), delay(chance, 2, 1.2)}, .t1 = t1};
+    return (struct trip){.took = {some_delay(chance, 1.5, 1), some_delay(chance, 0.05, 1),
+                                  some_delay(chance, 2, 1.2)},
+                         .t1 = t1};
 }
 
 /* Sends one, and what is true must lie within what is told. The width of the offset's bounds. */
-static int64_t play(uint64_t seed, struct legs *legs, const struct far_clock *clock,
+static int64_t play(uint64_t seed, struct path_delay *delay, const struct far_clock *clock,
                     const struct trip *trip)
 {
-    int64_t t2 = trip->t1 + trip->legs[LEG_OUT], t3 = t2 + trip->legs[LEG_REFLECTOR];
-    const struct legs_sample sample = {.t1 = trip->t1,
-                                       .t2 = stamp(clock, t2),
-                                       .t3 = stamp(clock, t3),
-                                       .t4 = t3 + trip->legs[LEG_BACK]};
-    struct legs_bounds bounds;
-    assert_true(legs_add(legs, &sample, &bounds));
+    int64_t t2 = trip->t1 + trip->took[PATH_OUT], t3 = t2 + trip->took[PATH_REFLECTOR];
+    const struct path_delay_sample sample = {.t1 = trip->t1,
+                                             .t2 = stamp(clock, t2),
+                                             .t3 = stamp(clock, t3),
+                                             .t4 = t3 + trip->took[PATH_BACK]};
+    struct path_delay_bounds bounds;
+    assert_true(path_delay_add(delay, &sample, &bounds));
     assert_within(seed, "offset", bounds.offset_min, ahead(clock, t2), bounds.offset_max);
     assert_within(seed, "offset", bounds.offset_min, ahead(clock, t3), bounds.offset_max);
-    for (enum leg leg = 0; leg < LEG_COUNT; leg++) {
-        assert_within(seed, leg_text(leg), bounds.min[leg], trip->legs[leg], bounds.max[leg]);
-        assert_true(bounds.min[leg] >= 0 && bounds.max[leg] <= sample.t4 - sample.t1);
+    for (enum path_part part = 0; part < PATH_PARTS; part++) {
+        assert_within(seed, path_part_name(part), bounds.min[part], trip->took[part],
+                      bounds.max[part]);
+        assert_true(bounds.min[part] >= 0 && bounds.max[part] <= sample.t4 - sample.t1);
     }
     return bounds.offset_max - bounds.offset_min;
 }
@@ -199,16 +201,16 @@ static void truth_lies_within(void **state)
     for (size_t i = 0; i < sizeof(seeds) / sizeof(*seeds); i++)
         for (size_t j = 0; j < 9; j++) {
             const struct far_clock clock = {37, drifts[j % 3], fuzzes[j / 3]};
-            struct legs legs = {.fuzz = clock.fuzz};
+            struct path_delay delay = {.fuzz = clock.fuzz};
             uint64_t chance = seeds[i];
             double first = 0, last = 0;
             for (int64_t n = 0; n < 5000; n++) {
                 struct trip trip = make_trip(&chance, n * 300 * SECOND);
-                double width = (double)play(seeds[i], &legs, &clock, &trip);
+                double width = (double)play(seeds[i], &delay, &clock, &trip);
                 first += n == 0 ? width : 0;
                 last += n >= 20 ? width / 4980 : 0;
             }
-            assert_int_equal(legs.moved, 0);
+            assert_int_equal(delay.moved, 0);
             /* the window is worth having */
             assert_true(last < first && last < 2.5e6);
         }
@@ -221,20 +223,20 @@ static void moved_clocks_are_found(void **state)
     static const double moves[] = {3600, -3600, 120, -120, 86400 * 400.0};
     for (size_t i = 0; i < sizeof(seeds) / sizeof(*seeds); i++) {
         struct far_clock clock = {37, 20, SECOND};
-        struct legs legs = {.fuzz = SECOND};
+        struct path_delay delay = {.fuzz = SECOND};
         uint64_t chance = seeds[i];
         int64_t n = 0;
         for (unsigned move = 0; move < sizeof(moves) / sizeof(*moves); move++) {
             for (int64_t end = n + 30; n < end; n++) {
                 struct trip trip = make_trip(&chance, n * 300 * SECOND);
-                play(seeds[i], &legs, &clock, &trip);
+                play(seeds[i], &delay, &clock, &trip);
             }
-            assert_int_equal(legs.moved, move);
+            assert_int_equal(delay.moved, move);
             clock.offset += moves[move];
             struct trip trip = make_trip(&chance, n++ * 300 * SECOND);
-            play(seeds[i], &legs, &clock, &trip);
-            assert_int_equal(legs.moved, move + 1);
-            assert_int_equal(legs.count, 1);
+            play(seeds[i], &delay, &clock, &trip);
+            assert_int_equal(delay.moved, move + 1);
+            assert_int_equal(delay.count, 1);
         }
     }
 }
@@ -245,16 +247,16 @@ static void answers_may_overtake_one_another(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(seeds) / sizeof(*seeds); i++) {
         const struct far_clock clock = {37, 20, SECOND};
-        struct legs legs = {.fuzz = SECOND};
+        struct path_delay delay = {.fuzz = SECOND};
         uint64_t chance = seeds[i];
         for (int64_t n = 0; n < 2000; n++) {
             int64_t back = (int64_t)(chance_next(&chance) % 288) * 300 * SECOND;
             bool is_late = chance_next(&chance) % 5 == 0 && n > 300;
             struct trip trip = make_trip(&chance, n * 300 * SECOND - (is_late ? back : 0));
-            trip.legs[LEG_BACK] += is_late ? back : 0;
-            play(seeds[i], &legs, &clock, &trip);
+            trip.took[PATH_BACK] += is_late ? back : 0;
+            play(seeds[i], &delay, &clock, &trip);
         }
-        assert_int_equal(legs.moved, 0);
+        assert_int_equal(delay.moved, 0);
     }
 }
 
@@ -265,7 +267,7 @@ int main(void)
         cmocka_unit_test(samples_narrow_one_another),
         cmocka_unit_test(what_cannot_be_is_not_taken),
         cmocka_unit_test(whole_seconds_are_intervals),
-        cmocka_unit_test(legs_have_names),
+        cmocka_unit_test(path_parts_have_names),
         cmocka_unit_test(truth_lies_within),
         cmocka_unit_test(moved_clocks_are_found),
         cmocka_unit_test(answers_may_overtake_one_another),
