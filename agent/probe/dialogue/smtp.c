@@ -9,13 +9,13 @@
 
 /* ---- failures ---- */
 
-void smtp_refused(struct smtp *smtp, enum dialogue_end end, const char *what)
+static void refused(struct smtp *smtp, enum dialogue_end end, const char *what)
 {
     static const char *const commands[] = {
         [SMTP_GREETING] = "the connection",
         [SMTP_EHLO] = "EHLO",
         [SMTP_STARTTLS] = "STARTTLS",
-        [SMTP_AUTH] = "the sign-in",
+        [SMTP_AUTHENTICATING] = "the sign-in",
         [SMTP_MAIL] = "MAIL",
         [SMTP_RCPT] = "RCPT",
         [SMTP_DATA] = "DATA",
@@ -38,7 +38,7 @@ void smtp_refused(struct smtp *smtp, enum dialogue_end end, const char *what)
                        what != NULL ? ")" : "");
 }
 
-void smtp_out_of_order(struct smtp *smtp, const char *what)
+static void out_of_order(struct smtp *smtp, const char *what)
 {
     const struct smtp_reply *reply = &smtp->reply;
     struct line_failure failure = {
@@ -99,7 +99,7 @@ static void say_quit(struct smtp *smtp)
     line_dialogue_quit(smtp->dialogue);
 }
 
-void smtp_signed_in(struct smtp *smtp)
+static void after_login(struct smtp *smtp)
 {
     line_dialogue_enter(smtp->dialogue, PHASE_COMMAND);
     if (smtp->rcpt_to != NULL)
@@ -139,7 +139,7 @@ static void on_ehlo(struct smtp *smtp)
         size_t len;
         const char *line = smtp_reply_line(&smtp->reply, i, &len);
         if (!capability_set_add(set, line, len)) {
-            smtp_out_of_order(smtp, "the server offers more than can be kept");
+            out_of_order(smtp, "the server offers more than can be kept");
             return;
         }
     }
@@ -148,7 +148,7 @@ static void on_ehlo(struct smtp *smtp)
     else if (sign_in_wanted(&smtp->sign_in))
         smtp_auth_begin(smtp);
     else
-        smtp_signed_in(smtp);
+        after_login(smtp);
 }
 
 static void on_accepted(struct smtp *smtp)
@@ -190,7 +190,7 @@ static void on_refused(struct smtp *smtp)
 {
     if (smtp->step == SMTP_GREETING)
         line_dialogue_greeted(smtp->dialogue); /* RFC 5321 section 3.1: behind 554 comes QUIT */
-    smtp_refused(smtp, smtp->step == SMTP_STARTTLS ? DIALOGUE_TLS : DIALOGUE_REFUSED, NULL);
+    refused(smtp, smtp->step == SMTP_STARTTLS ? DIALOGUE_TLS : DIALOGUE_REFUSED, NULL);
 }
 
 static bool is_awaited(const struct smtp *smtp)
@@ -203,23 +203,43 @@ static bool is_awaited(const struct smtp *smtp)
     return code < 300 && smtp->step != SMTP_SENDING;
 }
 
+static void on_auth_reply(struct smtp *smtp)
+{
+    enum dialogue_end end;
+    const char *why;
+
+    switch (smtp_auth_reply(smtp, &end, &why)) {
+    case SMTP_AUTH_MORE:
+        return;
+    case SMTP_AUTH_LOGGED_IN:
+        after_login(smtp);
+        return;
+    case SMTP_AUTH_REFUSED:
+        refused(smtp, end, why);
+        return;
+    case SMTP_AUTH_OUT_OF_ORDER:
+        out_of_order(smtp, why);
+        return;
+    }
+}
+
 static void on_reply(struct smtp *smtp)
 {
     unsigned code = smtp->reply.code;
     if (smtp->step == SMTP_QUIT)
         line_dialogue_finish(smtp->dialogue);
     else if (line_dialogue_is_early(smtp->dialogue) && code != 421)
-        smtp_out_of_order(smtp, "the server answered before it was asked");
+        out_of_order(smtp, "the server answered before it was asked");
     else if (code == 421)
-        smtp_refused(smtp, DIALOGUE_REFUSED, NULL);
-    else if (smtp->step == SMTP_AUTH)
-        smtp_auth_reply(smtp);
+        refused(smtp, DIALOGUE_REFUSED, NULL);
+    else if (smtp->step == SMTP_AUTHENTICATING)
+        on_auth_reply(smtp);
     else if (code >= 400)
         on_refused(smtp);
     else if (is_awaited(smtp))
         on_accepted(smtp);
     else
-        smtp_out_of_order(smtp, "the server's answer is none that the command can have");
+        out_of_order(smtp, "the server's answer is none that the command can have");
 }
 
 static void on_line(void *owner, const char *line, size_t len)
@@ -232,9 +252,9 @@ static void on_line(void *owner, const char *line, size_t len)
         on_reply(smtp);
         return;
     case REPLY_BROKEN:
-        smtp_out_of_order(smtp, smtp->reply.lines > DIALOGUE_REPLY_LINES
-                                    ? "the server's reply has too many lines"
-                                    : "the server's reply is not one of SMTP");
+        out_of_order(smtp, smtp->reply.lines > DIALOGUE_REPLY_LINES
+                               ? "the server's reply has too many lines"
+                               : "the server's reply is not one of SMTP");
         return;
     }
 }

@@ -1,4 +1,6 @@
 /* AUTH, RFC 4954. */
+#include <assert.h>
+
 #include "agent/probe/dialogue/smtp_private.h"
 #include "imapclient/sasl.h"
 
@@ -23,22 +25,10 @@ void smtp_auth_begin(struct smtp *smtp)
                            mechanisms_wanted(&smtp->sign_in));
         return;
     }
-    smtp->step = SMTP_AUTH;
+    smtp->step = SMTP_AUTHENTICATING;
     char *command = sign_in_command(&smtp->sign_in, COMMAND_LINE_MAX);
     line_dialogue_send_secret(smtp->dialogue, "AUTH", command);
     sasl_wipe(command);
-}
-
-static void answer_challenge(struct smtp *smtp)
-{
-    size_t len;
-    const char *challenge = smtp_reply_line(&smtp->reply, 0, &len);
-    const char *answer = sign_in_answer(&smtp->sign_in, challenge);
-    if (answer == NULL) {
-        smtp_out_of_order(smtp, "the server asks on and on at the sign-in");
-        return;
-    }
-    line_dialogue_send_secret(smtp->dialogue, "AUTH", answer);
 }
 
 /* 500 to 504 are about the command, unless it was we who gave up over a refused token. */
@@ -48,19 +38,39 @@ static bool is_about_credentials(const struct smtp *smtp)
     return code >= 500 && (code > 504 || sign_in_disliked(&smtp->sign_in));
 }
 
-void smtp_auth_reply(struct smtp *smtp)
+static enum smtp_auth_progress answer_challenge(struct smtp *smtp, const char **why_r)
+{
+    size_t len;
+    const char *challenge = smtp_reply_line(&smtp->reply, 0, &len);
+    const char *answer = sign_in_answer(&smtp->sign_in, challenge);
+
+    if (answer == NULL) {
+        *why_r = "the server does not stop sending challenges";
+        return SMTP_AUTH_OUT_OF_ORDER;
+    }
+    line_dialogue_send_secret(smtp->dialogue, "AUTH", answer);
+    return SMTP_AUTH_MORE;
+}
+
+enum smtp_auth_progress smtp_auth_reply(struct smtp *smtp, enum dialogue_end *end_r,
+                                        const char **why_r)
 {
     unsigned code = smtp->reply.code;
-    if (code == 334) {
-        answer_challenge(smtp);
-    } else if (code >= 400) {
-        bool has_status = sign_in_disliked(&smtp->sign_in) && smtp->sign_in.status[0] != '\0';
-        smtp_refused(smtp, is_about_credentials(smtp) ? DIALOGUE_AUTH : DIALOGUE_REFUSED,
-                     has_status ? smtp->sign_in.status : NULL);
-    } else if (code == 235) {
-        sign_in_clear(&smtp->sign_in);
-        smtp_signed_in(smtp);
-    } else {
-        smtp_out_of_order(smtp, "the server's answer to AUTH is none that it can have");
+
+    assert(smtp->step == SMTP_AUTHENTICATING);
+    *why_r = NULL;
+    if (code == 334)
+        return answer_challenge(smtp, why_r);
+    if (code >= 400) {
+        if (sign_in_disliked(&smtp->sign_in) && smtp->sign_in.status[0] != '\0')
+            *why_r = smtp->sign_in.status;
+        *end_r = is_about_credentials(smtp) ? DIALOGUE_AUTH : DIALOGUE_REFUSED;
+        return SMTP_AUTH_REFUSED;
     }
+    if (code != 235) {
+        *why_r = "unexpected reply to AUTH";
+        return SMTP_AUTH_OUT_OF_ORDER;
+    }
+    sign_in_clear(&smtp->sign_in);
+    return SMTP_AUTH_LOGGED_IN;
 }

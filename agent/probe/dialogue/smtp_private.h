@@ -1,5 +1,5 @@
 /*
- * What smtp.c, smtp_auth.c and smtp_message.c share. Nobody else includes it.
+ * What smtp.c, smtp_auth.c and smtp_message.c share. No other file includes it.
  */
 #ifndef AGENT_PROBE_DIALOGUE_SMTP_PRIVATE_H
 #define AGENT_PROBE_DIALOGUE_SMTP_PRIVATE_H
@@ -14,11 +14,11 @@ enum smtp_step {
     SMTP_EHLO,
     SMTP_STARTTLS,
     SMTP_SECURING,
-    SMTP_AUTH,
+    SMTP_AUTHENTICATING,
     SMTP_MAIL,
     SMTP_RCPT,
     SMTP_DATA,
-    SMTP_SENDING, /* the message, but for its last dot */
+    SMTP_SENDING, /* the message, except its final dot */
     SMTP_DOT,
     SMTP_RSET,
     SMTP_NOOP,
@@ -29,10 +29,10 @@ struct smtp {
     struct line_dialogue *dialogue;
     const struct endpoint *endpoint;
     enum smtp_step step;
-    bool secured; /* as the endpoint asks for */
+    bool secured; /* as the endpoint demands */
     struct sign_in sign_in;
     char *helo, *mail_from, *rcpt_to;
-    struct evbuffer *message; /* as it is sent, but for its last dot; NULL: none */
+    struct evbuffer *message; /* as it is sent, except its final dot; NULL: none */
     uint64_t message_size;    /* before dots were doubled */
     bool no_reports;
     void (*committing)(void *arg);
@@ -40,17 +40,22 @@ struct smtp {
     struct smtp_reply reply;
 };
 
-/* Fails with the reply that is there. */
-void smtp_refused(struct smtp *smtp, enum dialogue_end end, const char *what);
-void smtp_out_of_order(struct smtp *smtp, const char *what);
-/* Behind EHLO or AUTH: what comes next. */
-void smtp_signed_in(struct smtp *smtp);
-
+/* Sends AUTH, or fails where the server offers no mechanism that can be used. */
 void smtp_auth_begin(struct smtp *smtp);
-void smtp_auth_reply(struct smtp *smtp);
+
+enum smtp_auth_progress {
+    SMTP_AUTH_MORE,         /* a challenge was answered: another reply follows */
+    SMTP_AUTH_LOGGED_IN,    /* the credentials are wiped */
+    SMTP_AUTH_REFUSED,      /* why_r: the status that the server gave with its refusal, or NULL */
+    SMTP_AUTH_OUT_OF_ORDER, /* why_r: what is wrong with the reply; constant */
+};
+/* Acts on the reply to AUTH or to a challenge's answer. *end_r: for REFUSED, whether it is about
+ * the credentials. */
+enum smtp_auth_progress smtp_auth_reply(struct smtp *smtp, enum dialogue_end *end_r,
+                                        const char **why_r);
 
 /* A new buffer: lines end with CRLF, the last one too, and dots that begin one are doubled
- * (RFC 5321 section 4.5.2). *size: octets without the doubles, as SIZE wants it (RFC 1870). */
+ * (RFC 5321 section 4.5.2). *size: octets before doubling, as SIZE wants it (RFC 1870). */
 struct evbuffer *smtp_message_new(const char *message, size_t len, uint64_t *size);
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]": the address from which the peer is reached. Caller frees. */
 char *smtp_address_literal(const struct dialogue_peer *peer);

@@ -143,7 +143,7 @@ static const struct bad_case bad_cases[] = {
      PASSWORD,
      {OPENS_AUTH("PLAIN"), "D AUTH PLAIN *", "S 334 ", "D [*]", "S 334 ", "D [*]", "S 334 ",
       "D [*]", "S 334 ", "D [*]", "S 334 "},
-     "PROTOCOL auth AUTH 334: *on and on* | 334 "},
+     "PROTOCOL auth AUTH 334: *does not stop* | 334 "},
     {"signed in with the wrong code",
      PASSWORD,
      {OPENS_AUTH("PLAIN"), "D AUTH PLAIN *", "S 250 yes", "D QUIT"},
