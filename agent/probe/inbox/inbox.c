@@ -1,7 +1,11 @@
+#include "agent/probe/inbox/inbox.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/probe/dialogue/phase.h"
+#include "agent/probe/inbox/look.h"
 #include "agent/probe/inbox/private.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
@@ -11,17 +15,8 @@
 /* A server that ends IDLE by itself so often, without news, is polled. */
 #define IDLE_ENDS_MAX 3
 
-bool inbox_command_ended(const struct imap_result *result)
-{
-    return result->kind == IMAP_RESULT_LOST || result->kind == IMAP_RESULT_UNSENT;
-}
-
-void inbox_work_soon(struct inbox *inbox)
-{
-    event_active(inbox->again, EV_TIMEOUT, 0);
-}
-
-void inbox_tell_trouble(struct inbox *inbox, const char *why)
+/* The last thing that a function does: the callee may free the inbox. */
+static void report_trouble(struct inbox *inbox, const char *why)
 {
     if (why == NULL && !inbox->is_troubled)
         return;
@@ -34,84 +29,11 @@ static bool idles(const struct inbox *inbox)
     return !inbox->idle_refused && imap_session_has(inbox->session, "IDLE");
 }
 
-static void rest_until_tick(struct inbox *inbox)
+static void start_tick(struct inbox *inbox)
 {
     struct timeval wait = {.tv_sec = idles(inbox) ? INBOX_LOOK : INBOX_POLL};
 
     event_add(inbox->tick, &wait);
-}
-
-/* ---- deleting ---- */
-
-static void add_all(struct imap_uidset *to, struct imap_uidset *from)
-{
-    for (size_t i = 0; i < from->count; i++)
-        imap_uidset_add(to, from->ranges[i].first, from->ranges[i].last);
-    imap_uidset_clear(from);
-}
-
-static void end_deleting(struct inbox *inbox, const struct imap_result *result)
-{
-    if (result->kind != IMAP_RESULT_OK)
-        log_event(LOG_LEVEL_WARNING, "probes-not-deleted", "account", inbox->account->name,
-                  "folder", inbox->folder, "reason", result->reason, (char *)NULL);
-    imap_uidset_clear(&inbox->killing);
-    inbox->step = INBOX_STEP_REST;
-    inbox->dirty = true;
-    inbox->because = "poll";
-    inbox_work(inbox);
-}
-
-static void on_expunged(void *arg, const struct imap_result *result)
-{
-    if (!inbox_command_ended(result))
-        end_deleting(arg, result);
-}
-
-static void on_stored(void *arg, const struct imap_result *result)
-{
-    struct inbox *inbox = arg;
-
-    if (inbox_command_ended(result))
-        return;
-    if (result->kind != IMAP_RESULT_OK)
-        end_deleting(inbox, result);
-    else if (imap_session_has(inbox->session, "UIDPLUS"))
-        imap_uid_expunge(inbox->session, &inbox->killing, on_expunged, inbox);
-    else
-        imap_expunge(inbox->session, on_expunged, inbox);
-}
-
-static void delete_doomed(struct inbox *inbox)
-{
-    inbox->step = INBOX_STEP_DELETE;
-    add_all(&inbox->killing, &inbox->doomed);
-    imap_uidset_normalise(&inbox->killing);
-    imap_uid_store(inbox->session, &inbox->killing, "+FLAGS.SILENT (\\Deleted)", on_stored, inbox);
-}
-
-static bool may_delete(const struct inbox *inbox)
-{
-    return !inbox->read_only && (inbox->dedicated || imap_session_has(inbox->session, "UIDPLUS"));
-}
-
-bool inbox_can_delete(const struct inbox *inbox)
-{
-    return inbox_is_up(inbox) && may_delete(inbox);
-}
-
-void inbox_delete(struct inbox *inbox, uint32_t uidvalidity, const uint32_t *uids, size_t n)
-{
-    if (uidvalidity != inbox->uidvalidity)
-        return;
-    for (size_t i = 0; i < n; i++)
-        imap_uidset_add(&inbox->doomed, uids[i], uids[i]);
-    inbox_work_soon(inbox);
-}
-
-bool inbox_is_deleting(const struct inbox *inbox)
-{
-    return inbox->doomed.count > 0 || inbox->killing.count > 0;
 }
 
 /* ---- waiting ---- */
@@ -131,17 +53,17 @@ static void on_idle_done(void *arg, const struct imap_result *result)
     struct inbox *inbox = arg;
 
     inbox->idling = false;
-    if (inbox_command_ended(result))
+    if (inbox_is_lost(result))
         return;
-    if (inbox->step == INBOX_STEP_REST && !inbox->dirty)
+    if (inbox->state == INBOX_WATCHING && !inbox->dirty)
         inbox->idle_ends++;
     if (result->kind != IMAP_RESULT_OK || inbox->idle_ends >= IDLE_ENDS_MAX) {
         log_event(LOG_LEVEL_WARNING, "idle-refused", "account", inbox->account->name, "reason",
                   result->reason, (char *)NULL);
         inbox->idle_refused = true;
-        rest_until_tick(inbox);
+        start_tick(inbox);
     }
-    inbox_work(inbox);
+    inbox_work_soon(inbox);
 }
 
 static void wait_for_news(struct inbox *inbox)
@@ -157,16 +79,87 @@ static void wait_for_news(struct inbox *inbox)
     }
 }
 
-void inbox_work(struct inbox *inbox)
+/* ---- looking ---- */
+
+static void on_message(void *arg, const struct inbox_message *message)
 {
-    if (inbox->step != INBOX_STEP_REST)
+    struct inbox *inbox = arg;
+
+    inbox->events.on_message(inbox->arg, message);
+}
+
+/* The last thing that a function does. */
+static void all_seen(struct inbox *inbox, uint32_t seen_through)
+{
+    assert(inbox->state == INBOX_WATCHING && seen_through >= inbox->seen_through);
+    inbox->looked = true;
+    if (inbox->dirty)
+        inbox->because = "poll";
+    inbox->seen_through = seen_through;
+    inbox_work_soon(inbox);
+    inbox->events.on_looked(inbox->arg, inbox->folder, inbox->uidvalidity, inbox->seen_through,
+                            inbox->messages);
+}
+
+static void on_look_done(void *arg, const char *why, uint32_t seen_through, bool has_more)
+{
+    struct inbox *inbox = arg;
+
+    look_free(inbox->look);
+    inbox->look = NULL;
+    inbox_set_state(inbox, INBOX_WATCHING);
+    if (why == NULL) {
+        inbox->dirty = inbox->dirty || has_more;
+        all_seen(inbox, seen_through);
         return;
-    if (inbox->doomed.count > 0 && inbox->looked && !inbox_can_delete(inbox))
-        imap_uidset_clear(&inbox->doomed);
-    if (inbox->doomed.count > 0 && inbox->looked)
-        delete_doomed(inbox);
+    }
+    inbox->looked = false; /* tried again at the next regular look */
+    inbox_work_soon(inbox);
+    report_trouble(inbox, why);
+}
+
+/* How many messages are new, at most. */
+static uint32_t backlog(const struct inbox *inbox)
+{
+    uint32_t span = inbox->uidnext > inbox->seen_through ? inbox->uidnext - inbox->seen_through : 0;
+
+    return span < inbox->messages ? span : inbox->messages;
+}
+
+static void look_now(struct inbox *inbox)
+{
+    static const struct look_events events = {.on_message = on_message, .done = on_look_done};
+    const struct look_range range = {
+        .uidvalidity = inbox->uidvalidity,
+        .seen_through = inbox->seen_through,
+        .uidnext = inbox->uidnext,
+        .search = !inbox->looked && backlog(inbox) > INBOX_BACKLOG,
+        .seen_by = inbox->because,
+    };
+
+    assert(inbox->look == NULL);
+    inbox->dirty = false;
+    if (inbox->messages == 0 || inbox->seen_through == UINT32_MAX) {
+        all_seen(inbox, inbox->seen_through);
+        return;
+    }
+    inbox_set_state(inbox, INBOX_LOOKING);
+    inbox->look = look_new(inbox->session, &range, &events, inbox);
+}
+
+/* ---- what is done next ---- */
+
+/* The step of the state machine: the next thing that is to be done. */
+static void work(struct inbox *inbox)
+{
+    if (inbox->state != INBOX_WATCHING)
+        return;
+    if (inbox->to_expunge.count > 0 && inbox->looked && !inbox_can_delete(inbox))
+        imap_uidset_clear(&inbox->to_expunge);
+    if (inbox->to_expunge.count > 0 && inbox->looked)
+        inbox_expunge(inbox);
     else if (inbox->dirty)
-        inbox_look(inbox);
+        look_now(inbox);
     else
         wait_for_news(inbox);
 }
@@ -178,33 +171,35 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (!inbox->is_troubled || !inbox->looked) {
-        inbox_work(inbox);
+        work(inbox);
         return;
     }
     inbox_work_soon(inbox);
-    inbox_tell_trouble(inbox, NULL);
+    report_trouble(inbox, NULL);
 }
 
-static void on_nooped(void *arg, const struct imap_result *result)
+static void on_nudged(void *arg, const struct imap_result *result)
 {
     struct inbox *inbox = arg;
 
-    if (inbox_command_ended(result))
+    if (inbox_is_lost(result))
         return;
-    inbox->step = INBOX_STEP_REST;
-    if (inbox->noop_to_look && !inbox->dirty) {
+    inbox_set_state(inbox, INBOX_WATCHING);
+    work(inbox);
+}
+
+static void on_polled(void *arg, const struct imap_result *result)
+{
+    struct inbox *inbox = arg;
+
+    if (inbox_is_lost(result))
+        return;
+    inbox_set_state(inbox, INBOX_WATCHING);
+    if (!inbox->dirty) {
         inbox->dirty = true;
         inbox->because = "poll";
     }
-    inbox->noop_to_look = false;
-    inbox_work(inbox);
-}
-
-/* Courier looks for new messages at NOOP only: a FETCH would not see them. */
-static void noop(struct inbox *inbox)
-{
-    inbox->step = INBOX_STEP_NOOP;
-    imap_noop(inbox->session, on_nooped, inbox);
+    work(inbox);
 }
 
 static void on_noop(evutil_socket_t fd, short what, void *arg)
@@ -213,10 +208,13 @@ static void on_noop(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (inbox->step == INBOX_STEP_REST)
-        noop(inbox);
+    if (inbox->state != INBOX_WATCHING)
+        return;
+    inbox_set_state(inbox, INBOX_NUDGING);
+    imap_noop(inbox->session, on_nudged, inbox);
 }
 
+/* Courier looks for new messages at NOOP only: a FETCH would not see them. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct inbox *inbox = arg;
@@ -224,11 +222,11 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     inbox->idle_ends = 0;
-    rest_until_tick(inbox);
-    if (inbox->step != INBOX_STEP_REST)
+    start_tick(inbox);
+    if (inbox->state != INBOX_WATCHING)
         return;
-    inbox->noop_to_look = true;
-    noop(inbox);
+    inbox_set_state(inbox, INBOX_POLLING);
+    imap_noop(inbox->session, on_polled, inbox);
 }
 
 void inbox_expect(struct inbox *inbox, unsigned wanted)
@@ -243,48 +241,47 @@ void inbox_expect(struct inbox *inbox, unsigned wanted)
 
 /* ---- opening the folder ---- */
 
-static void connect_now(struct inbox *inbox);
-
-static void forget_session(struct inbox *inbox)
+static void forget_session(struct inbox *inbox, enum inbox_state state)
 {
     inbox->session = NULL;
-    inbox->step = INBOX_STEP_DOWN;
-    inbox->idling = inbox->looked = inbox->noop_to_look = false;
-    inbox_forget_look(inbox);
+    inbox_set_state(inbox, state);
+    inbox->idling = inbox->looked = false;
+    look_free(inbox->look);
+    inbox->look = NULL;
     folder_list_clear(&inbox->listing);
-    add_all(&inbox->doomed, &inbox->killing);
+    inbox_postpone_expunge(inbox);
     event_del(inbox->tick);
     event_del(inbox->noop);
 }
 
-static void retry_in(struct inbox *inbox, struct timeval wait, const char *why)
+static void log_down(const struct inbox *inbox, const char *why, time_t wait)
 {
     log_event(LOG_LEVEL_WARNING, "inbox-down", "account", inbox->account->name, "folder",
               inbox->wanted != NULL ? inbox->wanted : "\\Junk", "reason", why, "again-in",
-              log_number(wait.tv_sec), (char *)NULL);
-    event_add(inbox->retry, &wait);
-    inbox_tell_trouble(inbox, why);
+              log_number(wait), (char *)NULL);
 }
 
-/* The server is there, and the folder is not. */
+/* The server is reachable, and the folder cannot be used. */
 static void give_up(struct inbox *inbox, const char *why)
 {
+    const struct timeval wait = {.tv_sec = LIMIT_BACKOFF_LAST};
     char *reason =
         xasprintf("folder %s: %s", inbox->wanted != NULL ? inbox->wanted : "\\Junk", why);
 
-    forget_session(inbox);
-    link_free(inbox->link);
-    inbox->link = NULL;
-    retry_in(inbox, (struct timeval){.tv_sec = LIMIT_BACKOFF_LAST}, reason);
+    forget_session(inbox, INBOX_NO_FOLDER);
+    persistent_link_close(inbox->link);
+    event_add(inbox->reopen, &wait);
+    log_down(inbox, reason, wait.tv_sec);
+    report_trouble(inbox, reason);
     free(reason);
 }
 
 /* Once: what is never deleted piles up. */
-static void say_what_is_kept(struct inbox *inbox)
+static void log_if_kept(struct inbox *inbox)
 {
-    if (inbox->kept_is_said || may_delete(inbox))
+    if (inbox->kept_is_logged || inbox_may_delete(inbox))
         return;
-    inbox->kept_is_said = true;
+    inbox->kept_is_logged = true;
     log_event(LOG_LEVEL_WARNING, "probes-are-kept", "account", inbox->account->name, "folder",
               inbox->folder, "reason",
               inbox->read_only ? "the folder is read-only"
@@ -298,7 +295,7 @@ static void on_selected(void *arg, const struct imap_result *result,
 {
     struct inbox *inbox = arg;
 
-    if (inbox_command_ended(result))
+    if (inbox_is_lost(result))
         return;
     if (result->kind != IMAP_RESULT_OK) {
         give_up(inbox, result->reason);
@@ -311,17 +308,17 @@ static void on_selected(void *arg, const struct imap_result *result,
     if (mailbox->uidvalidity != inbox->uidvalidity) {
         inbox->uidvalidity = mailbox->uidvalidity;
         inbox->seen_through = 0;
-        imap_uidset_clear(&inbox->doomed);
+        imap_uidset_clear(&inbox->to_expunge);
     }
     inbox->uidnext = mailbox->uidnext;
     inbox->messages = mailbox->exists;
     inbox->read_only = mailbox->read_only;
-    inbox->step = INBOX_STEP_REST;
+    inbox_set_state(inbox, INBOX_WATCHING);
     inbox->dirty = true;
     inbox->because = "start";
     inbox->idle_ends = 0;
-    say_what_is_kept(inbox);
-    rest_until_tick(inbox);
+    log_if_kept(inbox);
+    start_tick(inbox);
     inbox_work_soon(inbox);
 }
 
@@ -357,7 +354,7 @@ static void on_listed(void *arg, const struct imap_result *result)
     struct inbox *inbox = arg;
     char *name;
 
-    if (inbox_command_ended(result))
+    if (inbox_is_lost(result))
         return;
     name = inbox->wanted == NULL ? find_junk(&inbox->listing)
                                  : find_named(&inbox->listing, inbox->wanted);
@@ -373,15 +370,23 @@ static void on_listed(void *arg, const struct imap_result *result)
 
 /* ---- the session ---- */
 
-static void on_ready(void *arg)
+static void on_login(void *arg, struct link_login *login, bool is_retry)
+{
+    const struct inbox *inbox = arg;
+    const struct account *account = inbox->account;
+
+    (void)is_retry;
+    *login = (struct link_login){
+        .server = account->server, .login = account->login, .secret = &account->secret};
+}
+
+static void on_ready(void *arg, struct imap_session *session)
 {
     struct inbox *inbox = arg;
 
-    inbox->session = link_session(inbox->link);
-    inbox->step = INBOX_STEP_OPEN;
+    inbox->session = session;
+    inbox_set_state(inbox, INBOX_OPENING);
     inbox->idle_refused = false;
-    backoff_succeeded(&inbox->backoff);
-    backoff_succeeded(&inbox->backoff_auth);
     if (inbox->wanted != NULL && strcasecmp(inbox->wanted, "INBOX") == 0) {
         select_it(inbox, "INBOX");
         return;
@@ -391,27 +396,24 @@ static void on_ready(void *arg)
     imap_list(inbox->session, "*", 0, on_listed, inbox);
 }
 
-static void on_closed(void *arg, const struct imap_failure *failure)
+static void on_down(void *arg, const struct imap_failure *failure, time_t wait)
 {
     struct inbox *inbox = arg;
-    struct timeval wait = failure->kind == IMAP_FAILURE_AUTH ? backoff_next(&inbox->backoff_auth)
-                                                             : backoff_next(&inbox->backoff);
 
-    if (failure->backoff > wait.tv_sec)
-        wait.tv_sec = (time_t)failure->backoff;
-    forget_session(inbox);
-    retry_in(inbox, wait, failure->reason);
+    forget_session(inbox, INBOX_DOWN);
+    log_down(inbox, failure->reason, wait);
+    report_trouble(inbox, failure->reason);
 }
 
-static void hear_exists(struct inbox *inbox, uint32_t number)
+static void note_exists(struct inbox *inbox, uint32_t number)
 {
     bool is_more = number > inbox->messages;
 
     inbox->messages = number;
-    if (inbox->step == INBOX_STEP_OPEN || !is_more)
+    if (inbox->state == INBOX_OPENING || !is_more)
         return;
-    if (inbox->step != INBOX_STEP_LOOK) /* the look under way was begun for another reason */
-        inbox->because = inbox->idling ? "idle" : inbox->noop_to_look ? "poll" : "noop";
+    if (inbox->state != INBOX_LOOKING) /* the look under way has another reason */
+        inbox->because = inbox->idling ? "idle" : inbox->state == INBOX_POLLING ? "poll" : "noop";
     inbox->dirty = true;
     inbox->idle_ends = 0;
     inbox_work_soon(inbox);
@@ -424,50 +426,57 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     switch (untagged->kind) {
     case IMAP_UNTAGGED_LIST:
     case IMAP_UNTAGGED_NAMESPACE:
-        if (inbox->step == INBOX_STEP_OPEN)
+        if (inbox->state == INBOX_OPENING)
             folder_list_add_untagged(&inbox->listing, untagged);
         break;
     case IMAP_UNTAGGED_EXISTS:
-        hear_exists(inbox, untagged->number);
+        note_exists(inbox, untagged->number);
         break;
     case IMAP_UNTAGGED_EXPUNGE:
         if (inbox->messages > 0)
             inbox->messages--;
         break;
     case IMAP_UNTAGGED_SEARCH:
-        inbox_take_search(inbox, &untagged->uids);
+        look_on_search(inbox->look, &untagged->uids);
         break;
     case IMAP_UNTAGGED_FETCH:
-        inbox_take_fetch(inbox, &untagged->fetch);
+        look_on_fetch(inbox->look, &untagged->fetch);
         break;
     default:
         break;
     }
 }
 
-static void connect_now(struct inbox *inbox)
+static bool on_body_begin(void *arg, const struct imap_body *body)
 {
-    static const struct imap_events events = {
-        .on_ready = on_ready,
-        .on_closed = on_closed,
-        .on_untagged = on_untagged,
-        .on_body_begin = inbox_on_body_begin,
-        .on_body_data = inbox_on_body_data,
-        .on_body_end = inbox_on_body_end,
-    };
-    const struct account *account = inbox->account;
-    struct link_login login = {
-        .server = account->server, .login = account->login, .secret = &account->secret};
+    struct inbox *inbox = arg;
 
-    link_free(inbox->link);
-    inbox->link = link_new(inbox->links, &login, &events, inbox);
+    (void)body;
+    return look_on_body_begin(inbox->look);
 }
 
-static void on_retry(evutil_socket_t fd, short what, void *arg)
+static void on_body_data(void *arg, const unsigned char *data, size_t len)
 {
+    struct inbox *inbox = arg;
+
+    look_on_body_data(inbox->look, data, len);
+}
+
+static void on_body_end(void *arg, bool complete)
+{
+    struct inbox *inbox = arg;
+
+    look_on_body_end(inbox->look, complete);
+}
+
+static void on_reopen(evutil_socket_t fd, short what, void *arg)
+{
+    struct inbox *inbox = arg;
+
     (void)fd;
     (void)what;
-    connect_now(arg);
+    inbox_set_state(inbox, INBOX_DOWN);
+    persistent_link_open(inbox->link);
 }
 
 /* ---- life ---- */
@@ -475,10 +484,18 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 struct inbox *inbox_new(struct links *links, const struct inbox_options *options,
                         const struct inbox_events *events, void *arg)
 {
+    static const struct persistent_link_events link_events = {
+        .login = on_login,
+        .on_ready = on_ready,
+        .on_down = on_down,
+        .on_untagged = on_untagged,
+        .on_body_begin = on_body_begin,
+        .on_body_data = on_body_data,
+        .on_body_end = on_body_end,
+    };
     struct event_base *base = links_base(links);
     struct inbox *inbox = xcalloc(1, sizeof(*inbox));
 
-    inbox->links = links;
     inbox->account = options->account;
     inbox->wanted = options->folder != NULL ? xstrdup(options->folder) : NULL;
     inbox->dedicated = options->dedicated;
@@ -487,14 +504,12 @@ struct inbox *inbox_new(struct links *links, const struct inbox_options *options
     inbox->because = "start";
     inbox->events = *events;
     inbox->arg = arg;
-    inbox->backoff = (struct backoff){.first = LIMIT_BACKOFF_FIRST, .last = LIMIT_BACKOFF_LAST};
-    inbox->backoff_auth =
-        (struct backoff){.first = LIMIT_BACKOFF_AUTH, .last = LIMIT_BACKOFF_AUTH_LAST};
-    inbox->retry = evtimer_new(base, on_retry, inbox);
+    inbox->reopen = evtimer_new(base, on_reopen, inbox);
     inbox->again = evtimer_new(base, on_again, inbox);
     inbox->noop = evtimer_new(base, on_noop, inbox);
     inbox->tick = evtimer_new(base, on_tick, inbox);
-    connect_now(inbox);
+    inbox->link = persistent_link_new(links, &link_events, inbox);
+    persistent_link_open(inbox->link);
     return inbox;
 }
 
@@ -502,12 +517,12 @@ void inbox_free(struct inbox *inbox)
 {
     if (inbox == NULL)
         return;
-    link_free(inbox->link);
-    inbox_forget_look(inbox);
+    persistent_link_free(inbox->link);
+    look_free(inbox->look);
     folder_list_clear(&inbox->listing);
-    imap_uidset_clear(&inbox->doomed);
-    imap_uidset_clear(&inbox->killing);
-    event_free(inbox->retry);
+    imap_uidset_clear(&inbox->to_expunge);
+    imap_uidset_clear(&inbox->expunging);
+    event_free(inbox->reopen);
     event_free(inbox->again);
     event_free(inbox->noop);
     event_free(inbox->tick);
@@ -518,5 +533,5 @@ void inbox_free(struct inbox *inbox)
 
 bool inbox_is_up(const struct inbox *inbox)
 {
-    return inbox->session != NULL && inbox->looked;
+    return inbox->looked;
 }

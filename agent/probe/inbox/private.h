@@ -1,81 +1,90 @@
 /*
- * The inside of an inbox, shared by its files and nobody else: inbox.c (its session, its waiting,
- * deleting), probe/inbox/fetch.c (looking at what is new).
+ * The states of an inbox, shared by inbox.c (session, waiting), look.c and expunge.c. Private to
+ * this room.
+ *
+ * One command or chain of commands is under way at a time, IDLE apart: that runs in WATCHING, and
+ * the session ends it when another command follows.
+ *
+ *   state      waits for                                         may be followed by
+ *   DOWN       the link (persistent_link.h)                      OPENING, DOWN
+ *   OPENING    replies to NAMESPACE, LIST, SELECT                WATCHING, NO_FOLDER, DOWN
+ *   NO_FOLDER  its timer: LIMIT_BACKOFF_LAST without a session   DOWN
+ *   WATCHING   IDLE's news, a timer, or something to be done     NUDGING, POLLING, LOOKING,
+ *                                                                DELETING, DOWN
+ *   NUDGING    reply to the NOOP of an expectation               WATCHING, DOWN
+ *   POLLING    reply to the NOOP before a regular look           WATCHING, DOWN
+ *   LOOKING    the end of the look (look.h)                      WATCHING, DOWN
+ *   DELETING   replies to STORE, EXPUNGE                         WATCHING, DOWN
  */
 #ifndef AGENT_PROBE_INBOX_PRIVATE_H
 #define AGENT_PROBE_INBOX_PRIVATE_H
 
 #include "agent/probe/inbox/inbox.h"
-#include "agent/reflect/probe_mail.h"
 #include "agent/session/folder_list.h"
-#include "agent/util/backoff.h"
+#include "agent/session/persistent_link.h"
 
-/* What is under way on the session: one thing at a time. */
-enum inbox_step {
-    INBOX_STEP_DOWN, /* no session, or it is still being signed in */
-    INBOX_STEP_OPEN, /* LIST, SELECT */
-    INBOX_STEP_REST, /* waits: IDLE, or for a timer */
-    INBOX_STEP_NOOP,
-    INBOX_STEP_LOOK,
-    INBOX_STEP_DELETE,
+enum inbox_state {
+    INBOX_DOWN,
+    INBOX_OPENING,
+    INBOX_NO_FOLDER,
+    INBOX_WATCHING,
+    INBOX_NUDGING,
+    INBOX_POLLING,
+    INBOX_LOOKING,
+    INBOX_DELETING,
 };
 
+struct look;
+
 struct inbox {
-    struct links *links;
     const struct account *account;
     char *wanted; /* NULL: the junk folder */
     bool dedicated;
     struct inbox_events events;
     void *arg;
 
-    struct link *link;
-    struct imap_session *session; /* while signed in */
-    struct backoff backoff, backoff_auth;
-    struct event *retry; /* connects again */
-    struct event *again; /* inbox_work() from a clean stack */
-    struct event *noop;  /* the next NOOP of an expectation */
-    struct event *tick;  /* the next look for safety's sake, or poll */
-    bool is_troubled;
-    bool kept_is_said; /* that it cannot delete */
+    enum inbox_state state;
+    struct persistent_link *link;
+    struct imap_session *session; /* NULL in DOWN and NO_FOLDER */
+    struct event *reopen;         /* ends NO_FOLDER */
+    struct event *again;          /* work() from a clean stack */
+    struct event *noop;           /* the next NOOP of an expectation */
+    struct event *tick;           /* the next regular look, or poll */
+    bool is_troubled;             /* as last reported */
+    bool kept_is_logged;          /* that it cannot delete */
 
-    enum inbox_step step;
-    struct folder_list listing;
-    char *folder; /* the server's name for it */
+    struct folder_list listing; /* during OPENING */
+    char *folder;               /* the server's name for it */
     uint32_t uidvalidity, seen_through, uidnext, messages;
     bool read_only;
-    bool looked;         /* since the session began */
+    bool looked;         /* everything was seen since the session began */
     bool dirty;          /* there may be something new */
     const char *because; /* how that was seen; constant */
-    bool idling, idle_refused, noop_to_look;
-    unsigned idle_ends;         /* that nobody asked for, in a row */
-    uint64_t expecting_until;   /* microseconds of phase_now() */
-    struct imap_uidset doomed;  /* to be deleted */
-    struct imap_uidset killing; /* being deleted */
-
-    /* a look */
-    bool searching;
-    struct imap_uidset found; /* by SEARCH */
-    uint32_t highest;
-    char *header; /* PROBE_MAIL_HEADER octets of room, while a look is under way */
-    size_t header_len;
-    bool has_header;
+    struct look *look;   /* in LOOKING only */
+    bool idling, idle_refused;
+    unsigned idle_ends;            /* by the server itself, in a row */
+    uint64_t expecting_until;      /* microseconds of phase_now() */
+    struct imap_uidset to_expunge; /* in WATCHING, or later when there is a session again */
+    struct imap_uidset expunging;  /* in DELETING only */
 };
 
-/* Does the next thing that is to be done. */
-void inbox_work(struct inbox *inbox);
+/* state.c */
+/* Asserts that the table above allows it. */
+void inbox_set_state(struct inbox *inbox, enum inbox_state state);
+/* The next step of the state machine, from a clean stack. */
 void inbox_work_soon(struct inbox *inbox);
-/* The session has ended, and on_closed comes next: a callback has nothing to do any more. */
-bool inbox_command_ended(const struct imap_result *result);
-/* The last thing that a function does: the inbox may be gone behind it. */
-void inbox_tell_trouble(struct inbox *inbox, const char *why);
 
-/* probe/inbox/fetch.c */
-void inbox_look(struct inbox *inbox);
-void inbox_forget_look(struct inbox *inbox);
-void inbox_take_fetch(struct inbox *inbox, const struct imap_fetch *fetch);
-void inbox_take_search(struct inbox *inbox, const struct imap_uidset *uids);
-bool inbox_on_body_begin(void *arg, const struct imap_body *body);
-void inbox_on_body_data(void *arg, const unsigned char *data, size_t len);
-void inbox_on_body_end(void *arg, bool complete);
+/* expunge.c */
+/* WATCHING: deletes what is in to_expunge. */
+void inbox_expunge(struct inbox *inbox);
+/* The session is lost: what was not confirmed is expunged in the next one. */
+void inbox_postpone_expunge(struct inbox *inbox);
+bool inbox_may_delete(const struct inbox *inbox);
+
+/* The session has ended, and the link's on_down follows: a callback has nothing to do. */
+static inline bool inbox_is_lost(const struct imap_result *result)
+{
+    return result->kind == IMAP_RESULT_LOST || result->kind == IMAP_RESULT_UNSENT;
+}
 
 #endif
