@@ -9,11 +9,6 @@
 
 #define JUNK "\\Junk"
 
-/* A question to the ledger that may outlive the box that asked it. */
-struct asked {
-    struct probe_box *box; /* NULL: it is gone */
-};
-
 struct probe_box {
     struct links *links;
     struct ledger *ledger;
@@ -24,7 +19,7 @@ struct probe_box {
     struct probe_box_events events;
     void *arg;
 
-    struct asked *asked;
+    struct ledger_request *request; /* for its places; NULL: none is under way */
     bool is_loaded, is_open;
     struct inbox *inbox;        /* NULL: closed, or the ledger is asked */
     struct ledger_place looked; /* how far, by the last look; 0, 0: not yet */
@@ -120,29 +115,11 @@ static void listen_now(struct probe_box *box)
     box->inbox = inbox_new(box->links, &options, &events, box);
 }
 
-static struct probe_box *answered(struct asked *asked)
-{
-    struct probe_box *box = asked->box;
-
-    free(asked);
-    if (box != NULL)
-        box->asked = NULL;
-    return box;
-}
-
-static struct asked *ask(struct probe_box *box)
-{
-    box->asked = xcalloc(1, sizeof(*box->asked));
-    box->asked->box = box;
-    return box->asked;
-}
-
 static void on_clean_place(void *arg, const struct ledger_place *place)
 {
-    struct probe_box *box = answered(arg);
+    struct probe_box *box = arg;
 
-    if (box == NULL)
-        return;
+    box->request = NULL;
     box->clean = *place;
     box->is_loaded = true;
     if (box->is_open)
@@ -151,12 +128,11 @@ static void on_clean_place(void *arg, const struct ledger_place *place)
 
 static void on_seen_place(void *arg, const struct ledger_place *place)
 {
-    struct probe_box *box = answered(arg);
+    struct probe_box *box = arg;
 
-    if (box == NULL)
-        return;
     box->seen = *place;
-    ledger_place_get(box->ledger, box->who_cleans, folder_key(box), on_clean_place, ask(box));
+    box->request =
+        ledger_place_get(box->ledger, box->who_cleans, folder_key(box), on_clean_place, box);
 }
 
 void probe_box_open(struct probe_box *box)
@@ -166,8 +142,8 @@ void probe_box_open(struct probe_box *box)
     box->is_open = true;
     if (box->ledger == NULL || box->is_loaded)
         listen_now(box);
-    else if (box->asked == NULL)
-        ledger_place_get(box->ledger, box->who, folder_key(box), on_seen_place, ask(box));
+    else if (box->request == NULL)
+        box->request = ledger_place_get(box->ledger, box->who, folder_key(box), on_seen_place, box);
 }
 
 void probe_box_close(struct probe_box *box)
@@ -208,8 +184,7 @@ void probe_box_free(struct probe_box *box)
     if (box == NULL)
         return;
     probe_box_close(box);
-    if (box->asked != NULL)
-        box->asked->box = NULL;
+    ledger_cancel(box->request);
     leftovers_clear(&box->leftovers);
     free(box->folder);
     free(box->who);

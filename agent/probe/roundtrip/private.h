@@ -1,5 +1,5 @@
 /*
- * The inside of a round trip, shared by its files and nobody else: roundtrip.c (its life, its
+ * The inside of a round trip, shared by its files only: roundtrip.c (its life, its
  * books, its clock), probe/roundtrip/send.c (sending), probe/roundtrip/returned.c (what comes
  * back).
  */
@@ -12,6 +12,27 @@
 #include "agent/probe/inbox/probe_box.h"
 #include "agent/probe/roundtrip/path_delay.h"
 #include "agent/probe/roundtrip/roundtrip.h"
+
+/*
+ * How far the next message is.
+ *
+ *   state      waits for                                            may be followed by
+ *   LOADING    the ledger: what is outstanding since former runs    READY, LISTENING
+ *   READY      roundtrip_send(), or nothing (a second try)          LISTENING, PREPARING
+ *   LISTENING  the return folder to be watched, or in trouble;      PREPARING
+ *              PATIENCE seconds at most, from the first request
+ *   PREPARING  the secret and TLS (submission.h)                    NOTING, READY
+ *   NOTING     the ledger: the nonce is durable                     SENDING, READY
+ *   SENDING    the end of the SMTP dialogue                         READY
+ */
+enum roundtrip_state {
+    ROUNDTRIP_LOADING,
+    ROUNDTRIP_READY,
+    ROUNDTRIP_LISTENING,
+    ROUNDTRIP_PREPARING,
+    ROUNDTRIP_NOTING,
+    ROUNDTRIP_SENDING,
+};
 
 /* A message that the server has taken and whose result is not told yet, or which was told as
  * outstanding. */
@@ -32,7 +53,6 @@ struct sending {
     struct probe_result *result;
     char *message;
     size_t len;
-    bool intended; /* its nonce is in the books */
     struct book_time began;
     /* When the last dot was about to be sent. An answer cannot be older than that, while the
      * server's reply may well come behind it: so this is t1 of path_delay.h. */
@@ -44,11 +64,6 @@ struct sending {
 struct told { /* a result on its way to the owner */
     struct probe_result *result;
     STAILQ_ENTRY(told) entry;
-};
-
-/* A question to the ledger that may outlive who asked it. */
-struct roundtrip_asked {
-    struct roundtrip *roundtrip; /* NULL: it is gone */
 };
 
 struct roundtrip_place { /* argument of a box's events */
@@ -68,28 +83,32 @@ struct roundtrip {
     void *arg;
 
     struct roundtrip_book *book;
-    struct roundtrip_asked *asked;
-    bool is_loaded, is_intending;
+    struct ledger_request *request; /* the one that LOADING or NOTING waits for; else NULL */
+    enum roundtrip_state state;
     struct roundtrip_place inbox, junk;
     enum placement last_placement;
-    struct sending *sending;
-    bool send_waits;               /* for the first look into the mailbox */
-    bool was_listening;            /* that wait is over, well or not */
+    struct sending *sending;       /* in PREPARING, NOTING, SENDING; else NULL */
+    bool send_requested;           /* once at least */
+    bool was_listening;            /* LISTENING need not be waited for any more */
     uint64_t no_auth_before;       /* microseconds of phase_now(): a password was rejected */
     TAILQ_HEAD(, awaited) awaited; /* in the order of sending */
     STAILQ_HEAD(, told) telling;
     struct event *timer;    /* what time brings */
-    struct event *patience; /* ends send_waits */
+    struct event *patience; /* ends the wait of LISTENING */
     struct event *teller;   /* tells from a clean stack */
     struct path_delay delay;
     bool has_last;
     struct roundtrip_facts last;
 };
 
-/* roundtrip.c */
-/* Takes the result, fills it in and tells it soon. */
-void roundtrip_tell(struct roundtrip *roundtrip, struct probe_result *result,
-                    const struct roundtrip_facts *facts);
+/* state.c */
+/* Asserts that the table above allows it. */
+void roundtrip_set_state(struct roundtrip *roundtrip, enum roundtrip_state state);
+
+/* awaited.c */
+/* Takes the result, fills it in and reports it soon. facts NULL: it was not sent. */
+void roundtrip_report(struct roundtrip *roundtrip, struct probe_result *result,
+                      const struct roundtrip_facts *facts);
 /* The verdict and what is outstanding; nothing has come back. */
 struct roundtrip_facts roundtrip_facts_now(const struct roundtrip *roundtrip,
                                            enum roundtrip_verdict verdict);
@@ -98,15 +117,17 @@ struct awaited *roundtrip_await(struct roundtrip *roundtrip, const unsigned char
 struct awaited *roundtrip_find_awaited(const struct roundtrip *roundtrip,
                                        const unsigned char nonce[TOKEN_NONCE]);
 void roundtrip_drop_awaited(struct roundtrip *roundtrip, struct awaited *awaited);
-void roundtrip_mind(struct roundtrip *roundtrip); /* soon: time or the books have moved on */
+/* Time or the books have moved on: what follows from that is done soon. */
+void roundtrip_mind(struct roundtrip *roundtrip);
+/* A message may come back from now on. */
 void roundtrip_expect(struct roundtrip *roundtrip);
 
-/* probe/roundtrip/send.c */
+/* send.c */
 void roundtrip_begin(struct roundtrip *roundtrip, bool is_retry);
-void roundtrip_intended(struct roundtrip *roundtrip); /* its nonce is durable */
-void roundtrip_stop_sending(struct roundtrip *roundtrip);
+void roundtrip_nonce_is_durable(struct roundtrip *roundtrip);
+void roundtrip_sending_free(struct sending *sending); /* closes the connection */
 
-/* probe/roundtrip/returned.c */
+/* returned.c */
 void roundtrip_on_message(void *arg, const struct inbox_message *message, bool was_seen);
 
 #endif

@@ -32,11 +32,6 @@ struct job {
     TAILQ_ENTRY(job) entry;
 };
 
-/* A question to the ledger that may outlive who asked it. */
-struct asked {
-    struct reflector_watch *watch; /* NULL: it is gone */
-};
-
 struct reflector_watch {
     struct links *links;
     struct ledger *ledger;
@@ -45,8 +40,8 @@ struct reflector_watch {
     struct reflector_counts counts;
     TAILQ_HEAD(, job) jobs;
     size_t n_jobs;
-    struct job *job; /* the one that is worked at */
-    struct asked *asked;
+    struct job *job;                /* the one that is worked at */
+    struct ledger_request *request; /* that notes the nonce of the job; NULL: none */
     struct submission *submission;
     struct event *timer;
     struct event *cleaner;
@@ -180,13 +175,9 @@ static void hand_over(struct reflector_watch *watch)
 
 static void on_noted(void *arg, bool is_new)
 {
-    struct asked *asked = arg;
-    struct reflector_watch *watch = asked->watch;
+    struct reflector_watch *watch = arg;
 
-    free(asked);
-    if (watch == NULL)
-        return;
-    watch->asked = NULL;
+    watch->request = NULL;
     if (!is_new) {
         watch->counts.replayed++;
         end_job(watch, false);
@@ -204,10 +195,8 @@ static void on_ready(void *arg, const char *why)
         retry_or_fail(watch, why, true);
         return;
     }
-    watch->asked = xcalloc(1, sizeof(*watch->asked));
-    watch->asked->watch = watch;
-    ledger_reflect(watch->ledger, watch->reflector->name, token_nonce(&watch->job->token),
-                   time(NULL), on_noted, watch->asked);
+    watch->request = ledger_reflect(watch->ledger, watch->reflector->name,
+                                    token_nonce(&watch->job->token), time(NULL), on_noted, watch);
 }
 
 static void begin(struct reflector_watch *watch, struct job *job)
@@ -404,8 +393,7 @@ void reflector_watch_free(struct reflector_watch *watch)
     if (watch == NULL)
         return;
     submission_free(watch->submission);
-    if (watch->asked != NULL)
-        watch->asked->watch = NULL;
+    ledger_cancel(watch->request);
     probe_box_free(watch->box);
     while ((job = TAILQ_FIRST(&watch->jobs)) != NULL) {
         TAILQ_REMOVE(&watch->jobs, job, entry);

@@ -168,7 +168,7 @@ static void tell_return(struct roundtrip *roundtrip, const unsigned char *nonce,
             result = probe_result_new(roundtrip->probe);
             result->at = (time_t)(awaited->began.wall_us / 1000000);
         }
-        roundtrip_tell(roundtrip, result, facts);
+        roundtrip_report(roundtrip, result, facts);
     }
     roundtrip_drop_awaited(roundtrip, awaited);
 }

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,38 +28,6 @@ static struct book_limits limits_of(const struct probe *probe)
 
 /* ---- telling ---- */
 
-struct roundtrip_facts roundtrip_facts_now(const struct roundtrip *roundtrip,
-                                           enum roundtrip_verdict verdict)
-{
-    struct roundtrip_facts facts = {.verdict = verdict, .duration = -1};
-    struct book_time now;
-    int64_t oldest;
-
-    book_time_now(&now);
-    oldest = roundtrip_book_oldest(roundtrip->book, &now);
-    facts.outstanding = roundtrip_book_counts(roundtrip->book)->outstanding;
-    facts.oldest_outstanding = oldest >= 0 ? (time_t)((now.wall_us - oldest) / SECOND) : 0;
-    return facts;
-}
-
-void roundtrip_tell(struct roundtrip *roundtrip, struct probe_result *result,
-                    const struct roundtrip_facts *facts)
-{
-    struct told *told = xcalloc(1, sizeof(*told));
-
-    told->result = result;
-    if (facts != NULL) {
-        result->has_roundtrip = true;
-        result->roundtrip = *facts;
-    }
-    if (facts != NULL && facts->duration >= 0)
-        result->microseconds = (uint64_t)facts->duration;
-    else if (result->n_paths > 0)
-        result->microseconds = phase_clock_total(&result->paths[0].clock);
-    STAILQ_INSERT_TAIL(&roundtrip->telling, told, entry);
-    event_active(roundtrip->teller, EV_TIMEOUT, 0);
-}
-
 static struct probe_result *next_told(struct roundtrip *roundtrip)
 {
     struct told *told = STAILQ_FIRST(&roundtrip->telling);
@@ -85,36 +54,7 @@ static void on_teller(evutil_socket_t fd, short what, void *arg)
     roundtrip->told(roundtrip->arg, result);
 }
 
-/* ---- what is awaited ---- */
-
-struct awaited *roundtrip_await(struct roundtrip *roundtrip, const unsigned char nonce[TOKEN_NONCE],
-                                const struct book_time *began)
-{
-    struct awaited *awaited = xcalloc(1, sizeof(*awaited));
-
-    memcpy(awaited->nonce, nonce, TOKEN_NONCE);
-    awaited->began = *began;
-    TAILQ_INSERT_TAIL(&roundtrip->awaited, awaited, entry);
-    return awaited;
-}
-
-struct awaited *roundtrip_find_awaited(const struct roundtrip *roundtrip,
-                                       const unsigned char nonce[TOKEN_NONCE])
-{
-    struct awaited *awaited;
-
-    TAILQ_FOREACH(awaited, &roundtrip->awaited, entry)
-        if (memcmp(awaited->nonce, nonce, TOKEN_NONCE) == 0)
-            break;
-    return awaited;
-}
-
-void roundtrip_drop_awaited(struct roundtrip *roundtrip, struct awaited *awaited)
-{
-    TAILQ_REMOVE(&roundtrip->awaited, awaited, entry);
-    probe_result_free(awaited->result);
-    free(awaited);
-}
+/* ---- what is overdue ---- */
 
 static void tell_missing(struct roundtrip *roundtrip, struct awaited *awaited,
                          enum roundtrip_verdict verdict)
@@ -130,7 +70,7 @@ static void tell_missing(struct roundtrip *roundtrip, struct awaited *awaited,
     }
     awaited->result = NULL;
     awaited->told = true;
-    roundtrip_tell(roundtrip, result, &facts);
+    roundtrip_report(roundtrip, result, &facts);
 }
 
 /* What is lost, or not back within crit. Microseconds until the next one may be, -1: none. */
@@ -214,7 +154,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!roundtrip->is_loaded)
+    if (roundtrip->state == ROUNDTRIP_LOADING)
         return;
     book_time_now(&now);
     tick = roundtrip_book_tick(roundtrip->book, &now);
@@ -233,55 +173,30 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     event_add(roundtrip->timer, &wait);
 }
 
-void roundtrip_mind(struct roundtrip *roundtrip)
-{
-    event_active(roundtrip->timer, EV_TIMEOUT, 0);
-}
-
-void roundtrip_expect(struct roundtrip *roundtrip)
-{
-    probe_box_expect(roundtrip->inbox.box, INBOX_EXPECT_MAX * 1000);
-    probe_box_expect(roundtrip->junk.box, INBOX_EXPECT_MAX * 1000);
-}
-
 /* ---- the books and the ledger ---- */
 
-static struct roundtrip *answered(struct roundtrip_asked *asked)
+static void on_nonce_noted(void *arg)
 {
-    struct roundtrip *roundtrip = asked->roundtrip;
+    struct roundtrip *roundtrip = arg;
 
-    free(asked);
-    if (roundtrip != NULL)
-        roundtrip->asked = NULL;
-    return roundtrip;
+    roundtrip->request = NULL;
+    roundtrip_nonce_is_durable(roundtrip);
 }
 
-static struct roundtrip_asked *ask(struct roundtrip *roundtrip)
-{
-    roundtrip->asked = xcalloc(1, sizeof(*roundtrip->asked));
-    roundtrip->asked->roundtrip = roundtrip;
-    return roundtrip->asked;
-}
-
-static void on_intent_kept(void *arg)
-{
-    struct roundtrip *roundtrip = answered(arg);
-
-    if (roundtrip != NULL)
-        roundtrip_intended(roundtrip);
-}
-
+/* An intention is waited for: there is one at a time. */
 static void on_changed(void *arg, const struct book_entry *entry, const struct book_counts *counts)
 {
     struct roundtrip *roundtrip = arg;
 
     if (roundtrip->ledger == NULL)
         return;
-    if (entry->state == BOOK_INTENDED)
-        ledger_probe_change(roundtrip->ledger, roundtrip->probe->name, entry, counts,
-                            on_intent_kept, ask(roundtrip));
-    else
+    if (entry->state == BOOK_INTENDED) {
+        assert(roundtrip->state == ROUNDTRIP_NOTING && roundtrip->request == NULL);
+        roundtrip->request = ledger_probe_change(roundtrip->ledger, roundtrip->probe->name, entry,
+                                                 counts, on_nonce_noted, roundtrip);
+    } else {
         ledger_probe_change(roundtrip->ledger, roundtrip->probe->name, entry, counts, NULL, NULL);
+    }
 }
 
 static void on_forgotten(void *arg, const unsigned char nonce[TOKEN_NONCE])
@@ -292,35 +207,38 @@ static void on_forgotten(void *arg, const unsigned char nonce[TOKEN_NONCE])
         ledger_probe_forget(roundtrip->ledger, roundtrip->probe->name, nonce);
 }
 
-static void send_if_waiting(struct roundtrip *roundtrip)
+static bool is_listening(const struct roundtrip *roundtrip)
 {
     const struct probe_box *box = roundtrip->inbox.box;
 
-    if (!roundtrip->send_waits || !roundtrip->is_loaded ||
-        !(roundtrip->was_listening || probe_box_is_up(box) || probe_box_trouble(box) != NULL))
+    return roundtrip->was_listening || probe_box_is_up(box) || probe_box_trouble(box) != NULL;
+}
+
+static void send_when_listening(struct roundtrip *roundtrip)
+{
+    if (roundtrip->state != ROUNDTRIP_LISTENING || !is_listening(roundtrip))
         return;
-    roundtrip->send_waits = false;
     roundtrip->was_listening = true;
     roundtrip_begin(roundtrip, false);
 }
 
 static void start(struct roundtrip *roundtrip)
 {
-    roundtrip->is_loaded = true;
+    roundtrip_set_state(roundtrip,
+                        roundtrip->send_requested ? ROUNDTRIP_LISTENING : ROUNDTRIP_READY);
     probe_box_open(roundtrip->inbox.box);
     roundtrip_mind(roundtrip);
-    send_if_waiting(roundtrip);
+    send_when_listening(roundtrip);
 }
 
 /* What was outstanding beyond crit before the restart has been told by then. */
 static void on_loaded(void *arg, const struct book_entry *entries, size_t n,
                       const struct book_counts *counts)
 {
-    struct roundtrip *roundtrip = answered(arg);
+    struct roundtrip *roundtrip = arg;
     struct book_time now;
 
-    if (roundtrip == NULL)
-        return;
+    roundtrip->request = NULL;
     book_time_now(&now);
     roundtrip_book_load(roundtrip->book, entries, n, counts);
     roundtrip_book_restarted(roundtrip->book, &now);
@@ -344,7 +262,7 @@ static void on_looked(void *arg)
 
     roundtrip_mind(place->roundtrip);
     if (place == &place->roundtrip->inbox)
-        send_if_waiting(place->roundtrip);
+        send_when_listening(place->roundtrip);
 }
 
 static void on_trouble(void *arg, const char *why)
@@ -352,7 +270,7 @@ static void on_trouble(void *arg, const char *why)
     struct roundtrip_place *place = arg;
 
     if (why != NULL && place == &place->roundtrip->inbox)
-        send_if_waiting(place->roundtrip);
+        send_when_listening(place->roundtrip);
 }
 
 static void place_new(struct roundtrip *roundtrip, struct roundtrip_place *place,
@@ -384,20 +302,23 @@ static void on_patience(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     roundtrip->was_listening = true;
-    send_if_waiting(roundtrip);
+    send_when_listening(roundtrip);
 }
 
 void roundtrip_send(struct roundtrip *roundtrip)
 {
     const struct timeval patience = {.tv_sec = PATIENCE};
+    bool is_first = !roundtrip->send_requested;
 
-    if (roundtrip->sending != NULL || roundtrip->send_waits ||
+    if ((roundtrip->state != ROUNDTRIP_LOADING && roundtrip->state != ROUNDTRIP_READY) ||
         phase_now() < roundtrip->no_auth_before)
         return;
-    roundtrip->send_waits = true;
-    if (!roundtrip->was_listening)
+    if (roundtrip->state == ROUNDTRIP_READY)
+        roundtrip_set_state(roundtrip, ROUNDTRIP_LISTENING);
+    roundtrip->send_requested = true;
+    if (is_first)
         event_add(roundtrip->patience, &patience);
-    send_if_waiting(roundtrip);
+    send_when_listening(roundtrip);
 }
 
 struct roundtrip *roundtrip_new(struct links *links, struct ledger *ledger, const char *instance,
@@ -425,7 +346,7 @@ struct roundtrip *roundtrip_new(struct links *links, struct ledger *ledger, cons
     place_new(roundtrip, &roundtrip->inbox, probe->return_folder, PLACEMENT_INBOX);
     place_new(roundtrip, &roundtrip->junk, probe->junk_folder, PLACEMENT_JUNK);
     if (ledger != NULL)
-        ledger_probe_load(ledger, probe->name, on_loaded, ask(roundtrip));
+        roundtrip->request = ledger_probe_load(ledger, probe->name, on_loaded, roundtrip);
     else
         start(roundtrip);
     return roundtrip;
@@ -435,11 +356,10 @@ void roundtrip_free(struct roundtrip *roundtrip)
 {
     if (roundtrip == NULL)
         return;
-    roundtrip_stop_sending(roundtrip);
+    roundtrip_sending_free(roundtrip->sending);
     probe_box_free(roundtrip->inbox.box);
     probe_box_free(roundtrip->junk.box);
-    if (roundtrip->asked != NULL)
-        roundtrip->asked->roundtrip = NULL;
+    ledger_cancel(roundtrip->request);
     while (!TAILQ_EMPTY(&roundtrip->awaited))
         roundtrip_drop_awaited(roundtrip, TAILQ_FIRST(&roundtrip->awaited));
     while (!STAILQ_EMPTY(&roundtrip->telling))

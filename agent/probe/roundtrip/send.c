@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,17 +79,21 @@ static char *compose(struct roundtrip *roundtrip)
 
 /* ---- the end ---- */
 
-void roundtrip_stop_sending(struct roundtrip *roundtrip)
+void roundtrip_sending_free(struct sending *sending)
 {
-    struct sending *sending = roundtrip->sending;
-
     if (sending == NULL)
         return;
-    roundtrip->sending = NULL;
     submission_free(sending->submission);
     probe_result_free(sending->result);
     free(sending->message);
     free(sending);
+}
+
+static void stop_sending(struct roundtrip *roundtrip)
+{
+    roundtrip_sending_free(roundtrip->sending);
+    roundtrip->sending = NULL;
+    roundtrip_set_state(roundtrip, ROUNDTRIP_READY);
 }
 
 static struct probe_result *take_result(struct sending *sending)
@@ -105,8 +110,8 @@ static void cannot_send(struct roundtrip *roundtrip, const char *why)
     struct probe_result *result = take_result(roundtrip->sending);
 
     result->trouble = xstrdup(why);
-    roundtrip_stop_sending(roundtrip);
-    roundtrip_tell(roundtrip, result, NULL);
+    stop_sending(roundtrip);
+    roundtrip_report(roundtrip, result, NULL);
 }
 
 static enum book_rejection rejection_of(const struct dialogue_outcome *outcome)
@@ -146,7 +151,7 @@ static void settle_sent(struct roundtrip *roundtrip, const struct dialogue_outco
     probe_path_set_outcome(&result->paths[0], submission_was_accepted(outcome) ? &well : outcome);
     roundtrip_book_sent(roundtrip->book, sending->nonce, &sending->handed);
     if (sending->has_returned) {
-        roundtrip_tell(roundtrip, result, &sending->facts);
+        roundtrip_report(roundtrip, result, &sending->facts);
     } else {
         struct awaited *awaited = roundtrip_await(roundtrip, sending->nonce, &sending->began);
 
@@ -175,7 +180,7 @@ static void settle_failed(struct roundtrip *roundtrip, const struct dialogue_out
                                 outcome->uncertain ? ROUNDTRIP_UNCERTAIN : ROUNDTRIP_REJECTED);
     log_event(LOG_LEVEL_INFO, outcome->uncertain ? "probe-uncertain" : "probe-rejected", "probe",
               roundtrip->probe->name, "reason", outcome->reason, (char *)NULL);
-    roundtrip_tell(roundtrip, result, &facts);
+    roundtrip_report(roundtrip, result, &facts);
 }
 
 static void on_done(void *arg, const struct dialogue_outcome *outcome)
@@ -189,7 +194,7 @@ static void on_done(void *arg, const struct dialogue_outcome *outcome)
         settle_sent(roundtrip, outcome);
     else
         settle_failed(roundtrip, outcome);
-    roundtrip_stop_sending(roundtrip);
+    stop_sending(roundtrip);
     roundtrip_mind(roundtrip);
     if (retry) /* with a nonce of its own, so that both can come back and be told apart */
         roundtrip_begin(roundtrip, true);
@@ -213,10 +218,11 @@ static void on_committing(void *arg)
     roundtrip_expect(roundtrip);
 }
 
-void roundtrip_intended(struct roundtrip *roundtrip)
+void roundtrip_nonce_is_durable(struct roundtrip *roundtrip)
 {
     struct sending *sending = roundtrip->sending;
 
+    roundtrip_set_state(roundtrip, ROUNDTRIP_SENDING);
     phase_clock_start(&sending->result->paths[0].clock);
     submission_send(sending->submission, sending->message, sending->len);
 }
@@ -232,12 +238,13 @@ static void on_ready(void *arg, const char *why)
         free(reason);
         return;
     }
+    roundtrip_set_state(roundtrip, ROUNDTRIP_NOTING);
     if (!roundtrip_book_intend(roundtrip->book, sending->nonce, &sending->began)) {
         cannot_send(roundtrip, "too many messages are outstanding: see mailvigil.conf(5), lost");
         return;
     }
     if (roundtrip->ledger == NULL)
-        roundtrip_intended(roundtrip);
+        roundtrip_nonce_is_durable(roundtrip);
 }
 
 void roundtrip_begin(struct roundtrip *roundtrip, bool is_retry)
@@ -255,9 +262,11 @@ void roundtrip_begin(struct roundtrip *roundtrip, bool is_retry)
     };
     struct sending *sending = xcalloc(1, sizeof(*sending));
 
+    assert(roundtrip->sending == NULL);
     sending->is_retry = is_retry;
     sending->result = probe_result_new(probe);
     sending->result->n_paths = 1;
     roundtrip->sending = sending;
+    roundtrip_set_state(roundtrip, ROUNDTRIP_PREPARING);
     sending->submission = submission_new(roundtrip->links, &options, &events, roundtrip);
 }
