@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "agent/alert/private.h"
+#include "agent/system/resolve.h"
 #include "imapclient/wire/tls.h"
 #include "rules/util/memory.h"
 
@@ -18,13 +19,6 @@
 
 enum { NO_ANSWER = 0, HTTP_OK_FIRST = 200, HTTP_OK_LAST = 299 };
 
-/* A running look-up. It outlives a webhook that was freed meanwhile: evdns calls back even when the
- * request was cancelled. */
-struct lookup {
-    struct webhook *webhook; /* NULL: nobody waits any more */
-    struct evdns_getaddrinfo_request *request;
-};
-
 struct webhook {
     struct links *links;
     struct evhttp_uri *uri;
@@ -33,7 +27,7 @@ struct webhook {
     SSL_CTX *tls; /* NULL: http, to loopback only */
     char *json;
     size_t len;
-    struct lookup *lookup;
+    struct resolve_request *lookup;
     struct evutil_addrinfo *addresses, *next;
     char address[INET6_ADDRSTRLEN]; /* that is tried */
     struct evhttp_connection *connection;
@@ -65,10 +59,7 @@ void webhook_cancel(struct webhook *webhook)
     event_free(webhook->slow_connect);
     event_free(webhook->ended);
     event_free(webhook->finish);
-    if (webhook->lookup != NULL) {
-        webhook->lookup->webhook = NULL;
-        evdns_getaddrinfo_cancel(webhook->lookup->request);
-    }
+    resolve_cancel(webhook->lookup);
     close_connection(webhook);
     if (webhook->addresses != NULL)
         evutil_freeaddrinfo(webhook->addresses);
@@ -292,22 +283,15 @@ static bool is_loopback(const struct evutil_addrinfo *address)
     return address->ai_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&ipv6->sin6_addr);
 }
 
-static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg)
+static void on_resolved(void *arg, int error, struct evutil_addrinfo *addresses)
 {
-    struct lookup *lookup = arg;
-    struct webhook *webhook = lookup->webhook;
+    struct webhook *webhook = arg;
 
-    free(lookup);
-    if (webhook == NULL) {
-        if (addresses != NULL)
-            evutil_freeaddrinfo(addresses);
-        return;
-    }
     webhook->lookup = NULL;
     webhook->addresses = webhook->next = addresses;
-    if (result != 0 || addresses == NULL) {
-        finish(webhook, xasprintf("resolve of %s: %s", webhook->host,
-                                  result != 0 ? evutil_gai_strerror(result) : "no address"));
+    if (error != 0) {
+        finish(webhook, xasprintf("the name %s cannot be resolved: %s", webhook->host,
+                                  resolve_error_text(error)));
         return;
     }
     for (const struct evutil_addrinfo *a = addresses; a != NULL && webhook->tls == NULL;
@@ -317,31 +301,13 @@ static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg
         finish(webhook, xasprintf("http is for loopback addresses only: %s", webhook->host));
         return;
     }
-    /* evdns may call from inside; a caller gets his webhook first. */
-    event_active(webhook->ended, EV_TIMEOUT, 0);
+    try_next(webhook);
 }
 
 static void resolve(struct webhook *webhook)
 {
-    struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC,
-                                    .ai_socktype = SOCK_STREAM,
-                                    .ai_protocol = IPPROTO_TCP,
-                                    .ai_flags = EVUTIL_AI_NUMERICHOST};
-    struct evutil_addrinfo *addresses = NULL;
-    struct lookup *lookup = xcalloc(1, sizeof(*lookup));
-
-    lookup->webhook = webhook;
-    webhook->lookup = lookup;
-    int numeric = evutil_getaddrinfo(webhook->host, NULL, &hints, &addresses);
-    if (numeric == 0 || links_dns(webhook->links) == NULL) {
-        on_resolved(numeric, addresses, lookup);
-        return;
-    }
-    hints.ai_flags = EVUTIL_AI_ADDRCONFIG;
-    struct evdns_getaddrinfo_request *request = evdns_getaddrinfo(
-        links_dns(webhook->links), webhook->host, NULL, &hints, on_resolved, lookup);
-    if (request != NULL) /* else it has been answered, and lookup is gone */
-        lookup->request = request;
+    webhook->lookup = resolve_start(links_base(webhook->links), links_dns(webhook->links),
+                                    webhook->host, webhook->port, AF_UNSPEC, on_resolved, webhook);
 }
 
 /* ---- the whole ---- */

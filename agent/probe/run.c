@@ -1,22 +1,14 @@
 #include "agent/probe/run.h"
 
 #include <arpa/inet.h>
-#include <event2/util.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "agent/probe/dialogue/smtp.h"
+#include "agent/system/resolve.h"
 #include "agent/system/secret.h"
 #include "imapclient/util/milliseconds.h"
 #include "rules/util/memory.h"
-
-/* A running look-up. It outlives a run that was freed meanwhile: evdns calls back even when the
- * request was cancelled. */
-struct lookup {
-    struct probe_run *run; /* NULL: nobody waits any more */
-    struct evdns_getaddrinfo_request *request;
-};
 
 /* The dialogue with one address. */
 struct visit {
@@ -37,7 +29,7 @@ struct probe_run {
     const struct secret_source *source; /* NULL: no sign-in */
     const char *login, *authorize_as;
     SSL_CTX *tls;
-    struct lookup *lookup;
+    struct resolve_request *lookup;
     struct evutil_addrinfo *addresses;
     struct phase_clock resolving;
     struct visit visits[PROBE_PATHS_MAX];
@@ -212,16 +204,12 @@ static void fail_resolving(struct probe_run *run, enum dialogue_end end, const c
     finish(run);
 }
 
-/* libevent's words for a name that does not exist are those of getaddrinfo's arguments. */
-static const char *resolve_trouble(const struct probe_run *run, int result)
+/* No address of a family that was asked for. */
+static const char *missing_family_text(int family)
 {
-    if (result == EVUTIL_EAI_NONAME)
-        return "there is no such name";
-    if (result != 0)
-        return evutil_gai_strerror(result);
-    if (run->probe->family == AF_INET)
-        return "it has no IPv4 address";
-    return run->probe->family == AF_INET6 ? "it has no IPv6 address" : "it has no address";
+    if (family == AF_INET)
+        return "no IPv4 address";
+    return family == AF_INET6 ? "no IPv6 address" : "no address";
 }
 
 /* The secret is only got when it is needed, and its time is nobody's phase. */
@@ -236,37 +224,22 @@ static void with_secret(void *arg, const char *secret, const char *why)
         cannot_run(run, why);
 }
 
-static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg)
+static void on_resolved(void *arg, int error, struct evutil_addrinfo *addresses)
 {
-    struct lookup *lookup = arg;
-    struct probe_run *run = lookup->run;
+    struct probe_run *run = arg;
 
-    free(lookup);
-    if (run == NULL) {
-        if (addresses != NULL)
-            evutil_freeaddrinfo(addresses);
-        return;
-    }
     run->lookup = NULL;
     run->addresses = addresses;
     phase_clock_enter(&run->resolving, PHASE_NONE);
     evtimer_del(run->timer);
-    if (result != 0 ||
-        (first_of(addresses, AF_INET) == NULL && first_of(addresses, AF_INET6) == NULL))
-        fail_resolving(run, DIALOGUE_RESOLVE, resolve_trouble(run, result));
+    if (error != 0)
+        fail_resolving(run, DIALOGUE_RESOLVE, resolve_error_text(error));
+    else if (first_of(addresses, AF_INET) == NULL && first_of(addresses, AF_INET6) == NULL)
+        fail_resolving(run, DIALOGUE_RESOLVE, missing_family_text(run->probe->family));
     else if (run->source != NULL)
         run->secret_request = secret_get(links_base(run->links), run->source, with_secret, run);
     else
         visit_all(run, addresses, NULL);
-}
-
-static void forget_lookup(struct probe_run *run)
-{
-    if (run->lookup == NULL)
-        return;
-    run->lookup->run = NULL;
-    evdns_getaddrinfo_cancel(run->lookup->request);
-    run->lookup = NULL;
 }
 
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
@@ -275,7 +248,8 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    forget_lookup(run);
+    resolve_cancel(run->lookup);
+    run->lookup = NULL;
     phase_clock_enter(&run->resolving, PHASE_NONE);
     fail_resolving(run, DIALOGUE_TIMEOUT, "no answer in time");
 }
@@ -283,33 +257,13 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 static void resolve(struct probe_run *run)
 {
     const struct endpoint *endpoint = probe_endpoint(run->probe);
-    struct evutil_addrinfo hints = {.ai_family = run->probe->family, .ai_socktype = SOCK_STREAM};
     struct timeval limit = milliseconds(run->probe->timeout);
-    struct evutil_addrinfo *addresses = NULL;
-    struct lookup *lookup = xcalloc(1, sizeof(*lookup));
-    char port[8];
 
-    snprintf(port, sizeof(port), "%u", endpoint->port);
-    lookup->run = run;
-    run->lookup = lookup;
     evtimer_add(run->timer, &limit);
     phase_clock_start(&run->resolving);
     phase_clock_enter(&run->resolving, PHASE_RESOLVE);
-    hints.ai_flags = EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV;
-    if (evutil_getaddrinfo(endpoint->host, port, &hints, &addresses) == 0 ||
-        links_dns(run->links) == NULL) {
-        on_resolved(0, addresses, lookup);
-        return;
-    }
-    /* A family that this machine has no way out by is left out, unless it was asked for by name, or
-     * no way out is needed. */
-    hints.ai_flags = EVUTIL_AI_NUMERICSERV;
-    if (run->probe->family == AF_UNSPEC && strcasecmp(endpoint->host, "localhost") != 0)
-        hints.ai_flags |= EVUTIL_AI_ADDRCONFIG;
-    struct evdns_getaddrinfo_request *request =
-        evdns_getaddrinfo(links_dns(run->links), endpoint->host, port, &hints, on_resolved, lookup);
-    if (run->lookup != NULL) /* else it was answered at once */
-        run->lookup->request = request;
+    run->lookup = resolve_start(links_base(run->links), links_dns(run->links), endpoint->host,
+                                endpoint->port, run->probe->family, on_resolved, run);
 }
 
 /* ---- life ---- */
@@ -368,7 +322,7 @@ void probe_run_free(struct probe_run *run)
 {
     if (run == NULL)
         return;
-    forget_lookup(run);
+    resolve_cancel(run->lookup);
     secret_cancel(run->secret_request);
     for (size_t i = 0; i < PROBE_PATHS_MAX; i++) {
         smtp_free(run->visits[i].smtp);
