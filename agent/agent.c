@@ -196,8 +196,8 @@ static void apply_config(struct agent *agent, struct config *config)
     links_renew_tls(agent->parts.links);
     start_deliveries(agent, config);
     start_accounts(agent, config);
-    probes_take_config(agent->probes, config);
-    status_service_take_config(agent->service, config);
+    probes_apply_config(agent->probes, config);
+    status_service_apply_config(agent->service, config);
     config_free(old);
 }
 
@@ -366,7 +366,7 @@ static void start(struct agent *agent)
     agent->parts.stored = on_stored;
     agent->parts.settled = on_settled;
     agent->parts.arg = agent;
-    agent->probes = probes_new(&agent->parts);
+    agent->probes = probes_new(agent->parts.base, agent->parts.links, agent->parts.ledger);
     agent->parts.started = agent->started = time(NULL);
     agent->on_terminate = add_signal(agent, SIGTERM, on_terminate);
     agent->on_interrupt = add_signal(agent, SIGINT, on_terminate);

@@ -14,13 +14,13 @@
 
 #define TICK 5 /* seconds between looks at maintenance windows and reminders */
 
-/* A configured probe at work. */
+/* A configured probe in operation. */
 struct slot {
     struct probes *probes;
-    struct config *config; /* held: where probe comes from */
+    struct config *config; /* held: probe points into it */
     const struct probe *probe;
     struct probe_state state;
-    struct ledger_request *recall; /* of what was told before the start; NULL: it is known */
+    struct ledger_request *recall; /* of the state reported before the start; NULL: known */
     struct probe_result *result;
     struct probe_verdict *verdict;
     struct probe_run *run; /* a service's that is under way */
@@ -39,7 +39,10 @@ struct reflecting {
 };
 
 struct probes {
-    struct parts *parts;
+    struct event_base *base;
+    struct links *links;
+    struct ledger *ledger;
+    struct config *config; /* held: the one in force; NULL before the first */
     struct slot **slots;
     size_t n_slots;
     struct reflecting **reflecting;
@@ -48,44 +51,45 @@ struct probes {
     struct event *tick;
 };
 
-/* ---- what people were told, over restarts ---- */
+/* ---- what was reported, over restarts ---- */
 
 static void remember(const struct slot *slot)
 {
-    struct ledger_told told = {
-        .status = slot->state.told, .since = slot->state.since, .told_at = slot->state.told_at};
+    struct ledger_told told = {.status = slot->state.reported,
+                               .since = slot->state.since,
+                               .told_at = slot->state.reported_at};
 
-    ledger_told_set(slot->probes->parts->ledger, slot->probe->name, &told);
+    ledger_told_set(slot->probes->ledger, slot->probe->name, &told);
 }
 
-static void on_told_before(void *arg, const struct ledger_told *told)
+static void on_recalled(void *arg, const struct ledger_told *told)
 {
     struct slot *slot = arg;
 
     slot->recall = NULL;
     if (slot->state.since != 0 || told->status == PROBE_OK || told->status > PROBE_UNKNOWN)
         return;
-    slot->state.shown = slot->state.told = (enum probe_status)told->status;
+    slot->state.shown = slot->state.reported = (enum probe_status)told->status;
     slot->state.since = told->since;
-    slot->state.told_at = told->told_at;
+    slot->state.reported_at = told->told_at;
 }
 
-/* Before its first result comes: the ledger answers in the order that it was asked. */
-static void recall_told(struct slot *slot)
+/* The ledger answers in the order of requests, so this comes before the first result. */
+static void recall_reported(struct slot *slot)
 {
-    slot->recall =
-        ledger_told_get(slot->probes->parts->ledger, slot->probe->name, on_told_before, slot);
+    slot->recall = ledger_told_get(slot->probes->ledger, slot->probe->name, on_recalled, slot);
 }
 
-/* ---- what was found ---- */
+/* ---- results ---- */
 
-static void tell(struct slot *slot, enum probe_event event, enum probe_status previous,
-                 const struct probe_result *result, const struct probe_verdict *verdict, time_t now)
+static void report_event(struct slot *slot, enum probe_event event, enum probe_status previous,
+                         const struct probe_result *result, const struct probe_verdict *verdict,
+                         time_t now)
 {
     struct alert_facts facts = {
         .probe = slot->probe,
         .event = event,
-        .state = slot->state.told,
+        .state = slot->state.reported,
         .previous = previous,
         .since = slot->state.since,
         .at = now,
@@ -98,9 +102,9 @@ static void tell(struct slot *slot, enum probe_event event, enum probe_status pr
     remember(slot);
     log_event(event == PROBE_CLEARED ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "probe", "event",
               probe_event_text(event), "probe", slot->probe->name, "state",
-              probe_status_text(slot->state.told), "found", verdict != NULL ? verdict->summary : "",
-              (char *)NULL);
-    alerts_tell(slot->probes->alerts, slot->probes->parts->config, &facts);
+              probe_status_text(slot->state.reported), "summary",
+              verdict != NULL ? verdict->summary : "", (char *)NULL);
+    alerts_tell(slot->probes->alerts, slot->probes->config, &facts);
 }
 
 static void keep_point(struct slot *slot, const struct probe_result *result,
@@ -134,13 +138,13 @@ static bool password_rejected(const struct probe_result *result)
     return false;
 }
 
-/* Takes the result. */
-static void take(struct slot *slot, struct probe_result *result)
+/* Takes ownership of the result. */
+static void handle_result(struct slot *slot, struct probe_result *result)
 {
     time_t now = time(NULL);
     struct probe_verdict *verdict = probe_verdict_new(slot->probe, result, now, slot->state.shown);
-    enum probe_status previous = slot->state.told;
-    /* A rejected password is not tried again soon: it counts at once. */
+    enum probe_status previous = slot->state.reported;
+    /* A rejected password is not tried again soon, so it counts at once. */
     unsigned counts = password_rejected(result) ? slot->probe->raise_failures : 1;
     enum probe_event event = PROBE_NO_EVENT;
 
@@ -154,11 +158,11 @@ static void take(struct slot *slot, struct probe_result *result)
     if (verdict->status == PROBE_OK || verdict->status == PROBE_WARNING)
         slot->last_ok_at = now;
     keep_point(slot, result, verdict->status);
-    log_event(LOG_LEVEL_DEBUG, "probed", "probe", slot->probe->name, "status",
-              probe_status_text(verdict->status), "found", verdict->summary, (char *)NULL);
+    log_event(LOG_LEVEL_DEBUG, "probe-result", "probe", slot->probe->name, "status",
+              probe_status_text(verdict->status), "summary", verdict->summary, (char *)NULL);
     for (unsigned i = 0; i < counts && event == PROBE_NO_EVENT; i++)
         event = probe_state_result(&slot->state, slot->probe, verdict->status, now);
-    tell(slot, event, previous, result, verdict, now);
+    report_event(slot, event, previous, result, verdict, now);
 }
 
 /* ---- when it runs ---- */
@@ -179,12 +183,12 @@ static void on_run(void *arg, struct probe_result *result)
     slot->run = NULL;
     if (password_rejected(result))
         run_in(slot, LIMIT_BACKOFF_AUTH * 1000);
-    take(slot, result);
+    handle_result(slot, result);
 }
 
-static void on_told(void *arg, struct probe_result *result)
+static void on_roundtrip(void *arg, struct probe_result *result)
 {
-    take(arg, result);
+    handle_result(arg, result);
 }
 
 static void on_due(evutil_socket_t fd, short what, void *arg)
@@ -195,12 +199,12 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     run_in(slot, slot->probe->every * 1000);
-    if (slot->recall != NULL) /* the ledger is stuck: what was told is not known yet */
+    if (slot->recall != NULL) /* the ledger is blocked: what was reported is unknown yet */
         return;
     if (slot->roundtrip != NULL)
         roundtrip_send(slot->roundtrip);
     else if (slot->run == NULL)
-        slot->run = probe_run_new(probes->parts->links, slot->probe, on_run, slot);
+        slot->run = probe_run_new(probes->links, slot->probe, on_run, slot);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -212,10 +216,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     for (size_t i = 0; i < probes->n_slots; i++) {
         struct slot *slot = probes->slots[i];
-        enum probe_status previous = slot->state.told;
+        enum probe_status previous = slot->state.reported;
 
-        tell(slot, probe_state_tick(&slot->state, slot->probe, now), previous, slot->result,
-             slot->verdict, now);
+        report_event(slot, probe_state_tick(&slot->state, slot->probe, now), previous, slot->result,
+                     slot->verdict, now);
     }
 }
 
@@ -239,11 +243,11 @@ static struct slot *slot_new(struct probes *probes, struct config *config,
     slot->probes = probes;
     slot->config = config_hold(config);
     slot->probe = probe;
-    slot->due = evtimer_new(probes->parts->base, on_due, slot);
-    recall_told(slot);
+    slot->due = evtimer_new(probes->base, on_due, slot);
+    recall_reported(slot);
     if (probe->type == PROBE_ROUNDTRIP)
-        slot->roundtrip = roundtrip_new(probes->parts->links, probes->parts->ledger,
-                                        config->instance, probe, on_told, slot);
+        slot->roundtrip = roundtrip_new(probes->links, probes->ledger, config->instance, probe,
+                                        on_roundtrip, slot);
     run_in(slot, first_wait(probe));
     return slot;
 }
@@ -269,7 +273,7 @@ static struct reflecting *reflecting_new(struct probes *probes, struct config *c
 
     reflecting->config = config_hold(config);
     reflecting->reflector = reflector;
-    reflecting->watch = reflector_watch_new(probes->parts->links, probes->parts->ledger, reflector);
+    reflecting->watch = reflector_watch_new(probes->links, probes->ledger, reflector);
     return reflecting;
 }
 
@@ -282,14 +286,16 @@ static void reflecting_free(struct reflecting *reflecting)
     free(reflecting);
 }
 
-struct probes *probes_new(struct parts *parts)
+struct probes *probes_new(struct event_base *base, struct links *links, struct ledger *ledger)
 {
     struct timeval interval = {.tv_sec = TICK};
     struct probes *probes = xcalloc(1, sizeof(*probes));
 
-    probes->parts = parts;
-    probes->alerts = alerts_new(parts->links);
-    probes->tick = event_new(parts->base, -1, EV_PERSIST, on_tick, probes);
+    probes->base = base;
+    probes->links = links;
+    probes->ledger = ledger;
+    probes->alerts = alerts_new(links);
+    probes->tick = event_new(base, -1, EV_PERSIST, on_tick, probes);
     event_add(probes->tick, &interval);
     return probes;
 }
@@ -306,11 +312,12 @@ void probes_free(struct probes *probes)
     free(probes->reflecting);
     alerts_free(probes->alerts);
     event_free(probes->tick);
+    config_free(probes->config);
     free(probes);
 }
 
-/* One whose section is as it was: it goes on. NULL: none. */
-static struct slot *take_old_slot(struct probes *probes, const struct probe *probe)
+/* The one whose section has not changed: it carries on. NULL: none. */
+static struct slot *keep_old_slot(struct probes *probes, const struct probe *probe)
 {
     for (size_t i = 0; i < probes->n_slots; i++) {
         struct slot *old = probes->slots[i];
@@ -325,7 +332,7 @@ static struct slot *take_old_slot(struct probes *probes, const struct probe *pro
     return NULL;
 }
 
-static struct reflecting *take_old_reflecting(struct probes *probes,
+static struct reflecting *keep_old_reflecting(struct probes *probes,
                                               const struct reflector *reflector)
 {
     for (size_t i = 0; i < probes->n_reflecting; i++) {
@@ -341,13 +348,13 @@ static struct reflecting *take_old_reflecting(struct probes *probes,
     return NULL;
 }
 
-static void take_slots(struct probes *probes, struct config *config)
+static void apply_to_slots(struct probes *probes, struct config *config)
 {
     struct slot **slots = xcalloc(config->n_probes, sizeof(*slots));
 
     for (size_t i = 0; i < config->n_probes; i++)
-        slots[i] = take_old_slot(probes, config->probes[i]);
-    /* The old go first: two of the same name share the ledger's books. */
+        slots[i] = keep_old_slot(probes, config->probes[i]);
+    /* Old ones are freed first: two of the same name would share the ledger's books. */
     for (size_t k = 0; k < probes->n_slots; k++)
         slot_free(probes->slots[k]);
     for (size_t i = 0; i < config->n_probes; i++)
@@ -358,12 +365,12 @@ static void take_slots(struct probes *probes, struct config *config)
     probes->n_slots = config->n_probes;
 }
 
-static void take_reflectors(struct probes *probes, struct config *config)
+static void apply_to_reflectors(struct probes *probes, struct config *config)
 {
     struct reflecting **reflecting = xcalloc(config->n_reflectors, sizeof(*reflecting));
 
     for (size_t i = 0; i < config->n_reflectors; i++)
-        reflecting[i] = take_old_reflecting(probes, config->reflectors[i]);
+        reflecting[i] = keep_old_reflecting(probes, config->reflectors[i]);
     for (size_t k = 0; k < probes->n_reflecting; k++)
         reflecting_free(probes->reflecting[k]);
     for (size_t i = 0; i < config->n_reflectors; i++)
@@ -374,10 +381,14 @@ static void take_reflectors(struct probes *probes, struct config *config)
     probes->n_reflecting = config->n_reflectors;
 }
 
-void probes_take_config(struct probes *probes, struct config *config)
+void probes_apply_config(struct probes *probes, struct config *config)
 {
-    take_slots(probes, config);
-    take_reflectors(probes, config);
+    struct config *old = probes->config;
+
+    probes->config = config_hold(config);
+    apply_to_slots(probes, config);
+    apply_to_reflectors(probes, config);
+    config_free(old);
 }
 
 /* ---- views ---- */
@@ -390,18 +401,19 @@ static const struct slot *find_slot(const struct probes *probes, const char *nam
     return NULL;
 }
 
-/* Why there is nothing to be told; the caller frees. NULL: there is. */
-static char *nothing_to_tell(const struct slot *slot, time_t now)
+/* Why there is no current result; the caller frees. NULL: there is one. */
+static char *why_no_result(const struct slot *slot, time_t now)
 {
     time_t stale = (time_t)slot->probe->every * 3 + (time_t)(slot->probe->timeout / 1000);
 
     if (slot->result == NULL)
-        return xstrdup("it has not been run since the agent was started");
-    /* Round trips are told when they are back; a rejected password makes a long pause. */
+        return xstrdup("not run since the agent was started");
+    /* Round trips have results when they are back; after a rejected password there is a long pause.
+     */
     if (slot->probe->type == PROBE_ROUNDTRIP || password_rejected(slot->result) ||
         now - slot->ran_at <= stale)
         return NULL;
-    return xasprintf("its last result is %lld s old", (long long)(now - slot->ran_at));
+    return xasprintf("the last result is %lld s old", (long long)(now - slot->ran_at));
 }
 
 void probes_write_last(const struct probes *probes, const char *name, bool as_json, int verbosity,
@@ -419,7 +431,7 @@ void probes_write_last(const struct probes *probes, const char *name, bool as_js
         return;
     result = slot->result;
     verdict = slot->verdict;
-    why = nothing_to_tell(slot, time(NULL));
+    why = why_no_result(slot, time(NULL));
     if (why != NULL) {
         result = missing = probe_result_new(slot->probe);
         missing->trouble = why;
@@ -429,7 +441,7 @@ void probes_write_last(const struct probes *probes, const char *name, bool as_js
     if (as_json) {
         json_begin(&json, out);
         json_object(&json, NULL);
-        json_string(&json, "instance", probes->parts->config->instance);
+        json_string(&json, "instance", probes->config->instance);
         probe_json(&json, slot->probe, result, verdict);
         json_object_end(&json);
         fputc('\n', out);

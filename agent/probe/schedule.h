@@ -1,11 +1,11 @@
 /*
- * All probes and reflectors of the running agent: when they run, what they found last, in which
- * state they stand, and who is told.
+ * All probes and reflectors of the running agent: when they run, their last results, their states,
+ * and whose alerts are due.
  *
- * Each probe runs every `every` seconds, from a first moment spread by chance over that time (at
- * most 10 s for the first), never twice at the same time; after a rejected password it is not run
- * again for LIMIT_BACKOFF_AUTH (its state stays as found). A reload keeps the state, the books and
- * the last result of probes whose section has not changed.
+ * Each probe runs every `every` seconds, starting at a random moment within the first interval (10
+ * s at most), never twice at the same time; after a rejected password it is not run again for
+ * LIMIT_BACKOFF_AUTH (its state remains). A reload keeps the state, the books and the last result
+ * of probes whose section has not changed.
  */
 #ifndef AGENT_PROBE_SCHEDULE_H
 #define AGENT_PROBE_SCHEDULE_H
@@ -13,22 +13,22 @@
 #include "agent/alert/alert.h"
 #include "agent/probe/roundtrip/reflector.h"
 #include "agent/probe/roundtrip/roundtrip.h"
-#include "agent/session/context.h"
 
 struct probes;
 
-struct probes *probes_new(struct parts *parts);
+/* All must outlive the probes. Nothing runs before the first configuration is applied. */
+struct probes *probes_new(struct event_base *base, struct links *links, struct ledger *ledger);
 void probes_free(struct probes *probes);
-/* At the start and after a reload. Probes that go on as they were hold the config they came from.
- */
-void probes_take_config(struct probes *probes, struct config *config);
+/* At the start and after a reload. Probes that have not changed carry on, and hold the
+ * configuration that they came from. */
+void probes_apply_config(struct probes *probes, struct config *config);
 
-struct probe_view { /* borrowed until the loop goes on */
+struct probe_view { /* borrowed until the event loop continues */
     const struct probe *probe;
     const struct probe_result *result;   /* NULL: not run yet */
     const struct probe_verdict *verdict; /* of result */
     const struct probe_state *state;
-    time_t ran_at, next_at;  /* 0: never, not known */
+    time_t ran_at, next_at;  /* 0: never, unknown */
     time_t last_ok_at;       /* 0: never */
     uint64_t runs, failures; /* since the start */
     bool in_maintenance, running;
@@ -51,8 +51,8 @@ struct reflector_view {
     const char *trouble;
 };
 
-/* What the probe found last: its exit status as a digit, then what `mailvigil probe` prints. A
- * result that is older than three turns is UNKNOWN. Nothing when there is no such probe. */
+/* The probe's last result: its exit status as a digit, then what `mailvigil probe` prints. A result
+ * older than three intervals is UNKNOWN. Nothing when there is no such probe. */
 void probes_write_last(const struct probes *probes, const char *name, bool as_json, int verbosity,
                        FILE *out);
 

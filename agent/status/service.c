@@ -206,7 +206,7 @@ static void open_http(struct status_service *service)
     free(why);
 }
 
-void status_service_take_config(struct status_service *service, const struct config *config)
+void status_service_apply_config(struct status_service *service, const struct config *config)
 {
     const char *listen = config->status_listen;
 

@@ -24,7 +24,7 @@ status_service_new(struct event_base *base, struct ledger *ledger, const char *s
 /* After ledger_close(): requests are still answered while it closes. */
 void status_service_free(struct status_service *service);
 /* Opens, moves or closes the status service as configured. */
-void status_service_take_config(struct status_service *service, const struct config *config);
+void status_service_apply_config(struct status_service *service, const struct config *config);
 /* To be called about once a second: answers requests that wait for a ledger that has since blocked,
  * and tries a port again that was in use. */
 void status_service_every_second(struct status_service *service);

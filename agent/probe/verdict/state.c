@@ -114,25 +114,25 @@ static void decide(struct probe_state *state, const struct probe *probe, time_t 
 static enum probe_event event_of(const struct probe_state *state, const struct probe *probe,
                                  time_t now)
 {
-    if (state->shown == state->told) {
-        bool due = probe->remind > 0 && now - state->told_at >= (time_t)probe->remind;
+    if (state->shown == state->reported) {
+        bool due = probe->remind > 0 && now - state->reported_at >= (time_t)probe->remind;
         return state->shown != PROBE_OK && due ? PROBE_REMINDER : PROBE_NO_EVENT;
     }
-    if (state->told == PROBE_OK)
+    if (state->reported == PROBE_OK)
         return PROBE_RAISED;
     return state->shown == PROBE_OK ? PROBE_CLEARED : PROBE_CHANGED;
 }
 
 enum probe_event probe_state_tick(struct probe_state *state, const struct probe *probe, time_t now)
 {
-    if (now < state->told_at) /* the clock was set back: do not wait for it */
-        state->told_at = now;
+    if (now < state->reported_at) /* the clock was set back: do not wait for it */
+        state->reported_at = now;
     if (probe_in_maintenance(probe, now))
         return PROBE_NO_EVENT;
     enum probe_event event = event_of(state, probe, now);
     if (event != PROBE_NO_EVENT) {
-        state->told = state->shown;
-        state->told_at = now;
+        state->reported = state->shown;
+        state->reported_at = now;
     }
     return event;
 }

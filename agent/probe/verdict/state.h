@@ -17,10 +17,10 @@
 #include "agent/probe/verdict/verdict.h"
 
 struct probe_state {
-    enum probe_status shown; /* the damped state */
-    enum probe_status told;  /* as last reported; OK at first */
-    time_t since;            /* of shown; 0: never run */
-    time_t told_at;
+    enum probe_status shown;    /* the damped state */
+    enum probe_status reported; /* as last reported; OK at first */
+    time_t since;               /* of shown; 0: never run */
+    time_t reported_at;
     /* Results since the last clearing or lowering, including those that caused it; newest first. */
     enum probe_status window[PROBE_STATE_WINDOW_MAX];
     unsigned filled;

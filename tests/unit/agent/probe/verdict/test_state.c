@@ -174,7 +174,7 @@ static void what_cleared_in_maintenance_is_told_behind_it(void **state)
     assert_int_equal(probe_state_result(&shown, &probe, PROBE_CRITICAL, NOW - 1), PROBE_RAISED);
     assert_int_equal(probe_state_tick(&shown, &probe, NOW + 2 * STEP), PROBE_NO_EVENT);
     assert_int_equal(probe_state_result(&shown, &probe, PROBE_OK, NOW + 3 * STEP), PROBE_NO_EVENT);
-    assert_int_equal(shown.told, PROBE_CRITICAL);
+    assert_int_equal(shown.reported, PROBE_CRITICAL);
     assert_int_equal(probe_state_tick(&shown, &probe, NOW + 30 * STEP), PROBE_CLEARED);
     assert_int_equal(probe_state_tick(&shown, &probe, NOW + 31 * STEP), PROBE_NO_EVENT);
     hours_free(window);
