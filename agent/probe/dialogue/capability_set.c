@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "agent/probe/dialogue/dialogue.h"
+#include "imapclient/text/printable.h"
 
 #define WORD_MAX 64
 #define MECHANISM_MARK "AUTH="
@@ -15,17 +16,16 @@ void capability_set_clear(struct capability_set *set)
     set->text[0] = '\0';
 }
 
-/* The next word of a line, in upper case, cleaned, cut to its room; false: there is none. */
+/* The next word of a line, in upper case, printable, cut to WORD_MAX; false: there is none. */
 static bool take_word(const char **at, const char *end, char *word)
 {
     while (*at < end && (**at == ' ' || **at == '\t'))
         (*at)++;
     size_t len = 0;
-    for (; *at < end && **at != ' ' && **at != '\t'; (*at)++) {
-        char c = **at >= '!' && **at <= '~' ? **at : '?';
+    for (; *at < end && **at != ' ' && **at != '\t'; (*at)++)
         if (len < WORD_MAX)
-            word[len++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
+            word[len++] = **at >= 'a' && **at <= 'z' ? (char)(**at - 'a' + 'A') : **at;
+    text_printable_octets(word, len, PRINTABLE_ASCII);
     word[len] = '\0';
     return len > 0;
 }

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "imapclient/text/printable.h"
+
 #define LINE_JOINT " / "
 
 struct text_room {
@@ -21,7 +23,7 @@ static void put_line(struct text_room *room, const char *line, size_t len)
     if (len > 0 && line[len - 1] == '\r')
         len--;
     for (size_t i = 0; i < len; i++)
-        put(room, line[i] >= ' ' && line[i] <= '~' ? line[i] : '?');
+        put(room, line[i]);
 }
 
 void dialogue_clean(char *out, size_t size, const char *text, size_t len)
@@ -39,6 +41,7 @@ void dialogue_clean(char *out, size_t size, const char *text, size_t len)
         put_line(&room, at, (size_t)(line_end - at));
         at = lf != NULL ? lf + 1 : end;
     }
+    text_printable_octets(out, room.len, PRINTABLE_ASCII);
     out[room.len] = '\0';
 }
 

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/probe/dialogue/imap_words.h"
+#include "agent/probe/dialogue/imap_exchange.h"
 #include "agent/session/link.h"
 #include "imapclient/session.h"
+#include "imapclient/text/printable.h"
 #include "imapclient/util/milliseconds.h"
 #include "rules/util/memory.h"
 
@@ -20,23 +21,23 @@ struct probe_imap {
     struct dialogue_events events;
     void *arg;
     unsigned timeout;
-    bool sign_in, look_inside;
+    bool logs_in, look_inside;
     bool fetching, dated, asking_quota, leaving;
-    bool telling, abandoned; /* freed while it told of a phase */
+    bool is_reporting, abandoned; /* freed while it reported a phase */
 
     char *folder, *mailbox; /* as configured; as the server has it */
     char separator;
     char *prefix; /* of the personal namespace */
 
     enum phase phase;
-    struct imap_words words;
+    struct imap_exchange exchange;
     char reason[DIALOGUE_TEXT_MAX];
     char capabilities[CAPABILITIES_MAX];
     struct certificate_chain *certificates;
     struct probe_imap_facts facts;
 };
 
-/* ---- what is told ---- */
+/* ---- reporting ---- */
 
 static void release(struct probe_imap *probe)
 {
@@ -47,15 +48,15 @@ static void release(struct probe_imap *probe)
     free(probe);
 }
 
-/* false: its owner has freed it. */
+/* false: the owner has freed it. */
 static bool enter(struct probe_imap *probe, enum phase phase)
 {
     probe->phase = phase;
     if (probe->events.phase == NULL)
         return true;
-    probe->telling = true;
+    probe->is_reporting = true;
     probe->events.phase(probe->arg, phase);
-    probe->telling = false;
+    probe->is_reporting = false;
     if (probe->abandoned) {
         release(probe);
         return false;
@@ -68,8 +69,9 @@ static void add_capability(struct probe_imap *probe, const char *word, size_t le
     size_t used = strlen(probe->capabilities);
     char *upper = xstrndup(word, len);
 
+    text_printable(upper, PRINTABLE_ASCII);
     for (char *c = upper; *c != '\0'; c++)
-        *c = *c > ' ' && *c <= '~' ? (char)toupper((unsigned char)*c) : '?';
+        *c = (char)toupper((unsigned char)*c);
     if (used + 1 + len < sizeof(probe->capabilities) && !dialogue_has(probe->capabilities, upper))
         snprintf(probe->capabilities + used, sizeof(probe->capabilities) - used, "%s%s",
                  used > 0 ? " " : "", upper);
@@ -109,7 +111,7 @@ static void close_session(struct probe_imap *probe)
     probe->timer = NULL;
 }
 
-/* The last that it does. */
+/* The last thing that it does. */
 static void finish(struct probe_imap *probe, struct dialogue_outcome *outcome)
 {
     /* A constant of OpenSSL, which outlives the session. */
@@ -136,26 +138,26 @@ static void fail(struct probe_imap *probe, enum dialogue_end end, bool temporary
     struct dialogue_outcome outcome = {
         .end = end,
         .phase = probe->phase,
-        .command = probe->words.command,
+        .command = probe->exchange.command,
         .temporary = temporary,
         .reason = probe->reason,
-        .reply = probe->words.reply,
+        .reply = probe->exchange.reply,
     };
 
     dialogue_clean(probe->reason, sizeof(probe->reason), reason, strlen(reason));
-    imap_words_shorten(&probe->words, probe->reason);
+    imap_exchange_shorten(&probe->exchange, probe->reason);
     finish(probe, &outcome);
 }
 
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
 {
     static const char *const standing[PHASE_COUNT] = {
-        [PHASE_RESOLVE] = "while the name was looked up",
+        [PHASE_RESOLVE] = "while resolving the name",
         [PHASE_CONNECT] = "while connecting",
         [PHASE_TLS] = "in the TLS handshake",
         [PHASE_GREETING] = "while waiting for the greeting",
         [PHASE_CAPABILITY] = "to CAPABILITY",
-        [PHASE_AUTH] = "to the sign-in",
+        [PHASE_AUTH] = "to the login",
         [PHASE_COMMAND] = "to a command",
         [PHASE_QUIT] = "to LOGOUT",
     };
@@ -164,8 +166,8 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (probe->words.command[0] != '\0')
-        snprintf(reason, sizeof(reason), "no answer to %s within %u ms", probe->words.command,
+    if (probe->exchange.command[0] != '\0')
+        snprintf(reason, sizeof(reason), "no answer to %s within %u ms", probe->exchange.command,
                  probe->timeout);
     else
         snprintf(reason, sizeof(reason), "no answer %s within %u ms",
@@ -179,14 +181,14 @@ static void on_trace(void *arg, bool sent, const char *line, size_t len)
     struct probe_imap *probe = arg;
 
     if (sent)
-        imap_words_sent(&probe->words, line, len);
+        imap_exchange_sent(&probe->exchange, line, len);
     else
-        imap_words_received(&probe->words, line, len, probe->phase == PHASE_GREETING);
+        imap_exchange_received(&probe->exchange, line, len, probe->phase == PHASE_GREETING);
 }
 
-/* ---- the way to the end ---- */
+/* ---- commands ---- */
 
-static bool lost(const struct imap_result *result) /* on_closed tells of it */
+static bool lost(const struct imap_result *result) /* on_closed reports it */
 {
     return result->kind == IMAP_RESULT_LOST || result->kind == IMAP_RESULT_UNSENT;
 }
@@ -218,7 +220,7 @@ static void on_noop(void *arg, const struct imap_result *result)
     }
 }
 
-/* A server that refuses to tell quotas has none to tell. */
+/* A server that refuses GETQUOTAROOT has no quota. */
 static void on_quota(void *arg, const struct imap_result *result)
 {
     struct probe_imap *probe = arg;
@@ -245,7 +247,7 @@ static void on_fetched(void *arg, const struct imap_result *result)
     probe->fetching = false;
     if (lost(result))
         return;
-    /* NO also says that some of them have gone meanwhile, RFC 9051 section 7.1 (EXPUNGEISSUED). */
+    /* NO also means that some of them are gone meanwhile, RFC 9051 section 7.1 (EXPUNGEISSUED). */
     if (result->kind != IMAP_RESULT_OK && !probe->dated)
         refuse(probe, "FETCH was refused", result);
     else
@@ -332,7 +334,7 @@ static void open_folder(struct probe_imap *probe)
         imap_list(probe->session, "INBOX", 0, on_learnt, probe);
 }
 
-/* ---- what the session tells ---- */
+/* ---- the session's events ---- */
 
 static void on_ready(void *arg)
 {
@@ -340,7 +342,7 @@ static void on_ready(void *arg)
 
     if (!enter(probe, PHASE_COMMAND))
         return;
-    if (probe->sign_in)
+    if (probe->logs_in)
         open_folder(probe);
     else
         imap_noop(probe->session, on_noop, probe);
@@ -382,8 +384,8 @@ static void on_closed(void *arg, const struct imap_failure *failure)
         finish_well(probe);
         return;
     }
-    /* NO and BAD in place of a greeting, BAD to CAPABILITY or the sign-in: IMAP it is. */
-    if (end == DIALOGUE_PROTOCOL && imap_words_refused(&probe->words))
+    /* NO or BAD in place of a greeting, BAD to CAPABILITY or the login: it is IMAP nevertheless. */
+    if (end == DIALOGUE_PROTOCOL && imap_exchange_is_refusal(&probe->exchange))
         end = DIALOGUE_REFUSED;
     fail(probe, end, failure->kind == IMAP_FAILURE_UNAVAILABLE, failure->reason);
 }
@@ -438,7 +440,7 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     }
 }
 
-/* ---- its beginning and its end ---- */
+/* ---- life ---- */
 
 static struct imap_session *open_session(struct probe_imap *probe,
                                          const struct probe_imap_options *options)
@@ -452,7 +454,7 @@ static struct imap_session *open_session(struct probe_imap *probe,
     };
     const struct dialogue_peer *peer = &options->peer;
     const struct dialogue_login *login = &options->login;
-    unsigned seconds = peer->timeout / 1000 + 2; /* the timer of the dialogue comes before */
+    unsigned seconds = peer->timeout / 1000 + 2; /* later than the dialogue's own timer */
     struct imap_options how = {
         .host = peer->endpoint->host,
         .port = peer->endpoint->port,
@@ -493,7 +495,7 @@ struct probe_imap *probe_imap_new(const struct probe_imap_options *options,
     probe->events = *events;
     probe->arg = arg;
     probe->timeout = options->peer.timeout;
-    probe->sign_in = options->login.login != NULL;
+    probe->logs_in = options->login.login != NULL;
     probe->look_inside = options->look_inside;
     probe->folder = xstrdup(options->folder != NULL ? options->folder : "INBOX");
     probe->mailbox = xstrdup(probe->folder);
@@ -509,7 +511,7 @@ void probe_imap_free(struct probe_imap *probe)
     if (probe == NULL)
         return;
     close_session(probe);
-    if (probe->telling)
+    if (probe->is_reporting)
         probe->abandoned = true;
     else
         release(probe);

@@ -11,7 +11,7 @@
 
 enum stage {
     STAGE_TALKING,
-    STAGE_QUITTING, /* all went well, QUIT was said */
+    STAGE_QUITTING, /* nothing failed, QUIT was sent */
     STAGE_OVER,
 };
 
@@ -25,9 +25,9 @@ struct line_dialogue {
     unsigned timeout;
 
     enum stage stage;
-    bool connected, greeted, securing, in_data; /* whether QUIT can be said */
+    bool connected, greeted, securing, in_data; /* decide whether QUIT can be sent */
     bool early, uncertain;
-    bool told, freed;
+    bool reported, freed;
     unsigned depth; /* calls from the loop that have not returned */
 
     struct line_reader reader;
@@ -38,7 +38,7 @@ struct line_dialogue {
     char reason[DIALOGUE_TEXT_MAX], reply[DIALOGUE_TEXT_MAX];
 };
 
-/* ---- in and out of the loop ---- */
+/* ---- calls from the loop ---- */
 
 static void destroy(struct line_dialogue *dialogue)
 {
@@ -52,7 +52,7 @@ static void destroy(struct line_dialogue *dialogue)
 static void tell(struct line_dialogue *dialogue)
 {
     struct dialogue_outcome *outcome = &dialogue->outcome;
-    dialogue->told = true;
+    dialogue->reported = true;
     evtimer_del(dialogue->timer);
     outcome->reason = dialogue->reason;
     outcome->reply = dialogue->reply;
@@ -73,12 +73,12 @@ static void leave_loop(struct line_dialogue *dialogue)
         dialogue->depth--;
         return;
     }
-    if (dialogue->stage == STAGE_OVER && !dialogue->told)
+    if (dialogue->stage == STAGE_OVER && !dialogue->reported)
         tell(dialogue);
     dialogue->depth--;
     if (dialogue->freed) {
         destroy(dialogue);
-    } else if (dialogue->told) {
+    } else if (dialogue->reported) {
         transport_free(dialogue->transport);
         dialogue->transport = NULL;
     }
@@ -88,7 +88,7 @@ void line_dialogue_free(struct line_dialogue *dialogue)
 {
     if (dialogue == NULL || dialogue->freed)
         return;
-    dialogue->freed = dialogue->told = true;
+    dialogue->freed = dialogue->reported = true;
     dialogue->stage = STAGE_OVER;
     if (dialogue->depth == 0)
         destroy(dialogue);
@@ -122,19 +122,19 @@ static void set_timer(struct line_dialogue *dialogue, unsigned timeout)
 
 /* ---- the end ---- */
 
-static bool can_say_quit(const struct line_dialogue *dialogue)
+static bool can_send_quit(const struct line_dialogue *dialogue)
 {
     return dialogue->stage == STAGE_TALKING && dialogue->connected && dialogue->greeted &&
            !dialogue->securing && !dialogue->in_data;
 }
 
-/* Some servers repeat what they do not understand, and we may speak to them of the secret. */
+/* Some servers repeat what they do not understand, which may be the secret. */
 static void set_reply(struct line_dialogue *dialogue, const char *reply, size_t len)
 {
-    static const char left_out[] = "(left out: it repeats the secret)";
-    if (dialogue->class->tells_secret(dialogue->owner, reply, len)) {
-        reply = left_out;
-        len = sizeof(left_out) - 1;
+    static const char omitted[] = "(omitted: it repeats the secret)";
+    if (dialogue->class->contains_secret(dialogue->owner, reply, len)) {
+        reply = omitted;
+        len = sizeof(omitted) - 1;
     }
     dialogue_clean(dialogue->reply, sizeof(dialogue->reply), reply, len);
 }
@@ -160,8 +160,8 @@ void line_dialogue_fail(struct line_dialogue *dialogue, const struct line_failur
     dialogue->outcome.code = failure->code;
     dialogue->outcome.temporary = failure->temporary;
     dialogue->outcome.uncertain = dialogue->uncertain;
-    /* A server that says 421 closes by itself; one that was told QUIT knows. */
-    if (can_say_quit(dialogue) && failure->code != 421)
+    /* A server that replies 421 closes by itself. */
+    if (can_send_quit(dialogue) && failure->code != 421)
         transport_farewell(dialogue->transport, "QUIT\r\n");
     dialogue->stage = STAGE_OVER;
 }
@@ -184,7 +184,7 @@ void line_dialogue_finish(struct line_dialogue *dialogue)
     dialogue->stage = STAGE_OVER;
 }
 
-static const char *what_was_awaited(const struct line_dialogue *dialogue)
+static const char *what_was_missing(const struct line_dialogue *dialogue)
 {
     switch (dialogue->phase) {
     case PHASE_RESOLVE:
@@ -192,7 +192,7 @@ static const char *what_was_awaited(const struct line_dialogue *dialogue)
     case PHASE_CONNECT:
         return "no connection";
     case PHASE_GREETING:
-        return "no whole greeting";
+        return "no complete greeting";
     default:
         return dialogue->securing ? "no answer in the TLS handshake" : "no answer";
     }
@@ -206,24 +206,24 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct line_failure failure = {.end = DIALOGUE_TIMEOUT, .temporary = true};
     enter_loop(dialogue);
     bool to_command = dialogue->command[0] != '\0' && !dialogue->securing;
-    line_dialogue_fail(dialogue, &failure, "%s%s%s within %g seconds", what_was_awaited(dialogue),
+    line_dialogue_fail(dialogue, &failure, "%s%s%s within %g seconds", what_was_missing(dialogue),
                        to_command ? " to " : "", to_command ? dialogue->command : "",
                        dialogue->timeout / 1000.0);
     leave_loop(dialogue);
 }
 
-/* ---- hearing ---- */
+/* ---- receiving ---- */
 
 static void fail_long_line(struct line_dialogue *dialogue)
 {
     struct line_failure failure = {.end = DIALOGUE_PROTOCOL,
                                    .reply = dialogue->reader.line,
                                    .reply_len = dialogue->reader.len};
-    line_dialogue_fail(dialogue, &failure, "the server sent a line of more than %d octets",
+    line_dialogue_fail(dialogue, &failure, "the server sent a line of more than %d bytes",
                        DIALOGUE_LINE_MAX);
 }
 
-/* false: no whole line is there. */
+/* false: there is no complete line. */
 static bool take_line(struct line_dialogue *dialogue, struct evbuffer *input)
 {
     enum reply_state state = REPLY_MORE;
@@ -298,7 +298,7 @@ static void on_down(void *arg, enum imap_failure_kind kind, const char *reason)
     enter_loop(dialogue);
     dialogue->connected = false;
     if (dialogue->stage == STAGE_QUITTING)
-        line_dialogue_finish(dialogue); /* closing is an answer to QUIT */
+        line_dialogue_finish(dialogue); /* closing is a reply to QUIT */
     fail_down(dialogue, kind, reason);
     leave_loop(dialogue);
 }
@@ -317,7 +317,7 @@ static void on_phase(void *arg, enum imap_phase phase)
     leave_loop(dialogue);
 }
 
-/* ---- speaking ---- */
+/* ---- sending ---- */
 
 void line_dialogue_greeted(struct line_dialogue *dialogue)
 {
@@ -393,7 +393,7 @@ void line_dialogue_start_tls(struct line_dialogue *dialogue)
     if (line_dialogue_is_over(dialogue))
         return;
     if (evbuffer_get_length(transport_input(dialogue->transport)) > 0) {
-        line_dialogue_fail(dialogue, &failure, "there was more after the answer to %s",
+        line_dialogue_fail(dialogue, &failure, "unexpected data after the reply to %s",
                            dialogue->command);
         return;
     }
@@ -402,7 +402,7 @@ void line_dialogue_start_tls(struct line_dialogue *dialogue)
     transport_start_tls(dialogue->transport);
 }
 
-/* ---- the beginning ---- */
+/* ---- life ---- */
 
 static void on_begin(evutil_socket_t fd, short what, void *arg)
 {

@@ -12,7 +12,7 @@ enum phase {
     PHASE_RESOLVE,
     PHASE_CONNECT,
     PHASE_TLS,        /* the handshake; STARTTLS or STLS and its reply too */
-    PHASE_GREETING,   /* until the whole greeting was read */
+    PHASE_GREETING,   /* until the greeting was read completely */
     PHASE_CAPABILITY, /* CAPABILITY, CAPA, EHLO */
     PHASE_AUTH,
     PHASE_COMMAND, /* EXAMINE, NOOP; STAT, UIDL; MAIL, RCPT, RSET or DATA */
@@ -25,7 +25,7 @@ const char *phase_text(enum phase phase); /* "resolve" ... "quit"; "none" */
 
 struct phase_clock {
     uint64_t began, entered; /* microseconds */
-    enum phase current;      /* PHASE_NONE: it stands still */
+    enum phase current;      /* PHASE_NONE: stopped */
     uint64_t microseconds[PHASE_COUNT];
     bool ran[PHASE_COUNT];
 };

@@ -1,9 +1,9 @@
 /*
  * A POP3 dialogue, RFC 1939: greeting, CAPA (RFC 2449), STLS where the endpoint has it (RFC 2595)
- * and CAPA anew, sign-in, STAT, UIDL of the newest message, QUIT. It deletes nothing and fetches
- * nothing.
+ * and CAPA again, login, STAT, UIDL of the newest message, QUIT. It neither deletes nor fetches
+ * anything.
  *
- * Sign-in: AUTH PLAIN (RFC 5034) where offered; else USER and PASS; APOP (MD5) only where the
+ * Login: AUTH PLAIN (RFC 5034) where offered; else USER and PASS; APOP (MD5) only where the
  * greeting has a timestamp, neither SASL PLAIN nor USER is offered, and the connection is TLS or
  * loopback. Tokens: OAUTHBEARER or XOAUTH2. A server without CAPA gets USER and PASS.
  */
@@ -27,7 +27,7 @@ struct pop3_facts {
 struct pop3 *pop3_new(const struct pop3_options *options, const struct dialogue_events *events,
                       void *arg);
 void pop3_free(struct pop3 *pop3);
-/* Inside done, when it went well. */
+/* Inside of done, when nothing failed. */
 const struct pop3_facts *pop3_facts(const struct pop3 *pop3);
 
 #endif

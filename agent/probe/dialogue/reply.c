@@ -130,19 +130,19 @@ enum pop3_status pop3_status(const char *line, size_t len, const char **text)
         const char *word;
         size_t len;
         enum pop3_status status;
-    } words[] = {{"+OK", 3, POP3_OK}, {"-ERR", 4, POP3_ERR}, {"+", 1, POP3_CONTINUE}};
+    } kinds[] = {{"+OK", 3, POP3_OK}, {"-ERR", 4, POP3_ERR}, {"+", 1, POP3_CONTINUE}};
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-        if (begins(line, len, words[i].word, words[i].len)) {
-            *text = line + words[i].len + (len > words[i].len);
-            return words[i].status;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        if (begins(line, len, kinds[i].word, kinds[i].len)) {
+            *text = line + kinds[i].len + (len > kinds[i].len);
+            return kinds[i].status;
         }
     }
     *text = line;
     return POP3_BROKEN;
 }
 
-/* A number and nothing else up to a space or the end; *at goes behind the space. */
+/* A number and nothing else up to a space or the end; *at moves past the space. */
 static bool parse_number(const char **at, uint64_t *number)
 {
     const char *digit = *at;

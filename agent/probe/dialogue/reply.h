@@ -1,6 +1,6 @@
 /*
- * What SMTP and POP3 servers say, taken apart: lines out of octets however they are cut, and
- * replies out of lines. Nothing here trusts its input, and nothing grows beyond its bound
+ * Parses what SMTP and POP3 servers send: lines out of bytes however they are split, and replies
+ * out of lines. Nothing here trusts its input, and nothing grows beyond its bound
  * (DIALOGUE_LINE_MAX, DIALOGUE_REPLY_LINES).
  */
 #ifndef AGENT_PROBE_DIALOGUE_REPLY_H
@@ -15,20 +15,20 @@
 #define POP3_UIDL_MAX 70 /* characters, RFC 1939 section 7 */
 
 enum reply_state {
-    REPLY_MORE,   /* the rest has not come yet */
-    REPLY_WHOLE,  /* here it is */
+    REPLY_MORE,   /* incomplete */
+    REPLY_WHOLE,  /* complete */
     REPLY_BROKEN, /* over a bound, or not this protocol */
 };
 
-/* A line that comes in pieces. All zero: none has begun. */
+/* A line that arrives in pieces. All zero: none has begun. */
 struct line_reader {
-    char line[DIALOGUE_LINE_MAX + 1]; /* without its CRLF or LF, NUL behind it */
+    char line[DIALOGUE_LINE_MAX + 1]; /* without its CRLF or LF, NUL-terminated */
     size_t len;
     bool whole;
 };
 
 /*
- * Takes octets up to the end of a line and no more; *used says how many. After a whole line the
+ * Consumes bytes up to the end of a line and no more; *used is their number. After a whole line the
  * next call begins a new one. A bare LF ends a line too. BROKEN: it is too long.
  */
 enum reply_state line_reader_feed(struct line_reader *reader, const char *data, size_t len,
@@ -40,7 +40,7 @@ struct smtp_reply {
     unsigned lines;
     bool whole;
     /* "550 what the first line says\nthe second\nthe third"; when broken, the line that broke it
-     * stands at the end as it came. NUL behind it. */
+     * is last, as received. NUL-terminated. */
     char *text;
     size_t len, room;
 };
@@ -53,9 +53,9 @@ const char *smtp_reply_line(const struct smtp_reply *reply, unsigned number, siz
 
 enum pop3_status { POP3_OK, POP3_ERR, POP3_CONTINUE, POP3_BROKEN };
 
-/* Of the first line of a reply. CONTINUE: a challenge, "+ " (RFC 5034). *text: behind it. */
+/* Of the first line of a reply. CONTINUE: a challenge, "+ " (RFC 5034). *text: what follows. */
 enum pop3_status pop3_status(const char *line, size_t len, const char **text);
-/* "2 320": false when it is not that. More behind it is not looked at (RFC 1939 section 5). */
+/* "2 320": false: it is not that. Whatever follows is ignored (RFC 1939 section 5). */
 bool pop3_parse_stat(const char *text, uint64_t *messages, uint64_t *octets);
 /* "2 whqtswO00WBw418f9t5JxYwZ" of message 2. out has room for POP3_UIDL_MAX and a NUL. */
 bool pop3_parse_uidl(const char *text, uint64_t message, char *out);

@@ -15,7 +15,7 @@ static void refused(struct smtp *smtp, enum dialogue_end end, const char *what)
         [SMTP_GREETING] = "the connection",
         [SMTP_EHLO] = "EHLO",
         [SMTP_STARTTLS] = "STARTTLS",
-        [SMTP_AUTHENTICATING] = "the sign-in",
+        [SMTP_AUTHENTICATING] = "the login",
         [SMTP_MAIL] = "MAIL",
         [SMTP_RCPT] = "RCPT",
         [SMTP_DATA] = "DATA",
@@ -47,16 +47,16 @@ static void out_of_order(struct smtp *smtp, const char *what)
     line_dialogue_fail(smtp->dialogue, &failure, "%s", what);
 }
 
-/* ---- what we say ---- */
+/* ---- commands ---- */
 
-static void say_ehlo(struct smtp *smtp)
+static void send_ehlo(struct smtp *smtp)
 {
     smtp->step = SMTP_EHLO;
     line_dialogue_enter(smtp->dialogue, PHASE_CAPABILITY);
     line_dialogue_send(smtp->dialogue, "EHLO", "EHLO %s", smtp->helo);
 }
 
-static void say_starttls(struct smtp *smtp)
+static void send_starttls(struct smtp *smtp)
 {
     struct line_failure failure = {.end = DIALOGUE_TLS};
     line_dialogue_enter(smtp->dialogue, PHASE_TLS);
@@ -68,7 +68,7 @@ static void say_starttls(struct smtp *smtp)
     line_dialogue_send(smtp->dialogue, "STARTTLS", "STARTTLS");
 }
 
-static void say_mail(struct smtp *smtp)
+static void send_mail(struct smtp *smtp)
 {
     const char *capabilities = line_dialogue_capabilities(smtp->dialogue)->text;
     char size[32] = "";
@@ -78,7 +78,7 @@ static void say_mail(struct smtp *smtp)
     line_dialogue_send(smtp->dialogue, "MAIL", "MAIL FROM:<%s>%s", smtp->mail_from, size);
 }
 
-static void say_rcpt(struct smtp *smtp)
+static void send_rcpt(struct smtp *smtp)
 {
     const char *capabilities = line_dialogue_capabilities(smtp->dialogue)->text;
     bool never = smtp->no_reports && dialogue_has(capabilities, "DSN");
@@ -87,13 +87,13 @@ static void say_rcpt(struct smtp *smtp)
                        never ? " NOTIFY=NEVER" : "");
 }
 
-static void say(struct smtp *smtp, enum smtp_step step, const char *command)
+static void send_command(struct smtp *smtp, enum smtp_step step, const char *command)
 {
     smtp->step = step;
     line_dialogue_send(smtp->dialogue, command, "%s", command);
 }
 
-static void say_quit(struct smtp *smtp)
+static void send_quit(struct smtp *smtp)
 {
     smtp->step = SMTP_QUIT;
     line_dialogue_quit(smtp->dialogue);
@@ -103,13 +103,13 @@ static void after_login(struct smtp *smtp)
 {
     line_dialogue_enter(smtp->dialogue, PHASE_COMMAND);
     if (smtp->rcpt_to != NULL)
-        say_mail(smtp);
+        send_mail(smtp);
     else
-        say(smtp, SMTP_NOOP, "NOOP");
+        send_command(smtp, SMTP_NOOP, "NOOP");
 }
 
-/* The dot goes alone, behind the rest: who is told that it will be sent knows that before it
- * nothing can have been accepted. */
+/* The final dot is sent alone, after everything else: when `committing` is called, nothing can have
+ * been accepted yet. */
 static void commit(struct smtp *smtp)
 {
     if (smtp->step != SMTP_SENDING || !line_dialogue_is_drained(smtp->dialogue))
@@ -129,7 +129,7 @@ static void send_message(struct smtp *smtp)
     commit(smtp);
 }
 
-/* ---- what the server says ---- */
+/* ---- replies ---- */
 
 static void on_ehlo(struct smtp *smtp)
 {
@@ -139,13 +139,13 @@ static void on_ehlo(struct smtp *smtp)
         size_t len;
         const char *line = smtp_reply_line(&smtp->reply, i, &len);
         if (!capability_set_add(set, line, len)) {
-            out_of_order(smtp, "the server offers more than can be kept");
+            out_of_order(smtp, "the capability list is too long");
             return;
         }
     }
     if (!smtp->secured)
-        say_starttls(smtp);
-    else if (sign_in_wanted(&smtp->sign_in))
+        send_starttls(smtp);
+    else if (login_is_wanted(&smtp->login))
         smtp_auth_begin(smtp);
     else
         after_login(smtp);
@@ -156,7 +156,7 @@ static void on_accepted(struct smtp *smtp)
     switch (smtp->step) {
     case SMTP_GREETING:
         line_dialogue_greeted(smtp->dialogue);
-        say_ehlo(smtp);
+        send_ehlo(smtp);
         return;
     case SMTP_EHLO:
         on_ehlo(smtp);
@@ -166,30 +166,30 @@ static void on_accepted(struct smtp *smtp)
         line_dialogue_start_tls(smtp->dialogue);
         return;
     case SMTP_MAIL:
-        say_rcpt(smtp);
+        send_rcpt(smtp);
         return;
     case SMTP_RCPT:
         if (smtp->message != NULL)
-            say(smtp, SMTP_DATA, "DATA");
+            send_command(smtp, SMTP_DATA, "DATA");
         else
-            say(smtp, SMTP_RSET, "RSET");
+            send_command(smtp, SMTP_RSET, "RSET");
         return;
     case SMTP_DATA:
         send_message(smtp);
         return;
     case SMTP_DOT:
         line_dialogue_certain(smtp->dialogue);
-        say_quit(smtp);
+        send_quit(smtp);
         return;
     default:
-        say_quit(smtp);
+        send_quit(smtp);
     }
 }
 
 static void on_refused(struct smtp *smtp)
 {
     if (smtp->step == SMTP_GREETING)
-        line_dialogue_greeted(smtp->dialogue); /* RFC 5321 section 3.1: behind 554 comes QUIT */
+        line_dialogue_greeted(smtp->dialogue); /* RFC 5321 section 3.1: QUIT follows 554 */
     refused(smtp, smtp->step == SMTP_STARTTLS ? DIALOGUE_TLS : DIALOGUE_REFUSED, NULL);
 }
 
@@ -229,7 +229,7 @@ static void on_reply(struct smtp *smtp)
     if (smtp->step == SMTP_QUIT)
         line_dialogue_finish(smtp->dialogue);
     else if (line_dialogue_is_early(smtp->dialogue) && code != 421)
-        out_of_order(smtp, "the server answered before it was asked");
+        out_of_order(smtp, "the server replied before the command was sent");
     else if (code == 421)
         refused(smtp, DIALOGUE_REFUSED, NULL);
     else if (smtp->step == SMTP_AUTHENTICATING)
@@ -239,7 +239,7 @@ static void on_reply(struct smtp *smtp)
     else if (is_awaited(smtp))
         on_accepted(smtp);
     else
-        out_of_order(smtp, "the server's answer is none that the command can have");
+        out_of_order(smtp, "unexpected reply to the command");
 }
 
 static void on_line(void *owner, const char *line, size_t len)
@@ -252,9 +252,8 @@ static void on_line(void *owner, const char *line, size_t len)
         on_reply(smtp);
         return;
     case REPLY_BROKEN:
-        out_of_order(smtp, smtp->reply.lines > DIALOGUE_REPLY_LINES
-                               ? "the server's reply has too many lines"
-                               : "the server's reply is not one of SMTP");
+        out_of_order(smtp, smtp->reply.lines > DIALOGUE_REPLY_LINES ? "the reply has too many lines"
+                                                                    : "not an SMTP reply");
         return;
     }
 }
@@ -264,7 +263,7 @@ static void on_up(void *owner)
     struct smtp *smtp = owner;
     if (smtp->step == SMTP_SECURING) {
         smtp->secured = true;
-        say_ehlo(smtp);
+        send_ehlo(smtp);
     } else {
         line_dialogue_enter(smtp->dialogue, PHASE_GREETING);
     }
@@ -277,7 +276,7 @@ static void on_drained(void *owner)
 
 /* ---- arguments ---- */
 
-/* RFC 5321's Mailbox and Domain without quoting and without SMTPUTF8: nothing of it can end an
+/* RFC 5321's Mailbox and Domain without quoting and without SMTPUTF8: no character can end an
  * argument or a line. */
 static bool is_sendable(const char *text, size_t max)
 {
@@ -293,15 +292,14 @@ static void refuse_argument(struct smtp *smtp, enum phase phase, const char *wha
 {
     struct line_failure failure = {.end = DIALOGUE_PROTOCOL};
     line_dialogue_enter(smtp->dialogue, phase);
-    line_dialogue_fail(smtp->dialogue, &failure, "%s \"%s\" cannot be sent in SMTP", what,
-                       argument);
+    line_dialogue_fail(smtp->dialogue, &failure, "%s \"%s\" is not valid in SMTP", what, argument);
 }
 
 static void on_begin(void *owner)
 {
     struct smtp *smtp = owner;
     if (smtp->helo[0] == '\0' || !is_sendable(smtp->helo, HELO_MAX))
-        refuse_argument(smtp, PHASE_CAPABILITY, "the name for EHLO", smtp->helo);
+        refuse_argument(smtp, PHASE_CAPABILITY, "the EHLO name", smtp->helo);
     else if (!is_sendable(smtp->mail_from, ADDRESS_MAX))
         refuse_argument(smtp, PHASE_COMMAND, "the sender", smtp->mail_from);
     else if (smtp->rcpt_to != NULL &&
@@ -311,16 +309,16 @@ static void on_begin(void *owner)
 
 /* ---- life ---- */
 
-static bool tells_secret(void *owner, const char *text, size_t len)
+static bool contains_secret(void *owner, const char *text, size_t len)
 {
     const struct smtp *smtp = owner;
-    return sign_in_is_told(&smtp->sign_in, text, len);
+    return login_secret_is_in(&smtp->login, text, len);
 }
 
 static void release(void *owner)
 {
     struct smtp *smtp = owner;
-    sign_in_clear(&smtp->sign_in);
+    login_clear(&smtp->login);
     smtp_reply_clear(&smtp->reply);
     free(smtp->helo);
     free(smtp->mail_from);
@@ -337,12 +335,12 @@ struct smtp *smtp_new(const struct smtp_options *options, const struct dialogue_
                                                      .up = on_up,
                                                      .line = on_line,
                                                      .drained = on_drained,
-                                                     .tells_secret = tells_secret,
+                                                     .contains_secret = contains_secret,
                                                      .release = release};
     struct smtp *smtp = xcalloc(1, sizeof(*smtp));
     smtp->endpoint = options->peer.endpoint;
     smtp->secured = smtp->endpoint->security != SECURITY_STARTTLS;
-    sign_in_set(&smtp->sign_in, &options->login);
+    login_set(&smtp->login, &options->login);
     smtp->helo =
         options->helo != NULL ? xstrdup(options->helo) : smtp_address_literal(&options->peer);
     smtp->mail_from = xstrdup(options->mail_from != NULL ? options->mail_from : "");

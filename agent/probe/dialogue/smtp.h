@@ -2,11 +2,12 @@
  * An SMTP dialogue, RFC 5321, as a client: a check that sends nothing, or the submission of one
  * message (RFC 6409).
  *
- * greeting (a multi-line 220 whole), EHLO, STARTTLS and EHLO anew where the endpoint has it, AUTH
+ * greeting (all lines of a 220), EHLO, STARTTLS and EHLO again where the endpoint has it, AUTH
  * (RFC 4954: PLAIN, else LOGIN; OAUTHBEARER, else XOAUTH2) where a login is given, then MAIL, RCPT
- * and DATA or, without a message, RSET; then QUIT. Without recipient: NOOP in their place.
- * HELO is never tried: a server without ESMTP is none that mail is submitted to.
- * A refused message says which command was refused; a lost one whether it is uncertain.
+ * and DATA or, without a message, RSET; then QUIT. Without a recipient: NOOP in their place.
+ * HELO is never tried: a server without ESMTP is not one to submit mail to.
+ * A refused message says which command was refused; a lost connection whether the message is
+ * uncertain.
  */
 #ifndef AGENT_PROBE_DIALOGUE_SMTP_H
 #define AGENT_PROBE_DIALOGUE_SMTP_H
@@ -25,7 +26,7 @@ struct smtp_options { /* all copied */
     const char *message;
     size_t message_len;
     bool no_reports; /* NOTIFY=NEVER where DSN (RFC 3461) is offered */
-    /* Message only; may be NULL: called when the last dot is about to be sent. */
+    /* Message only; may be NULL: called when the final dot is about to be sent. */
     void (*committing)(void *arg);
 };
 

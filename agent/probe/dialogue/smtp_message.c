@@ -27,13 +27,13 @@ struct evbuffer *smtp_message_new(const char *message, size_t len, uint64_t *siz
         evbuffer_add(out, at, (size_t)(stop - at));
         evbuffer_add(out, "\r\n", 2);
         *size += (uint64_t)(stop - at) + 2;
-        /* A bare CR ends a line as well: sent as it is, it may end the message for somebody. */
+        /* A bare CR ends a line as well: some servers would take it for one. */
         at = end - stop >= 2 && stop[0] == '\r' && stop[1] == '\n' ? stop + 2 : stop + 1;
     }
     return out;
 }
 
-/* ---- who we say that we are ---- */
+/* ---- the EHLO name ---- */
 
 /* Connecting a datagram socket sends nothing, and binds it to the address that would be used. */
 static bool find_local_address(const struct sockaddr *peer, socklen_t peer_len,
@@ -66,7 +66,7 @@ static char *literal(const struct sockaddr_storage *address)
     return xasprintf("[IPv6:%s]", text);
 }
 
-/* An endpoint without an address: its host when that is one, else any that the way out leads to. */
+/* For an endpoint without an address: its host if numeric, else any that has the default route. */
 static void address_towards(const struct endpoint *endpoint, struct sockaddr_storage *address,
                             socklen_t *len)
 {

@@ -5,8 +5,8 @@
 #define AGENT_PROBE_DIALOGUE_SMTP_PRIVATE_H
 
 #include "agent/probe/dialogue/line_dialogue.h"
+#include "agent/probe/dialogue/login.h"
 #include "agent/probe/dialogue/reply.h"
-#include "agent/probe/dialogue/sign_in.h"
 #include "agent/probe/dialogue/smtp.h"
 
 enum smtp_step {
@@ -30,7 +30,7 @@ struct smtp {
     const struct endpoint *endpoint;
     enum smtp_step step;
     bool secured; /* as the endpoint demands */
-    struct sign_in sign_in;
+    struct login login;
     char *helo, *mail_from, *rcpt_to;
     struct evbuffer *message; /* as it is sent, except its final dot; NULL: none */
     uint64_t message_size;    /* before dots were doubled */

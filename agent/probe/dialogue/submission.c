@@ -12,7 +12,7 @@ struct submission {
     struct submission_options options;
     struct submission_events events;
     void *arg;
-    const struct secret_source *source; /* NULL: nobody signs in */
+    const struct secret_source *source; /* NULL: no login */
     const char *login, *authorize_as;
     struct secret_request *request;
     char *secret;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/util/decimal.h"
+#include "imapclient/text/printable.h"
 #include "rules/util/memory.h"
 
 const char *probe_status_text(enum probe_status status)
@@ -23,11 +24,9 @@ const char *probe_status_text(enum probe_status status)
 
 void evaluation_replace_controls(char *text)
 {
-    for (char *c = text; *c != '\0'; c++)
-        if (*c == '|')
-            *c = '/';
-        else if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
+    text_printable(text, PRINTABLE_UTF8);
+    for (char *c = strchr(text, '|'); c != NULL; c = strchr(c, '|'))
+        *c = '/';
 }
 
 /* Cuts at the end of a character (UTF-8). */

@@ -230,7 +230,7 @@ static inline void talk_assert_well(const struct talk *talk)
 static inline void talk_assert_told(const struct talk *talk, const char *expect)
 {
     static const char *const ends[] = {
-        [DIALOGUE_OK] = "WELL",         [DIALOGUE_RESOLVE] = "RESOLVE",
+        [DIALOGUE_OK] = "WELL",           [DIALOGUE_RESOLVE] = "RESOLVE",
         [DIALOGUE_CONNECT] = "CONNECT",   [DIALOGUE_TLS] = "TLS",
         [DIALOGUE_PROTOCOL] = "PROTOCOL", [DIALOGUE_AUTH] = "AUTH",
         [DIALOGUE_REFUSED] = "REFUSED",   [DIALOGUE_TIMEOUT] = "TIMEOUT",

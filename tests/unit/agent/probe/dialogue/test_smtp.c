@@ -177,8 +177,8 @@ static void arguments_that_cannot_be_sent(void **state)
         enum phase phase;
         const char *reason;
     } cases[] = {
-        {"a b", "", "you@mail.test", PHASE_CAPABILITY, "the name for EHLO \"a b\""},
-        {"", "", "you@mail.test", PHASE_CAPABILITY, "the name for EHLO"},
+        {"a b", "", "you@mail.test", PHASE_CAPABILITY, "the EHLO name \"a b\""},
+        {"", "", "you@mail.test", PHASE_CAPABILITY, "the EHLO name"},
         {"client", "me@x\r\nDATA", "you@mail.test", PHASE_COMMAND, "the sender \"me@x / DATA\""},
         {"client", "me> x", "you@mail.test", PHASE_COMMAND, "the sender"},
         {"client", "m\303\244@x", "you@mail.test", PHASE_COMMAND, "the sender"},

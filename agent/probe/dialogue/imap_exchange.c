@@ -1,10 +1,10 @@
-#include "agent/probe/dialogue/imap_words.h"
+#include "agent/probe/dialogue/imap_exchange.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-/* Behind the tag of a line that has one of ours, "V12 "; else NULL. */
+/* What follows one of our tags, "V12 "; NULL: the line has none. */
 static const char *behind_tag(const char *line, const char *end)
 {
     if (line == end || *line++ != 'V')
@@ -27,40 +27,41 @@ static bool is_refusal(const char *at, const char *end)
     return begins_with(at, end, "NO") || begins_with(at, end, "BAD") || begins_with(at, end, "BYE");
 }
 
-void imap_words_sent(struct imap_words *words, const char *line, size_t len)
+void imap_exchange_sent(struct imap_exchange *exchange, const char *line, size_t len)
 {
     const char *end = line + len, *verb = behind_tag(line, end);
     size_t used = 0;
 
-    if (verb == NULL) /* a piece of the sign-in */
+    if (verb == NULL) /* a continuation of the login */
         return;
-    for (; verb < end && *verb != ' ' && used < sizeof(words->command) - 1; verb++)
-        words->command[used++] = *verb;
-    words->command[used] = '\0';
-    words->reply[0] = '\0';
+    for (; verb < end && *verb != ' ' && used < sizeof(exchange->command) - 1; verb++)
+        exchange->command[used++] = *verb;
+    exchange->command[used] = '\0';
+    exchange->reply[0] = '\0';
 }
 
-void imap_words_received(struct imap_words *words, const char *line, size_t len, bool greeting)
+void imap_exchange_received(struct imap_exchange *exchange, const char *line, size_t len,
+                            bool greeting)
 {
     const char *end = line + len, *tagged = behind_tag(line, end);
     bool untagged = len >= 2 && line[0] == '*' && line[1] == ' ';
     const char *text = tagged != NULL ? tagged : untagged ? line + 2 : line;
-    bool well = begins_with(text, end, "OK") || begins_with(text, end, "PREAUTH");
+    bool is_ok = begins_with(text, end, "OK") || begins_with(text, end, "PREAUTH");
 
-    if (tagged != NULL && well) {
-        words->command[0] = '\0';
-        words->reply[0] = '\0';
+    if (tagged != NULL && is_ok) {
+        exchange->command[0] = '\0';
+        exchange->reply[0] = '\0';
         return;
     }
-    bool odd_greeting = greeting && !(untagged && well);
+    bool odd_greeting = greeting && !(untagged && is_ok);
     bool refusal = (tagged != NULL || untagged) && is_refusal(text, end);
     if (refusal || odd_greeting)
-        dialogue_clean(words->reply, sizeof(words->reply), text, (size_t)(end - text));
+        dialogue_clean(exchange->reply, sizeof(exchange->reply), text, (size_t)(end - text));
 }
 
-bool imap_words_refused(const struct imap_words *words)
+bool imap_exchange_is_refusal(const struct imap_exchange *exchange)
 {
-    return is_refusal(words->reply, words->reply + strlen(words->reply));
+    return is_refusal(exchange->reply, exchange->reply + strlen(exchange->reply));
 }
 
 /* "NO [LIMIT] too many" is "too many". */
@@ -76,10 +77,11 @@ static const char *human_text(const char *reply)
     return text;
 }
 
-void imap_words_shorten(const struct imap_words *words, char *reason)
+void imap_exchange_shorten(const struct imap_exchange *exchange, char *reason)
 {
     static const char joint[] = ": ";
-    const char *text = imap_words_refused(words) ? human_text(words->reply) : words->reply;
+    const char *text =
+        imap_exchange_is_refusal(exchange) ? human_text(exchange->reply) : exchange->reply;
     size_t len = strlen(reason), tail = strlen(text) + strlen(joint);
 
     if (*text == '\0' || len <= tail)

@@ -1,4 +1,4 @@
-/* The last words of an IMAP dialogue: which command, which refusal, and nothing said twice. */
+/* The last exchange of an IMAP dialogue: which command, which refusal, and nothing said twice. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/probe/dialogue/imap_words.h"
+#include "agent/probe/dialogue/imap_exchange.h"
 
 struct talk {
     const char *sent, *received; /* NULL: nothing */
@@ -44,14 +44,15 @@ static void what_was_said_last(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(talks) / sizeof(*talks); i++) {
         const struct talk *talk = &talks[i];
-        struct imap_words words = {0};
+        struct imap_exchange exchange = {0};
 
         if (talk->sent != NULL)
-            imap_words_sent(&words, talk->sent, strlen(talk->sent));
+            imap_exchange_sent(&exchange, talk->sent, strlen(talk->sent));
         if (talk->received != NULL)
-            imap_words_received(&words, talk->received, strlen(talk->received), talk->greeting);
-        assert_string_equal(words.command, talk->command);
-        assert_string_equal(words.reply, talk->reply);
+            imap_exchange_received(&exchange, talk->received, strlen(talk->received),
+                                   talk->greeting);
+        assert_string_equal(exchange.command, talk->command);
+        assert_string_equal(exchange.reply, talk->reply);
     }
 }
 
@@ -60,29 +61,29 @@ static void one_command_after_another(void **state)
     static const char *const lines[] = {"V1 LOGIN {5}", "alice {3}", "V2 NOOP", "V3 LOGOUT"};
     static const char *const commands[] = {"LOGIN", "LOGIN", "NOOP", "LOGOUT"};
     static const char warning[] = "* NO soon down";
-    struct imap_words words = {0};
+    struct imap_exchange exchange = {0};
 
     (void)state;
     for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
-        imap_words_sent(&words, lines[i], strlen(lines[i]));
-        assert_string_equal(words.command, commands[i]);
-        assert_string_equal(words.reply, i == 1 ? "NO soon down" : ""); /* the same command */
-        imap_words_received(&words, warning, strlen(warning), false);
-        assert_true(imap_words_refused(&words));
+        imap_exchange_sent(&exchange, lines[i], strlen(lines[i]));
+        assert_string_equal(exchange.command, commands[i]);
+        assert_string_equal(exchange.reply, i == 1 ? "NO soon down" : ""); /* the same command */
+        imap_exchange_received(&exchange, warning, strlen(warning), false);
+        assert_true(imap_exchange_is_refusal(&exchange));
     }
 }
 
 static void a_long_refusal_is_cut(void **state)
 {
     char line[3 * DIALOGUE_TEXT_MAX];
-    struct imap_words words = {0};
+    struct imap_exchange exchange = {0};
 
     (void)state;
     memset(line, 'x', sizeof(line));
     memcpy(line, "* BYE ", 6);
-    imap_words_received(&words, line, sizeof(line), false);
-    assert_int_equal(strlen(words.reply), DIALOGUE_TEXT_MAX - 1);
-    assert_true(imap_words_refused(&words));
+    imap_exchange_received(&exchange, line, sizeof(line), false);
+    assert_int_equal(strlen(exchange.reply), DIALOGUE_TEXT_MAX - 1);
+    assert_true(imap_exchange_is_refusal(&exchange));
 }
 
 static void nothing_is_said_twice(void **state)
@@ -103,12 +104,12 @@ static void nothing_is_said_twice(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct imap_words words = {0};
+        struct imap_exchange exchange = {0};
         char reason[100];
 
-        snprintf(words.reply, sizeof(words.reply), "%s", cases[i].reply);
+        snprintf(exchange.reply, sizeof(exchange.reply), "%s", cases[i].reply);
         snprintf(reason, sizeof(reason), "%s", cases[i].reason);
-        imap_words_shorten(&words, reason);
+        imap_exchange_shorten(&exchange, reason);
         assert_string_equal(reason, cases[i].shortened);
     }
 }
