@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
+#include "agent/capture/spool_room.h"
 #include "agent/deliver/deliver.h"
 #include "agent/ledger/plan.h"
 #include "agent/probe/schedule.h"
@@ -362,7 +363,7 @@ static void start(struct agent *agent)
     struct config *config = agent->config;
 
     agent->parts.links = links_new(agent->parts.base);
-    agent->parts.room = room_new(agent->parts.ledger);
+    agent->parts.spool_room = spool_room_new(agent->parts.ledger);
     agent->parts.stored = on_stored;
     agent->parts.settled = on_settled;
     agent->parts.arg = agent;
@@ -405,7 +406,7 @@ static void stop(struct agent *agent)
         ledger_close(agent->parts.ledger);
     status_service_free(agent->service);
     links_free(agent->parts.links);
-    room_free(agent->parts.room);
+    spool_room_free(agent->parts.spool_room);
     free_event(agent->on_terminate);
     free_event(agent->on_interrupt);
     free_event(agent->on_hangup);

@@ -40,9 +40,9 @@ static void abandon(struct capture *capture)
 {
     capture_clear_items(capture);
     imap_uidset_clear(&capture->retrying);
-    incoming_free(capture->incoming);
-    capture->incoming = NULL;
-    capture_end_pause(capture);
+    captured_message_free(capture->arriving);
+    capture->arriving = NULL;
+    spool_waiter_end_pause(&capture->waiter);
     free(capture->header_text);
     capture->header_text = NULL;
     capture->header_len = capture->header_room = 0;
@@ -404,7 +404,6 @@ void capture_free(struct capture *capture)
 {
     if (capture == NULL)
         return;
-    capture->session = NULL; /* it may be gone already */
     abandon(capture);
     free(capture);
 }

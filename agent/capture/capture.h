@@ -16,7 +16,7 @@
 #ifndef AGENT_CAPTURE_CAPTURE_H
 #define AGENT_CAPTURE_CAPTURE_H
 
-#include "agent/capture/incoming.h"
+#include "agent/capture/captured_message.h"
 
 /* A folder as a watch knows it. */
 struct folder {
@@ -65,9 +65,5 @@ void capture_untagged(struct capture *capture, const struct imap_untagged *untag
 bool capture_body_begin(struct capture *capture, const struct imap_body *body);
 void capture_body_data(struct capture *capture, const unsigned char *data, size_t len);
 void capture_body_end(struct capture *capture, bool complete);
-
-/* One for a process: who waits for room in the spool. */
-struct room *room_new(struct ledger *ledger);
-void room_free(struct room *room);
 
 #endif

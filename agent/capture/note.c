@@ -5,59 +5,6 @@
 #include "agent/system/log.h"
 #include "rules/util/memory.h"
 
-struct room {
-    struct ledger *ledger;
-    LIST_HEAD(, capture) waiting;
-};
-
-/* ---- waiting for room in the spool ---- */
-
-static void on_room(void *arg)
-{
-    struct room *room = arg;
-    struct capture *capture;
-
-    while ((capture = LIST_FIRST(&room->waiting)) != NULL) {
-        LIST_REMOVE(capture, waiting);
-        capture->paused = false;
-        imap_session_resume(capture->session);
-    }
-}
-
-struct room *room_new(struct ledger *ledger)
-{
-    struct room *room = xcalloc(1, sizeof(*room));
-
-    room->ledger = ledger;
-    LIST_INIT(&room->waiting);
-    ledger_on_room(ledger, on_room, room);
-    return room;
-}
-
-void room_free(struct room *room)
-{
-    free(room);
-}
-
-void capture_pause_if_full(struct capture *capture)
-{
-    if (capture->paused || !ledger_is_full(capture->parts->ledger))
-        return;
-    capture->paused = true;
-    LIST_INSERT_HEAD(&capture->parts->room->waiting, capture, waiting);
-    imap_session_pause(capture->session);
-}
-
-void capture_end_pause(struct capture *capture)
-{
-    if (!capture->paused)
-        return;
-    LIST_REMOVE(capture, waiting);
-    capture->paused = false;
-    if (capture->session != NULL)
-        imap_session_resume(capture->session);
-}
-
 /* ---- items ---- */
 
 struct item *capture_find(struct capture *capture, uint32_t uid)
@@ -77,7 +24,7 @@ struct item *capture_find(struct capture *capture, uint32_t uid)
 void capture_clear_items(struct capture *capture)
 {
     for (size_t i = capture->emitted; i < capture->count; i++) {
-        incoming_free(capture->items[i].incoming);
+        captured_message_free(capture->items[i].message);
         free(capture->items[i].outcome.reason);
     }
     free(capture->items);
@@ -85,11 +32,11 @@ void capture_clear_items(struct capture *capture)
     capture->count = capture->room = capture->emitted = capture->window = 0;
 }
 
-struct incoming_facts capture_facts(const struct capture *capture, const struct item *item)
+struct message_facts capture_facts(const struct capture *capture, const struct item *item)
 {
     const struct folder *folder = capture->folder;
 
-    return (struct incoming_facts){
+    return (struct message_facts){
         .account = *capture->account,
         .folder = folder->name,
         .role = folder->role,
@@ -151,18 +98,18 @@ static void count_outcome(struct parts *parts, enum uid_state state)
 static void emit(struct capture *capture, struct item *item)
 {
     struct folder *folder = capture->folder;
-    struct incoming_facts facts = capture_facts(capture, item);
+    struct message_facts facts = capture_facts(capture, item);
 
     if (!is_retry(capture, item->uid)) {
         if (item->uid > folder->seen_through + 1)
             capture_note_gap(capture, folder->seen_through + 1, item->uid - 1);
         folder->seen_through = item->uid;
     }
-    if (item->incoming != NULL) {
+    if (item->message != NULL) {
         capture->parts->count.seen++;
-        incoming_store(item->incoming, &facts);
-        item->incoming = NULL;
-        capture_pause_if_full(capture);
+        captured_message_store(item->message, &facts);
+        item->message = NULL;
+        spool_room_pause_if_full(capture->parts->spool_room, &capture->waiter, capture->session);
         return;
     }
     count_outcome(capture->parts, item->outcome.state);

@@ -1,13 +1,12 @@
 /*
  * The inside of a capture, shared by its files and nobody else: capture.c (its steps),
- * capture/take.c (what arrives), capture/note.c (what the ledger is told, and the wait for room).
+ * capture/take.c (what arrives), capture/note.c (what the ledger is told).
  */
 #ifndef AGENT_CAPTURE_PRIVATE_H
 #define AGENT_CAPTURE_PRIVATE_H
 
-#include <sys/queue.h>
-
 #include "agent/capture/capture.h"
+#include "agent/capture/spool_room.h"
 
 /* What is asked of the messages of this folder. */
 enum depth {
@@ -27,7 +26,7 @@ struct item {
     int internaldate_zone;
     bool draft;
     struct outcome outcome;
-    struct incoming *incoming; /* complete, to be stored */
+    struct captured_message *message; /* complete, to be stored */
 };
 
 struct capture {
@@ -41,25 +40,21 @@ struct capture {
     enum depth depth;
     struct item *items; /* ascending UIDs */
     size_t count, room;
-    size_t emitted;              /* items that the ledger knows */
-    size_t window;               /* end of the items that are being fetched */
-    struct imap_uidset retrying; /* unfetched before, asked for again */
-    struct item *single;         /* STEP_SINGLE: asked for by itself */
-    struct incoming *incoming;   /* the body that is arriving */
-    uint32_t incoming_uid;
-    bool incoming_header; /* it is a BODY[HEADER] */
+    size_t emitted;                    /* items that the ledger knows */
+    size_t window;                     /* end of the items that are being fetched */
+    struct imap_uidset retrying;       /* unfetched before, asked for again */
+    struct item *single;               /* STEP_SINGLE: asked for by itself */
+    struct captured_message *arriving; /* the body that is arriving */
+    bool is_header;                    /* it is a BODY[HEADER] */
     char *header_text;
     size_t header_len, header_room;
-    bool paused;
-    uint32_t cut; /* the lowest UID that found no place in the list, 0: all did */
-    LIST_ENTRY(capture) waiting;
+    uint32_t cut;               /* the lowest UID that found no place in the list, 0: all did */
+    struct spool_waiter waiter; /* while the spool is full */
 };
 
 /* capture/note.c */
 struct item *capture_find(struct capture *capture, uint32_t uid);
-struct incoming_facts capture_facts(const struct capture *capture, const struct item *item);
-void capture_pause_if_full(struct capture *capture);
-void capture_end_pause(struct capture *capture);
+struct message_facts capture_facts(const struct capture *capture, const struct item *item);
 void capture_settle(struct item *item, enum uid_state state, const char *reason);
 /* UIDs first to last are not there. */
 void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last);

@@ -10,27 +10,26 @@
 
 bool capture_body_begin(struct capture *capture, const struct imap_body *body)
 {
-    capture->incoming_header = strncasecmp(body->section, "HEADER", 6) == 0;
-    capture->incoming_uid = body->uid;
+    capture->is_header = strncasecmp(body->section, "HEADER", 6) == 0;
     if (capture->step == STEP_IDLE)
         return false;
-    if (capture->incoming_header) {
+    if (capture->is_header) {
         capture->header_len = 0;
         return true;
     }
     if (*body->section != '\0')
         return false;
-    incoming_free(capture->incoming);
-    capture->incoming = incoming_new(capture->parts, *capture->account, capture->folder->name,
-                                     capture->folder->role);
+    captured_message_free(capture->arriving);
+    capture->arriving = captured_message_new(capture->parts, *capture->account,
+                                             capture->folder->name, capture->folder->role);
     return true;
 }
 
 void capture_body_data(struct capture *capture, const unsigned char *data, size_t len)
 {
-    if (!capture->incoming_header) {
-        incoming_write(capture->incoming, data, len);
-        capture_pause_if_full(capture);
+    if (!capture->is_header) {
+        captured_message_write(capture->arriving, data, len);
+        spool_room_pause_if_full(capture->parts->spool_room, &capture->waiter, capture->session);
         return;
     }
     if (len > HEADER_MAX - capture->header_len)
@@ -50,13 +49,13 @@ void capture_body_end(struct capture *capture, bool complete)
 {
     if (complete)
         return;
-    incoming_free(capture->incoming);
-    capture->incoming = NULL;
+    captured_message_free(capture->arriving);
+    capture->arriving = NULL;
 }
 
 static void take_header(struct capture *capture, struct item *item, const struct imap_fetch *fetch)
 {
-    struct incoming_facts facts = capture_facts(capture, item);
+    struct message_facts facts = capture_facts(capture, item);
     struct outcome outcome;
     enum match_result result = header_decide(
         capture->parts, &facts, capture->header_text != NULL ? capture->header_text : "",
@@ -73,22 +72,22 @@ static void take_header(struct capture *capture, struct item *item, const struct
 
 static void take_body(struct capture *capture, struct item *item)
 {
-    struct incoming_facts facts = capture_facts(capture, item);
+    struct message_facts facts = capture_facts(capture, item);
 
-    if (incoming_size(capture->incoming) == 0) {
+    if (captured_message_size(capture->arriving) == 0) {
         /* iCloud and others answer OK with an empty body for a message they do not have at hand. */
-        incoming_free(capture->incoming);
-        capture->incoming = NULL;
+        captured_message_free(capture->arriving);
+        capture->arriving = NULL;
         return;
     }
-    item->outcome = incoming_decide(capture->incoming, &facts);
+    item->outcome = captured_message_decide(capture->arriving, &facts);
     item->decided = item->outcome.state != UID_UNFETCHED;
     item->wants_body = false;
     if (item->outcome.wanted)
-        item->incoming = capture->incoming;
+        item->message = capture->arriving;
     else
-        incoming_free(capture->incoming);
-    capture->incoming = NULL;
+        captured_message_free(capture->arriving);
+    capture->arriving = NULL;
 }
 
 /* ---- the list ---- */
@@ -146,13 +145,13 @@ void capture_untagged(struct capture *capture, const struct imap_untagged *untag
         return;
     }
     if (item == NULL || item->decided || !fetch->has_body || fetch->body_is_nil) {
-        incoming_free(capture->incoming);
-        capture->incoming = NULL;
+        captured_message_free(capture->arriving);
+        capture->arriving = NULL;
         return;
     }
-    if (capture->incoming_header)
+    if (capture->is_header)
         take_header(capture, item, fetch);
-    else if (capture->incoming != NULL)
+    else if (capture->arriving != NULL)
         take_body(capture, item);
     capture_emit(capture);
 }

@@ -19,8 +19,8 @@
 struct explained {
     struct parts parts;
     const struct explain_options *options;
-    struct incoming *incoming;
-    struct incoming_facts facts;
+    struct captured_message *message;
+    struct message_facts facts;
     char *original; /* the content of the file, for --whole; NULL from a server */
     size_t original_len;
     bool has_key;
@@ -42,8 +42,8 @@ static bool read_file(struct explained *explained)
         got = read(fd, explained->original + explained->original_len, 65536);
         if (got <= 0 || explained->original_len > EXPLAIN_MAX)
             break;
-        incoming_write(explained->incoming, explained->original + explained->original_len,
-                       (size_t)got);
+        captured_message_write(explained->message, explained->original + explained->original_len,
+                               (size_t)got);
         explained->original_len += (size_t)got;
     }
     if (got < 0)
@@ -59,7 +59,7 @@ static int load_file(struct explained *explained, const struct account *account)
 {
     const char *folder = explained->options->folder;
 
-    explained->facts = (struct incoming_facts){
+    explained->facts = (struct message_facts){
         .account = account,
         .folder = folder,
         .role =
@@ -68,7 +68,8 @@ static int load_file(struct explained *explained, const struct account *account)
                 : FOLDER_OTHER,
         .internaldate = time(NULL),
     };
-    explained->incoming = incoming_new(&explained->parts, account, folder, explained->facts.role);
+    explained->message =
+        captured_message_new(&explained->parts, account, folder, explained->facts.role);
     return read_file(explained) ? 0 : EX_NOINPUT;
 }
 
@@ -78,9 +79,9 @@ static int load_from_server(struct explained *explained, const struct account *a
 
     explain_fetch(&explained->parts, account, explained->options->folder, explained->options->uid,
                   &fetched);
-    explained->incoming = fetched.incoming;
+    explained->message = fetched.message;
     explained->facts = fetched.facts;
-    if (fetched.incoming != NULL)
+    if (fetched.message != NULL)
         return 0;
     fprintf(stderr, "mailvigil: account %s, folder %s, UID %u: %s\n", account->name,
             explained->options->folder, explained->options->uid, fetched.why);
@@ -187,13 +188,13 @@ static void view_for(struct explained *explained, const struct decision *decisio
 {
     const struct config *config = explained->parts.config;
     const struct target *target = config_target(config, chosen->target);
-    const struct incoming_facts *facts = &explained->facts;
+    const struct message_facts *facts = &explained->facts;
     struct owner owner = account_owner(facts->account);
     char *text = plan_text(decision, chosen, &owner);
     struct plan *said = plan_parse(text);
     char id[MONITOR_ID_LEN + 1];
     size_t header_len;
-    const char *header = incoming_header(explained->incoming, &header_len);
+    const char *header = captured_message_header(explained->message, &header_len);
     struct copy_plan plan = plan_copy(said);
 
     plan.form = target->form;
@@ -202,13 +203,14 @@ static void view_for(struct explained *explained, const struct decision *decisio
     plan.uidvalidity = facts->uidvalidity;
     plan.uid = facts->uid;
     plan.monitor_id = id;
-    plan.sha256 = incoming_sha256(explained->incoming);
+    plan.sha256 = captured_message_sha256(explained->message);
     plan.captured = time(NULL);
     plan.internaldate = facts->internaldate;
     plan.instance = config->instance;
     monitor_id_make(config->rules->key, plan.account, plan.folder, plan.uidvalidity, plan.uid,
                     chosen->target, id);
-    copy_make(config->rules, &plan, header, header_len, incoming_size(explained->incoming), view);
+    copy_make(config->rules, &plan, header, header_len, captured_message_size(explained->message),
+              view);
     plan_free(said);
     free(text);
 }
@@ -363,11 +365,11 @@ int explain_command(const struct config *config, const struct explain_options *g
     status =
         options.uid != 0 ? load_from_server(&explained, account) : load_file(&explained, account);
     if (status == 0) {
-        decision = incoming_explain(explained.incoming, &explained.facts);
+        decision = captured_message_explain(explained.message, &explained.facts);
         print_explained(&explained, decision);
         decision_free(decision);
     }
-    incoming_free(explained.incoming);
+    captured_message_free(explained.message);
     free(explained.original);
     return status;
 }

@@ -25,8 +25,8 @@ static void finish(struct fetch *fetch, const char *why, bool absent)
     if (why != NULL) {
         fetch->fetched->why = xstrdup(why);
         fetch->fetched->absent = absent;
-        incoming_free(fetch->fetched->incoming);
-        fetch->fetched->incoming = NULL;
+        captured_message_free(fetch->fetched->message);
+        fetch->fetched->message = NULL;
     }
     event_base_loopbreak(fetch->parts->base);
 }
@@ -37,7 +37,7 @@ static void on_fetched(void *arg, const struct imap_result *result)
 
     if (result->kind != IMAP_RESULT_OK)
         finish(fetch, result->reason, result->kind == IMAP_RESULT_NO);
-    else if (fetch->fetched->incoming == NULL || incoming_size(fetch->fetched->incoming) == 0)
+    else if (fetch->fetched->message == NULL || captured_message_size(fetch->fetched->message) == 0)
         finish(fetch, "no message with that UID in the folder", true);
     else
         finish(fetch, NULL, false);
@@ -104,10 +104,10 @@ static bool on_body_begin(void *arg, const struct imap_body *body)
     struct fetch *fetch = arg;
 
     (void)body;
-    if (fetch->fetched->incoming != NULL)
+    if (fetch->fetched->message != NULL)
         return false;
-    fetch->fetched->incoming =
-        incoming_new(fetch->parts, fetch->account, fetch->folder, fetch->fetched->facts.role);
+    fetch->fetched->message = captured_message_new(fetch->parts, fetch->account, fetch->folder,
+                                                   fetch->fetched->facts.role);
     return true;
 }
 
@@ -115,7 +115,7 @@ static void on_body_data(void *arg, const unsigned char *data, size_t len)
 {
     struct fetch *fetch = arg;
 
-    incoming_write(fetch->fetched->incoming, data, len);
+    captured_message_write(fetch->fetched->message, data, len);
 }
 
 static void on_body_end(void *arg, bool complete)

@@ -5,13 +5,13 @@
 #ifndef AGENT_COMMAND_EXPLAIN_FETCH_H
 #define AGENT_COMMAND_EXPLAIN_FETCH_H
 
-#include "agent/capture/incoming.h"
+#include "agent/capture/captured_message.h"
 
 struct fetched {
-    struct incoming *incoming;   /* NULL: failed */
-    struct incoming_facts facts; /* folder is borrowed from the caller */
-    char *why;                   /* caller frees */
-    bool absent;                 /* the server is fine, but the message or folder does not exist */
+    struct captured_message *message; /* NULL: failed */
+    struct message_facts facts;       /* folder is borrowed from the caller */
+    char *why;                        /* caller frees */
+    bool absent; /* the server is fine, but the message or folder does not exist */
 };
 
 void explain_fetch(struct parts *parts, const struct account *account, const char *folder,

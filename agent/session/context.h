@@ -12,14 +12,14 @@
 #include "agent/session/link.h"
 #include "agent/util/histogram.h"
 
-struct room; /* capture.c: captures that wait for room in the spool */
+struct spool_room; /* agent/capture/spool_room.h */
 
 struct parts {
     struct event_base *base;
     struct links *links;
     struct ledger *ledger;
     const struct config *config;
-    struct room *room;
+    struct spool_room *spool_room;
     time_t started; /* the agent */
     /* A message was stored: its copies for this target wait in the ledger. */
     void (*stored)(void *arg, const char *target);

@@ -1,4 +1,4 @@
-#include "agent/capture/incoming.h"
+#include "agent/capture/captured_message.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "rules/util/buffer.h"
 #include "rules/util/memory.h"
 
-struct incoming {
+struct captured_message {
     struct parts *parts;
     /* Ours: a reload may come before the header section has ended. */
     char *account, *address, **aliases, *folder;
@@ -68,39 +68,39 @@ static char **copy_list(char *const *list)
     return copy;
 }
 
-struct incoming *incoming_new(struct parts *parts, const struct account *account,
-                              const char *folder, enum folder_role role)
+struct captured_message *captured_message_new(struct parts *parts, const struct account *account,
+                                              const char *folder, enum folder_role role)
 {
-    struct incoming *incoming = xcalloc(1, sizeof(*incoming));
+    struct captured_message *captured = xcalloc(1, sizeof(*captured));
     bool text;
 
-    incoming->parts = parts;
-    incoming->account = xstrdup(account->name);
-    incoming->address = xstrdup(account->address);
-    incoming->aliases = copy_list(account->aliases);
-    incoming->folder = xstrdup(folder);
-    incoming->role = role;
+    captured->parts = parts;
+    captured->account = xstrdup(account->name);
+    captured->address = xstrdup(account->address);
+    captured->aliases = copy_list(account->aliases);
+    captured->folder = xstrdup(folder);
+    captured->role = role;
     if (parts->ledger != NULL)
-        incoming->entry = spool_entry_new(parts->ledger);
-    incoming->whole = digest_new();
-    incoming->body = digest_new();
+        captured->entry = spool_entry_new(parts->ledger);
+    captured->whole = digest_new();
+    captured->body = digest_new();
     if (rules_read_bodies(parts->config->rules, &text))
-        incoming->body_scan = body_scan_new(text);
-    incoming->has_text = text;
+        captured->body_scan = body_scan_new(text);
+    captured->has_text = text;
     fault_point(FAULT_CAPTURE_BEGIN);
-    return incoming;
+    return captured;
 }
 
-static void keep_header(struct incoming *incoming, const char *data, size_t len)
+static void keep_header(struct captured_message *captured, const char *data, size_t len)
 {
-    size_t left = HEADER_MAX - incoming->header_text.len;
+    size_t left = HEADER_MAX - captured->header_text.len;
 
-    buffer_add(&incoming->header_text, data, len < left ? len : left);
+    buffer_add(&captured->header_text, data, len < left ? len : left);
 }
 
-static const char *held_header(const struct incoming *incoming)
+static const char *held_header(const struct captured_message *captured)
 {
-    return incoming->header_text.data != NULL ? incoming->header_text.data : "";
+    return captured->header_text.data != NULL ? captured->header_text.data : "";
 }
 
 /* A header that fills all that is kept of one may have lost its end: nothing is proven to be
@@ -115,89 +115,89 @@ static struct header *whole_header(const char *text, size_t len)
 }
 
 /* The header section is whole: what direction the message takes can be told. */
-static void end_header(struct incoming *incoming)
+static void end_header(struct captured_message *captured)
 {
     struct owner owner = {
-        .account = incoming->account,
-        .address = incoming->address,
-        .aliases = (const char *const *)incoming->aliases,
+        .account = captured->account,
+        .address = captured->address,
+        .aliases = (const char *const *)captured->aliases,
     };
-    struct message message = {.owner = &owner, .role = incoming->role};
+    struct message message = {.owner = &owner, .role = captured->role};
     struct route *route;
 
-    incoming->header_ended = true;
-    incoming->header = whole_header(held_header(incoming), incoming->header_text.len);
-    message.header = incoming->header;
-    route = route_find(incoming->parts->config->rules, &message);
-    incoming->internal = (route->directions & DIRECTION_INTERNAL) != 0;
-    if (incoming->internal)
-        incoming->sameness = sameness_new();
+    captured->header_ended = true;
+    captured->header = whole_header(held_header(captured), captured->header_text.len);
+    message.header = captured->header;
+    route = route_find(captured->parts->config->rules, &message);
+    captured->internal = (route->directions & DIRECTION_INTERNAL) != 0;
+    if (captured->internal)
+        captured->sameness = sameness_new();
     route_free(route);
 }
 
-void incoming_write(struct incoming *incoming, const void *data, size_t len)
+void captured_message_write(struct captured_message *captured, const void *data, size_t len)
 {
     const char *octets = data;
 
     if (len == 0)
         return;
-    incoming->size += len;
-    if (incoming->entry != NULL)
-        spool_entry_write(incoming->entry, data, len);
-    EVP_DigestUpdate(incoming->whole, data, len);
-    if (incoming->body_scan != NULL)
-        body_scan_feed(incoming->body_scan, octets, len);
-    if (!incoming->header_ended) {
-        long end = header_scan_feed(&incoming->scan, octets, len);
+    captured->size += len;
+    if (captured->entry != NULL)
+        spool_entry_write(captured->entry, data, len);
+    EVP_DigestUpdate(captured->whole, data, len);
+    if (captured->body_scan != NULL)
+        body_scan_feed(captured->body_scan, octets, len);
+    if (!captured->header_ended) {
+        long end = header_scan_feed(&captured->scan, octets, len);
         size_t of_header = end < 0 ? len : (size_t)end;
 
-        incoming->header_len += of_header;
-        keep_header(incoming, octets, of_header);
+        captured->header_len += of_header;
+        keep_header(captured, octets, of_header);
         octets += of_header;
         len -= of_header;
         if (end >= 0)
-            end_header(incoming);
+            end_header(captured);
     }
     if (len > 0)
-        EVP_DigestUpdate(incoming->body, octets, len);
-    if (len > 0 && incoming->sameness != NULL)
-        sameness_body(incoming->sameness, octets, len);
+        EVP_DigestUpdate(captured->body, octets, len);
+    if (len > 0 && captured->sameness != NULL)
+        sameness_body(captured->sameness, octets, len);
 }
 
-uint64_t incoming_size(const struct incoming *incoming)
+uint64_t captured_message_size(const struct captured_message *captured)
 {
-    return incoming->size;
+    return captured->size;
 }
 
-void incoming_free(struct incoming *incoming)
+void captured_message_free(struct captured_message *captured)
 {
-    if (incoming == NULL)
+    if (captured == NULL)
         return;
-    if (incoming->entry != NULL)
-        spool_entry_abort(incoming->entry);
-    EVP_MD_CTX_free(incoming->whole);
-    EVP_MD_CTX_free(incoming->body);
-    if (incoming->body_scan != NULL)
-        body_scan_free(incoming->body_scan);
-    if (incoming->sameness != NULL)
-        sameness_free(incoming->sameness);
-    if (incoming->facts != NULL)
-        body_facts_free(incoming->facts);
-    if (incoming->decision != NULL)
-        decision_free(incoming->decision);
-    if (incoming->header != NULL)
-        header_free(incoming->header);
-    buffer_free(&incoming->header_text);
-    for (char **alias = incoming->aliases; *alias != NULL; alias++)
+    if (captured->entry != NULL)
+        spool_entry_abort(captured->entry);
+    EVP_MD_CTX_free(captured->whole);
+    EVP_MD_CTX_free(captured->body);
+    if (captured->body_scan != NULL)
+        body_scan_free(captured->body_scan);
+    if (captured->sameness != NULL)
+        sameness_free(captured->sameness);
+    if (captured->facts != NULL)
+        body_facts_free(captured->facts);
+    if (captured->decision != NULL)
+        decision_free(captured->decision);
+    if (captured->header != NULL)
+        header_free(captured->header);
+    buffer_free(&captured->header_text);
+    for (char **alias = captured->aliases; *alias != NULL; alias++)
         free(*alias);
-    free(incoming->aliases);
-    free(incoming->account);
-    free(incoming->address);
-    free(incoming->folder);
-    free(incoming);
+    free(captured->aliases);
+    free(captured->account);
+    free(captured->address);
+    free(captured->folder);
+    free(captured);
 }
 
-static struct decision *decide_message(struct parts *parts, const struct incoming_facts *facts,
+static struct decision *decide_message(struct parts *parts, const struct message_facts *facts,
                                        const struct header *header, uint64_t size,
                                        const struct body_facts *body, bool explain)
 {
@@ -231,7 +231,7 @@ static struct outcome outcome_of(const struct decision *decision)
     return (struct outcome){.state = UID_NOT_WANTED};
 }
 
-enum match_result header_decide(struct parts *parts, const struct incoming_facts *facts,
+enum match_result header_decide(struct parts *parts, const struct message_facts *facts,
                                 const char *header_text, size_t len, uint64_t size,
                                 struct outcome *outcome)
 {
@@ -246,67 +246,69 @@ enum match_result header_decide(struct parts *parts, const struct incoming_facts
 }
 
 /* The octets are complete: digests, header and body facts. */
-static void finish(struct incoming *incoming)
+static void finish(struct captured_message *captured)
 {
-    if (incoming->finished)
+    if (captured->finished)
         return;
-    incoming->finished = true;
-    if (!incoming->header_ended)
-        end_header(incoming);
-    EVP_DigestFinal_ex(incoming->whole, incoming->sha256, NULL);
-    EVP_DigestFinal_ex(incoming->body, incoming->body_sha256, NULL);
-    if (incoming->sameness != NULL)
-        sameness_end(incoming->sameness, incoming->header, incoming->same);
-    incoming->sameness = NULL;
-    if (incoming->body_scan != NULL) {
-        incoming->facts = body_scan_end(incoming->body_scan);
-        incoming->body_scan = NULL;
+    captured->finished = true;
+    if (!captured->header_ended)
+        end_header(captured);
+    EVP_DigestFinal_ex(captured->whole, captured->sha256, NULL);
+    EVP_DigestFinal_ex(captured->body, captured->body_sha256, NULL);
+    if (captured->sameness != NULL)
+        sameness_end(captured->sameness, captured->header, captured->same);
+    captured->sameness = NULL;
+    if (captured->body_scan != NULL) {
+        captured->facts = body_scan_end(captured->body_scan);
+        captured->body_scan = NULL;
     }
 }
 
-static struct decision *decide_whole(struct incoming *incoming, const struct incoming_facts *facts,
-                                     bool explain)
+static struct decision *decide_whole(struct captured_message *captured,
+                                     const struct message_facts *facts, bool explain)
 {
     static const struct body_facts nothing_asked = {.text = NULL};
     const struct body_facts *body;
 
-    finish(incoming);
-    body = incoming->facts != NULL ? incoming->facts : &nothing_asked;
-    return decide_message(incoming->parts, facts, incoming->header, incoming->size, body, explain);
+    finish(captured);
+    body = captured->facts != NULL ? captured->facts : &nothing_asked;
+    return decide_message(captured->parts, facts, captured->header, captured->size, body, explain);
 }
 
 /* A reload while the message arrived may have brought rules that ask more of its body. */
-static bool knows_enough(const struct incoming *incoming)
+static bool knows_enough(const struct captured_message *captured)
 {
     bool text;
-    bool body = rules_read_bodies(incoming->parts->config->rules, &text);
+    bool body = rules_read_bodies(captured->parts->config->rules, &text);
 
-    return (!body || incoming->body_scan != NULL) && (!text || incoming->has_text);
+    return (!body || captured->body_scan != NULL) && (!text || captured->has_text);
 }
 
-struct outcome incoming_decide(struct incoming *incoming, const struct incoming_facts *facts)
+struct outcome captured_message_decide(struct captured_message *captured,
+                                       const struct message_facts *facts)
 {
-    if (!knows_enough(incoming))
+    if (!knows_enough(captured))
         return (struct outcome){.state = UID_UNFETCHED};
-    incoming->decision = decide_whole(incoming, facts, false);
+    captured->decision = decide_whole(captured, facts, false);
     fault_point(FAULT_CAPTURE_END);
-    return outcome_of(incoming->decision);
+    return outcome_of(captured->decision);
 }
 
-struct decision *incoming_explain(struct incoming *incoming, const struct incoming_facts *facts)
+struct decision *captured_message_explain(struct captured_message *captured,
+                                          const struct message_facts *facts)
 {
-    return decide_whole(incoming, facts, true);
+    return decide_whole(captured, facts, true);
 }
 
-const char *incoming_header(const struct incoming *incoming, size_t *len)
+const char *captured_message_header(const struct captured_message *captured, size_t *len)
 {
-    *len = incoming->header_text.len;
-    return held_header(incoming);
+    *len = captured->header_text.len;
+    return held_header(captured);
 }
 
-const unsigned char *incoming_sha256(const struct incoming *incoming)
+const unsigned char *captured_message_sha256(const struct captured_message *captured)
 {
-    return incoming->sha256;
+    return captured->sha256;
 }
 
 /* ---- handing over ---- */
@@ -350,18 +352,18 @@ static void on_stored(void *arg, enum capture_outcome outcome)
     free(handed);
 }
 
-static struct handed_over *handed_over_new(const struct incoming *incoming,
-                                           const struct incoming_facts *facts)
+static struct handed_over *handed_over_new(const struct captured_message *captured,
+                                           const struct message_facts *facts)
 {
-    const struct decision *decision = incoming->decision;
+    const struct decision *decision = captured->decision;
     struct handed_over *handed = xcalloc(1, sizeof(*handed));
 
-    handed->parts = incoming->parts;
+    handed->parts = captured->parts;
     handed->account = xstrdup(facts->account->name);
     handed->folder = xstrdup(facts->folder);
     handed->uid = facts->uid;
-    handed->size = incoming->size;
-    if (!facts->old && facts->internaldate >= incoming->parts->started)
+    handed->size = captured->size;
+    if (!facts->old && facts->internaldate >= captured->parts->started)
         handed->came = facts->internaldate;
     handed->targets = xcalloc(decision->n_targets + 1, sizeof(char *));
     for (size_t i = 0; i < decision->n_targets; i++)
@@ -370,12 +372,12 @@ static struct handed_over *handed_over_new(const struct incoming *incoming,
 }
 
 /* One new copy for each target; the ids stand behind each other in *ids. */
-static struct ledger_new_copy *copies_new(const struct incoming *incoming,
-                                          const struct incoming_facts *facts,
+static struct ledger_new_copy *copies_new(const struct captured_message *captured,
+                                          const struct message_facts *facts,
                                           char (*ids)[MONITOR_ID_LEN + 1])
 {
-    const struct decision *decision = incoming->decision;
-    const struct config *config = incoming->parts->config;
+    const struct decision *decision = captured->decision;
+    const struct config *config = captured->parts->config;
     struct owner owner = account_owner(facts->account);
     struct ledger_new_copy *copies = xcalloc(decision->n_targets, sizeof(*copies));
     bool internal = (decision->route->directions & DIRECTION_INTERNAL) != 0;
@@ -391,12 +393,12 @@ static struct ledger_new_copy *copies_new(const struct incoming *incoming,
     return copies;
 }
 
-void incoming_store(struct incoming *incoming, const struct incoming_facts *facts)
+void captured_message_store(struct captured_message *captured, const struct message_facts *facts)
 {
-    const struct decision *decision = incoming->decision;
+    const struct decision *decision = captured->decision;
     size_t n = decision->n_targets;
     char(*ids)[MONITOR_ID_LEN + 1] = xcalloc(n, sizeof(*ids));
-    struct ledger_new_copy *copies = copies_new(incoming, facts, ids);
+    struct ledger_new_copy *copies = copies_new(captured, facts, ids);
     char carried[MONITOR_ID_LEN + 1];
     struct ledger_capture capture = {
         .folder = facts->ledger_folder,
@@ -404,22 +406,22 @@ void incoming_store(struct incoming *incoming, const struct incoming_facts *fact
         .internaldate = facts->internaldate,
         .internaldate_zone = facts->internaldate_zone,
         .header_len =
-            incoming->header_len > UINT32_MAX ? UINT32_MAX : (uint32_t)incoming->header_len,
-        .has_sameness = incoming->internal,
-        .monitor_id = monitor_id_read(incoming->header, carried) ? carried : NULL,
+            captured->header_len > UINT32_MAX ? UINT32_MAX : (uint32_t)captured->header_len,
+        .has_sameness = captured->internal,
+        .monitor_id = monitor_id_read(captured->header, carried) ? carried : NULL,
         .copies = copies,
         .n_copies = n,
     };
 
-    memcpy(capture.sha256, incoming->sha256, sizeof(capture.sha256));
-    memcpy(capture.body_sha256, incoming->body_sha256, sizeof(capture.body_sha256));
-    memcpy(capture.sameness, incoming->same, sizeof(capture.sameness));
-    ledger_capture(incoming->parts->ledger, &capture, incoming->entry, on_stored,
-                   handed_over_new(incoming, facts));
-    incoming->entry = NULL;
+    memcpy(capture.sha256, captured->sha256, sizeof(capture.sha256));
+    memcpy(capture.body_sha256, captured->body_sha256, sizeof(capture.body_sha256));
+    memcpy(capture.sameness, captured->same, sizeof(capture.sameness));
+    ledger_capture(captured->parts->ledger, &capture, captured->entry, on_stored,
+                   handed_over_new(captured, facts));
+    captured->entry = NULL;
     for (size_t i = 0; i < n; i++)
         free((char *)copies[i].plan);
     free(copies);
     free(ids);
-    incoming_free(incoming);
+    captured_message_free(captured);
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/capture/incoming.h"
+#include "agent/capture/captured_message.h"
 #include "agent/ledger/ledger_help.h"
 #include "agent/ledger/plan.h"
 #include "in_range.h"
@@ -21,7 +21,7 @@ struct stage {
     struct config config;
     struct account account;
     struct parts parts;
-    struct incoming_facts facts;
+    struct message_facts facts;
     char told[200]; /* targets that were told of, in order */
 };
 
@@ -51,7 +51,7 @@ static int setup(void **state)
                                   .config = &stage->config,
                                   .stored = on_stored,
                                   .arg = stage};
-    stage->facts = (struct incoming_facts){
+    stage->facts = (struct message_facts){
         .account = &stage->account,
         .folder = "INBOX",
         .role = FOLDER_OTHER,
@@ -73,26 +73,27 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct incoming *write_in(struct stage *stage, const char *octets, size_t len, size_t piece)
+static struct captured_message *write_in(struct stage *stage, const char *octets, size_t len,
+                                         size_t piece)
 {
-    struct incoming *incoming =
-        incoming_new(&stage->parts, stage->facts.account, stage->facts.folder, stage->facts.role);
+    struct captured_message *captured = captured_message_new(
+        &stage->parts, stage->facts.account, stage->facts.folder, stage->facts.role);
     for (size_t at = 0; at < len; at += piece)
-        incoming_write(incoming, octets + at, len - at < piece ? len - at : piece);
-    assert_int_equal(incoming_size(incoming), len);
-    return incoming;
+        captured_message_write(captured, octets + at, len - at < piece ? len - at : piece);
+    assert_int_equal(captured_message_size(captured), len);
+    return captured;
 }
 
 /* Decides, and stores what is wanted; waits for the ledger. */
 static bool take(struct stage *stage, const char *octets, size_t len, size_t piece)
 {
-    struct incoming *incoming = write_in(stage, octets, len, piece);
-    struct outcome outcome = incoming_decide(incoming, &stage->facts);
+    struct captured_message *captured = write_in(stage, octets, len, piece);
+    struct outcome outcome = captured_message_decide(captured, &stage->facts);
     free(outcome.reason);
     if (outcome.wanted)
-        incoming_store(incoming, &stage->facts);
+        captured_message_store(captured, &stage->facts);
     else
-        incoming_free(incoming);
+        captured_message_free(captured);
     room_figures(&stage->room);
     return outcome.wanted;
 }
@@ -186,12 +187,12 @@ static void holds_nothing_at_all(void **state)
     struct stage *stage = *state;
     make_rule(stage->config.rules, "all");
     prepare(stage->config.rules);
-    struct incoming *incoming =
-        incoming_new(&stage->parts, stage->facts.account, stage->facts.folder, stage->facts.role);
-    incoming_write(incoming, NULL, 0);
-    struct outcome outcome = incoming_decide(incoming, &stage->facts);
+    struct captured_message *captured = captured_message_new(
+        &stage->parts, stage->facts.account, stage->facts.folder, stage->facts.role);
+    captured_message_write(captured, NULL, 0);
+    struct outcome outcome = captured_message_decide(captured, &stage->facts);
     assert_true(outcome.wanted);
-    incoming_store(incoming, &stage->facts);
+    captured_message_store(captured, &stage->facts);
     room_figures(&stage->room);
     assert_int_equal(room_pending(&stage->room, "t", time(NULL), 100), 1);
     assert_int_equal(stage->room.copies[0].size, 0);
@@ -313,14 +314,14 @@ static void the_body_decides_in_pieces_of_any_size(void **state)
     prepare(stage->config.rules);
     static const char yes[] = PARTS("a.zip"), no[] = PARTS("a.txt");
     for (size_t piece = 1; piece < sizeof(yes) + 1; piece = piece * 3 + 1) {
-        struct incoming *incoming = write_in(stage, yes, sizeof(yes) - 1, piece);
-        assert_true(incoming_decide(incoming, &stage->facts).wanted);
-        incoming_free(incoming);
-        incoming = write_in(stage, no, sizeof(no) - 1, piece);
-        struct outcome outcome = incoming_decide(incoming, &stage->facts);
+        struct captured_message *captured = write_in(stage, yes, sizeof(yes) - 1, piece);
+        assert_true(captured_message_decide(captured, &stage->facts).wanted);
+        captured_message_free(captured);
+        captured = write_in(stage, no, sizeof(no) - 1, piece);
+        struct outcome outcome = captured_message_decide(captured, &stage->facts);
         assert_false(outcome.wanted);
         assert_int_equal(outcome.state, UID_NOT_WANTED);
-        incoming_free(incoming);
+        captured_message_free(captured);
     }
 }
 
@@ -334,13 +335,13 @@ static void an_exempt_one_tells_its_rule(void **state)
     rule->addresses = LIST("bob@partner.test");
     prepare(stage->config.rules);
     static const char text[] = FROM_BOB "\r\nbody\r\n";
-    struct incoming *incoming = write_in(stage, text, sizeof(text) - 1, 10);
-    struct outcome outcome = incoming_decide(incoming, &stage->facts);
+    struct captured_message *captured = write_in(stage, text, sizeof(text) - 1, 10);
+    struct outcome outcome = captured_message_decide(captured, &stage->facts);
     assert_false(outcome.wanted);
     assert_int_equal(outcome.state, UID_EXEMPT);
     assert_string_equal(outcome.reason, "rule privileged");
     free(outcome.reason);
-    incoming_free(incoming);
+    captured_message_free(captured);
 }
 
 /* ---- what is left behind ---- */
@@ -357,8 +358,8 @@ static void nothing_is_left_of_what_is_not_wanted(void **state)
     memcpy(big, FROM_BOB "\r\n", strlen(FROM_BOB) + 2);
     assert_false(take(stage, big, 20 * MIB, 65536));
     assert_false(take(stage, big, 2000, 100));
-    struct incoming *incoming = write_in(stage, big, 3 * MIB, 65536);
-    incoming_free(incoming); /* the session broke before its end */
+    struct captured_message *captured = write_in(stage, big, 3 * MIB, 65536);
+    captured_message_free(captured); /* the session broke before its end */
     room_figures(&stage->room);
     assert_int_equal(room_spool(&stage->room, &files), 0);
     assert_int_equal(files, 0);
@@ -436,7 +437,7 @@ static void an_internal_one_waits_and_is_joined(void **state)
     struct account carol = stage->account;
     carol.name = (char *)"carol";
     carol.address = (char *)"carol@example.org";
-    stage->facts = (struct incoming_facts){
+    stage->facts = (struct message_facts){
         .account = &carol,
         .folder = "Sent",
         .role = FOLDER_SENT,
@@ -471,16 +472,17 @@ static void the_account_may_go_before_the_header_ends(void **state)
     old->address = xstrdup("alice@example.org");
     old->aliases = alias;
     char *folder = xstrdup("INBOX");
-    struct incoming *incoming = incoming_new(&stage->parts, old, folder, FOLDER_OTHER);
-    incoming_write(incoming, text, 10);
+    struct captured_message *captured =
+        captured_message_new(&stage->parts, old, folder, FOLDER_OTHER);
+    captured_message_write(captured, text, 10);
     free(folder);
     free(alias[0]);
     free(old->name);
     free(old->address);
     free(old);
-    incoming_write(incoming, text + 10, sizeof(text) - 1 - 10);
-    assert_true(incoming_decide(incoming, &stage->facts).wanted);
-    incoming_store(incoming, &stage->facts);
+    captured_message_write(captured, text + 10, sizeof(text) - 1 - 10);
+    assert_true(captured_message_decide(captured, &stage->facts).wanted);
+    captured_message_store(captured, &stage->facts);
     room_figures(&stage->room);
     assert_int_equal(stage->parts.count.captured, 1);
 }
@@ -496,17 +498,17 @@ static void is_explained_without_a_ledger(void **state)
     static const char text[] = FROM_BOB "\r\nbody\r\n";
     unsigned char digest[32];
     size_t len;
-    struct incoming *incoming = write_in(stage, text, sizeof(text) - 1, 5);
-    struct decision *decision = incoming_explain(incoming, &stage->facts);
+    struct captured_message *captured = write_in(stage, text, sizeof(text) - 1, 5);
+    struct decision *decision = captured_message_explain(captured, &stage->facts);
     assert_int_equal(decision->result, MATCH_YES);
     assert_true(decision->rules[0].n_reasons > 0);
-    const char *header = incoming_header(incoming, &len);
+    const char *header = captured_message_header(captured, &len);
     assert_int_equal(len, strlen(FROM_BOB) + 2);
     assert_memory_equal(header, text, len);
     SHA256((const unsigned char *)text, sizeof(text) - 1, digest);
-    assert_memory_equal(incoming_sha256(incoming), digest, 32);
+    assert_memory_equal(captured_message_sha256(captured), digest, 32);
     decision_free(decision);
-    incoming_free(incoming);
+    captured_message_free(captured);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -1,0 +1,58 @@
+/*
+ * One message on its way in: octets go to the spool and through the digests as they arrive; when
+ * all are there the rules decide, and what is to be stored is ready for the ledger.
+ *
+ * Memory: the header section up to HEADER_MAX, body facts within their bounds, and nothing that
+ * grows with the message.
+ */
+#ifndef AGENT_CAPTURE_CAPTURED_MESSAGE_H
+#define AGENT_CAPTURE_CAPTURED_MESSAGE_H
+
+#include "agent/session/context.h"
+#include "rules/decide.h"
+
+/* What is known of a message before and beside its octets. */
+struct message_facts {
+    const struct account *account;
+    const char *folder;
+    enum folder_role role;
+    int64_t ledger_folder;
+    uint32_t uidvalidity, uid;
+    time_t internaldate;
+    int internaldate_zone;
+    bool old; /* found again after a change of UIDVALIDITY or in a late folder */
+};
+
+struct captured_message;
+/* account and folder are copied. */
+struct captured_message *captured_message_new(struct parts *parts, const struct account *account,
+                                              const char *folder, enum folder_role role);
+void captured_message_write(struct captured_message *captured, const void *data, size_t len);
+uint64_t captured_message_size(const struct captured_message *captured);
+void captured_message_free(
+    struct captured_message
+        *captured); /* forgets the octets, unless captured_message_store() took them */
+
+struct outcome {
+    bool wanted;          /* captured_message_store() is due */
+    enum uid_state state; /* else this is its state; UID_UNFETCHED: it must be fetched again */
+    char *reason;         /* NULL or the caller's to free */
+};
+/* All octets are there. */
+struct outcome captured_message_decide(struct captured_message *captured,
+                                       const struct message_facts *facts);
+/* Hands the octets and copies to the ledger; frees captured. Calls parts->stored later. */
+void captured_message_store(struct captured_message *captured, const struct message_facts *facts);
+
+/* The decision by the header alone: NEEDS_BODY and YES both mean: fetch it. */
+enum verdict header_decide(struct parts *parts, const struct message_facts *facts,
+                           const char *header_text, size_t len, uint64_t size,
+                           struct outcome *outcome);
+
+/* For `explain`: the decision with its reasons. The caller frees it. */
+struct decision *captured_message_explain(struct captured_message *captured,
+                                          const struct message_facts *facts);
+const char *captured_message_header(const struct captured_message *captured, size_t *len);
+const unsigned char *captured_message_sha256(const struct captured_message *captured);
+
+#endif
