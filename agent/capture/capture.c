@@ -42,7 +42,7 @@ static void abandon(struct capture *capture)
     imap_uidset_clear(&capture->retrying);
     captured_message_free(capture->arriving);
     capture->arriving = NULL;
-    spool_waiter_end_pause(&capture->waiter);
+    spool_waiter_forget(&capture->waiter);
     free(capture->header_text);
     capture->header_text = NULL;
     capture->header_len = capture->header_room = 0;
@@ -81,7 +81,7 @@ static void end(struct capture *capture)
     note_vanished_behind(capture);
     if (capture->cut != 0)
         capture->folder->dirty = true;
-
+    spool_waiter_resume(&capture->waiter);
     abandon(capture);
     done(arg);
 }

@@ -15,15 +15,21 @@ bool spool_waiter_is_paused(const struct spool_waiter *waiter)
     return waiter->session != NULL;
 }
 
-void spool_waiter_end_pause(struct spool_waiter *waiter)
+void spool_waiter_forget(struct spool_waiter *waiter)
 {
-    struct imap_session *session = waiter->session;
-
-    if (session == NULL)
+    if (!spool_waiter_is_paused(waiter))
         return;
     LIST_REMOVE(waiter, entry);
     waiter->session = NULL;
-    imap_session_resume(session);
+}
+
+void spool_waiter_resume(struct spool_waiter *waiter)
+{
+    struct imap_session *session = waiter->session;
+
+    spool_waiter_forget(waiter);
+    if (session != NULL)
+        imap_session_resume(session);
 }
 
 static void on_room(void *arg)
@@ -31,7 +37,7 @@ static void on_room(void *arg)
     struct spool_room *room = arg;
 
     while (!LIST_EMPTY(&room->waiters))
-        spool_waiter_end_pause(LIST_FIRST(&room->waiters));
+        spool_waiter_resume(LIST_FIRST(&room->waiters));
 }
 
 struct spool_room *spool_room_new(struct ledger *ledger)

@@ -29,6 +29,8 @@ void spool_room_pause_if_full(struct spool_room *room, struct spool_waiter *wait
                               struct imap_session *session);
 bool spool_waiter_is_paused(const struct spool_waiter *waiter);
 /* Resumes the session at once, if it is paused. */
-void spool_waiter_end_pause(struct spool_waiter *waiter);
+void spool_waiter_resume(struct spool_waiter *waiter);
+/* The same without touching the session, which may be gone. */
+void spool_waiter_forget(struct spool_waiter *waiter);
 
 #endif

@@ -17,18 +17,13 @@ struct account_watch {
     size_t others_max;     /* less when the server lets no more in */
     struct event *refusal; /* an extra session was refused: done outside of its callback */
     struct folder_choice *choice;
-    bool known; /* to the ledger: baselined before */
-    bool asked; /* the ledger */
-    bool settled;
-    struct account_opening *opening;
+    bool is_known;   /* baselined before; valid once the ledger was asked */
+    bool was_asked;  /* the ledger */
+    bool is_settled; /* parts->settled() was called */
+    struct ledger_request *opening;
 };
 
-/* A question to the ledger that may outlive who asked. */
-struct account_opening {
-    struct account_watch *watch;
-};
-
-static void on_waiting(void *arg);
+static void on_watching(void *arg);
 static void settle(struct account_watch *watch);
 
 static void on_other_down(void *arg, bool refused)
@@ -48,7 +43,7 @@ static void on_other_listing(void *arg, const struct folder_list *list)
 
 static const struct watch_events other_events = {
     .listing = on_other_listing,
-    .waiting = on_waiting,
+    .watching = on_watching,
     .down = on_other_down,
 };
 
@@ -63,7 +58,7 @@ static size_t others_wanted(const struct account_watch *watch)
 }
 
 /* Folder 0 and all beyond the other watches' belong to the main watch. */
-static void share_out(struct account_watch *watch)
+static void assign_folders(struct account_watch *watch)
 {
     const struct folder_choice *choice = watch->choice;
     size_t wanted = others_wanted(watch);
@@ -81,8 +76,8 @@ static void share_out(struct account_watch *watch)
         watch->n_others++;
     }
     for (size_t i = 0; i < watch->n_others; i++)
-        watch_set_folders(watch->others[i], &choice->folders[i + 1], 1, !watch->known);
-    watch_set_folders(watch->main, for_main, n, !watch->known);
+        watch_set_folders(watch->others[i], &choice->folders[i + 1], 1, !watch->is_known);
+    watch_set_folders(watch->main, for_main, n, !watch->is_known);
     free(for_main);
 }
 
@@ -98,22 +93,18 @@ static void on_refusal(evutil_socket_t fd, short what, void *arg)
               log_number((long long)watch->n_others), "action", "the other folders are polled",
               (char *)NULL);
     watch->others_max = watch->n_others - 1;
-    share_out(watch);
+    assign_folders(watch);
 }
 
 static void on_account_opened(void *arg, bool known, time_t baseline_at)
 {
-    struct account_opening *opening = arg;
-    struct account_watch *watch = opening->watch;
+    struct account_watch *watch = arg;
 
     (void)baseline_at;
-    free(opening);
-    if (watch == NULL)
-        return;
     watch->opening = NULL;
-    watch->known = known;
-    watch->asked = true;
-    share_out(watch);
+    watch->is_known = known;
+    watch->was_asked = true;
+    assign_folders(watch);
 }
 
 static void log_missing(const struct account_watch *watch)
@@ -144,23 +135,21 @@ static void on_listing(void *arg, const struct folder_list *list)
     if (!same_missing(before, watch->choice))
         log_missing(watch);
     folder_choice_free(before);
-    if (watch->asked) {
-        share_out(watch);
+    if (watch->was_asked) {
+        assign_folders(watch);
         return;
     }
     if (watch->opening != NULL)
         return;
-    watch->opening = xcalloc(1, sizeof(*watch->opening));
-    watch->opening->watch = watch;
-    ledger_account_open(watch->parts->ledger, watch->account->name, on_account_opened,
-                        watch->opening);
+    watch->opening =
+        ledger_account_open(watch->parts->ledger, watch->account->name, on_account_opened, watch);
 }
 
 static void settle(struct account_watch *watch)
 {
-    if (watch->settled)
+    if (watch->is_settled)
         return;
-    watch->settled = true;
+    watch->is_settled = true;
     watch->parts->settled(watch->parts->arg);
 }
 
@@ -176,14 +165,14 @@ static bool all_opened(const struct account_watch *watch)
     return true;
 }
 
-static void on_waiting(void *arg)
+static void on_watching(void *arg)
 {
     struct account_watch *watch = arg;
 
-    if (!watch->asked || !all_opened(watch))
+    if (!watch->was_asked || !all_opened(watch))
         return;
-    if (!watch->known) {
-        watch->known = true;
+    if (!watch->is_known) {
+        watch->is_known = true;
         ledger_account_baselined(watch->parts->ledger, watch->account->name);
     }
     settle(watch);
@@ -199,7 +188,7 @@ struct account_watch *account_watch_new(struct parts *parts, const struct accoun
 {
     static const struct watch_events events = {
         .listing = on_listing,
-        .waiting = on_waiting,
+        .watching = on_watching,
         .down = on_main_down,
     };
     struct account_watch *watch = xcalloc(1, sizeof(*watch));
@@ -216,8 +205,7 @@ void account_watch_free(struct account_watch *watch)
 {
     if (watch == NULL)
         return;
-    if (watch->opening != NULL)
-        watch->opening->watch = NULL;
+    ledger_cancel(watch->opening);
     while (watch->n_others > 0)
         watch_free(watch->others[--watch->n_others]);
     watch_free(watch->main);

@@ -1,9 +1,9 @@
 /*
- * One account that is watched: its main watch, and as many more as waiting for its folders takes.
+ * One watched account: its main watch, and as many more as its folders need.
  *
- * With NOTIFY one session watches all. With IDLE each of the first LIMIT_IDLE_SESSIONS folders has
- * a session of its own (INBOX, then Sent, then the others); what is left is polled by the main
- * watch, and so are all when the server lets no more sessions in.
+ * With NOTIFY one session watches all folders. With IDLE each of the first LIMIT_IDLE_SESSIONS
+ * folders has a session of its own (INBOX, then Sent, then the others); the main watch polls the
+ * rest, and all of them if the server accepts no more sessions.
  */
 #ifndef AGENT_WATCH_ACCOUNT_WATCH_H
 #define AGENT_WATCH_ACCOUNT_WATCH_H
@@ -17,15 +17,15 @@ void account_watch_free(struct account_watch *watch);
 const struct account *account_watch_account(const struct account_watch *watch);
 
 /*
- * After a reload: true: the account is reached and watched as before, the new configuration is
- * taken over and nothing is interrupted. false: it is not; free this and make a new one.
+ * After a reload. true: server and login are the same; the new configuration is in use and nothing
+ * is interrupted. false: they differ; free this and make a new one.
  */
 bool account_watch_update(struct account_watch *watch, const struct account *account);
 
 /* Watches, the main one first. */
 size_t account_watch_count(const struct account_watch *watch);
 const struct watch *account_watch_nth(const struct account_watch *watch, size_t i);
-/* What the configuration names and the server does not have; NULL-terminated. */
+/* Folders that are configured and that the server does not have; NULL-terminated. */
 char *const *account_watch_missing(const struct account_watch *watch);
 
 #endif

@@ -1,5 +1,6 @@
 #include "agent/watch/private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "agent/system/fault.h"
@@ -7,7 +8,7 @@
 #include "agent/system/log.h"
 #include "rules/util/memory.h"
 
-/* What vanished among UIDs that all have a state now is of no use any more. */
+/* Vanished UIDs that have a state by now are no longer needed. */
 static void forget_vanished(struct folder *folder)
 {
     struct imap_uidset kept = {0};
@@ -33,18 +34,15 @@ static void on_captured(void *arg)
     }
     if (folder != NULL)
         forget_vanished(folder);
-    watch_work(watch);
-}
-
-bool watch_retry_is_due(const struct folder *folder)
-{
-    return folder->retry.count > 0 && time(NULL) >= folder->retry_at;
+    watch_step_done(watch);
 }
 
 void watch_capture(struct watch *watch, struct folder *folder)
 {
     bool retry = watch_retry_is_due(folder);
 
+    assert(folder == watch->selected && folder->ledger_id != 0);
+    watch_set_phase(watch, PHASE_CAPTURING);
     folder->dirty = false;
     if (retry) {
         unsigned shift = folder->retries < 7 ? folder->retries : 7;
@@ -66,19 +64,19 @@ static void log_opened(const struct watch *watch, const struct folder *folder,
                   folder->name, "before", log_number(opened->previous_validity), "now",
                   log_number(folder->uidvalidity), "action", "resolved by content", (char *)NULL);
     else if (opened->first_sight)
-        log_event(LOG_LEVEL_NOTICE, "folder-first-sight", "account", account, "folder",
-                  folder->name, "uidvalidity", log_number(folder->uidvalidity), "baseline",
+        log_event(LOG_LEVEL_NOTICE, "folder-baselined", "account", account, "folder", folder->name,
+                  "uidvalidity", log_number(folder->uidvalidity), "baseline",
                   log_number(opened->seen_through), (char *)NULL);
 }
 
-static void on_vanished_asked(void *arg, const struct imap_result *result)
+static void on_vanished_done(void *arg, const struct imap_result *result)
 {
     (void)arg;
     (void)result; /* a refusal only means that gaps are inferred, not proven */
 }
 
-/* Which messages came and went while nobody watched: RFC 7162 section 3.2.6. The answer is a
- * VANISHED response before that of the list, which is asked for next. */
+/* Asks which messages came and went while there was no session: RFC 7162 section 3.2.6. The reply
+ * is a VANISHED response, which precedes the reply to the list that is requested next. */
 static void ask_for_vanished(struct watch *watch, const struct folder *folder)
 {
     struct imap_uidset set = {0};
@@ -89,22 +87,18 @@ static void ask_for_vanished(struct watch *watch, const struct folder *folder)
         return;
     items = xasprintf("(UID) (CHANGEDSINCE %llu VANISHED)", (unsigned long long)folder->modseq);
     imap_uidset_add(&set, folder->seen_through + 1, UINT32_MAX);
-    imap_uid_fetch(watch->session, &set, items, on_vanished_asked, NULL);
+    imap_uid_fetch(watch->session, &set, items, on_vanished_done, NULL);
     imap_uidset_clear(&set);
     free(items);
 }
 
 static void on_opened(void *arg, const struct ledger_folder *opened)
 {
-    struct ledger_opening *opening = arg;
-    struct watch *watch = opening->watch;
-    struct folder *folder;
+    struct watch *watch = arg;
+    struct folder *folder = watch->examining;
 
-    free(opening);
-    if (watch == NULL)
-        return;
+    assert(watch->phase == PHASE_OPENING);
     watch->opening = NULL;
-    folder = watch->examining;
     watch->examining = NULL;
     folder->ledger_id = opened->id;
     folder->seen_through = opened->seen_through;
@@ -122,23 +116,21 @@ static void on_opened(void *arg, const struct ledger_folder *opened)
 
 static void open_in_ledger(struct watch *watch, struct folder *folder, uint32_t uidnext)
 {
-    struct ledger_opening *opening = xcalloc(1, sizeof(*opening));
-
-    opening->watch = watch;
-    watch->opening = opening;
+    assert(watch->opening == NULL);
+    watch_set_phase(watch, PHASE_OPENING);
     fault_point(FAULT_FOLDER_OPENED);
-    ledger_folder_open(watch->parts->ledger, (*watch->account)->name, folder->name,
-                       folder->uidvalidity, uidnext, watch->baseline, on_opened, opening);
+    watch->opening =
+        ledger_folder_open(watch->parts->ledger, (*watch->account)->name, folder->name,
+                           folder->uidvalidity, uidnext, watch->baseline, on_opened, watch);
 }
 
-/* EXAMINE told no UIDNEXT (some servers do not): the highest UID is asked for. */
+/* EXAMINE reported no UIDNEXT (some servers do not): the highest UID is asked for. */
 static void on_highest(void *arg, const struct imap_result *result)
 {
     struct watch *watch = arg;
 
-    if (watch_command_ended(result) || watch->examining == NULL)
+    if (watch_command_ended(result))
         return;
-    watch->asks_highest = false;
     open_in_ledger(watch, watch->examining, watch->highest + 1);
 }
 
@@ -149,7 +141,7 @@ static void give_up_folder(struct watch *watch, const char *why)
     watch->examining->dirty = false;
     watch->examining = NULL;
     watch->list_due = watch->is_main;
-    watch_work(watch);
+    watch_step_done(watch);
 }
 
 static void on_examined(void *arg, const struct imap_result *result,
@@ -159,14 +151,14 @@ static void on_examined(void *arg, const struct imap_result *result,
     struct folder *folder = watch->examining;
     struct imap_uidset last = {0};
 
-    if (watch_command_ended(result) || folder == NULL)
+    if (watch_command_ended(result))
         return;
     if (result->kind != IMAP_RESULT_OK) {
         give_up_folder(watch, result->reason);
         return;
     }
     if (mailbox->uidvalidity == 0) {
-        give_up_folder(watch, "the server tells no UIDVALIDITY: its UIDs cannot be relied on");
+        give_up_folder(watch, "the server reports no UIDVALIDITY: its UIDs cannot be relied on");
         return;
     }
     folder->examined_modseq = mailbox->highestmodseq;
@@ -184,7 +176,7 @@ static void on_examined(void *arg, const struct imap_result *result,
         open_in_ledger(watch, folder, mailbox->uidnext != 0 ? mailbox->uidnext : 1);
         return;
     }
-    watch->asks_highest = true;
+    watch_set_phase(watch, PHASE_FINDING_HIGHEST);
     watch->highest = 0;
     imap_uidset_add(&last, UINT32_MAX, UINT32_MAX);
     imap_uid_fetch(watch->session, &last, "(UID)", on_highest, watch);
@@ -198,13 +190,14 @@ void watch_examine(struct watch *watch, struct folder *folder)
 
     watch->selected = NULL;
     watch->examining = folder;
+    watch_set_phase(watch, PHASE_EXAMINING);
     if (folder->ledger_id != 0 && folder->modseq > 0 && folder->seen_through < UINT32_MAX)
         resync = (struct imap_resync){.uidvalidity = folder->uidvalidity,
                                       .modseq = folder->modseq,
                                       .known_first = folder->seen_through + 1,
                                       .known_last = UINT32_MAX};
     imap_examine(watch->session, folder->name, &resync, on_examined, watch);
-    /* What came into the folder just left while it was being left is told by nobody. */
+    /* Nothing announces what arrives in a folder while it is being left. */
     if (left != NULL && watch->mode == WATCH_MODE_NOTIFY)
         watch_ask_status(watch, left);
 }

@@ -1,13 +1,46 @@
 /*
- * The inside of a watch, shared by its files and nobody else: watch.c (its life and its heart),
- * watch/open.c (one folder: EXAMINE, the ledger, capture), watch/wait.c (NOTIFY, IDLE, polls),
- * watch/hear.c (what the session says unasked).
+ * Private to this room. From the top down: watch.c (the life of a watch and its next step), open.c
+ * (one folder: EXAMINE, the ledger, capture), untagged.c (untagged responses), wait.c (NOTIFY,
+ * IDLE, polls), state.c (phases, and what all of them look up).
+ *
+ * One thing is done at a time. When it is done, watch_step_done() has watch.c choose the next one
+ * from the event loop, by what is due: a listing, NOTIFY, a folder that may have news, the return
+ * to the first folder, or nothing, which is watching.
+ *
+ *   phase              waits for                             may be followed by
+ *   DOWN               the next attempt of the link          CONNECTING
+ *   CONNECTING         the link: queue, secret, login        DECIDING, DOWN
+ *   DECIDING           the event loop                        any step, DOWN
+ *   LISTING            the reply to LIST                     DECIDING, DOWN
+ *   REQUESTING_NOTIFY  the reply to NOTIFY                   DECIDING, DOWN
+ *   EXAMINING          the reply to EXAMINE                  FINDING_HIGHEST, OPENING, CAPTURING,
+ *                                                            DECIDING (refused), DOWN
+ *   FINDING_HIGHEST    the highest UID: the server reported  OPENING, DOWN
+ *                      no UIDNEXT
+ *   OPENING            the ledger                            CAPTURING, DOWN
+ *   CAPTURING          capture.h                             DECIDING, DOWN
+ *   WATCHING           an untagged response, a timer         any step, DOWN
+ *
+ * A step is LISTING, REQUESTING_NOTIFY, EXAMINING, CAPTURING or WATCHING.
  */
 #ifndef AGENT_WATCH_PRIVATE_H
 #define AGENT_WATCH_PRIVATE_H
 
-#include "agent/util/backoff.h"
+#include "agent/session/persistent_link.h"
 #include "agent/watch/watch.h"
+
+enum watch_phase {
+    PHASE_DOWN,
+    PHASE_CONNECTING,
+    PHASE_DECIDING,
+    PHASE_LISTING,
+    PHASE_REQUESTING_NOTIFY,
+    PHASE_EXAMINING,
+    PHASE_FINDING_HIGHEST,
+    PHASE_OPENING,
+    PHASE_CAPTURING,
+    PHASE_WATCHING,
+};
 
 struct watch {
     struct parts *parts;
@@ -16,67 +49,67 @@ struct watch {
     struct watch_events events;
     void *arg;
 
-    enum watch_state state;
-    enum watch_mode mode;
-    time_t since;
-    char *trouble;
-    time_t trouble_since, next_try;
-    struct backoff backoff, backoff_auth;
+    enum watch_phase phase;
+    time_t since; /* of what watch_state_of() makes of it */
+    struct persistent_link *link;
+    struct imap_session *session; /* NULL in DOWN and CONNECTING */
+    struct event *work;           /* chooses the next step */
 
-    struct link *link;
-    struct imap_session *session; /* while signed in */
-    struct capture *capture;
-    struct folder_list listing;
-    bool is_listing, list_due;
+    /* What is due, beside folders that are dirty. */
+    bool list_due;
+    bool notify_due; /* with mode NOTIFY: the folders that it covers have changed, or it overflowed
+                      */
+
+    enum watch_mode mode;
+    bool notify_refused, idle_refused; /* by the server, once and for all */
+    struct folder_list listing;        /* LISTING */
     struct folder **folders;
     size_t n_folders;
-    struct folder *selected;  /* EXAMINE was answered with OK */
-    struct folder *examining; /* EXAMINE is under way, or the ledger opens it */
-    struct ledger_opening *opening;
-    bool asks_highest; /* EXAMINE told no UIDNEXT: the highest UID is asked for */
-    uint32_t highest;
+    struct folder *selected;        /* EXAMINE succeeded */
+    struct folder *examining;       /* EXAMINING, FINDING_HIGHEST, OPENING */
+    struct ledger_request *opening; /* OPENING */
+    uint32_t highest;               /* FINDING_HIGHEST */
+    struct capture *capture;        /* runs in CAPTURING */
     bool baseline;
-    bool notify_asked, notify_runs, notify_refused;
-    bool idling, idle_refused;
-    unsigned statuses; /* STATUS commands under way */
 
-    struct event *retry_timer; /* WATCH_DOWN */
-    struct event *tick;        /* while signed in: renewals, polls, silence */
-    struct event *recheck;     /* after news by NOTIFY */
-    time_t idle_since, last_poll, last_safety, last_heard;
+    bool idling;       /* an IDLE command has not ended; the next command ends it */
+    unsigned statuses; /* STATUS commands without a reply */
+
+    struct event *tick;    /* while there is a session: renewals, polls, silence */
+    struct event *recheck; /* after news by NOTIFY */
+    time_t idle_since, last_poll, last_safety, last_received;
     time_t heartbeat; /* the longest silence that ended in "Still here" while idling, 0: none */
 };
 
-/* A question to the ledger that outlives the watch that asked it. */
-struct ledger_opening {
-    struct watch *watch; /* NULL: freed or reconnected meanwhile */
-};
-
-/* The heart: does the next thing that is to be done, one at a time. */
-void watch_work(struct watch *watch);
-void watch_set_state(struct watch *watch, enum watch_state state);
+/* state.c */
+enum watch_state watch_state_of(enum watch_phase phase);
+void watch_set_phase(struct watch *watch, enum watch_phase phase);
+/* Something is due: the next step is chosen from the event loop, unless one is under way. */
+void watch_work_soon(struct watch *watch);
+/* The step has ended, the session has not. */
+void watch_step_done(struct watch *watch);
 struct folder *watch_find_folder(const struct watch *watch, const char *name);
 /* Whether an account's folders are "*". */
 bool watch_is_of_everything(const struct watch *watch);
-/* The session has ended, and on_closed comes next: a callback has nothing to do any more. */
+/* The session has ended, and on_down follows: a callback has nothing left to do. */
 bool watch_command_ended(const struct imap_result *result);
-
-/* watch/open.c */
-void watch_examine(struct watch *watch, struct folder *folder);
-void watch_capture(struct watch *watch, struct folder *folder);
 bool watch_retry_is_due(const struct folder *folder);
 
-/* watch/wait.c */
-void watch_ask_for_notify(struct watch *watch);
-void watch_wait(struct watch *watch); /* nothing is dirty */
+/* open.c */
+void watch_examine(struct watch *watch, struct folder *folder);
+void watch_capture(struct watch *watch, struct folder *folder);
+
+/* wait.c */
+void watch_request_notify(struct watch *watch);
+void watch_wait(struct watch *watch); /* nothing is due */
 bool watch_idles(const struct watch *watch);
-void watch_recheck_soon(struct watch *watch); /* news may come without a word */
+void watch_recheck_soon(struct watch *watch); /* there may be news that nothing announces */
 void watch_ask_status(struct watch *watch, const struct folder *folder);
 void watch_look_at_all(struct watch *watch);
 void watch_start_ticking(struct watch *watch);
 void watch_on_recheck(evutil_socket_t fd, short what, void *arg);
 
-/* watch/hear.c: for struct imap_events */
+/* untagged.c: for struct imap_events */
 void watch_on_untagged(void *arg, const struct imap_untagged *untagged);
 bool watch_on_body_begin(void *arg, const struct imap_body *body);
 void watch_on_body_data(void *arg, const unsigned char *data, size_t len);

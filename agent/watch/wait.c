@@ -1,5 +1,6 @@
 #include "agent/watch/private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "agent/system/limit.h"
@@ -12,25 +13,24 @@ static void on_notify(void *arg, const struct imap_result *result)
 
     if (watch_command_ended(result))
         return;
-    watch->notify_runs = result->kind == IMAP_RESULT_OK;
-    if (!watch->notify_runs) {
+    if (result->kind != IMAP_RESULT_OK) {
         log_event(LOG_LEVEL_WARNING, "notify-refused", "account", (*watch->account)->name, "reason",
                   result->reason, (char *)NULL);
         watch->notify_refused = true;
         watch->mode = imap_session_has(watch->session, "IDLE") ? WATCH_MODE_IDLE : WATCH_MODE_POLL;
         watch->list_due = watch->is_main;
     }
-    watch_work(watch);
+    watch_step_done(watch);
 }
 
-void watch_ask_for_notify(struct watch *watch)
+void watch_request_notify(struct watch *watch)
 {
     const char **names = xcalloc(watch->n_folders, sizeof(*names));
 
     for (size_t i = 0; i < watch->n_folders; i++)
         names[i] = watch->folders[i]->name;
-    watch->notify_asked = true;
-    watch->notify_runs = false;
+    watch->notify_due = false;
+    watch_set_phase(watch, PHASE_REQUESTING_NOTIFY);
     if (watch_is_of_everything(watch))
         imap_notify(watch->session, NULL, 0, on_notify, watch);
     else
@@ -42,7 +42,7 @@ static void on_idling(void *arg)
 {
     struct watch *watch = arg;
 
-    watch->idle_since = watch->last_heard = time(NULL);
+    watch->idle_since = watch->last_received = time(NULL);
 }
 
 static void on_idle_done(void *arg, const struct imap_result *result)
@@ -59,7 +59,7 @@ static void on_idle_done(void *arg, const struct imap_result *result)
         if (watch->mode == WATCH_MODE_IDLE)
             watch->mode = WATCH_MODE_POLL;
     }
-    watch_work(watch);
+    watch_work_soon(watch);
 }
 
 /* With NOTIFY too: outside IDLE Dovecot has been seen to keep quiet about a message that comes
@@ -70,16 +70,17 @@ bool watch_idles(const struct watch *watch)
            imap_session_has(watch->session, "IDLE");
 }
 
-/* Nothing is dirty. */
+/* The last thing that a function does: the callee may free the watch. */
 void watch_wait(struct watch *watch)
 {
-    watch_set_state(watch, WATCH_WAITING);
+    if (watch->phase != PHASE_WATCHING)
+        watch_set_phase(watch, PHASE_WATCHING);
     if (watch_idles(watch) && !watch->idling && watch->selected != NULL && watch->statuses == 0) {
         watch->idling = true;
-        watch->idle_since = watch->last_heard = time(NULL);
+        watch->idle_since = watch->last_received = time(NULL);
         imap_idle(watch->session, on_idling, on_idle_done, watch);
     }
-    watch->events.waiting(watch->arg);
+    watch->events.watching(watch->arg);
 }
 
 /* ---- polls and renewals ---- */
@@ -88,9 +89,10 @@ static void on_status_done(void *arg, const struct imap_result *result)
 {
     struct watch *watch = arg;
 
+    assert(watch->statuses > 0);
     watch->statuses--;
     if (!watch_command_ended(result))
-        watch_work(watch);
+        watch_work_soon(watch);
 }
 
 void watch_ask_status(struct watch *watch, const struct folder *folder)
@@ -106,7 +108,7 @@ static void on_ping(void *arg, const struct imap_result *result)
     (void)result;
 }
 
-/* Courier looks for new messages at NOOP only: a FETCH would not see them. */
+/* Courier looks for new messages only at NOOP: a FETCH does not see them. */
 static void look_at_selected(struct watch *watch)
 {
     imap_noop(watch->session, on_ping, NULL);
@@ -114,7 +116,7 @@ static void look_at_selected(struct watch *watch)
         watch->selected->dirty = true;
 }
 
-/* Asks after every folder: the selected one by a capture, the others by STATUS. */
+/* Checks every folder: the selected one by a capture, the others by STATUS. */
 void watch_look_at_all(struct watch *watch)
 {
     look_at_selected(watch);
@@ -129,7 +131,7 @@ void watch_look_at_all(struct watch *watch)
         watch_ask_status(watch, folder);
     }
     watch->last_poll = time(NULL);
-    watch_work(watch);
+    watch_work_soon(watch);
 }
 
 void watch_on_recheck(evutil_socket_t fd, short what, void *arg)
@@ -138,12 +140,13 @@ void watch_on_recheck(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (watch->session != NULL && watch->state == WATCH_WAITING)
+    if (watch->phase == PHASE_WATCHING)
         watch_look_at_all(watch);
+    else if (watch->phase == PHASE_LISTING)
+        watch_recheck_soon(watch);
 }
 
-/* Without IDLE beside it, what NOTIFY told is looked at once more a little later: see
- * watch_idles(). */
+/* Without IDLE, what NOTIFY reported is checked once more a little later: see watch_idles(). */
 void watch_recheck_soon(struct watch *watch)
 {
     struct timeval wait = {.tv_sec = 2};
@@ -172,16 +175,17 @@ static bool idle_is_due(const struct watch *watch, time_t now)
 
     if (now - watch->idle_since >= (time_t)config->idle_renew)
         return true;
-    return watch->heartbeat > 0 && now - watch->last_heard > 2 * watch->heartbeat + 10;
+    return watch->heartbeat > 0 && now - watch->last_received > 2 * watch->heartbeat + 10;
 }
 
-/* A look for new UIDs ends IDLE, proves that the server is alive, and is followed by IDLE again. */
+/* A check for new UIDs ends IDLE, proves that the server is alive, and is followed by IDLE again.
+ */
 static void renew(struct watch *watch, time_t now)
 {
-    watch->idle_since = watch->last_heard = now;
+    watch->idle_since = watch->last_received = now;
     look_at_selected(watch);
     if (watch->selected != NULL)
-        watch_work(watch);
+        watch_work_soon(watch);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -192,7 +196,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (watch->session == NULL || watch->state != WATCH_WAITING)
+    if (watch->phase != PHASE_WATCHING)
         return;
     if (now - watch->last_safety >= (time_t)config->safety_poll) {
         watch->last_safety = now;
@@ -213,7 +217,7 @@ void watch_start_ticking(struct watch *watch)
     unsigned seconds = config->poll_interval < 10 ? config->poll_interval : 10;
     struct timeval interval = {.tv_sec = seconds > 0 ? (time_t)seconds : 1};
 
-    watch->last_poll = watch->last_safety = watch->idle_since = watch->last_heard = time(NULL);
+    watch->last_poll = watch->last_safety = watch->idle_since = watch->last_received = time(NULL);
     watch->heartbeat = 0;
     if (watch->tick == NULL)
         watch->tick = event_new(watch->parts->base, -1, EV_PERSIST, on_tick, watch);

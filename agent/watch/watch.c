@@ -3,36 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "rules/util/memory.h"
-
-const char *watch_state_text(enum watch_state state)
-{
-    static const char *const texts[] = {"connecting", "working", "waiting", "down"};
-
-    return texts[state];
-}
-
-const char *watch_mode_text(enum watch_mode mode)
-{
-    static const char *const texts[] = {"notify", "idle", "poll"};
-
-    return texts[mode];
-}
-
-void watch_set_state(struct watch *watch, enum watch_state state)
-{
-    if (watch->state == state)
-        return;
-    watch->state = state;
-    watch->since = time(NULL);
-}
-
-bool watch_command_ended(const struct imap_result *result)
-{
-    return result->kind == IMAP_RESULT_LOST || result->kind == IMAP_RESULT_UNSENT;
-}
 
 /* ---- folders ---- */
 
@@ -42,19 +14,6 @@ static void folder_free(struct folder *folder)
     imap_uidset_clear(&folder->retry);
     free(folder->name);
     free(folder);
-}
-
-struct folder *watch_find_folder(const struct watch *watch, const char *name)
-{
-    for (size_t i = 0; i < watch->n_folders; i++)
-        if (strcmp(watch->folders[i]->name, name) == 0)
-            return watch->folders[i];
-    return NULL;
-}
-
-static bool is_busy(const struct watch *watch)
-{
-    return watch->examining != NULL || capture_runs(watch->capture) || watch->is_listing;
 }
 
 /* A folder that is no longer wanted goes, unless it is being worked on: then with the next listing.
@@ -98,9 +57,8 @@ void watch_set_folders(struct watch *watch, const struct chosen_folder *folders,
     free(watch->folders);
     watch->folders = kept;
     watch->n_folders = count;
-    if (fresh)
-        watch->notify_asked = false;
-    watch_work(watch);
+    watch->notify_due = watch->notify_due || fresh;
+    watch_work_soon(watch);
 }
 
 enum watch_mode watch_mode(const struct watch *watch)
@@ -113,38 +71,31 @@ enum watch_mode watch_mode(const struct watch *watch)
 static void on_list(void *arg, const struct imap_result *result)
 {
     struct watch *watch = arg;
+    struct folder_list listing = watch->listing;
 
     if (watch_command_ended(result))
         return;
-    watch->is_listing = false;
+    watch->listing = (struct folder_list){0};
+    watch_step_done(watch);
     if (result->kind != IMAP_RESULT_OK)
         log_event(LOG_LEVEL_WARNING, "folders-not-listed", "account", (*watch->account)->name,
                   "reason", result->reason, (char *)NULL);
     else
-        watch->events.listing(watch->arg, &watch->listing);
-    folder_list_clear(&watch->listing);
-    watch_work(watch);
+        watch->events.listing(watch->arg, &listing); /* may free the watch */
+    folder_list_clear(&listing);
 }
 
 static void list(struct watch *watch)
 {
     watch->list_due = false;
-    watch->is_listing = true;
+    watch_set_phase(watch, PHASE_LISTING);
     folder_list_clear(&watch->listing);
     if (imap_session_has(watch->session, "NAMESPACE"))
         imap_namespace(watch->session, NULL, NULL);
     imap_list(watch->session, "*", 0, on_list, watch);
 }
 
-/* ---- the heart ---- */
-
-bool watch_is_of_everything(const struct watch *watch)
-{
-    for (char **folder = (*watch->account)->folders; *folder != NULL; folder++)
-        if (strcmp(*folder, "*") == 0)
-            return true;
-    return false;
-}
+/* ---- the next step ---- */
 
 static struct folder *home(const struct watch *watch)
 {
@@ -161,33 +112,38 @@ static struct folder *next_dirty(const struct watch *watch)
     return NULL;
 }
 
-/* The heart: does the next thing that is to be done, one at a time. */
-void watch_work(struct watch *watch)
+/* The selected folder announces its news most directly: when nothing is dirty, that is the first.
+ */
+static struct folder *next_folder(const struct watch *watch)
 {
+    struct folder *folder = next_dirty(watch);
+
+    if (folder == NULL && home(watch) != watch->selected)
+        folder = home(watch);
+    return folder;
+}
+
+static void on_work(evutil_socket_t fd, short what, void *arg)
+{
+    struct watch *watch = arg;
     struct folder *folder;
 
-    if (watch->session == NULL || is_busy(watch))
+    (void)fd;
+    (void)what;
+    if (watch->phase != PHASE_DECIDING && watch->phase != PHASE_WATCHING)
         return;
     if (watch->list_due) {
         list(watch);
         return;
     }
-    if (watch->mode == WATCH_MODE_NOTIFY && !watch->notify_asked && watch->n_folders > 0) {
-        watch_ask_for_notify(watch);
+    if (watch->mode == WATCH_MODE_NOTIFY && watch->notify_due && watch->n_folders > 0) {
+        watch_request_notify(watch);
         return;
     }
-    if (watch->mode == WATCH_MODE_NOTIFY && !watch->notify_runs && watch->n_folders > 0)
-        return;
-    folder = next_dirty(watch);
-    /* The selected folder tells of itself most directly: return to the first one. */
-    if (folder == NULL && home(watch) != watch->selected)
-        folder = home(watch);
-    if (folder == NULL) {
+    folder = next_folder(watch);
+    if (folder == NULL)
         watch_wait(watch);
-        return;
-    }
-    watch_set_state(watch, WATCH_WORKING);
-    if (folder == watch->selected)
+    else if (folder == watch->selected)
         watch_capture(watch, folder);
     else
         watch_examine(watch, folder);
@@ -196,8 +152,7 @@ void watch_work(struct watch *watch)
 void watch_wake(struct watch *watch)
 {
     if (watch->session == NULL) {
-        if (watch->retry_timer != NULL && watch->state == WATCH_DOWN)
-            event_active(watch->retry_timer, EV_TIMEOUT, 0);
+        persistent_link_retry_now(watch->link);
         return;
     }
     watch->list_due = watch->is_main;
@@ -206,40 +161,39 @@ void watch_wake(struct watch *watch)
 
 /* ---- the session's life ---- */
 
-static void on_ready(void *arg)
+static enum watch_mode best_mode(const struct watch *watch)
+{
+    if (imap_session_has(watch->session, "NOTIFY") && watch->is_main && !watch->notify_refused)
+        return WATCH_MODE_NOTIFY;
+    if (imap_session_has(watch->session, "IDLE") && !watch->idle_refused)
+        return WATCH_MODE_IDLE;
+    return WATCH_MODE_POLL;
+}
+
+static void on_ready(void *arg, struct imap_session *session)
 {
     struct watch *watch = arg;
 
-    watch->session = link_session(watch->link);
-    backoff_succeeded(&watch->backoff);
-    backoff_succeeded(&watch->backoff_auth);
-    watch->trouble_since = 0;
-    if (imap_session_has(watch->session, "NOTIFY") && watch->is_main && !watch->notify_refused)
-        watch->mode = WATCH_MODE_NOTIFY;
-    else if (imap_session_has(watch->session, "IDLE") && !watch->idle_refused)
-        watch->mode = WATCH_MODE_IDLE;
-    else
-        watch->mode = WATCH_MODE_POLL;
-    watch->notify_asked = watch->notify_runs = false;
+    watch->session = session;
+    watch->mode = best_mode(watch);
+    watch->notify_due = true;
     watch->list_due = watch->is_main;
     for (size_t i = 0; i < watch->n_folders; i++)
         watch->folders[i]->dirty = true;
-    log_event(LOG_LEVEL_INFO, "signed-in", "account", (*watch->account)->name, "mode",
+    log_event(LOG_LEVEL_INFO, "logged-in", "account", (*watch->account)->name, "mode",
               watch_mode_text(watch->mode), (char *)NULL);
-    watch_set_state(watch, WATCH_WORKING);
     watch_start_ticking(watch);
-    watch_work(watch);
+    watch_step_done(watch);
 }
 
 static void forget_session(struct watch *watch)
 {
     capture_lose(watch->capture);
-    if (watch->opening != NULL)
-        watch->opening->watch = NULL;
+    ledger_cancel(watch->opening);
     watch->opening = NULL;
     watch->session = NULL;
     watch->selected = watch->examining = NULL;
-    watch->is_listing = watch->idling = watch->asks_highest = false;
+    watch->idling = false;
     watch->statuses = 0;
     folder_list_clear(&watch->listing);
     /* What was not committed is known to the ledger alone. */
@@ -251,74 +205,46 @@ static void forget_session(struct watch *watch)
         event_del(watch->tick);
 }
 
-static void connect_now(struct watch *watch);
-
-static void on_retry(evutil_socket_t fd, short what, void *arg)
+/* The last thing that it does is events.down(), which may free the watch. */
+static void on_down(void *arg, const struct imap_failure *failure, time_t wait)
 {
     struct watch *watch = arg;
-
-    (void)fd;
-    (void)what;
-    link_free(watch->link);
-    watch->link = NULL;
-    watch->parts->count.reconnects++;
-    connect_now(watch);
-}
-
-static struct timeval wait_after(struct watch *watch, const struct imap_failure *failure)
-{
-    struct timeval wait = failure->kind == IMAP_FAILURE_AUTH ? backoff_next(&watch->backoff_auth)
-                                                             : backoff_next(&watch->backoff);
-
-    if (failure->backoff > wait.tv_sec)
-        wait.tv_sec = (time_t)failure->backoff;
-    return wait;
-}
-
-static void on_closed(void *arg, const struct imap_failure *failure)
-{
-    struct watch *watch = arg;
-    struct timeval wait = wait_after(watch, failure);
     bool refused = failure->kind == IMAP_FAILURE_UNAVAILABLE && failure->phase <= IMAP_PHASE_AUTH;
 
     forget_session(watch);
-    free(watch->trouble);
-    watch->trouble = xstrdup(failure->reason);
-    if (watch->trouble_since == 0)
-        watch->trouble_since = time(NULL);
-    watch->next_try = time(NULL) + wait.tv_sec;
-    watch_set_state(watch, WATCH_DOWN);
+    watch_set_phase(watch, PHASE_DOWN);
     log_event(LOG_LEVEL_WARNING, "session-lost", "account", (*watch->account)->name, "reason",
-              failure->reason, "again-in", log_number(wait.tv_sec), (char *)NULL);
-    event_add(watch->retry_timer, &wait);
+              failure->reason, "again-in", log_number(wait), (char *)NULL);
     watch->events.down(watch->arg, refused);
 }
 
-static void connect_now(struct watch *watch)
+static void log_in(void *arg, struct link_login *login, bool is_retry)
 {
-    static const struct imap_events events = {
-        .on_ready = on_ready,
-        .on_closed = on_closed,
-        .on_untagged = watch_on_untagged,
-        .on_body_begin = watch_on_body_begin,
-        .on_body_data = watch_on_body_data,
-        .on_body_end = watch_on_body_end,
-    };
+    struct watch *watch = arg;
     const struct account *account = *watch->account;
-    struct link_login login = {
+
+    watch_set_phase(watch, PHASE_CONNECTING);
+    watch->parts->count.reconnects += is_retry;
+    *login = (struct link_login){
         .server = account->server,
         .login = account->login,
         .secret = &account->secret,
         .qresync = true,
     };
-
-    watch_set_state(watch, WATCH_CONNECTING);
-    watch->link = link_new(watch->parts->links, &login, &events, watch);
 }
 
 struct watch *watch_new(struct parts *parts, const struct account *const *account, bool is_main,
                         const struct watch_events *events, void *arg)
 {
+    static const struct persistent_link_events link_events = {
+        .login = log_in,
+        .on_ready = on_ready,
+        .on_down = on_down,
+        .on_untagged = watch_on_untagged,
+        .on_body_begin = watch_on_body_begin,
+        .on_body_data = watch_on_body_data,
+        .on_body_end = watch_on_body_end,
+    };
     struct watch *watch = xcalloc(1, sizeof(*watch));
 
     watch->parts = parts;
@@ -326,14 +252,12 @@ struct watch *watch_new(struct parts *parts, const struct account *const *accoun
     watch->is_main = is_main;
     watch->events = *events;
     watch->arg = arg;
-    watch->state = WATCH_DOWN;
-    watch->backoff = (struct backoff){.first = LIMIT_BACKOFF_FIRST, .last = LIMIT_BACKOFF_LAST};
-    watch->backoff_auth =
-        (struct backoff){.first = LIMIT_BACKOFF_AUTH, .last = LIMIT_BACKOFF_AUTH_LAST};
+    watch->phase = PHASE_DOWN;
     watch->capture = capture_new(parts);
-    watch->retry_timer = evtimer_new(parts->base, on_retry, watch);
+    watch->work = evtimer_new(parts->base, on_work, watch);
     watch->recheck = evtimer_new(parts->base, watch_on_recheck, watch);
-    connect_now(watch);
+    watch->link = persistent_link_new(parts->links, &link_events, watch);
+    persistent_link_open(watch->link);
     return watch;
 }
 
@@ -342,16 +266,15 @@ void watch_free(struct watch *watch)
     if (watch == NULL)
         return;
     forget_session(watch);
-    link_free(watch->link);
+    persistent_link_free(watch->link);
     capture_free(watch->capture);
     for (size_t i = 0; i < watch->n_folders; i++)
         folder_free(watch->folders[i]);
     free(watch->folders);
-    event_free(watch->retry_timer);
+    event_free(watch->work);
     event_free(watch->recheck);
     if (watch->tick != NULL)
         event_free(watch->tick);
-    free(watch->trouble);
     free(watch);
 }
 
@@ -359,13 +282,15 @@ void watch_free(struct watch *watch)
 
 void watch_status(const struct watch *watch, struct watch_status *status)
 {
+    struct persistent_link_trouble trouble = persistent_link_trouble(watch->link);
+
     *status = (struct watch_status){
-        .state = watch->state,
+        .state = watch_state_of(watch->phase),
         .mode = watch->mode,
         .since = watch->since,
-        .trouble = watch->trouble != NULL ? watch->trouble : "",
-        .trouble_since = watch->trouble_since,
-        .next_try = watch->state == WATCH_DOWN ? watch->next_try : 0,
+        .trouble = trouble.reason,
+        .trouble_since = trouble.since,
+        .next_try = trouble.next_try,
         .server_id = watch->session != NULL ? imap_session_server_id(watch->session) : "",
         .tls = watch->session != NULL ? imap_session_tls_version(watch->session) : "",
     };

@@ -1,19 +1,20 @@
 /*
  * A watch: one session to an account that waits for news of some folders and captures them.
  *
- *   notify   NOTIFY tells of all folders on this one session
- *   idle     IDLE in the first folder; the others, if any, are asked for with STATUS
+ *   notify   NOTIFY reports changes of all folders on this one session
+ *   idle     IDLE in the first folder; the others, if any, are polled with STATUS
  *   poll     neither: STATUS and a list of new UIDs every poll_interval
  *
- * What comes first is always the look at each folder, then the waiting; EXISTS and STATUS are hints
- * that make a folder dirty, and a dirty folder is worked through by capture.h. IDLE is left and
- * entered again after idle_renew seconds, and at once when a server that used to send something now
- * and then has fallen silent; a slow safety poll looks at everything even when all looks well.
+ * Each folder is checked first, then watched. EXISTS and STATUS are only hints that mark a folder
+ * as dirty; a dirty folder is worked through by capture.h. IDLE is left and entered again after
+ * idle_renew seconds, and at once when a server that used to send something now and then has fallen
+ * silent; a slow safety poll checks everything, whatever the server reports.
  *
  * The main watch of an account lists its folders first (through watch_events.listing) and lists
  * them again with each safety poll and when NOTIFY tells of a new one.
  *
- * A watch that loses its session makes a new one after a wait (backoff.h) until it is freed.
+ * A watch that loses its session makes a new one (persistent_link.h) until it is freed. It may be
+ * freed at any time, from its callbacks too.
  */
 #ifndef AGENT_WATCH_WATCH_H
 #define AGENT_WATCH_WATCH_H
@@ -24,10 +25,10 @@
 struct watch;
 
 enum watch_state {
-    WATCH_CONNECTING, /* waits its turn, connects, signs in */
-    WATCH_WORKING,    /* lists, looks, captures */
-    WATCH_WAITING,    /* all is seen, news are waited for */
-    WATCH_DOWN,       /* waits before it tries again */
+    WATCH_CONNECTING, /* queues for a session, connects, logs in */
+    WATCH_WORKING,    /* lists folders, checks them, captures */
+    WATCH_WATCHING,   /* everything has been seen; waits for news */
+    WATCH_DOWN,       /* waits before the next attempt */
 };
 const char *watch_state_text(enum watch_state state);
 
@@ -37,9 +38,9 @@ const char *watch_mode_text(enum watch_mode mode);
 struct watch_events {
     /* The folders of the account were listed (main watch only); watch_set_folders() is due. */
     void (*listing)(void *arg, const struct folder_list *list);
-    /* All folders were looked at, and news are waited for: each time that this is reached. */
-    void (*waiting)(void *arg);
-    /* The session was lost or could not be had. refused: the server lets no more sessions in. */
+    /* All folders have been checked: each time that WATCH_WATCHING is reached or confirmed. */
+    void (*watching)(void *arg);
+    /* The session was lost or could not be had. refused: the server accepts no more sessions. */
     void (*down)(void *arg, bool refused);
 };
 
@@ -48,15 +49,15 @@ struct watch *watch_new(struct parts *parts, const struct account *const *accoun
 void watch_free(struct watch *watch);
 
 /*
- * Which folders this watch looks after from now on: names are copied, what is known of folders that
- * stay is kept. baseline: the account is seen for the first time.
+ * Which folders this watch is responsible for from now on: names are copied, and what is known of
+ * folders that stay is kept. baseline: the account is seen for the first time.
  */
 void watch_set_folders(struct watch *watch, const struct chosen_folder *folders, size_t n,
                        bool baseline);
 /* Before watch_set_folders() of a main watch: whether more than one folder could be waited for
  * without NOTIFY only by more sessions. */
 enum watch_mode watch_mode(const struct watch *watch);
-/* All folders are to be listed or looked at now. */
+/* Lists and checks all folders now; without a session, reconnects now. */
 void watch_wake(struct watch *watch);
 
 /* For status; strings are borrowed. */
@@ -65,7 +66,7 @@ struct watch_status {
     enum watch_mode mode;
     time_t since;         /* of this state */
     const char *trouble;  /* why it is down or was last, "" if never */
-    time_t trouble_since; /* 0 when all is well */
+    time_t trouble_since; /* 0: there is a session, or none was lost */
     time_t next_try;      /* WATCH_DOWN */
     const char *server_id;
     const char *tls;

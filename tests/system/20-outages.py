@@ -59,7 +59,7 @@ class Outages(case.Case):
         self.assert_exactly_once(self.wait_copies(2), ["goes on", "of the late one"])
 
     def watching(self, agent, name):
-        return self.problem(agent, name)["state"] in ("waiting", "working")
+        return self.problem(agent, name)["state"] in ("watching", "working")
 
     def test_server_that_goes_away_and_comes_back(self):
         other = self.server(domain="away.test", users=("bob",))

@@ -85,7 +85,7 @@ const struct folder *watch_folder(const struct watch *watch, size_t i)
 
 const char *watch_state_text(enum watch_state state)
 {
-    static const char *const texts[] = {"connecting", "working", "waiting", "down"};
+    static const char *const texts[] = {"connecting", "working", "watching", "down"};
 
     return texts[state];
 }
@@ -192,7 +192,7 @@ static inline void fake_make(struct fake *fake)
         (struct account){.name = "alice", .address = "alice@example.org", .monitor = true};
     fake->accounts[0].n = 1;
     fake->accounts[0].watches[0].status =
-        (struct watch_status){.state = WATCH_WAITING, .mode = WATCH_MODE_IDLE, .trouble = ""};
+        (struct watch_status){.state = WATCH_WATCHING, .mode = WATCH_MODE_IDLE, .trouble = ""};
     fake->accounts[0].watches[0].folder.name = "INBOX";
     fake->deliveries[0].target.name = "compliance";
     fake->deliveries[0].status.trouble = "";

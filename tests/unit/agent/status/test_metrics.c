@@ -83,7 +83,7 @@ static void an_agent_without_probes(void **state)
     assert_line(text, "mailvigil_capture_latency_seconds_bucket{le=\"+Inf\"} 5");
     assert_line(text, "mailvigil_spool_bytes 4096");
     assert_line(text, "mailvigil_spool_oldest_timestamp_seconds 1795413600");
-    assert_line(text, "mailvigil_watches{state=\"waiting\"} 1");
+    assert_line(text, "mailvigil_watches{state=\"watching\"} 1");
     assert_line(text, "mailvigil_watches{state=\"down\"} 0");
     assert_line(text, "mailvigil_ledger_blocked 0");
     assert_line(text, "mailvigil_alerts_sent_total 0");

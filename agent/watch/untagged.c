@@ -2,25 +2,26 @@
 
 #include "agent/system/limit.h"
 
-/* "* OK Still here": Dovecot says so every two minutes of IDLE, others do likewise or never. What
+/* "* OK Still here": Dovecot sends it every two minutes of IDLE, others do likewise or never. What
  * comes at odd times is news, not a heartbeat. */
-static void hear(struct watch *watch, const struct imap_untagged *untagged)
+static void note_activity(struct watch *watch, const struct imap_untagged *untagged)
 {
     time_t now = time(NULL);
-    time_t silence = now - watch->last_heard;
+    time_t silence = now - watch->last_received;
 
     if (watch->idling && untagged->kind == IMAP_UNTAGGED_STATUS &&
         untagged->text.status == IMAP_OK && silence >= LIMIT_HEARTBEAT_LEAST &&
         silence > watch->heartbeat)
         watch->heartbeat = silence;
-    watch->last_heard = now;
+    watch->last_received = now;
 }
 
-static void take_status(struct watch *watch, const struct imap_mailbox_status *status)
+static void handle_status(struct watch *watch, const struct imap_mailbox_status *status)
 {
     struct folder *folder = watch_find_folder(watch, status->mailbox);
 
-    if (watch->mode == WATCH_MODE_NOTIFY && watch->notify_runs && !watch_idles(watch))
+    if (watch->mode == WATCH_MODE_NOTIFY && watch->phase != PHASE_REQUESTING_NOTIFY &&
+        !watch->notify_due && !watch_idles(watch))
         watch_recheck_soon(watch);
 
     if (folder == NULL) {
@@ -34,7 +35,7 @@ static void take_status(struct watch *watch, const struct imap_mailbox_status *s
         folder->dirty = true;
 }
 
-static void take_vanished(struct watch *watch, const struct imap_uidset *uids)
+static void handle_vanished(struct watch *watch, const struct imap_uidset *uids)
 {
     struct folder *folder = watch->examining != NULL ? watch->examining : watch->selected;
 
@@ -49,10 +50,10 @@ void watch_on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct watch *watch = arg;
 
-    hear(watch, untagged);
+    note_activity(watch, untagged);
     switch (untagged->kind) {
     case IMAP_UNTAGGED_LIST:
-        if (watch->is_listing)
+        if (watch->phase == PHASE_LISTING)
             folder_list_add_untagged(&watch->listing, untagged);
         else
             watch->list_due = watch->is_main;
@@ -61,39 +62,40 @@ void watch_on_untagged(void *arg, const struct imap_untagged *untagged)
         folder_list_add_untagged(&watch->listing, untagged);
         break;
     case IMAP_UNTAGGED_STATUS_DATA:
-        take_status(watch, &untagged->mailbox_status);
+        handle_status(watch, &untagged->mailbox_status);
         break;
     case IMAP_UNTAGGED_VANISHED:
-        take_vanished(watch, &untagged->uids);
+        handle_vanished(watch, &untagged->uids);
         break;
     case IMAP_UNTAGGED_EXISTS:
         if (watch->selected != NULL)
             watch->selected->dirty = true;
-        if (watch->state == WATCH_WAITING && !watch_idles(watch))
+        if ((watch->phase == PHASE_WATCHING || watch->phase == PHASE_LISTING) &&
+            !watch_idles(watch))
             watch_recheck_soon(watch);
         break;
     case IMAP_UNTAGGED_STATUS:
         if (untagged->text.code == IMAP_CODE_NOTIFICATIONOVERFLOW)
-            watch->notify_asked = false;
+            watch->notify_due = true;
         break;
     case IMAP_UNTAGGED_FETCH:
-        if (capture_runs(watch->capture))
+        if (watch->phase == PHASE_CAPTURING)
             capture_untagged(watch->capture, untagged);
-        else if (watch->asks_highest && untagged->fetch.uid > watch->highest)
+        else if (watch->phase == PHASE_FINDING_HIGHEST && untagged->fetch.uid > watch->highest)
             watch->highest = untagged->fetch.uid;
         break;
     default:
         break;
     }
-    if (watch->state == WATCH_WAITING)
-        watch_work(watch);
+    if (watch->phase == PHASE_WATCHING)
+        watch_work_soon(watch);
 }
 
 bool watch_on_body_begin(void *arg, const struct imap_body *body)
 {
     struct watch *watch = arg;
 
-    return capture_runs(watch->capture) && capture_body_begin(watch->capture, body);
+    return watch->phase == PHASE_CAPTURING && capture_body_begin(watch->capture, body);
 }
 
 void watch_on_body_data(void *arg, const unsigned char *data, size_t len)
