@@ -37,6 +37,7 @@ struct folder {
     uint32_t suspect; /* the message that was asked for when the session was lost, 0: none */
     unsigned strikes; /* how often in a row */
     bool dirty;       /* may have news */
+    bool refused;     /* EXAMINE was, last; only news makes it worth another */
     bool listed;      /* of use to the watch: seen in the last listing */
 };
 

@@ -139,6 +139,7 @@ static void give_up_folder(struct watch *watch, const char *why)
     log_event(LOG_LEVEL_WARNING, "folder-not-opened", "account", (*watch->account)->name, "folder",
               watch->examining->name, "reason", why, (char *)NULL);
     watch->examining->dirty = false;
+    watch->examining->refused = true;
     watch->examining = NULL;
     watch->list_due = watch->is_main;
     watch_step_done(watch);
@@ -161,6 +162,7 @@ static void on_examined(void *arg, const struct imap_result *result,
         give_up_folder(watch, "the server reports no UIDVALIDITY: its UIDs cannot be relied on");
         return;
     }
+    folder->refused = false;
     folder->examined_modseq = mailbox->highestmodseq;
     folder->uidnext = mailbox->uidnext;
     if (folder->ledger_id != 0 && folder->uidvalidity == mailbox->uidvalidity) {

@@ -97,9 +97,13 @@ static void list(struct watch *watch)
 
 /* ---- the next step ---- */
 
+/* Where news is waited for. */
 static struct folder *home(const struct watch *watch)
 {
-    return watch->n_folders > 0 ? watch->folders[0] : NULL;
+    for (size_t i = 0; i < watch->n_folders; i++)
+        if (!watch->folders[i]->refused)
+            return watch->folders[i];
+    return NULL;
 }
 
 static struct folder *next_dirty(const struct watch *watch)
