@@ -363,6 +363,22 @@ static void any_reply_to_the_list_is_survived(void **state)
     }
 }
 
+static void a_list_without_end_is_cut(void **state)
+{
+    struct stage *stage = *state;
+    struct evbuffer *reply = evbuffer_new();
+    for (unsigned uid = 1; uid <= LIMIT_LISTED + 2; uid++)
+        evbuffer_add_printf(reply, "* %u FETCH (UID %u FLAGS ())\n", uid, uid);
+    evbuffer_add(reply, "$ OK", sizeof("$ OK"));
+    prepare(stage->fake->config.rules);
+    fake_override(stage->fake, "UID FETCH*FLAGS*", (const char *)evbuffer_pullup(reply, -1), 1);
+    run(stage);
+    assert_int_equal(stage->folder.seen_through, LIMIT_LISTED);
+    assert_true(stage->folder.dirty); /* the rest is listed next */
+    assert_int_equal(stage->fake->parts.count.not_wanted, LIMIT_LISTED);
+    evbuffer_free(reply);
+}
+
 /* ---- what does not come ---- */
 
 struct fetch_case {
@@ -767,9 +783,14 @@ static void rules_that_come_meanwhile_get_what_they_need(void **state)
     rule->attachment = LIST("*.zip");
     prepare(stage->fake->config.rules);
     rule_set_free(old);
-    fake_announce(stage->fake, "Subject: x\r\n\r\n0123456789012345678)\r\n");
-    fake_run(stage->fake, 50);
+    fake_announce(stage->fake, "Subject: x\r\n\r\n0123456789012345678901)");
+    FAKE_AWAIT(stage->fake, stage->capture->arriving == NULL);
     assert_int_equal(fake_state(stage->fake, stage->inbox, 1), -1);
+    assert_int_equal(stage->capture->emitted, 0);
+    fake_drop(stage->fake);
+    FAKE_AWAIT(stage->fake, stage->closed == 1);
+    run(stage);
+    assert_states(stage, "1=not wanted ");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -787,6 +808,7 @@ int main(void)
         TEST(drafts_are_no_mail_but_in_sent),
         TEST(what_is_older_than_the_first_sight_is_left_alone),
         TEST(any_reply_to_the_list_is_survived),
+        TEST(a_list_without_end_is_cut),
         TEST(what_does_not_come_is_asked_for_by_itself),
         TEST(one_that_never_comes_stops_no_other),
         TEST(it_is_tried_again_and_given_up_in_the_end),

@@ -137,9 +137,9 @@ static void when_sessions_are_refused_the_rest_is_polled(void **state)
     struct stage *stage = *state;
     stage->fake->config.poll_interval = 1;
     add_folders(stage, 3);
-    start(stage);
-    FAKE_AWAIT(stage->fake, stage->fake->logins == 1);
+    fake_override(stage->fake, "AUTHENTICATE*", "CONTINUE", 1);
     fake_override(stage->fake, "AUTHENTICATE*", "$ NO [UNAVAILABLE] too many sessions", 1);
+    start(stage);
     FAKE_AWAIT(stage->fake, account_watch_count(stage->watch) == 3);
     FAKE_AWAIT(stage->fake, all_are_watching(stage, 3));
     check_it_works(stage, &stage->fake->folders[3]);
@@ -152,9 +152,9 @@ static void all_other_sessions_may_be_refused(void **state)
 {
     struct stage *stage = *state;
     add_folders(stage, 3);
-    start(stage);
-    FAKE_AWAIT(stage->fake, stage->fake->logins == 1);
+    fake_override(stage->fake, "AUTHENTICATE*", "CONTINUE", 1);
     fake_override(stage->fake, "AUTHENTICATE*", "$ NO [UNAVAILABLE] too many sessions", 100);
+    start(stage);
     FAKE_AWAIT(stage->fake, account_watch_count(stage->watch) == 1 &&
                                 watch_folder_count(account_watch_nth(stage->watch, 0)) == 4);
     FAKE_AWAIT(stage->fake, all_are_watching(stage, 1));
