@@ -45,7 +45,7 @@ struct outcome captured_message_decide(struct captured_message *captured,
 void captured_message_store(struct captured_message *captured, const struct message_facts *facts);
 
 /* The decision by the header alone: NEEDS_BODY and YES both mean: fetch it. */
-enum verdict header_decide(struct parts *parts, const struct message_facts *facts,
+enum match_result header_decide(struct parts *parts, const struct message_facts *facts,
                            const char *header_text, size_t len, uint64_t size,
                            struct outcome *outcome);
 
