@@ -36,7 +36,7 @@ struct batch {
     struct intending *intending;
     struct sending *sendings;
     size_t n_sendings, sendings_left;
-    struct recover *recover;
+    struct find_copies *search;
     struct batch_end end;
     char *trouble;
     bool broken; /* the session ended inside an APPEND */
@@ -109,8 +109,8 @@ static void take_stored(struct batch *batch, const struct sending *sending,
         const struct ledger_copy *copy = outgoing_copy(batch->outgoing[sending->first + i]);
         uint32_t uid = told ? imap_uidset_nth(&text->uids, i) : 0;
 
-        if (!told && batch->recover != NULL)
-            uid = recover_find(batch->recover, copy->monitor_id);
+        if (!told && batch->search != NULL)
+            uid = find_copies_uid(batch->search, copy->monitor_id);
         deliveries[i] = (struct ledger_delivery){
             .copy = copy->id,
             .uidvalidity = told ? text->uidvalidity : target_folder_uidvalidity(folder),
@@ -150,8 +150,8 @@ static void after_sendings(struct batch *batch)
         return;
     }
     batch->step = STEP_IDENTIFY;
-    batch->recover = recover_new(batch->place->session, target_folder_uidnext(batch->place->folder),
-                                 on_identified, batch);
+    batch->search = find_copies_new(
+        batch->place->session, target_folder_uidnext(batch->place->folder), on_identified, batch);
 }
 
 static void take_refusal(struct batch *batch, const struct sending *sending,
@@ -337,7 +337,7 @@ void batch_free(struct batch *batch)
     for (size_t i = 0; i < batch->n_outgoing; i++)
         outgoing_free(batch->outgoing[i]);
     ledger_copies_free(batch->copies, batch->n_copies);
-    recover_free(batch->recover);
+    find_copies_free(batch->search);
     free(batch->outgoing);
     free(batch->sendings);
     free(batch->trouble);
@@ -359,7 +359,7 @@ bool batch_is_ready(const struct batch *batch)
     return batch->step == STEP_READY;
 }
 
-struct recover *batch_recover(const struct batch *batch)
+struct find_copies *batch_search(const struct batch *batch)
 {
-    return batch->recover;
+    return batch->search;
 }

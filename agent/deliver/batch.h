@@ -53,7 +53,7 @@ int64_t batch_copy(const struct batch *batch, size_t i);
 bool batch_is_ready(const struct batch *batch);
 /* The search that a batch makes where the server tells no UIDs, for the session's events; or NULL.
  */
-struct recover *batch_recover(const struct batch *batch);
+struct find_copies *batch_search(const struct batch *batch);
 
 /* One copy is surely not stored. final: given up; else due again after a wait that grows. */
 void batch_refuse(const struct batch_place *place, const struct ledger_copy *copy,

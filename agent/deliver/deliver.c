@@ -6,7 +6,7 @@
 #include "agent/config/folder_pattern.h"
 #include "agent/config/same.h"
 #include "agent/deliver/batch.h"
-#include "agent/deliver/search.h"
+#include "agent/deliver/resolve_intents.h"
 #include "agent/ledger/plan.h"
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"
@@ -40,7 +40,7 @@ struct deliver {
     size_t n_waiting, n_chosen;
     bool selecting;
     struct batch *sending, *preparing;
-    struct search *search;
+    struct resolve_intents *resolve;
     size_t singles; /* so many copies are to be sent one by one */
 
     bool stopping;
@@ -80,7 +80,7 @@ static void work_soon(struct deliver *deliver)
 
 static bool is_at_rest(const struct deliver *deliver)
 {
-    return deliver->sending == NULL && deliver->preparing == NULL && deliver->search == NULL &&
+    return deliver->sending == NULL && deliver->preparing == NULL && deliver->resolve == NULL &&
            deliver->waiting == NULL && deliver->asked == NULL;
 }
 
@@ -110,8 +110,8 @@ static void lose_session(struct deliver *deliver)
         deliver->kicked = true;
     lose_batch(&deliver->sending);
     lose_batch(&deliver->preparing);
-    search_free(deliver->search);
-    deliver->search = NULL;
+    resolve_intents_free(deliver->resolve);
+    deliver->resolve = NULL;
     drop_waiting(deliver);
     target_folder_free(deliver->place.folder);
     deliver->place.folder = NULL;
@@ -228,7 +228,7 @@ static void on_selected(void *arg, const char *why)
     deliver->n_waiting = deliver->n_chosen = 0;
 }
 
-static void on_searched(void *arg, const char *why)
+static void on_resolved(void *arg, const char *why)
 {
     struct deliver *deliver = arg;
 
@@ -236,16 +236,16 @@ static void on_searched(void *arg, const char *why)
         go_down(deliver, why, backoff_next(&deliver->backoff));
         return;
     }
-    search_free(deliver->search);
-    deliver->search = NULL;
+    resolve_intents_free(deliver->resolve);
+    deliver->resolve = NULL;
     deliver->kicked = true;
     work_soon(deliver);
 }
 
-static void begin_search(struct deliver *deliver)
+static void begin_resolve(struct deliver *deliver)
 {
-    deliver->search = search_new(&deliver->place, deliver->waiting, deliver->n_waiting,
-                                 deliver->lost_at, on_searched, deliver);
+    deliver->resolve = resolve_intents_new(&deliver->place, deliver->waiting, deliver->n_waiting,
+                                           deliver->lost_at, on_resolved, deliver);
     deliver->waiting = NULL;
     deliver->n_waiting = 0;
 }
@@ -259,7 +259,7 @@ static void use_waiting(struct deliver *deliver)
         return;
     if (deliver->waiting[0].intent) {
         if (deliver->sending == NULL)
-            begin_search(deliver);
+            begin_resolve(deliver);
         return;
     }
     folder = folder_for(deliver, &deliver->waiting[0]);
@@ -400,7 +400,7 @@ static void work(struct deliver *deliver)
         return;
     }
     if (!deliver->kicked || deliver->stopping || deliver->asked != NULL ||
-        deliver->preparing != NULL || deliver->search != NULL || deliver->state == DELIVER_DOWN ||
+        deliver->preparing != NULL || deliver->resolve != NULL || deliver->state == DELIVER_DOWN ||
         deliver->state == DELIVER_CONNECTING)
         return;
     ask(deliver);
@@ -464,40 +464,40 @@ static void on_closed(void *arg, const struct imap_failure *failure)
 }
 
 /* The search for X-Monitor-Ids that is under way, whoever asked. */
-static struct recover *current_recover(const struct deliver *deliver)
+static struct find_copies *current_search(const struct deliver *deliver)
 {
-    if (deliver->search != NULL)
-        return search_recover(deliver->search);
-    return deliver->sending != NULL ? batch_recover(deliver->sending) : NULL;
+    if (deliver->resolve != NULL)
+        return resolve_intents_search(deliver->resolve);
+    return deliver->sending != NULL ? batch_search(deliver->sending) : NULL;
 }
 
 static void on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct deliver *deliver = arg;
-    struct recover *recover = current_recover(deliver);
+    struct find_copies *search = current_search(deliver);
 
     /* The server has stored something, and has not said OK yet. */
     if (deliver->sending != NULL && untagged->kind == IMAP_UNTAGGED_EXISTS)
         fault_point(FAULT_APPEND_SENT);
     if (deliver->place.folder != NULL)
         target_folder_untagged(deliver->place.folder, untagged);
-    if (recover != NULL)
-        recover_untagged(recover, untagged);
+    if (search != NULL)
+        find_copies_untagged(search, untagged);
 }
 
 static bool on_body_begin(void *arg, const struct imap_body *body)
 {
-    struct recover *recover = current_recover(arg);
+    struct find_copies *search = current_search(arg);
 
-    return recover != NULL && recover_body_begin(recover, body);
+    return search != NULL && find_copies_body_begin(search, body);
 }
 
 static void on_body_data(void *arg, const unsigned char *data, size_t len)
 {
-    struct recover *recover = current_recover(arg);
+    struct find_copies *search = current_search(arg);
 
-    if (recover != NULL)
-        recover_body_data(recover, data, len);
+    if (search != NULL)
+        find_copies_body_data(search, data, len);
 }
 
 static void on_body_end(void *arg, bool complete)
@@ -577,7 +577,7 @@ void deliver_free(struct deliver *deliver)
         deliver->asked->deliver = NULL;
     batch_free(deliver->sending);
     batch_free(deliver->preparing);
-    search_free(deliver->search);
+    resolve_intents_free(deliver->resolve);
     drop_waiting(deliver);
     target_folder_free(deliver->place.folder);
     event_free(deliver->timer);

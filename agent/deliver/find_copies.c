@@ -14,8 +14,8 @@ struct found {
     uint32_t uid;
 };
 
-struct recover {
-    recover_done *done;
+struct find_copies {
+    find_copies_done *done;
     void *arg;
     uint32_t from;
     struct found *found;
@@ -26,79 +26,79 @@ struct recover {
 
 static void on_fetched(void *arg, const struct imap_result *result)
 {
-    struct recover *recover = arg;
+    struct find_copies *search = arg;
 
     if (result->kind == IMAP_RESULT_LOST || result->kind == IMAP_RESULT_UNSENT)
         return;
-    recover->done(recover->arg, result->kind == IMAP_RESULT_OK ? NULL : result->reason);
+    search->done(search->arg, result->kind == IMAP_RESULT_OK ? NULL : result->reason);
 }
 
-struct recover *recover_new(struct imap_session *session, uint32_t from, recover_done *done,
-                            void *arg)
+struct find_copies *find_copies_new(struct imap_session *session, uint32_t from,
+                                    find_copies_done *done, void *arg)
 {
-    struct recover *recover = xcalloc(1, sizeof(*recover));
+    struct find_copies *search = xcalloc(1, sizeof(*search));
     struct imap_uidset set = {0};
 
-    recover->done = done;
-    recover->arg = arg;
-    recover->from = from > 0 ? from : 1;
-    imap_uidset_add(&set, recover->from, UINT32_MAX);
+    search->done = done;
+    search->arg = arg;
+    search->from = from > 0 ? from : 1;
+    imap_uidset_add(&set, search->from, UINT32_MAX);
     /* Some servers show what was just stored only after a check of the folder. */
     imap_check(session, NULL, NULL);
     imap_uid_fetch(session, &set, "(UID BODY.PEEK[HEADER.FIELDS (X-Monitor-Id)])", on_fetched,
-                   recover);
+                   search);
     imap_uidset_clear(&set);
-    return recover;
+    return search;
 }
 
-void recover_free(struct recover *recover)
+void find_copies_free(struct find_copies *search)
 {
-    if (recover == NULL)
+    if (search == NULL)
         return;
-    free(recover->found);
-    free(recover);
+    free(search->found);
+    free(search);
 }
 
-uint32_t recover_find(const struct recover *recover, const char *monitor_id)
+uint32_t find_copies_uid(const struct find_copies *search, const char *monitor_id)
 {
-    for (size_t i = 0; i < recover->count; i++)
-        if (strcmp(recover->found[i].id, monitor_id) == 0)
-            return recover->found[i].uid;
+    for (size_t i = 0; i < search->count; i++)
+        if (strcmp(search->found[i].id, monitor_id) == 0)
+            return search->found[i].uid;
     return 0;
 }
 
-bool recover_body_begin(struct recover *recover, const struct imap_body *body)
+bool find_copies_body_begin(struct find_copies *search, const struct imap_body *body)
 {
     (void)body;
-    recover->len = 0;
+    search->len = 0;
     return true;
 }
 
-void recover_body_data(struct recover *recover, const unsigned char *data, size_t len)
+void find_copies_body_data(struct find_copies *search, const unsigned char *data, size_t len)
 {
-    if (len > sizeof(recover->field) - recover->len)
-        len = sizeof(recover->field) - recover->len;
-    memcpy(recover->field + recover->len, data, len);
-    recover->len += len;
+    if (len > sizeof(search->field) - search->len)
+        len = sizeof(search->field) - search->len;
+    memcpy(search->field + search->len, data, len);
+    search->len += len;
 }
 
-void recover_untagged(struct recover *recover, const struct imap_untagged *untagged)
+void find_copies_untagged(struct find_copies *search, const struct imap_untagged *untagged)
 {
     struct header *header;
     char id[MONITOR_ID_LEN + 1];
 
     if (untagged->kind != IMAP_UNTAGGED_FETCH || !untagged->fetch.has_body ||
-        untagged->fetch.uid < recover->from)
+        untagged->fetch.uid < search->from)
         return;
-    header = header_parse(recover->field, recover->len);
+    header = header_parse(search->field, search->len);
     if (monitor_id_read(header, id)) {
-        if (recover->count == recover->room) {
-            recover->room = recover->room > 0 ? 2 * recover->room : 64;
-            recover->found = xreallocarray(recover->found, recover->room, sizeof(*recover->found));
+        if (search->count == search->room) {
+            search->room = search->room > 0 ? 2 * search->room : 64;
+            search->found = xreallocarray(search->found, search->room, sizeof(*search->found));
         }
-        memcpy(recover->found[recover->count].id, id, sizeof(id));
-        recover->found[recover->count++].uid = untagged->fetch.uid;
+        memcpy(search->found[search->count].id, id, sizeof(id));
+        search->found[search->count++].uid = untagged->fetch.uid;
     }
     header_free(header);
-    recover->len = 0;
+    search->len = 0;
 }

@@ -7,19 +7,19 @@
 
 #include "imapclient/session.h"
 
-struct recover;
+struct find_copies;
 
 /* done: why NULL: the search is complete. Not called when the session ends. */
-typedef void recover_done(void *arg, const char *why);
-struct recover *recover_new(struct imap_session *session, uint32_t from, recover_done *done,
-                            void *arg);
-void recover_free(struct recover *recover);
+typedef void find_copies_done(void *arg, const char *why);
+struct find_copies *find_copies_new(struct imap_session *session, uint32_t from,
+                                    find_copies_done *done, void *arg);
+void find_copies_free(struct find_copies *search);
 /* The UID of the message with that id, 0: there is none. */
-uint32_t recover_find(const struct recover *recover, const char *monitor_id);
+uint32_t find_copies_uid(const struct find_copies *search, const char *monitor_id);
 
 /* From the session's events while the search runs. */
-void recover_untagged(struct recover *recover, const struct imap_untagged *untagged);
-bool recover_body_begin(struct recover *recover, const struct imap_body *body);
-void recover_body_data(struct recover *recover, const unsigned char *data, size_t len);
+void find_copies_untagged(struct find_copies *search, const struct imap_untagged *untagged);
+bool find_copies_body_begin(struct find_copies *search, const struct imap_body *body);
+void find_copies_body_data(struct find_copies *search, const unsigned char *data, size_t len);
 
 #endif

@@ -1,0 +1,138 @@
+#include "agent/deliver/resolve_intents.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/system/fault.h"
+#include "agent/system/limit.h"
+#include "agent/system/log.h"
+#include "rules/util/memory.h"
+
+struct resolve_intents {
+    const struct batch_place *place;
+    struct ledger_copy *copies;
+    size_t n;
+    resolve_intents_done *done;
+    void *arg;
+    struct event *settle;
+    struct find_copies *search;
+};
+
+/* Whether a copy's intent was for the folder that is searched. */
+static bool is_searched(const struct resolve_intents *resolve, const struct ledger_copy *copy)
+{
+    const struct ledger_copy *first = &resolve->copies[0];
+
+    return copy->intent && strcmp(copy->target_folder, first->target_folder) == 0 &&
+           copy->target_uidvalidity == first->target_uidvalidity;
+}
+
+static void note_found(struct resolve_intents *resolve, const struct ledger_copy *copy,
+                       uint32_t uid)
+{
+    struct parts *parts = resolve->place->parts;
+    struct ledger_delivery delivery = {
+        .copy = copy->id,
+        .uidvalidity = target_folder_uidvalidity(resolve->place->folder),
+        .uid = uid,
+    };
+
+    parts->count.delivered++;
+    histogram_add_since(&parts->delivery_latency, copy->captured);
+    ledger_delivered(parts->ledger, &delivery, 1, NULL, NULL);
+    log_event(LOG_LEVEL_NOTICE, "found-in-target", "target", resolve->place->target->name, "id",
+              copy->monitor_id, "target-uid", log_number(uid), (char *)NULL);
+}
+
+static void note_all(struct resolve_intents *resolve, const char *why_not)
+{
+    for (size_t i = 0; i < resolve->n; i++) {
+        const struct ledger_copy *copy = &resolve->copies[i];
+        uint32_t uid;
+
+        if (!is_searched(resolve, copy))
+            continue;
+        uid = resolve->search != NULL ? find_copies_uid(resolve->search, copy->monitor_id) : 0;
+        if (uid != 0)
+            note_found(resolve, copy, uid);
+        else
+            ledger_not_delivered(resolve->place->parts->ledger, copy->id, why_not, time(NULL), NULL,
+                                 NULL);
+    }
+}
+
+static void on_searched(void *arg, const char *why)
+{
+    struct resolve_intents *resolve = arg;
+
+    if (why == NULL) {
+        fault_point(FAULT_RECOVERY_SEARCHED);
+        note_all(resolve, "not found in the target after a lost connection");
+    }
+    resolve->done(resolve->arg, why);
+}
+
+static void on_selected(void *arg, const char *why)
+{
+    struct resolve_intents *resolve = arg;
+    struct target_folder *folder = resolve->place->folder;
+    const struct ledger_copy *first = &resolve->copies[0];
+    uint32_t from = 1;
+
+    if (why != NULL && target_folder_is_missing(folder)) {
+        note_all(resolve, "its folder is missing in the target");
+        resolve->done(resolve->arg, NULL);
+        return;
+    }
+    if (why != NULL) {
+        resolve->done(resolve->arg, why);
+        return;
+    }
+    if (first->target_uidvalidity == target_folder_uidvalidity(folder))
+        from = first->target_uidnext;
+    resolve->search = find_copies_new(resolve->place->session, from, on_searched, resolve);
+}
+
+static void on_settled(evutil_socket_t fd, short what, void *arg)
+{
+    struct resolve_intents *resolve = arg;
+
+    (void)fd;
+    (void)what;
+    target_folder_forget(resolve->place->folder);
+    target_folder_select(resolve->place->folder, resolve->copies[0].target_folder, false,
+                         on_selected, resolve);
+}
+
+struct resolve_intents *resolve_intents_new(const struct batch_place *place,
+                                            struct ledger_copy *copies, size_t n, time_t lost_at,
+                                            resolve_intents_done *done, void *arg)
+{
+    time_t since = time(NULL) - lost_at;
+    struct timeval wait = {.tv_sec = since < LIMIT_SETTLE ? LIMIT_SETTLE - since : 0};
+    struct resolve_intents *resolve = xcalloc(1, sizeof(*resolve));
+
+    resolve->place = place;
+    resolve->copies = copies;
+    resolve->n = n;
+    resolve->done = done;
+    resolve->arg = arg;
+    resolve->settle = evtimer_new(place->parts->base, on_settled, resolve);
+    event_add(resolve->settle, &wait);
+    return resolve;
+}
+
+void resolve_intents_free(struct resolve_intents *resolve)
+{
+    if (resolve == NULL)
+        return;
+    event_free(resolve->settle);
+    find_copies_free(resolve->search);
+    ledger_copies_free(resolve->copies, resolve->n);
+    free(resolve);
+}
+
+struct find_copies *resolve_intents_search(const struct resolve_intents *resolve)
+{
+    return resolve->search;
+}
