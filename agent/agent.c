@@ -52,7 +52,7 @@ static void on_stored(void *arg, const char *target)
     struct deliver *deliver = find_deliver(arg, target);
 
     if (deliver != NULL)
-        deliver_kick(deliver);
+        deliver_wake(deliver);
 }
 
 static void maybe_signal_ready(struct agent *agent)
@@ -183,7 +183,7 @@ static void start_deliveries(struct agent *agent, struct config *config)
     agent->deliveries = deliveries;
     agent->n_deliveries = config->n_targets;
     for (size_t i = 0; i < agent->n_deliveries; i++)
-        deliver_kick(agent->deliveries[i]);
+        deliver_wake(agent->deliveries[i]);
 }
 
 /* Parts move to the new configuration before the old one is freed. */

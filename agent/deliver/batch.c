@@ -1,5 +1,6 @@
 #include "agent/deliver/batch.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,41 +11,53 @@
 #include "agent/util/backoff.h"
 #include "rules/util/memory.h"
 
-enum step { STEP_MAKE, STEP_INTENT, STEP_READY, STEP_APPEND, STEP_IDENTIFY, STEP_OVER };
+/*
+ *   state        waits for                                  may be followed by
+ *   MAKING       the spool: the copies                      INTENDING, OVER (none can be made)
+ *   INTENDING    the commit of the intent                   READY, OVER (session lost)
+ *   READY        batch_send()                               APPENDING, OVER (session lost)
+ *   APPENDING    the replies to APPEND                      IDENTIFYING, OVER
+ *   IDENTIFYING  the search for the UIDs of the copies      OVER
+ *   OVER         batch_free()
+ */
+enum batch_state { MAKING, INTENDING, READY, APPENDING, IDENTIFYING, OVER };
 
 /* One APPEND command. */
 struct sending {
     struct batch *batch;
     size_t first, count; /* of outgoing[] */
-    bool unidentified;   /* stored, and the server told no UIDs */
-};
-
-/* The question to the ledger; it may be answered after the batch is gone. */
-struct intending {
-    struct batch *batch;
+    bool unidentified;   /* stored, and the server returned no UIDs */
 };
 
 struct batch {
     const struct batch_place *place;
     struct batch_events events;
     void *arg;
-    enum step step;
+    enum batch_state state;
     struct ledger_copy *copies;
     size_t n_copies;
     struct outgoing **outgoing;
     size_t n_outgoing, n_ready;
-    struct intending *intending;
+    struct ledger_request *intending; /* INTENDING */
     struct sending *sendings;
     size_t n_sendings, sendings_left;
     struct find_copies *search;
     struct batch_end end;
     char *trouble;
-    bool broken; /* the session ended inside an APPEND */
+    bool broken; /* the session ended during APPEND */
 };
 
+static void set_state(struct batch *batch, enum batch_state state)
+{
+    assert(state == OVER || state == batch->state + 1);
+    assert((batch->intending != NULL) == (state == INTENDING));
+    batch->state = state;
+}
+
+/* The last thing that a function does: the callee frees the batch. */
 static void finish(struct batch *batch)
 {
-    batch->step = STEP_OVER;
+    set_state(batch, OVER);
     batch->end.sent = batch->sendings != NULL;
     batch->end.trouble = batch->trouble;
     batch->events.ended(batch->arg, &batch->end);
@@ -149,7 +162,7 @@ static void after_sendings(struct batch *batch)
         finish(batch);
         return;
     }
-    batch->step = STEP_IDENTIFY;
+    set_state(batch, IDENTIFYING);
     batch->search = find_copies_new(
         batch->place->session, target_folder_uidnext(batch->place->folder), on_identified, batch);
 }
@@ -210,7 +223,7 @@ void batch_send(struct batch *batch)
     const char *flags = target_folder_keyword(place->folder, "$MDNSent") ? "$MDNSent" : "";
     struct imap_append_message *messages = xcalloc(batch->n_outgoing, sizeof(*messages));
 
-    batch->step = STEP_APPEND;
+    set_state(batch, APPENDING);
     batch->n_sendings = together ? 1 : batch->n_outgoing;
     batch->sendings_left = batch->n_sendings;
     batch->sendings = xcalloc(batch->n_sendings, sizeof(*batch->sendings));
@@ -231,14 +244,10 @@ void batch_send(struct batch *batch)
 
 static void on_intent(void *arg)
 {
-    struct intending *intending = arg;
-    struct batch *batch = intending->batch;
+    struct batch *batch = arg;
 
-    free(intending);
-    if (batch == NULL)
-        return;
     batch->intending = NULL;
-    batch->step = STEP_READY;
+    set_state(batch, READY);
     batch->events.ready(batch->arg);
 }
 
@@ -247,18 +256,17 @@ static void commit_intent(struct batch *batch)
     const struct batch_place *place = batch->place;
     struct ledger_intended *intended = xcalloc(batch->n_outgoing, sizeof(*intended));
 
-    batch->step = STEP_INTENT;
     fault_point(FAULT_DELIVER_CHOSEN);
     for (size_t i = 0; i < batch->n_outgoing; i++) {
         intended[i].copy = outgoing_copy(batch->outgoing[i])->id;
         memcpy(intended[i].body_sha256, outgoing_body_sha256(batch->outgoing[i]),
                sizeof(intended[i].body_sha256));
     }
-    batch->intending = xcalloc(1, sizeof(*batch->intending));
-    batch->intending->batch = batch;
-    ledger_intent(place->parts->ledger, intended, batch->n_outgoing,
-                  target_folder_name(place->folder), target_folder_uidvalidity(place->folder),
-                  target_folder_uidnext(place->folder), on_intent, batch->intending);
+    batch->intending =
+        ledger_intent(place->parts->ledger, intended, batch->n_outgoing,
+                      target_folder_name(place->folder), target_folder_uidvalidity(place->folder),
+                      target_folder_uidnext(place->folder), on_intent, batch);
+    set_state(batch, INTENDING);
     free(intended);
 }
 
@@ -323,17 +331,18 @@ struct batch *batch_new(const struct batch_place *place, struct ledger_copy *cop
 
 void batch_lost(struct batch *batch)
 {
-    if (batch->step == STEP_INTENT || batch->step == STEP_READY)
+    if (batch->state == INTENDING || batch->state == READY)
         put_back(batch, 0, batch->n_outgoing, "the connection was lost before it was sent");
-    batch->step = STEP_OVER;
+    ledger_cancel(batch->intending);
+    batch->intending = NULL;
+    set_state(batch, OVER);
 }
 
 void batch_free(struct batch *batch)
 {
     if (batch == NULL)
         return;
-    if (batch->intending != NULL)
-        batch->intending->batch = NULL;
+    ledger_cancel(batch->intending);
     for (size_t i = 0; i < batch->n_outgoing; i++)
         outgoing_free(batch->outgoing[i]);
     ledger_copies_free(batch->copies, batch->n_copies);
@@ -356,7 +365,7 @@ int64_t batch_copy(const struct batch *batch, size_t i)
 
 bool batch_is_ready(const struct batch *batch)
 {
-    return batch->step == STEP_READY;
+    return batch->state == READY;
 }
 
 struct find_copies *batch_search(const struct batch *batch)

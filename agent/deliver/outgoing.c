@@ -1,5 +1,6 @@
 #include "agent/deliver/outgoing.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,38 +25,26 @@ struct outgoing {
     uint64_t read_to;       /* octets of the original read so far */
     struct evbuffer *piece; /* large: read and not yet sent */
     bool reading, damaged;
-    uint64_t sent; /* of the copy */
-    struct reading *request;
-};
-
-/* A read that may outlive who asked. */
-struct reading {
-    struct outgoing *outgoing;
+    uint64_t sent;                  /* of the copy */
+    struct ledger_request *request; /* one read at a time */
     void (*then)(struct outgoing *outgoing, const void *data, size_t len, const char *why);
 };
 
 static void on_read(void *arg, const void *data, size_t len, const char *why)
 {
-    struct reading *reading = arg;
-    struct outgoing *outgoing = reading->outgoing;
+    struct outgoing *outgoing = arg;
 
-    if (outgoing != NULL) {
-        outgoing->request = NULL;
-        reading->then(outgoing, data, len, why);
-    }
-    free(reading);
+    outgoing->request = NULL;
+    outgoing->then(outgoing, data, len, why);
 }
 
 static void read_spool(struct outgoing *outgoing, uint64_t from, size_t len,
                        void (*then)(struct outgoing *, const void *, size_t, const char *))
 {
-    struct reading *reading = xcalloc(1, sizeof(*reading));
-
-    reading->outgoing = outgoing;
-    reading->then = then;
-    outgoing->request = reading;
-    spool_read(outgoing->parts->ledger, outgoing->copy->spool_segment,
-               outgoing->copy->spool_offset + from, len, on_read, reading);
+    assert(outgoing->request == NULL);
+    outgoing->then = then;
+    outgoing->request = spool_read(outgoing->parts->ledger, outgoing->copy->spool_segment,
+                                   outgoing->copy->spool_offset + from, len, on_read, outgoing);
 }
 
 static bool is_small(const struct outgoing *outgoing)
@@ -264,8 +253,7 @@ static ssize_t give_next(void *arg, struct evbuffer *out, size_t want)
 /* Of an APPEND before, which came to nothing. */
 static void forget_pieces(struct outgoing *outgoing)
 {
-    if (outgoing->request != NULL)
-        outgoing->request->outgoing = NULL;
+    ledger_cancel(outgoing->request);
     outgoing->request = NULL;
     outgoing->reading = outgoing->damaged = false;
     if (outgoing->piece != NULL)
@@ -314,8 +302,7 @@ void outgoing_free(struct outgoing *outgoing)
 {
     if (outgoing == NULL)
         return;
-    if (outgoing->request != NULL)
-        outgoing->request->outgoing = NULL;
+    ledger_cancel(outgoing->request);
     if (outgoing->piece != NULL)
         evbuffer_free(outgoing->piece);
     EVP_MD_CTX_free(outgoing->digest);
