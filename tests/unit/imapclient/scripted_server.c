@@ -26,7 +26,7 @@ struct scripted_server {
     char *complaint;
     char *tags[TAGS_MAX];
     size_t tags_first, tags_end;
-    size_t take_left, dripped;
+    size_t take_left, dripped, announced;
     bool tls_at_once, in_tls, handshaking, released, ended;
 };
 
@@ -137,6 +137,11 @@ void scripted_server_go(struct scripted_server *server)
     play(server);
 }
 
+bool scripted_server_holds(const struct scripted_server *server)
+{
+    return *server->step != NULL && strcmp(*server->step, "HOLD") == 0;
+}
+
 const char *scripted_server_complaint(const struct scripted_server *server)
 {
     return server->complaint != NULL ? server->complaint : *server->step != NULL ? "" : NULL;
@@ -152,6 +157,13 @@ struct evbuffer *scripted_server_taken(struct scripted_server *server)
 static void send_text(struct scripted_server *server, const char *text, const char *line_end)
 {
     evbuffer_add_printf(bufferevent_get_output(server->bev), "%s%s", text, line_end);
+}
+
+/* The size of the literal whose octets follow the line, 0: none follows. */
+static size_t literal_size(const char *line)
+{
+    const char *brace = strrchr(line, '{');
+    return brace != NULL ? strtoull(brace + 1, NULL, 10) : 0;
 }
 
 /* true: a line was there and is what was expected. */
@@ -170,14 +182,15 @@ static bool expect(struct scripted_server *server, const char *pattern, bool tag
     }
     if (fnmatch(pattern, text, 0) != 0)
         complain(server, pattern, line);
+    server->announced = literal_size(line);
     free(line);
     return true;
 }
 
-static bool take(struct scripted_server *server, const char *count)
+static bool take(struct scripted_server *server, size_t count)
 {
     if (server->take_left == 0)
-        server->take_left = strtoull(count, NULL, 10);
+        server->take_left = count;
     int got = evbuffer_remove_buffer(bufferevent_get_input(server->bev), server->taken,
                                      server->take_left);
     server->take_left -= got > 0 ? (size_t)got : 0;
@@ -303,6 +316,8 @@ static bool do_step(struct scripted_server *server, const char *step)
         evbuffer_add(bufferevent_get_output(server->bev), "", 1);
         return true;
     }
+    if (strcmp(step, "LITERAL") == 0)
+        return take(server, server->announced);
     if (strcmp(step, "DEAF") == 0) {
         bufferevent_disable(server->bev, EV_READ);
         return true;
@@ -329,7 +344,7 @@ static bool do_step(struct scripted_server *server, const char *step)
         answer(server, text);
         return true;
     case 'L':
-        return take(server, text);
+        return take(server, strtoull(text, NULL, 10));
     default:
         return expect(server, text, step[0] == 'C');
     }

@@ -6,6 +6,7 @@
  *   "C text"   expect a command: the text after its tag, "*" and "?" as in fnmatch
  *   "D text"   expect a line without a tag (DONE, a SASL response)
  *   "L n"      take n octets, whatever they are
+ *   "LITERAL"  take as many octets as the last line announced, "{n}" or "{n+}" at its end
  *   "T text"   answer the oldest command that has no answer yet
  *   "TLS"      handshake, in the clear before        "CLOSE"    close the connection
  *   "FLOOD text"  send the line without end          "BIG n"    send n octets of 'x'
@@ -33,6 +34,8 @@ struct scripted_server *scripted_server_new(struct event_base *base, const char 
 void scripted_server_free(struct scripted_server *server);
 uint16_t scripted_server_port(const struct scripted_server *server);
 void scripted_server_go(struct scripted_server *server);
+/* It has come to a HOLD. */
+bool scripted_server_holds(const struct scripted_server *server);
 /* What went otherwise than scripted, or NULL; "" while steps are left. */
 const char *scripted_server_complaint(const struct scripted_server *server);
 /* What "L" steps took, all of it. */
