@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "imapclient/scripted_client.h"
+#include "imapclient/session_private.h"
 #include "imapclient/util/memory.h"
 
 #define PATIENCE 10 /* seconds */
@@ -334,4 +335,11 @@ void client_finish(struct client *client)
                  *complaint != '\0' ? complaint : "steps are left", client_trace(client));
     }
     client_abandon(client);
+}
+
+void session_shorten_deadlines(struct imap_session *session)
+{
+    session->reply_timeout = 1;
+    evtimer_del(&session->timer);
+    deadline_arm(session);
 }

@@ -66,6 +66,9 @@ void client_idling(void *arg);
 /* A named_result that is freed with the client's stage. */
 void *client_named(struct client *client, const char *name);
 
+/* Any session's, where options.reply_timeout is out of the test's reach: a second. */
+void session_shorten_deadlines(struct imap_session *session);
+
 /* ---- how most scripts begin: alice signs in with "wonder" ---- */
 
 #define GREETING "S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hello"
