@@ -122,6 +122,7 @@ static void on_selected(void *arg, const struct imap_result *result,
         return;
     if (result->kind == IMAP_RESULT_OK) {
         folder->selected = true;
+        folder->missing = false;
         folder->uidvalidity = mailbox->uidvalidity;
         folder->uidnext = mailbox->uidnext;
         folder->any_keyword = mailbox->keywords;
