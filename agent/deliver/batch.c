@@ -26,7 +26,7 @@ enum batch_state { MAKING, INTENDING, READY, APPENDING, IDENTIFYING, OVER };
 struct sending {
     struct batch *batch;
     size_t first, count; /* of outgoing[] */
-    bool unidentified;   /* stored, and the server returned no UIDs */
+    bool unidentified;   /* stored, but the server returned no UIDs */
 };
 
 struct batch {
@@ -65,7 +65,7 @@ static void finish(struct batch *batch)
 
 /* ---- refusals ---- */
 
-/* Whether trying again cannot help. */
+/* Whether retrying cannot help. */
 static bool is_final(const struct imap_result *result)
 {
     return result->kind == IMAP_RESULT_BAD || result->kind == IMAP_RESULT_INVALID ||
@@ -93,7 +93,7 @@ static void refuse(struct batch *batch, const struct ledger_copy *copy, const ch
     batch_refuse(batch->place, copy, reason, final);
 }
 
-/* Surely not stored, and nobody's fault: due again at once. */
+/* Certainly not stored, and not because of the copy: due again at once. */
 static void put_back(struct batch *batch, size_t first, size_t count, const char *reason)
 {
     for (size_t i = first; i < first + count; i++)
@@ -110,23 +110,23 @@ static void log_delivered(const struct batch *batch, const struct ledger_copy *c
               log_number(copy->uid), "target-uid", log_number(uid), (char *)NULL);
 }
 
-/* The server stored these copies and told their UIDs, or did not. */
-static void take_stored(struct batch *batch, const struct sending *sending,
-                        const struct imap_text *text)
+/* The server stored these copies, and returned their UIDs or did not. */
+static void record_stored(struct batch *batch, const struct sending *sending,
+                          const struct imap_text *text)
 {
     struct target_folder *folder = batch->place->folder;
     struct ledger_delivery *deliveries = xcalloc(sending->count, sizeof(*deliveries));
-    bool told = text != NULL && imap_uidset_size(&text->uids) == sending->count;
+    bool has_uids = text != NULL && imap_uidset_size(&text->uids) == sending->count;
 
     for (size_t i = 0; i < sending->count; i++) {
         const struct ledger_copy *copy = outgoing_copy(batch->outgoing[sending->first + i]);
-        uint32_t uid = told ? imap_uidset_nth(&text->uids, i) : 0;
+        uint32_t uid = has_uids ? imap_uidset_nth(&text->uids, i) : 0;
 
-        if (!told && batch->search != NULL)
+        if (!has_uids && batch->search != NULL)
             uid = find_copies_uid(batch->search, copy->monitor_id);
         deliveries[i] = (struct ledger_delivery){
             .copy = copy->id,
-            .uidvalidity = told ? text->uidvalidity : target_folder_uidvalidity(folder),
+            .uidvalidity = has_uids ? text->uidvalidity : target_folder_uidvalidity(folder),
             .uid = uid,
         };
         target_folder_advance(folder, uid);
@@ -142,14 +142,14 @@ static void on_identified(void *arg, const char *why)
 {
     struct batch *batch = arg;
 
-    (void)why; /* the server has said OK: without UIDs they are delivered all the same */
+    (void)why; /* the server replied OK: they are delivered even if the UIDs are unknown */
     for (size_t i = 0; i < batch->n_sendings; i++)
         if (batch->sendings[i].unidentified)
-            take_stored(batch, &batch->sendings[i], NULL);
+            record_stored(batch, &batch->sendings[i], NULL);
     finish(batch);
 }
 
-/* All commands of the batch were answered. */
+/* All commands of the batch have their reply. */
 static void after_sendings(struct batch *batch)
 {
     bool unidentified = false;
@@ -167,8 +167,8 @@ static void after_sendings(struct batch *batch)
         batch->place->session, target_folder_uidnext(batch->place->folder), on_identified, batch);
 }
 
-static void take_refusal(struct batch *batch, const struct sending *sending,
-                         const struct imap_result *result)
+static void handle_refusal(struct batch *batch, const struct sending *sending,
+                           const struct imap_result *result)
 {
     const struct ledger_copy *copy = outgoing_copy(batch->outgoing[sending->first]);
     bool missing = result->text != NULL && (result->text->code == IMAP_CODE_TRYCREATE ||
@@ -196,9 +196,9 @@ static void on_appended(void *arg, const struct imap_result *result)
         fault_point(FAULT_APPEND_ANSWERED);
         sending->unidentified = result->text == NULL || result->text->code != IMAP_CODE_APPENDUID;
         if (!sending->unidentified)
-            take_stored(batch, sending, result->text);
+            record_stored(batch, sending, result->text);
         break;
-    case IMAP_RESULT_LOST: /* the intent stands: the next session looks for them */
+    case IMAP_RESULT_LOST: /* the intent remains: the next session searches for them */
         batch->broken = true;
         break;
     case IMAP_RESULT_UNSENT:
@@ -206,7 +206,7 @@ static void on_appended(void *arg, const struct imap_result *result)
         put_back(batch, sending->first, sending->count, result->reason);
         break;
     default:
-        take_refusal(batch, sending, result);
+        handle_refusal(batch, sending, result);
         break;
     }
     if (--batch->sendings_left == 0)
@@ -215,7 +215,7 @@ static void on_appended(void *arg, const struct imap_result *result)
 
 /* ---- sending ---- */
 
-/* MULTIAPPEND where it is offered, else a command for each. */
+/* One command if MULTIAPPEND is offered, else one for each copy. */
 void batch_send(struct batch *batch)
 {
     const struct batch_place *place = batch->place;
@@ -240,7 +240,7 @@ void batch_send(struct batch *batch)
     free(messages);
 }
 
-/* ---- making and intending ---- */
+/* ---- copies and intent ---- */
 
 static void on_intent(void *arg)
 {

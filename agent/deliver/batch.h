@@ -1,14 +1,14 @@
 /*
- * A batch: some copies on their way into one folder of a target. They are made from the spool,
- * their intent is committed, they are APPENDed (together where MULTIAPPEND is offered), and what
- * the server said is recorded.
+ * A batch: copies for one folder of a target. They are made from the spool, their intent is
+ * committed, they are sent with APPEND (all in one command if MULTIAPPEND is offered), and the
+ * server's reply is recorded.
  *
  * A batch is prepared (made, intent committed) while another is being sent, so that the server
  * never waits for our disk. It belongs to the delivery that made it.
  *
- * Refusals: what is refused for good (too big, malformed) is given up, kept and shown; what is
- * refused for now is due again later. Of a batch that is refused as a whole all copies are due
- * again at once, and batch_end.singles says that they must be sent one by one.
+ * Refusals: a copy that is refused permanently (too large, malformed) is given up, kept and
+ * reported; one that is refused for now is retried later. If a batch is refused as a whole, all its
+ * copies are due again at once, and batch_end.singles says that they must be sent one by one.
  */
 #ifndef AGENT_DELIVER_BATCH_H
 #define AGENT_DELIVER_BATCH_H
@@ -29,7 +29,7 @@ struct batch_place {
 
 struct batch_end {
     bool sent;           /* false: it ended before batch_send(), with nothing left to send */
-    size_t singles;      /* so many copies are to be sent one by one */
+    size_t singles;      /* this many copies are to be sent one by one */
     const char *trouble; /* the last refusal, NULL: none */
 };
 
@@ -38,24 +38,25 @@ struct batch_events {
     void (*ended)(void *arg, const struct batch_end *end); /* free it now */
 };
 
-/* Takes the array of copies; the first n of them are the batch. */
+/* Takes ownership of the n_copies copies; the first n of them are the batch. */
 struct batch *batch_new(const struct batch_place *place, struct ledger_copy *copies, size_t n,
                         size_t n_copies, const struct batch_events *events, void *arg);
 void batch_send(struct batch *batch);
-/* When the session has ended: what was sent keeps its intent and is looked for later, what was not
- * is due again. After that only batch_free() may be called. */
+/* The session has ended: copies that were sent keep their intent and are searched for later, the
+ * others are due again. After that only batch_free() may be called. */
 void batch_lost(struct batch *batch);
-/* Gives up what is under way without a word to the ledger. */
+/* Drops what is under way and records nothing. */
 void batch_free(struct batch *batch);
 
 size_t batch_count(const struct batch *batch);
 int64_t batch_copy(const struct batch *batch, size_t i);
 bool batch_is_ready(const struct batch *batch);
-/* The search that a batch makes where the server tells no UIDs, for the session's events; or NULL.
+/* The search that a batch makes if the server returned no UIDs, for the session's events; or NULL.
  */
 struct find_copies *batch_search(const struct batch *batch);
 
-/* One copy is surely not stored. final: given up; else due again after a wait that grows. */
+/* A copy that was certainly not stored. final: it is given up; else it is due again, after a wait
+ * that grows with its attempts. */
 void batch_refuse(const struct batch_place *place, const struct ledger_copy *copy,
                   const char *reason, bool final);
 

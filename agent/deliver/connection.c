@@ -25,7 +25,7 @@ static void on_namespace(void *arg, const char *why)
 {
     struct deliver *deliver = arg;
 
-    (void)why; /* without a namespace the name is taken as it is */
+    (void)why; /* without a namespace, names are used unchanged */
     deliver->place.session = persistent_link_session(deliver->link);
     deliver_enter(deliver, STEP_IDLE);
     deliver->woken = true;
@@ -91,9 +91,9 @@ static void on_down(void *arg, const struct imap_failure *failure, time_t wait)
     deliver_work_soon(deliver);
 }
 
-/* ---- what the server sends unasked ---- */
+/* ---- untagged responses ---- */
 
-/* The search for X-Monitor-Ids that is under way, whoever began it. */
+/* The search for copies that is in progress: of an intent, or of a batch without UIDs. */
 static struct find_copies *current_search(const struct deliver *deliver)
 {
     if (deliver->resolving != NULL)
@@ -106,7 +106,7 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     struct deliver *deliver = arg;
     struct find_copies *search = current_search(deliver);
 
-    /* The server has stored something, and has not said OK yet. */
+    /* The server has stored something, but the tagged reply has not come. */
     if (deliver->sending != NULL && untagged->kind == IMAP_UNTAGGED_EXISTS)
         fault_point(FAULT_APPEND_SENT);
     if (deliver->place.folder != NULL)

@@ -27,7 +27,7 @@ static void enter_resting(struct deliver *deliver)
     deliver_enter(deliver, deliver->sending != NULL ? STEP_SENDING : STEP_IDLE);
 }
 
-/* Something was done with the ledger's last answer: there may be more. */
+/* The last answer of the ledger is dealt with: ask for what is due now. */
 static void ask_again(struct deliver *deliver)
 {
     if (!is_stopping(deliver)) {
@@ -60,7 +60,7 @@ static void on_batch_ready(void *arg)
         deliver_enter(deliver, STEP_PREPARED);
 }
 
-static void use_waiting(struct deliver *deliver);
+static void next_step(struct deliver *deliver);
 
 static void on_sent(struct deliver *deliver)
 {
@@ -70,7 +70,7 @@ static void on_sent(struct deliver *deliver)
         ask_again(deliver);
         break;
     case STEP_HOLDING:
-        use_waiting(deliver);
+        next_step(deliver);
         break;
     case STEP_PREPARED:
         send_prepared(deliver);
@@ -163,8 +163,8 @@ static void hold(struct deliver *deliver)
     deliver_enter(deliver, STEP_HOLDING);
 }
 
-/* Does the next thing with the ledger's answer, as far as what is being sent allows it. */
-static void use_waiting(struct deliver *deliver)
+/* The next step with the copies that are due, or HOLDING until the batch being sent is over. */
+static void next_step(struct deliver *deliver)
 {
     bool is_sending = deliver->sending != NULL;
     char *folder;
@@ -177,7 +177,7 @@ static void use_waiting(struct deliver *deliver)
         return;
     }
     folder = next_batch_folder(&deliver->place, &deliver->waiting[0]);
-    /* Another folder can be selected only when nothing is on its way into this one. */
+    /* Another folder must not be selected while copies are being sent to this one. */
     if (is_sending && !target_folder_is_selected(deliver->place.folder, folder))
         hold(deliver);
     else
@@ -232,12 +232,12 @@ static void on_pending(void *arg, struct ledger_copy *copies, size_t n, time_t n
         *keep = true;
         deliver->waiting = copies;
         deliver->n_waiting = news;
-        use_waiting(deliver);
+        next_step(deliver);
     }
 }
 
-/* The ledger does not know yet what became of the copies that are being sent: they are left out of
- * its answer, also when their batch ends before it comes. */
+/* The ledger does not know the result of the batch being sent yet: its copies are left out of the
+ * answer, also if the batch ends before the answer comes. */
 static void note_in_flight(struct deliver *deliver)
 {
     size_t n = deliver->sending != NULL ? batch_count(deliver->sending) : 0;

@@ -6,7 +6,7 @@
 #include "rules/copy/copy.h"
 #include "rules/util/memory.h"
 
-/* A field of ours is short; what is longer is none of ours. */
+/* Our field is short; a longer one is not ours. */
 #define FIELD_MAX 1000
 
 struct found {

@@ -17,7 +17,7 @@ struct outgoing {
     void *arg;
     struct copy_view view;
     unsigned char body_sha256[32];
-    EVP_MD_CTX *digest; /* while the octets of a large original are read for it */
+    EVP_MD_CTX *digest; /* while a large original is read for it */
 
     struct imap_session *session;
     char *whole;            /* the original where it is small, else its header */
@@ -130,8 +130,8 @@ static void find_digest(struct outgoing *outgoing)
 static void make_view(struct outgoing *outgoing, const char *header_text, size_t header_len)
 {
     const struct ledger_copy *copy = outgoing->copy;
-    struct plan *said = plan_parse(copy->plan);
-    struct copy_plan plan = plan_copy(said);
+    struct plan *parsed = plan_parse(copy->plan);
+    struct copy_plan plan = plan_copy(parsed);
 
     plan.form = outgoing->form;
     plan.account = copy->account;
@@ -145,7 +145,7 @@ static void make_view(struct outgoing *outgoing, const char *header_text, size_t
     plan.instance = outgoing->parts->config->instance;
     copy_make(outgoing->parts->config->rules, &plan, header_text, header_len, copy->size,
               &outgoing->view);
-    plan_free(said);
+    plan_free(parsed);
 }
 
 static void read_original(struct outgoing *outgoing);
@@ -176,7 +176,7 @@ static void read_original(struct outgoing *outgoing)
                on_original);
 }
 
-/* ---- giving it to APPEND ---- */
+/* ---- passing it to APPEND ---- */
 
 static void on_piece(struct outgoing *outgoing, const void *data, size_t len, const char *why)
 {
@@ -250,7 +250,7 @@ static ssize_t give_next(void *arg, struct evbuffer *out, size_t want)
     return given;
 }
 
-/* Of an APPEND before, which came to nothing. */
+/* Drops what is left of an earlier APPEND that failed. */
 static void forget_pieces(struct outgoing *outgoing)
 {
     ledger_cancel(outgoing->request);
@@ -288,7 +288,7 @@ struct outgoing *outgoing_new(struct parts *parts, const struct ledger_copy *cop
 
     outgoing->parts = parts;
     outgoing->copy = copy;
-    /* What the rewriting could not see whole is sent as it is. */
+    /* A header too large to be rewritten is sent unchanged, as an attachment. */
     outgoing->form = copy->header_len > HEADER_MAX && form == COPY_REWRITTEN ? COPY_ATTACHED : form;
     outgoing->ready = ready;
     outgoing->arg = arg;

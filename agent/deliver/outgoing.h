@@ -1,7 +1,7 @@
 /*
- * One copy on its way out: made from the original in the spool and its plan, then given to APPEND
- * piece by piece. Originals up to LIMIT_WHOLE_READ are read at once; of larger ones the header,
- * then pieces while the server takes them.
+ * One copy to be sent: made from its plan and the original in the spool, then passed to APPEND
+ * piece by piece. Originals up to LIMIT_WHOLE_READ are read at once; of larger ones the header is
+ * read first, then pieces as the server accepts them.
  */
 #ifndef AGENT_DELIVER_OUTGOING_H
 #define AGENT_DELIVER_OUTGOING_H
@@ -12,7 +12,7 @@
 
 struct outgoing;
 
-/* why NULL: ready. Else the original cannot be read, why says how. */
+/* why NULL: ready. Else the reason why the original cannot be read. */
 typedef void outgoing_ready(void *arg, struct outgoing *outgoing, const char *why);
 
 /* copy is borrowed and must outlive the outgoing. */
@@ -23,7 +23,7 @@ void outgoing_free(struct outgoing *outgoing);
 const struct ledger_copy *outgoing_copy(const struct outgoing *outgoing);
 uint64_t outgoing_size(const struct outgoing *outgoing);
 const unsigned char *outgoing_body_sha256(const struct outgoing *outgoing);
-/* Fills in size, date and source; session is told when a piece has been read. */
+/* Fills in size, date and source; calls imap_append_ready() when a piece has been read. */
 void outgoing_message(struct outgoing *outgoing, struct imap_session *session,
                       struct imap_append_message *message);
 

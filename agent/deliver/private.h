@@ -5,30 +5,32 @@
  * server never waits for our disk. The state says what the *next* batch waits for; `sending` is the
  * batch on its way to the server, and the last column says in which states there is one.
  *
- *   state       waits for                                     may be followed by        sending
- *   IDLE        deliver_wake(), or the next copy to be due    ASKING, STOPPED, DOWN     no
- *                                                             (session lost, woken)
- *   CONNECTING  the link, then the server's namespace         IDLE, DOWN, STOPPED       no
- *   DOWN        the next attempt of the link                  CONNECTING, STOPPED       no
- *   ASKING      the ledger: which copies are due?             IDLE (none), CONNECTING   maybe
- *                                                             (no session), SENDING,
- *                                                             HOLDING, SELECTING,
- *                                                             RESOLVING, DOWN
- *   HOLDING     the end of the batch being sent: what is due  SELECTING, RESOLVING,     yes
- *               needs another folder, or has an intent        SENDING (stop), DOWN
- *   SELECTING   SELECT or CREATE of the folder                PREPARING, ASKING         maybe: then
- * the (refused), IDLE (stop),   folder is selected DOWN                      already PREPARING the
- * spool, and the commit of the intent       PREPARED, SENDING,        maybe ASKING (nothing left),
- *                                                             IDLE (stop), DOWN
- *   PREPARED    the end of the batch being sent               SENDING, DOWN             yes
- *   SENDING     the end of the batch being sent, or           ASKING, IDLE (stop),      yes
- *               deliver_wake()                                DOWN
- *   RESOLVING   the search for copies with an intent          ASKING, IDLE (stop),      no
- *                                                             DOWN
- *   STOPPED     deliver_free()                                                          no
+ *   state       waits for                                 may be followed by         sending
+ *   IDLE        deliver_wake(), or the next due copy      ASKING, STOPPED,           no
+ *                                                         DOWN (lost when woken)
+ *   CONNECTING  the link, then the server's namespace     IDLE, DOWN, STOPPED        no
+ *   DOWN        the next attempt of the link              CONNECTING, STOPPED        no
+ *   ASKING      the ledger: which copies are due?         IDLE or SENDING (none),    maybe
+ *                                                         CONNECTING (no session),
+ *                                                         HOLDING, SELECTING,
+ *                                                         RESOLVING, DOWN
+ *   HOLDING     the end of the batch being sent: what is  SELECTING, RESOLVING,      yes
+ *               due has an intent or another folder       SENDING (stop), DOWN
+ *   SELECTING   SELECT or CREATE of the folder; nothing   PREPARING, DOWN,           maybe
+ *               if the batch being sent has the same one  ASKING (refused),
+ *                                                         IDLE (refused, stop)
+ *   PREPARING   the spool, then the commit of the intent  PREPARED, SENDING, DOWN,   maybe
+ *                                                         ASKING (nothing left),
+ *                                                         IDLE (nothing left, stop)
+ *   PREPARED    the end of the batch being sent           SENDING, DOWN              yes
+ *   SENDING     the end of the batch being sent, or       ASKING, IDLE (stop), DOWN  yes
+ *               deliver_wake()
+ *   RESOLVING   the search for copies with an intent      ASKING, IDLE (stop), DOWN  no
+ *   STOPPED     deliver_free()                                                       no
  *
- * Every state but IDLE, DOWN and STOPPED ends in a callback; nothing polls. After deliver_stop() a
- * copy that is being prepared, sent or looked for is carried through, and nothing new begins.
+ * Every state but IDLE, DOWN and STOPPED ends in a callback; nothing polls. After
+ * deliver_stop(), copies that are being prepared, sent or searched for are dealt with, and nothing
+ * new begins.
  */
 #ifndef AGENT_DELIVER_PRIVATE_H
 #define AGENT_DELIVER_PRIVATE_H
@@ -66,7 +68,7 @@ struct deliver {
     struct event *due;          /* IDLE: the next copy is due */
     struct event *session_idle; /* IDLE: ends a session that has nothing to send */
 
-    bool woken;                   /* the ledger may have more due than its last answer said */
+    bool woken;                   /* more may be due than the last answer of the ledger had */
     struct ledger_request *asked; /* ASKING */
     int64_t *in_flight;           /* ASKING: the copies that were being sent when it was asked */
     size_t n_in_flight;

@@ -18,7 +18,7 @@ struct resolve_intents {
     struct find_copies *search;
 };
 
-/* Whether a copy's intent was for the folder that is searched. */
+/* Whether the copy's intent is for the folder that is searched. */
 static bool is_searched(const struct resolve_intents *resolve, const struct ledger_copy *copy)
 {
     const struct ledger_copy *first = &resolve->copies[0];
@@ -27,8 +27,8 @@ static bool is_searched(const struct resolve_intents *resolve, const struct ledg
            copy->target_uidvalidity == first->target_uidvalidity;
 }
 
-static void note_found(struct resolve_intents *resolve, const struct ledger_copy *copy,
-                       uint32_t uid)
+static void record_found(struct resolve_intents *resolve, const struct ledger_copy *copy,
+                         uint32_t uid)
 {
     struct parts *parts = resolve->place->parts;
     struct ledger_delivery delivery = {
@@ -44,7 +44,7 @@ static void note_found(struct resolve_intents *resolve, const struct ledger_copy
               copy->monitor_id, "target-uid", log_number(uid), (char *)NULL);
 }
 
-static void note_all(struct resolve_intents *resolve, const char *why_not)
+static void record_all(struct resolve_intents *resolve, const char *why_not)
 {
     for (size_t i = 0; i < resolve->n; i++) {
         const struct ledger_copy *copy = &resolve->copies[i];
@@ -54,7 +54,7 @@ static void note_all(struct resolve_intents *resolve, const char *why_not)
             continue;
         uid = resolve->search != NULL ? find_copies_uid(resolve->search, copy->monitor_id) : 0;
         if (uid != 0)
-            note_found(resolve, copy, uid);
+            record_found(resolve, copy, uid);
         else
             ledger_not_delivered(resolve->place->parts->ledger, copy->id, why_not, time(NULL), NULL,
                                  NULL);
@@ -67,7 +67,7 @@ static void on_searched(void *arg, const char *why)
 
     if (why == NULL) {
         fault_point(FAULT_RECOVERY_SEARCHED);
-        note_all(resolve, "not found in the target after a lost connection");
+        record_all(resolve, "not found in the target after a lost connection");
     }
     resolve->done(resolve->arg, why);
 }
@@ -80,7 +80,7 @@ static void on_selected(void *arg, const char *why)
     uint32_t from = 1;
 
     if (why != NULL && target_folder_is_missing(folder)) {
-        note_all(resolve, "its folder is missing in the target");
+        record_all(resolve, "its folder is missing in the target");
         resolve->done(resolve->arg, NULL);
         return;
     }

@@ -1,7 +1,7 @@
 /*
- * After a doubt: copies whose intent was committed, and of which nobody knows whether the server
- * stored them, are looked for in the target. Those found are recorded as delivered, the others are
- * due again. DESIGN section 6.
+ * Copies with a committed intent of which it is not known whether the server stored them (after a
+ * crash, or a connection lost during APPEND) are searched for in the target. Those found are
+ * recorded as delivered, the others are due again ("Delivery: once" in share/doc/design.md).
  */
 #ifndef AGENT_DELIVER_RESOLVE_INTENTS_H
 #define AGENT_DELIVER_RESOLVE_INTENTS_H
@@ -10,12 +10,13 @@
 
 struct resolve_intents;
 
-/* why NULL: the ledger knows of the copies of the first one's folder; ask it for the rest. */
+/* why NULL: all intents for the folder of the first copy are resolved; ask the ledger for the
+ * others. Else the search failed, and nothing is known. */
 typedef void resolve_intents_done(void *arg, const char *why);
 
 /*
- * Takes the array of copies, of which the first has an intent. Waits until LIMIT_SETTLE seconds
- * after lost_at, as the server may still be writing what it was sent. done is not called when the
+ * Takes ownership of the copies, of which the first has an intent. Waits until LIMIT_SETTLE seconds
+ * after lost_at, as the server may still be writing what it received. done is not called if the
  * session ends.
  */
 struct resolve_intents *resolve_intents_new(const struct batch_place *place,

@@ -131,7 +131,7 @@ static void on_selected(void *arg, const struct imap_result *result,
         finish(folder, NULL);
         return;
     }
-    /* Many servers refuse a missing folder without a code: CREATE tells whether that was it. */
+    /* Many servers refuse a missing folder without a code: CREATE shows whether it was missing. */
     folder->missing = result->kind == IMAP_RESULT_NO;
     if (folder->missing && folder->create)
         imap_create(folder->session, folder->name, on_created, folder);
@@ -144,7 +144,7 @@ static void select_it(struct target_folder *folder)
     imap_select(folder->session, folder->name, on_selected, folder);
 }
 
-/* The server's name: INBOX and what already has the prefix stay. */
+/* The name on the server: INBOX and names that have the prefix already are unchanged. */
 static char *full_name(const struct target_folder *folder, const char *name)
 {
     size_t len = strlen(folder->prefix);

@@ -6,7 +6,7 @@
 #   missingIncludeSystem  it brings descriptions of the libraries instead
 #   invalidFunctionArg    it takes memory.h's xcalloc() for another that allows no 0
 # and, in files of their own:
-#   agent/deliver/batch.c         told is true only where text is not NULL
+#   agent/deliver/batch.c         has_uids is true only if text is not NULL
 #   agent/command/explain.c       explained holds the address of options: folder is read
 #   agent/watch/wait.c    poll_interval of 0 is ruled out in config/sections/load.c, not in sight
 set -eu

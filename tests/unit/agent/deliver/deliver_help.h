@@ -1,6 +1,6 @@
 /*
  * What the tests of deliver share: a delivery on a scripted server, with a real ledger in a
- * temporary directory. The library's states are looked at from inside (private.h).
+ * temporary directory. It reads the states from private.h.
  * Include it after cmocka.h.
  */
 #ifndef AGENT_DELIVER_DELIVER_HELP_H
@@ -47,7 +47,7 @@ struct stage {
     char secret[96];
     struct scripted_server *scripted;
     struct deliver *deliver;
-    uint32_t captured; /* so many messages, with the UIDs from 1 on */
+    uint32_t captured; /* this many messages, with UIDs from 1 on */
     unsigned stopped;
 };
 
@@ -187,7 +187,7 @@ static inline void intend(struct stage *stage, uint32_t uid, const char *folder,
     room_wait(room);
 }
 
-/* ---- what became of them ---- */
+/* ---- what the ledger has of them ---- */
 
 static inline int64_t copy_number(const struct stage *stage, uint32_t uid, const char *column)
 {

@@ -713,7 +713,7 @@ static void test_it_is_stopped_while_it_has_nothing_to_do_or_is_down(void **stat
     stage_teardown(state);
 }
 
-/* The process ends without a word while APPEND is under way; the next one begins with the search.
+/* The process ends during APPEND; the next one starts with the search.
  */
 static void test_after_a_crash_nothing_is_lost_or_sent_twice(void **state)
 {

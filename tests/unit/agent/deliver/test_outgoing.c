@@ -1,4 +1,4 @@
-/* Copies on their way out of a true ledger and spool: their octets, their size, their digest. */
+/* Copies on their way out from a real ledger and spool: their octets, their size, their digest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -223,7 +223,7 @@ static void assert_octets(const struct octets *octets, const struct octets *expe
             fail_msg("octet %zu is another", i);
 }
 
-/* Of what stands behind the first empty line. */
+/* Of what follows the first empty line. */
 static void assert_body_digest(const struct octets *octets, const unsigned char digest[32])
 {
     unsigned char expected[32];
@@ -309,7 +309,7 @@ static void a_header_too_large_goes_out_attached(void **state)
     assert_copy(stage, COPY_ATTACHED, 65536);
 }
 
-/* An APPEND that came to nothing leaves nothing behind for the next. */
+/* A failed APPEND leaves no trace in the next one. */
 static void is_given_again_from_its_beginning(void **state)
 {
     struct stage *stage = *state;
@@ -357,7 +357,7 @@ static void freed_while_it_is_sent(void **state)
     assert_int_equal(stage->ready, 1);
 }
 
-/* ---- a spool that lost octets ---- */
+/* ---- a spool that lost data ---- */
 
 static int shorten(const char *path, const struct stat *status, int type, struct FTW *walk)
 {
@@ -373,7 +373,7 @@ static void damage(const struct stage *stage)
     assert_int_equal(nftw(stage->room.dir, shorten, 8, FTW_PHYS), 0);
 }
 
-static void lost_octets_are_told(void **state)
+static void lost_data_is_reported(void **state)
 {
     struct stage *stage = *state;
     make_original(stage, HEADER "\r\n", strlen(HEADER) + 2, 100000);
@@ -384,7 +384,7 @@ static void lost_octets_are_told(void **state)
     assert_non_null(strstr(stage->why, ".seg"));
 }
 
-static void octets_lost_before_the_digest_are_told(void **state)
+static void data_lost_before_the_digest_is_reported(void **state)
 {
     struct stage *stage = *state;
     make_original(stage, HEADER "\r\n", strlen(HEADER) + 2, 3 * MIB);
@@ -394,7 +394,7 @@ static void octets_lost_before_the_digest_are_told(void **state)
     assert_non_null(stage->why);
 }
 
-static void octets_lost_later_end_the_append(void **state)
+static void data_lost_later_ends_the_append(void **state)
 {
     struct stage *stage = *state;
     struct imap_append_message message;
@@ -410,7 +410,7 @@ static void octets_lost_later_end_the_append(void **state)
     assert_true(failed);
 }
 
-/* ---- with a true APPEND ---- */
+/* ---- with a real APPEND ---- */
 
 static void append_sends_all_of_it(void **state)
 {
@@ -467,9 +467,9 @@ int main(void)
         TEST(is_given_again_from_its_beginning),
         TEST(freed_while_it_is_read),
         TEST(freed_while_it_is_sent),
-        TEST(lost_octets_are_told),
-        TEST(octets_lost_before_the_digest_are_told),
-        TEST(octets_lost_later_end_the_append),
+        TEST(lost_data_is_reported),
+        TEST(data_lost_before_the_digest_is_reported),
+        TEST(data_lost_later_ends_the_append),
         TEST(append_sends_all_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
