@@ -9,7 +9,7 @@
 #define AGENT_CAPTURE_CAPTURED_MESSAGE_H
 
 #include "agent/session/context.h"
-#include "rules/decide.h"
+#include "rules/match/decide.h"
 
 /* What is known of a message before and beside its octets. */
 struct message_facts {

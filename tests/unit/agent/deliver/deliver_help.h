@@ -80,7 +80,7 @@ static inline int stage_setup(void **state)
     stage->config.instance = (char *)"example.org";
     stage->config.rules = rule_set_new();
     memset(stage->config.rules->key, 7, sizeof(stage->config.rules->key));
-    assert_int_equal(rules_prepare(stage->config.rules, NULL, NULL), 0);
+    assert_int_equal(rules_prepare(stage->config.rules, NULL, NULL, NULL), 0);
     stage->parts = (struct parts){
         .base = stage->room.base, .config = &stage->config, .links = links_new(stage->room.base)};
     open_ledger(stage);
