@@ -1,7 +1,8 @@
 #!/bin/sh
-# The one test command: installs what is missing (as root; else names it), builds with
-# AddressSanitizer and UndefinedBehaviorSanitizer, runs every test. Ends with ctest's status.
-# Arguments go to ctest: sh tests/run.sh -R unit
+# The one test command: installs what is missing (as root; else names it), compiles with each
+# compiler in each build type (tests/compile.sh), builds with AddressSanitizer and
+# UndefinedBehaviorSanitizer, runs every test. Ends with ctest's status.
+# Arguments go to ctest, and then nothing is compiled but what is tested: sh tests/run.sh -R unit
 set -eu
 cd "$(dirname "$0")/.."
 . tests/packages.sh
@@ -17,6 +18,8 @@ unpack_packages build/unpacked-exim $UNPACKED_MTA_PACKAGES ||
     echo "The tests on Exim will be skipped" >&2
 unpack_packages build/unpacked-tools $TOOL_PACKAGES ||
     echo "The tests with promtool will be skipped" >&2
+
+[ $# -gt 0 ] || sh tests/compile.sh
 
 if [ ! -f build/sanitize/CMakeCache.txt ] && command -v ninja >/dev/null; then
     cmake --preset sanitize -G Ninja
