@@ -15,8 +15,8 @@
 #define PIECE_MAX (64 * 1024)
 
 enum append_state {
-    APPEND_WAITS,   /* for "+" */
-    APPEND_STREAMS, /* the literal of messages[index] */
+    APPEND_WAITING,   /* for "+" */
+    APPEND_STREAMING, /* the literal of messages[index] */
     APPEND_SENT,
 };
 
@@ -29,8 +29,8 @@ struct append {
     struct evbuffer *staging;
     enum append_state state;
     bool stalled;
-    bool answered; /* the reply came before all was sent */
-    struct imap_text answer;
+    bool replied; /* the reply came before all was sent */
+    struct imap_text reply;
 };
 
 static bool is_synchronising(const struct imap_session *session, uint64_t size)
@@ -58,7 +58,7 @@ static void begin_message(struct imap_session *session, struct append *append)
 {
     assert(append->index < append->n);
     append->left = append->messages[append->index].size;
-    append->state = is_synchronising(session, append->left) ? APPEND_WAITS : APPEND_STREAMS;
+    append->state = is_synchronising(session, append->left) ? APPEND_WAITING : APPEND_STREAMING;
 }
 
 static const char *refusal(const struct imap_session *session, const struct append *append)
@@ -92,7 +92,8 @@ static void append_prepare(struct imap_session *session, struct command *command
     }
     evbuffer_free(line);
     for (size_t i = 0; i < append->n; i++)
-        command->alone = command->alone || is_synchronising(session, append->messages[i].size);
+        command->exclusive =
+            command->exclusive || is_synchronising(session, append->messages[i].size);
     begin_message(session, append);
 }
 
@@ -107,7 +108,7 @@ static void fail_source(struct imap_session *session, struct append *append)
 /* Moves some octets. false: nothing more can be done now. */
 static bool stream_piece(struct imap_session *session, struct append *append)
 {
-    assert(append->state == APPEND_STREAMS && append->left > 0);
+    assert(append->state == APPEND_STREAMING && append->left > 0);
     assert(evbuffer_get_length(append->staging) == 0);
     struct evbuffer *out = transport_output(session->transport);
     size_t queued = evbuffer_get_length(out);
@@ -137,10 +138,10 @@ static void finish_line(struct imap_session *session, struct append *append)
     evbuffer_add(transport_output(session->transport), "\r\n", 2);
     append->state = APPEND_SENT;
     deadline_restart(session);
-    if (append->answered) {
-        const struct imap_text *text = &append->answer;
+    if (append->replied) {
+        const struct imap_text *text = &append->reply;
         command_end(session, &append->command, command_result_kind(text), text, text->text);
-    } else if (!append->command.alone) {
+    } else if (!append->command.exclusive) {
         session->holder = NULL;
     }
 }
@@ -163,11 +164,11 @@ static void append_write(struct imap_session *session, struct command *command)
 {
     struct append *append = (struct append *)command;
     session->holder = append->state == APPEND_SENT ? session->holder : command;
-    while (!session_is_over(session) && append->state == APPEND_STREAMS) {
+    while (!session_is_over(session) && append->state == APPEND_STREAMING) {
         if (append->left > 0) {
             if (!stream_piece(session, append))
                 return;
-        } else if (append->answered || append->index + 1 == append->n) {
+        } else if (append->replied || append->index + 1 == append->n) {
             finish_line(session, append);
             return; /* it may be gone */
         } else {
@@ -181,11 +182,11 @@ static void append_plus(struct imap_session *session, struct command *command,
 {
     (void)text;
     struct append *append = (struct append *)command;
-    if (append->state != APPEND_WAITS) {
+    if (append->state != APPEND_WAITING) {
         session->ignored++;
         return;
     }
-    append->state = APPEND_STREAMS;
+    append->state = APPEND_STREAMING;
     append_write(session, command);
 }
 
@@ -195,13 +196,13 @@ static enum command_next append_tagged(struct imap_session *session, struct comm
 {
     (void)session;
     struct append *append = (struct append *)command;
-    if (append->state != APPEND_STREAMS)
+    if (append->state != APPEND_STREAMING)
         return COMMAND_ENDS;
-    if (!append->answered) {
-        append->answered = true;
-        command_text_keep(&append->answer, text);
+    if (!append->replied) {
+        append->replied = true;
+        command_text_keep(&append->reply, text);
     }
-    return COMMAND_LATER;
+    return COMMAND_PENDING;
 }
 
 static void append_release(struct command *command)
@@ -211,14 +212,14 @@ static void append_release(struct command *command)
         free((char *)append->messages[i].flags);
     free(append->messages);
     free(append->mailbox);
-    command_text_release(&append->answer);
+    command_text_release(&append->reply);
     evbuffer_free(append->staging);
 }
 
 static bool append_is_stalled(const struct command *command)
 {
     const struct append *append = (const struct append *)command;
-    return append->state == APPEND_STREAMS && append->stalled;
+    return append->state == APPEND_STREAMING && append->stalled;
 }
 
 static const struct command_class append_class = {
@@ -250,5 +251,5 @@ void imap_append_ready(struct imap_session *session)
     if (session->holder != NULL && session->holder->class == &append_class &&
         append_is_stalled(session->holder))
         ((struct append *)session->holder)->stalled = false;
-    session_kick(session);
+    session_wake(session);
 }

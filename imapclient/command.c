@@ -21,12 +21,12 @@ void *command_new(size_t size, const struct command_class *class, imap_done *don
 void command_queue(struct imap_session *session, struct command *command)
 {
     assert(!command->sent && !command->prepared);
-    assert(!command->class->setup || session->signin != NULL);
+    assert(!command->class->setup || session->login != NULL);
     if (command->class->setup)
         TAILQ_INSERT_HEAD(&session->waiting, command, link);
     else
         TAILQ_INSERT_TAIL(&session->waiting, command, link);
-    session_kick(session);
+    session_wake(session);
 }
 
 void command_queue_line(struct imap_session *session, char *line, imap_done *done, void *arg)
@@ -37,7 +37,7 @@ void command_queue_line(struct imap_session *session, char *line, imap_done *don
     command_queue(session, command);
 }
 
-static void forget_line(struct command *command)
+static void free_line(struct command *command)
 {
     if (command->secret && command->line != NULL)
         OPENSSL_cleanse(command->line, strlen(command->line));
@@ -49,7 +49,7 @@ static void command_free(struct command *command)
 {
     if (command->class->release != NULL)
         command->class->release(command);
-    forget_line(command);
+    free_line(command);
     free(command);
 }
 
@@ -74,20 +74,20 @@ static void send_line(struct imap_session *session, struct command *command)
         session_trace(session, true, line, strlen(line));
         free(line);
     }
-    forget_line(command);
+    free_line(command);
 }
 
 static void send_command(struct imap_session *session, struct command *command)
 {
     assert(session->holder == NULL && !command->sent && command->refused == NULL);
-    assert(!command->alone || TAILQ_EMPTY(&session->sent));
+    assert(!command->exclusive || TAILQ_EMPTY(&session->sent));
     TAILQ_REMOVE(&session->waiting, command, link);
     if (TAILQ_EMPTY(&session->sent))
         deadline_restart(session);
     TAILQ_INSERT_TAIL(&session->sent, command, link);
     command->number = ++session->last_number;
     command->sent = true;
-    if (command->alone)
+    if (command->exclusive)
         session->holder = command;
     send_line(session, command);
     if (command->class->write != NULL && !session_is_over(session))
@@ -103,7 +103,7 @@ static bool may_send(struct imap_session *session, const struct command *command
     const struct command *other;
     TAILQ_FOREACH(other, &session->sent, link)
         under_way++;
-    return under_way < SESSION_PIPELINE_MAX && (!command->alone || under_way == 0);
+    return under_way < SESSION_PIPELINE_MAX && (!command->exclusive || under_way == 0);
 }
 
 /* Returns false when the command is not there any more. */
@@ -176,7 +176,7 @@ void command_end_all(struct imap_session *session, const char *reason)
     }
 }
 
-void command_forget_all(struct imap_session *session)
+void command_free_all(struct imap_session *session)
 {
     struct command *command;
     while ((command = TAILQ_FIRST(&session->sent)) != NULL) {
@@ -240,9 +240,9 @@ void command_on_tagged(struct imap_session *session, const struct imap_response 
     enum command_next next = command->class->tagged != NULL
                                  ? command->class->tagged(session, command, text)
                                  : COMMAND_ENDS;
-    if (session_is_over(session) || next == COMMAND_LATER)
+    if (session_is_over(session) || next == COMMAND_PENDING)
         return;
-    if (next == COMMAND_GOES_ON) {
+    if (next == COMMAND_CONTINUES) {
         next_line(session, command);
         return;
     }

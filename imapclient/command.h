@@ -18,9 +18,9 @@
 struct command;
 
 enum command_next {
-    COMMAND_ENDS,    /* the tagged reply is its result */
-    COMMAND_GOES_ON, /* it has set its next line */
-    COMMAND_LATER,   /* it will call command_end() itself */
+    COMMAND_ENDS,      /* the tagged reply is its result */
+    COMMAND_CONTINUES, /* it has set its next line */
+    COMMAND_PENDING,   /* it will call command_end() itself */
 };
 
 struct command_class {
@@ -55,7 +55,7 @@ struct command {
     imap_done *done;
     void *arg;
     unsigned number; /* of its tag */
-    bool prepared, sent, alone;
+    bool prepared, sent, exclusive;
     bool secret; /* its lines are not shown, and wiped */
 };
 
@@ -74,7 +74,7 @@ void command_end(struct imap_session *session, struct command *command, enum ima
 /* The session has ended: all commands end as LOST or UNSENT. */
 void command_end_all(struct imap_session *session, const char *reason);
 /* Frees all, calls nothing. */
-void command_forget_all(struct imap_session *session);
+void command_free_all(struct imap_session *session);
 
 void command_on_tagged(struct imap_session *session, const struct imap_response *response);
 void command_on_plus(struct imap_session *session, const struct imap_text *text);

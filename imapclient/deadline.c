@@ -67,9 +67,9 @@ void deadline_pause(struct imap_session *session)
 void deadline_resume(struct imap_session *session)
 {
     assert(session->pauses == 0);
-    uint64_t stood_still = now_ms() - session->paused_at;
-    session->progress_at += stood_still;
-    session->started_at += stood_still;
+    uint64_t paused_for = now_ms() - session->paused_at;
+    session->progress_at += paused_for;
+    session->started_at += paused_for;
     deadline_arm(session);
 }
 
@@ -97,7 +97,7 @@ static void check_connecting(struct imap_session *session)
 }
 
 /* What is on its way out counts as progress when it has become less. */
-static void look_at_output(struct imap_session *session)
+static void check_output(struct imap_session *session)
 {
     size_t unsent = transport_unsent(session->transport);
     if (unsent < session->unsent || session_is_stalled(session))
@@ -115,7 +115,7 @@ void deadline_check(struct imap_session *session)
     }
     if (session->pauses > 0 || !expects_reply(session))
         return;
-    look_at_output(session);
+    check_output(session);
     uint64_t now = now_ms();
     uint64_t silent_until = session->progress_at + session->reply_timeout * 1000ull;
     uint64_t end = session->started_at + session->command_timeout * 1000ull;

@@ -11,7 +11,7 @@ struct idle {
     bool done_sent;
 };
 
-static void leave(struct imap_session *session, struct idle *idle)
+static void send_done(struct imap_session *session, struct idle *idle)
 {
     assert(idle->idling && !idle->done_sent && session->holder == &idle->command);
     evbuffer_add(transport_output(session->transport), "DONE\r\n", 6);
@@ -28,7 +28,7 @@ static void idle_write(struct imap_session *session, struct command *command)
 {
     struct idle *idle = (struct idle *)command;
     if (idle->idling && (idle->stop || !TAILQ_EMPTY(&session->waiting)))
-        leave(session, idle);
+        send_done(session, idle);
 }
 
 static void idle_plus(struct imap_session *session, struct command *command,
@@ -65,7 +65,7 @@ void imap_idle(struct imap_session *session, void (*on_idling)(void *arg), imap_
                void *arg)
 {
     struct idle *idle = command_new(sizeof(*idle), &idle_class, done, arg);
-    idle->command.alone = true;
+    idle->command.exclusive = true;
     idle->on_idling = on_idling;
     command_queue(session, &idle->command);
 }
@@ -78,6 +78,6 @@ void imap_idle_stop(struct imap_session *session)
             ((struct idle *)command)->stop = true;
     if (session->holder != NULL && session->holder->class == &idle_class) {
         ((struct idle *)session->holder)->stop = true;
-        session_kick(session);
+        session_wake(session);
     }
 }

@@ -99,32 +99,32 @@ static char *status_items(const struct imap_session *session, unsigned items)
 
 /* ---- STATUS and LIST depend on what is offered, which is known only when they are due ---- */
 
-struct asking {
+struct query {
     struct command command;
     char *mailbox; /* or pattern */
     unsigned items;
 };
 
-static void asking_release(struct command *command)
+static void query_release(struct command *command)
 {
-    free(((struct asking *)command)->mailbox);
+    free(((struct query *)command)->mailbox);
 }
 
-static void queue_asking(struct imap_session *session, const struct command_class *class,
-                         const char *mailbox, unsigned items, imap_done *done, void *arg)
+static void queue_query(struct imap_session *session, const struct command_class *class,
+                        const char *mailbox, unsigned items, imap_done *done, void *arg)
 {
-    struct asking *asking = command_new(sizeof(*asking), class, done, arg);
-    asking->mailbox = xstrdup(mailbox);
-    asking->items = items;
-    command_queue(session, &asking->command);
+    struct query *query = command_new(sizeof(*query), class, done, arg);
+    query->mailbox = xstrdup(mailbox);
+    query->items = items;
+    command_queue(session, &query->command);
 }
 
 static void status_prepare(struct imap_session *session, struct command *command)
 {
-    const struct asking *asking = (const struct asking *)command;
-    char *items = status_items(session, asking->items);
+    const struct query *query = (const struct query *)command;
+    char *items = status_items(session, query->items);
     struct evbuffer *line = line_new("STATUS ");
-    bool fit = items != NULL && writer_mailbox(line, asking->mailbox);
+    bool fit = items != NULL && writer_mailbox(line, query->mailbox);
     evbuffer_add_printf(line, " %s", items != NULL ? items : "");
     command->line = line_end(line, fit);
     command->refused = fit ? NULL : "the mailbox name cannot be sent, or nothing was asked";
@@ -134,9 +134,8 @@ static void status_prepare(struct imap_session *session, struct command *command
 void imap_status(struct imap_session *session, const char *mailbox, unsigned items, imap_done *done,
                  void *arg)
 {
-    static const struct command_class class = {.prepare = status_prepare,
-                                               .release = asking_release};
-    queue_asking(session, &class, mailbox, items, done, arg);
+    static const struct command_class class = {.prepare = status_prepare, .release = query_release};
+    queue_query(session, &class, mailbox, items, done, arg);
 }
 
 static void add_return_options(const struct imap_session *session, struct evbuffer *line,
@@ -155,10 +154,10 @@ static void add_return_options(const struct imap_session *session, struct evbuff
 
 static void list_prepare(struct imap_session *session, struct command *command)
 {
-    const struct asking *asking = (const struct asking *)command;
+    const struct query *query = (const struct query *)command;
     struct evbuffer *line = line_new("LIST \"\" ");
-    bool fit = writer_mailbox(line, asking->mailbox);
-    add_return_options(session, line, asking->items);
+    bool fit = writer_mailbox(line, query->mailbox);
+    add_return_options(session, line, query->items);
     command->line = line_end(line, fit);
     command->refused = fit ? NULL : "the pattern cannot be sent";
 }
@@ -166,6 +165,6 @@ static void list_prepare(struct imap_session *session, struct command *command)
 void imap_list(struct imap_session *session, const char *pattern, unsigned items, imap_done *done,
                void *arg)
 {
-    static const struct command_class class = {.prepare = list_prepare, .release = asking_release};
-    queue_asking(session, &class, pattern, items, done, arg);
+    static const struct command_class class = {.prepare = list_prepare, .release = query_release};
+    queue_query(session, &class, pattern, items, done, arg);
 }

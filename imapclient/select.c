@@ -49,14 +49,14 @@ static void select_prepare(struct imap_session *session, struct command *command
         command->refused = "the mailbox name cannot be sent";
 }
 
-static void take(char **where, const char *text)
+static void replace(char **where, const char *text)
 {
     free(*where);
     *where = xstrdup(text);
 }
 
 /* What was told belongs to the mailbox that was open before. */
-static void begin_anew(struct select *select)
+static void reset_mailbox(struct select *select)
 {
     select->mailbox = (struct imap_mailbox){0};
     free(select->permanent_flags);
@@ -64,7 +64,7 @@ static void begin_anew(struct select *select)
     select->permanent_flags = select->mailbox_id = NULL;
 }
 
-static void take_code(struct select *select, const struct imap_text *text)
+static void apply_code(struct select *select, const struct imap_text *text)
 {
     struct imap_mailbox *mailbox = &select->mailbox;
     switch (text->code) {
@@ -81,17 +81,17 @@ static void take_code(struct select *select, const struct imap_text *text)
         mailbox->no_modseq = true;
         break;
     case IMAP_CODE_PERMANENTFLAGS:
-        take(&select->permanent_flags, text->code_text);
+        replace(&select->permanent_flags, text->code_text);
         mailbox->keywords = strstr(text->code_text, "\\*") != NULL;
         break;
     case IMAP_CODE_MAILBOXID:
-        take(&select->mailbox_id, text->code_text);
+        replace(&select->mailbox_id, text->code_text);
         break;
     case IMAP_CODE_READ_ONLY:
         mailbox->read_only = true;
         break;
     case IMAP_CODE_CLOSED:
-        begin_anew(select);
+        reset_mailbox(select);
         break;
     default:
         break;
@@ -106,7 +106,7 @@ static void select_untagged(struct imap_session *session, struct command *comman
     if (untagged->kind == IMAP_UNTAGGED_EXISTS)
         select->mailbox.exists = untagged->number;
     else if (untagged->kind == IMAP_UNTAGGED_STATUS)
-        take_code(select, &untagged->text);
+        apply_code(select, &untagged->text);
 }
 
 static void select_finish(struct imap_session *session, struct command *command,
@@ -114,7 +114,7 @@ static void select_finish(struct imap_session *session, struct command *command,
 {
     struct select *select = (struct select *)command;
     if (result->text != NULL) {
-        take_code(select, result->text);
+        apply_code(select, result->text);
         /* A failed SELECT leaves nothing selected. */
         free(session->selected);
         session->selected =
@@ -131,7 +131,7 @@ static void select_finish(struct imap_session *session, struct command *command,
 static void select_release(struct command *command)
 {
     struct select *select = (struct select *)command;
-    begin_anew(select);
+    reset_mailbox(select);
     free(select->name);
 }
 
@@ -146,7 +146,7 @@ static void queue_select(struct imap_session *session, const char *mailbox, bool
                          const struct imap_resync *resync, imap_selected *done, void *arg)
 {
     struct select *select = command_new(sizeof(*select), &select_class, NULL, arg);
-    select->command.alone = true;
+    select->command.exclusive = true;
     select->selected = done;
     select->name = xstrdup(mailbox);
     select->examine = examine;
@@ -197,7 +197,7 @@ static enum command_next unselect_tagged(struct imap_session *session, struct co
         return COMMAND_ENDS;
     unselect->close_follows = false;
     command->line = xstrdup("CLOSE");
-    return COMMAND_GOES_ON;
+    return COMMAND_CONTINUES;
 }
 
 void imap_unselect(struct imap_session *session, imap_done *done, void *arg)
@@ -205,6 +205,6 @@ void imap_unselect(struct imap_session *session, imap_done *done, void *arg)
     static const struct command_class class = {.prepare = unselect_prepare,
                                                .tagged = unselect_tagged};
     struct unselect *unselect = command_new(sizeof(*unselect), &class, done, arg);
-    unselect->command.alone = true;
+    unselect->command.exclusive = true;
     command_queue(session, &unselect->command);
 }

@@ -5,14 +5,14 @@
 /* ---- its end ---- */
 
 /* Not where the server has said BYE, nor in the middle of its greeting, nor twice. */
-static void say_farewell(struct imap_session *session)
+static void send_logout(struct imap_session *session)
 {
-    if (!session->say_farewell || session->bye || session->logging_out || session->in_body ||
+    if (!session->send_logout || session->bye || session->logging_out || session->in_body ||
         session->phase <= IMAP_PHASE_GREETING)
         return;
     char line[32];
     snprintf(line, sizeof(line), "V%u LOGOUT\r\n", session->last_number + 1);
-    transport_farewell(session->transport, line);
+    transport_write_last(session->transport, line);
 }
 
 /* What it knows is asked for later too. */
@@ -26,7 +26,7 @@ static void drop_transport(struct imap_session *session)
         *session->certificates = *seen;
     }
     session->tls_version = transport_tls_version(session->transport);
-    say_farewell(session);
+    send_logout(session);
     transport_free(session->transport);
     session->transport = NULL;
 }
@@ -34,13 +34,13 @@ static void drop_transport(struct imap_session *session)
 static void destroy(struct imap_session *session)
 {
     assert(session->dead && session->busy == 0);
-    event_del(&session->kick);
+    event_del(&session->wake);
     event_del(&session->timer);
     drop_transport(session);
-    command_forget_all(session);
+    command_free_all(session);
     framing_free(session->framing);
-    incoming_grammar_release();
-    signin_free(session->signin);
+    receive_grammar_release();
+    login_free(session->login);
     free(session->capabilities);
     free(session->server_id);
     free(session->selected);
@@ -97,7 +97,7 @@ static void end_session(struct imap_session *session)
 
 /* ---- from the event loop ---- */
 
-static void on_kick(evutil_socket_t fd, short what, void *arg)
+static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -113,7 +113,7 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
         transport_open(session->transport);
     } else if (transport_input(session->transport) != NULL &&
                session->phase >= IMAP_PHASE_GREETING) {
-        incoming_feed(session);
+        receive_feed(session);
         if (!session_is_over(session))
             command_pump(session);
     }
@@ -134,7 +134,7 @@ static void on_up(void *arg)
     transport_set_low_mark(session->transport, session->write_high / 2);
     if (session->pauses > 0)
         transport_set_reading(session->transport, false);
-    signin_up(session);
+    login_up(session);
     command_pump(session);
     leave(session);
 }
@@ -143,7 +143,7 @@ static void on_readable(void *arg)
 {
     struct imap_session *session = arg;
     enter(session);
-    incoming_feed(session);
+    receive_feed(session);
     if (!session_is_over(session))
         command_pump(session);
     leave(session);
@@ -165,7 +165,7 @@ static void on_down(void *arg, enum imap_failure_kind kind, const char *reason)
         session_set_phase(session, transport_phase(session->transport));
     enter(session);
     if (kind == IMAP_FAILURE_CLOSED && !session_is_over(session))
-        incoming_feed(session); /* a BYE may stand there, which says more */
+        receive_feed(session); /* a BYE may stand there, which says more */
     session_fail(session, kind, "%s", reason);
     leave(session);
 }
@@ -182,7 +182,7 @@ static void on_transport_phase(void *arg, enum imap_phase phase)
     struct imap_session *session = arg;
     enter(session);
     if (!session_is_over(session))
-        session_tell_phase(session, phase);
+        session_report_phase(session, phase);
     leave(session);
 }
 
@@ -223,19 +223,19 @@ struct imap_session *imap_session_new(struct event_base *base, struct evdns_base
     session->write_high = options->write_high != 0 ? options->write_high : 256 * 1024;
     session->hide_idle = options->hide_idle;
     session->hide_notify = options->hide_notify;
-    session->say_farewell = options->say_farewell;
-    session->told = IMAP_PHASE_READY;
+    session->send_logout = options->send_logout;
+    session->reported = IMAP_PHASE_READY;
     session->capabilities = xstrdup("");
     TAILQ_INIT(&session->waiting);
     TAILQ_INIT(&session->sent);
-    event_assign(&session->kick, base, -1, 0, on_kick, session);
+    event_assign(&session->wake, base, -1, 0, on_wake, session);
     evtimer_assign(&session->timer, base, on_timer, session);
-    session->signin = signin_new(options);
-    session->framing = framing_new(incoming_sink(), session, options->body_max);
-    incoming_grammar_acquire();
+    session->login = login_new(options);
+    session->framing = framing_new(receive_sink(), session, options->body_max);
+    receive_grammar_acquire();
     open_transport(session, base, dns, options);
     deadline_connecting(session);
-    session_kick(session);
+    session_wake(session);
     return session;
 }
 
@@ -263,7 +263,7 @@ void imap_session_logout(struct imap_session *session)
         return;
     }
     struct command *command = command_new(sizeof(*command), &logout, NULL, NULL);
-    command->alone = true;
+    command->exclusive = true;
     command_queue(session, command);
 }
 
@@ -283,7 +283,7 @@ void imap_session_resume(struct imap_session *session)
         return;
     transport_set_reading(session->transport, true);
     deadline_resume(session);
-    session_kick(session);
+    session_wake(session);
 }
 
 const char *imap_session_tls_version(const struct imap_session *session)

@@ -71,14 +71,14 @@ struct imap_options {
     size_t write_high; /* octets queued for sending before a source is paused; 0: 256 KiB */
     bool hide_idle, hide_notify; /* do not use although offered */
     bool enable_qresync;         /* ENABLE QRESYNC (or CONDSTORE) when offered */
-    bool no_sign_in; /* ready after CAPABILITY, not signed in; login and secret are not used */
+    bool no_login; /* ready after CAPABILITY, not signed in; login and secret are not used */
     /* NULL: host is resolved. Else only this address is tried, and its port counts. Copied. */
     const struct sockaddr *address;
     int address_len;
     bool record_certificates; /* certificate.h */
     /* A session that fails or is freed says LOGOUT where the connection stands behind its greeting,
      * and does not wait for the answer. */
-    bool say_farewell;
+    bool send_logout;
 };
 
 struct imap_failure {

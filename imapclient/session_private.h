@@ -19,17 +19,17 @@
 
 #define SESSION_PIPELINE_MAX 64 /* commands under way at a time */
 
-struct signin;
+struct login;
 
 struct imap_session {
     struct imap_events events;
     void *arg;
     struct transport *transport;
     struct framing *framing;
-    struct signin *signin; /* NULL once the session is ready */
+    struct login *login; /* NULL once the session is ready */
     struct command_list waiting, sent;
     struct command *holder; /* of sent; nothing is sent behind it */
-    struct event kick;      /* work to be done from the event loop, soon */
+    struct event wake;      /* work to be done from the event loop, soon */
     struct event timer;
 
     char *capabilities;
@@ -42,7 +42,7 @@ struct imap_session {
     uint64_t progress_at, started_at, paused_at, connect_until; /* milliseconds, deadline.c */
     size_t write_high, unsent;
     enum imap_phase phase;
-    enum imap_phase told; /* by on_phase; READY: none yet */
+    enum imap_phase reported; /* by on_phase; READY: none yet */
     enum imap_failure_kind failure;
     unsigned backoff;
     unsigned last_number;
@@ -50,7 +50,7 @@ struct imap_session {
     unsigned busy, pauses;
     bool in_feed, in_body, body_wanted, body_streamed;
     bool starttls_agreed, qresync, condstore, logging_out;
-    bool hide_idle, hide_notify, say_farewell, bye;
+    bool hide_idle, hide_notify, send_logout, bye;
     bool ending; /* a failure is noted; the end comes with the next kick */
     bool closed; /* on_closed was called */
     bool dead;   /* freed by its owner */
@@ -61,7 +61,7 @@ bool session_is_over(const struct imap_session *session);
 /* What the class of the holder says (command.h); false without a holder. */
 bool session_is_quiet(const struct imap_session *session);
 bool session_is_stalled(const struct imap_session *session);
-void session_kick(struct imap_session *session);
+void session_wake(struct imap_session *session);
 /* Notes why the session ends; the first failure counts. */
 __attribute__((format(printf, 3, 4))) void
 session_fail(struct imap_session *session, enum imap_failure_kind kind, const char *format, ...);
@@ -71,15 +71,15 @@ void session_fail_text(struct imap_session *session, enum imap_failure_kind kind
 /* The only way to change it; asserts that the change is a legal one. */
 void session_set_phase(struct imap_session *session, enum imap_phase phase);
 /* A phase begins, if it has not begun already. */
-void session_tell_phase(struct imap_session *session, enum imap_phase phase);
+void session_report_phase(struct imap_session *session, enum imap_phase phase);
 void session_ready(struct imap_session *session);
 void session_trace(struct imap_session *session, bool sent, const char *line, size_t len);
 
 /* incoming.c: from octets to the right listener */
-const struct framing_sink *incoming_sink(void);
-void incoming_feed(struct imap_session *session);
-struct grammar *incoming_grammar_acquire(void);
-void incoming_grammar_release(void);
+const struct framing_sink *receive_sink(void);
+void receive_feed(struct imap_session *session);
+struct grammar *receive_grammar_acquire(void);
+void receive_grammar_release(void);
 
 /* deadline.c */
 void deadline_connecting(struct imap_session *session);
@@ -96,13 +96,13 @@ void capability_set(struct imap_session *session, const char *atoms);
 void capability_set_words(struct imap_session *session, const char *const *words, size_t n);
 void capability_set_id(struct imap_session *session, const char *const *words, size_t n);
 
-/* signin.c */
-struct signin *signin_new(const struct imap_options *options);
-void signin_free(struct signin *signin);
+/* login.c */
+struct login *login_new(const struct imap_options *options);
+void login_free(struct login *login);
 /* The transport is up, for the first time or after STARTTLS. */
-void signin_up(struct imap_session *session);
-void signin_greeting(struct imap_session *session, const struct imap_untagged *untagged);
+void login_up(struct imap_session *session);
+void login_greeting(struct imap_session *session, const struct imap_untagged *untagged);
 /* CAPABILITY has come, as a response or as a code. */
-void signin_capability_told(struct imap_session *session);
+void login_capability_received(struct imap_session *session);
 
 #endif

@@ -30,9 +30,9 @@ bool session_is_stalled(const struct imap_session *session)
     return holder != NULL && holder->class->is_stalled != NULL && holder->class->is_stalled(holder);
 }
 
-void session_kick(struct imap_session *session)
+void session_wake(struct imap_session *session)
 {
-    event_active(&session->kick, EV_TIMEOUT, 1);
+    event_active(&session->wake, EV_TIMEOUT, 1);
 }
 
 void session_trace(struct imap_session *session, bool sent, const char *line, size_t len)
@@ -66,21 +66,21 @@ void session_set_phase(struct imap_session *session, enum imap_phase phase)
     session->phase = phase;
 }
 
-void session_tell_phase(struct imap_session *session, enum imap_phase phase)
+void session_report_phase(struct imap_session *session, enum imap_phase phase)
 {
-    if (session->told == phase)
+    if (session->reported == phase)
         return;
-    session->told = phase;
+    session->reported = phase;
     if (session->events.on_phase != NULL)
         session->events.on_phase(session->arg, phase);
 }
 
 void session_ready(struct imap_session *session)
 {
-    assert(session->signin == NULL);
+    assert(session->login == NULL);
     session_set_phase(session, IMAP_PHASE_READY);
     evtimer_del(&session->timer);
-    session_tell_phase(session, IMAP_PHASE_READY);
+    session_report_phase(session, IMAP_PHASE_READY);
     if (!session_is_over(session) && session->events.on_ready != NULL)
         session->events.on_ready(session->arg);
 }
@@ -100,7 +100,7 @@ static void note_failure(struct imap_session *session, enum imap_failure_kind ki
     text_printable(reason, PRINTABLE_UTF8);
     if (session->in_feed)
         framing_stop(session->framing);
-    session_kick(session);
+    session_wake(session);
 }
 
 void session_fail(struct imap_session *session, enum imap_failure_kind kind, const char *format,

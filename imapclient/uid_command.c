@@ -40,7 +40,7 @@ static void uid_prepare(struct imap_session *session, struct command *command)
     else if (!writer_sendable(uid->rest) || !next_line(uid))
         command->refused = "the set is empty, or what is asked cannot be sent";
     else if (uid->range < uid->set.count)
-        command->alone = true; /* its lines are not mixed with what comes behind */
+        command->exclusive = true; /* its lines are not mixed with what comes behind */
 }
 
 static enum command_next uid_tagged(struct imap_session *session, struct command *command,
@@ -52,7 +52,7 @@ static enum command_next uid_tagged(struct imap_session *session, struct command
         command_text_keep(&uid->failure, text);
         uid->failed = true;
     }
-    return next_line(uid) ? COMMAND_GOES_ON : COMMAND_ENDS;
+    return next_line(uid) ? COMMAND_CONTINUES : COMMAND_ENDS;
 }
 
 static void uid_finish(struct imap_session *session, struct command *command,

@@ -26,7 +26,7 @@ static struct arena_block *new_block(struct arena *arena, size_t size)
     return block;
 }
 
-void *arena_take(struct arena *arena, size_t size)
+void *arena_alloc(struct arena *arena, size_t size)
 {
     const size_t step = alignof(max_align_t);
     assert(size <= SIZE_MAX - step - sizeof(struct arena_block));
@@ -42,7 +42,7 @@ void *arena_take(struct arena *arena, size_t size)
 
 char *arena_copy(struct arena *arena, const char *text, size_t len)
 {
-    char *copy = arena_take(arena, len + 1);
+    char *copy = arena_alloc(arena, len + 1);
     memcpy(copy, text, len);
     copy[len] = '\0';
     return copy;

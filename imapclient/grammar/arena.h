@@ -14,7 +14,7 @@ struct arena {
 };
 
 /* Aligned for any type; not cleared. Lives until arena_reset(). */
-void *arena_take(struct arena *arena, size_t size);
+void *arena_alloc(struct arena *arena, size_t size);
 /* A copy of len octets with a NUL behind it. */
 char *arena_copy(struct arena *arena, const char *text, size_t len);
 /* Ends the life of all that was taken; keeps one small block for what comes next. */

@@ -21,7 +21,7 @@ enum item {
 
 struct fetch {
     struct grammar *grammar;
-    struct imap_fetch *told;
+    struct imap_fetch *result;
     struct words flags;
     struct span date;   /* as it came, with its quotes; len 0: none */
     bool body_streamed; /* so that NIL means nothing */
@@ -85,14 +85,14 @@ static bool is_flag_for_etpan(struct span flag)
 }
 
 /* Flags for libetpan go to its line; others are told as they are. */
-static void take_flags(struct fetch *fetch, struct span value)
+static void read_flags(struct fetch *fetch, struct span value)
 {
     struct scan scan = {value.at, value.at + value.len};
     struct span flag;
     struct etpan *etpan = fetch->grammar->etpan;
     if (!scan_char(&scan, '('))
         return;
-    fetch->told->has_flags = true;
+    fetch->result->has_flags = true;
     add_item(fetch, "FLAGS", (struct span){"(", 1});
     for (size_t n = 0; n < GRAMMAR_FLAGS_MAX; n++) {
         scan_spaces(&scan);
@@ -112,11 +112,11 @@ static void take_flags(struct fetch *fetch, struct span value)
 /* ---- what libetpan does not know, or not well enough ---- */
 
 /* 64 bits, RFC 9051 section 7.5.2; libetpan has 32. */
-static void take_size(struct fetch *fetch, struct span value)
+static void read_size(struct fetch *fetch, struct span value)
 {
     struct scan scan = {value.at, value.at + value.len};
-    if (scan_number(&scan, INT64_MAX, &fetch->told->size) && scan_is_done(&scan))
-        fetch->told->has_size = true;
+    if (scan_number(&scan, INT64_MAX, &fetch->result->size) && scan_is_done(&scan))
+        fetch->result->has_size = true;
 }
 
 /* objectid, RFC 8474 section 7: at most 255 of these. */
@@ -134,25 +134,25 @@ static bool is_object_id(struct span id)
     return true;
 }
 
-static void take_email_id(struct fetch *fetch, struct span value)
+static void read_email_id(struct fetch *fetch, struct span value)
 {
     if (value.len >= 2 && value.at[0] == '(') {
         value.at++;
         value.len -= 2;
     }
     if (is_object_id(value) && !span_is(value, "NIL"))
-        fetch->told->email_id = arena_copy(&fetch->grammar->arena, value.at, value.len);
+        fetch->result->email_id = arena_copy(&fetch->grammar->arena, value.at, value.len);
 }
 
 /* Of several that are not NIL the first one's octets are given. */
-static void take_body(struct fetch *fetch, struct span section, struct span value)
+static void read_body(struct fetch *fetch, struct span section, struct span value)
 {
     struct imap_inline_body *body = &fetch->grammar->inline_body;
     struct scan scan = {value.at, value.at + value.len};
     struct span text;
-    fetch->told->has_body = true;
+    fetch->result->has_body = true;
     if (span_is(value, "NIL"))
-        fetch->told->body_is_nil = !fetch->body_streamed;
+        fetch->result->body_is_nil = !fetch->body_streamed;
     if (body->data != NULL || !scan_string(&scan, &fetch->grammar->arena, &text))
         return;
     body->section = arena_copy(&fetch->grammar->arena, section.at, section.len);
@@ -244,7 +244,7 @@ static struct span body_section(const struct item_name *item)
     return (struct span){item->name.at + prefix.len, item->name.len - prefix.len};
 }
 
-static void take_item(struct fetch *fetch, const struct item_name *item, struct span value)
+static void read_item(struct fetch *fetch, const struct item_name *item, struct span value)
 {
     enum item kind = item_kind(item);
     if (kind == ITEM_NONE || (fetch->seen & kind) != 0)
@@ -259,24 +259,24 @@ static void take_item(struct fetch *fetch, const struct item_name *item, struct 
             add_item(fetch, "UID", value);
         break;
     case ITEM_FLAGS:
-        take_flags(fetch, value);
+        read_flags(fetch, value);
         break;
     case ITEM_INTERNALDATE:
         if (is_date(value))
             fetch->date = value;
         break;
     case ITEM_SIZE:
-        take_size(fetch, value);
+        read_size(fetch, value);
         break;
     case ITEM_MODSEQ:
         if (is_modseq(value))
             add_item(fetch, "MODSEQ", value);
         break;
     case ITEM_EMAILID:
-        take_email_id(fetch, value);
+        read_email_id(fetch, value);
         break;
     case ITEM_BODY:
-        take_body(fetch, body_section(item), value);
+        read_body(fetch, body_section(item), value);
         break;
     }
 }
@@ -298,7 +298,7 @@ static bool read_items(struct fetch *fetch, struct scan *scan)
         scan_spaces(scan);
         if (!scan_value(scan, &value))
             return false;
-        take_item(fetch, &item, value);
+        read_item(fetch, &item, value);
     }
 }
 
@@ -324,7 +324,7 @@ static const char *flag_text(const struct mailimap_flag *flag, struct arena *are
     }
 }
 
-static void tell_flags(struct fetch *fetch, const struct mailimap_msg_att_dynamic *dynamic)
+static void copy_flags(struct fetch *fetch, const struct mailimap_msg_att_dynamic *dynamic)
 {
     struct arena *arena = &fetch->grammar->arena;
     if (dynamic->att_list == NULL)
@@ -349,7 +349,7 @@ static bool is_moment(const struct mailimap_date_time *date)
            date->dt_sec <= 60 && zone <= 2359 && zone % 100 <= 59;
 }
 
-static void tell_date(struct fetch *fetch, const struct mailimap_date_time *date)
+static void copy_date(struct fetch *fetch, const struct mailimap_date_time *date)
 {
     if (date == NULL || !is_moment(date))
         return;
@@ -360,38 +360,38 @@ static void tell_date(struct fetch *fetch, const struct mailimap_date_time *date
                     .tm_min = date->dt_min,
                     .tm_sec = date->dt_sec};
     int zone = date->dt_zone / 100 * 60 + date->dt_zone % 100;
-    fetch->told->has_internaldate = true;
-    fetch->told->internaldate_zone = zone;
-    fetch->told->internaldate = timegm(&tm) - (time_t)zone * 60;
+    fetch->result->has_internaldate = true;
+    fetch->result->internaldate_zone = zone;
+    fetch->result->internaldate = timegm(&tm) - (time_t)zone * 60;
 }
 
-static void tell_static(struct fetch *fetch, const struct mailimap_msg_att_static *item)
+static void copy_static(struct fetch *fetch, const struct mailimap_msg_att_static *item)
 {
     if (item->att_type == MAILIMAP_MSG_ATT_UID)
-        fetch->told->uid = item->att_data.att_uid;
+        fetch->result->uid = item->att_data.att_uid;
     else if (item->att_type == MAILIMAP_MSG_ATT_INTERNALDATE)
-        tell_date(fetch, item->att_data.att_internal_date);
+        copy_date(fetch, item->att_data.att_internal_date);
 }
 
-static void tell_extension(struct fetch *fetch, const struct mailimap_extension_data *data)
+static void copy_extension(struct fetch *fetch, const struct mailimap_extension_data *data)
 {
     if (data->ext_extension->ext_id != MAILIMAP_EXTENSION_CONDSTORE ||
         data->ext_type != MAILIMAP_CONDSTORE_TYPE_FETCH_DATA)
         return;
     const struct mailimap_condstore_fetch_mod_resp *modseq = data->ext_data;
-    fetch->told->modseq = modseq->cs_modseq_value;
+    fetch->result->modseq = modseq->cs_modseq_value;
 }
 
-static void tell_items(struct fetch *fetch, const struct mailimap_msg_att *items)
+static void copy_items(struct fetch *fetch, const struct mailimap_msg_att *items)
 {
     for (clistiter *at = clist_begin(items->att_list); at != NULL; at = clist_next(at)) {
         const struct mailimap_msg_att_item *item = clist_content(at);
         if (item->att_type == MAILIMAP_MSG_ATT_ITEM_DYNAMIC)
-            tell_flags(fetch, item->att_data.att_dyn);
+            copy_flags(fetch, item->att_data.att_dyn);
         else if (item->att_type == MAILIMAP_MSG_ATT_ITEM_STATIC)
-            tell_static(fetch, item->att_data.att_static);
+            copy_static(fetch, item->att_data.att_static);
         else if (item->att_type == MAILIMAP_MSG_ATT_ITEM_EXTENSION)
-            tell_extension(fetch, item->att_data.att_extension_data);
+            copy_extension(fetch, item->att_data.att_extension_data);
     }
 }
 
@@ -401,7 +401,7 @@ static bool parse_line(struct fetch *fetch)
     clistiter *first = info != NULL ? clist_begin(info->rsp_fetch_list) : NULL;
     if (first == NULL)
         return false;
-    tell_items(fetch, clist_content(first));
+    copy_items(fetch, clist_content(first));
     return true;
 }
 
@@ -428,13 +428,13 @@ bool grammar_fetch(struct grammar *grammar, struct scan *scan, bool body_streame
 {
     struct fetch fetch = {
         .grammar = grammar,
-        .told = &grammar->response.untagged.fetch,
+        .result = &grammar->response.untagged.fetch,
         .body_streamed = body_streamed,
     };
     etpan_begin(grammar->etpan, "* 1 FETCH (");
     if (!read_items(&fetch, scan) || !parse_items(&fetch))
         return false;
-    fetch.told->flags = fetch.flags.words;
-    fetch.told->n_flags = fetch.flags.count;
+    fetch.result->flags = fetch.flags.words;
+    fetch.result->n_flags = fetch.flags.count;
     return true;
 }

@@ -12,7 +12,7 @@ struct grammar *grammar_new(void)
 }
 
 /* Ends the life of the last response. */
-static void forget(struct grammar *grammar)
+static void reset_response(struct grammar *grammar)
 {
     imap_uidset_clear(&grammar->response.text.uids);
     imap_uidset_clear(&grammar->response.untagged.text.uids);
@@ -26,7 +26,7 @@ void grammar_free(struct grammar *grammar)
 {
     if (grammar == NULL)
         return;
-    forget(grammar);
+    reset_response(grammar);
     arena_free(&grammar->arena);
     etpan_free(grammar->etpan);
     free(grammar);
@@ -34,7 +34,7 @@ void grammar_free(struct grammar *grammar)
 
 /* ---- words ---- */
 
-static void tell_words(struct grammar *grammar, const struct words *words)
+static void set_words(struct grammar *grammar, const struct words *words)
 {
     grammar->response.untagged.words = words->words;
     grammar->response.untagged.n_words = words->count;
@@ -46,7 +46,7 @@ static bool read_words(struct grammar *grammar, struct scan *scan)
     struct span word;
     while (scan_spaces(scan), scan_word(scan, &word))
         words_add(&words, &grammar->arena, arena_copy(&grammar->arena, word.at, word.len));
-    tell_words(grammar, &words);
+    set_words(grammar, &words);
     return scan_is_done(scan);
 }
 
@@ -62,7 +62,7 @@ static bool read_flags(struct grammar *grammar, struct scan *scan)
     while (scan_spaces(scan), scan_word(scan, &word))
         if (words.count < GRAMMAR_FLAGS_MAX)
             words_add(&words, &grammar->arena, arena_copy(&grammar->arena, word.at, word.len));
-    tell_words(grammar, &words);
+    set_words(grammar, &words);
     return scan_char(scan, ')') && scan_is_done(scan);
 }
 
@@ -117,9 +117,9 @@ static bool read_id(struct grammar *grammar, struct scan *scan)
             return false;
         if (!is_string && span_is(text, "NIL"))
             text.len = 0;
-        words_add(&words, &grammar->arena, span_clean(text, &grammar->arena));
+        words_add(&words, &grammar->arena, span_printable(text, &grammar->arena));
     }
-    tell_words(grammar, &words);
+    set_words(grammar, &words);
     return words.count % 2 == 0 && scan_is_done(scan);
 }
 
@@ -215,7 +215,7 @@ static bool read_continuation(struct grammar *grammar, struct scan *scan)
     scan_spaces(scan);
     struct span text = {scan->at, (size_t)(scan->end - scan->at)};
     response->text.code_text = "";
-    response->text.text = span_clean(text, &grammar->arena);
+    response->text.text = span_printable(text, &grammar->arena);
     return true;
 }
 
@@ -247,10 +247,10 @@ const struct imap_response *grammar_parse(struct grammar *grammar, const char *u
                                           const struct imap_inline_body **inline_body)
 {
     struct scan scan = {unit, unit + len};
-    forget(grammar);
+    reset_response(grammar);
     bool understood = read_response(grammar, &scan, body_streamed);
     if (!understood) {
-        forget(grammar);
+        reset_response(grammar);
         grammar->response.kind = IMAP_RESPONSE_UNTAGGED;
         grammar->response.untagged.kind = IMAP_UNTAGGED_OTHER;
     }

@@ -152,13 +152,14 @@ static bool add_number(struct etpan *etpan, struct span name, struct span value,
     return true;
 }
 
-static void take_mailbox_id(struct grammar *grammar, struct span value)
+static void read_mailbox_id(struct grammar *grammar, struct span value)
 {
     struct imap_mailbox_status *status = &grammar->response.untagged.mailbox_status;
     if (value.len < 3 || value.at[0] != '(' || value.len > 2 + 255)
         return;
     status->has |= IMAP_STATUS_MAILBOXID;
-    status->mailbox_id = span_clean((struct span){value.at + 1, value.len - 2}, &grammar->arena);
+    status->mailbox_id =
+        span_printable((struct span){value.at + 1, value.len - 2}, &grammar->arena);
 }
 
 static const struct {
@@ -174,11 +175,11 @@ static const struct {
 };
 
 /* Into libetpan's line what it knows, each item once; others are passed over. */
-static void take_status_item(struct grammar *grammar, struct span name, struct span value)
+static void read_status_item(struct grammar *grammar, struct span name, struct span value)
 {
     unsigned *has = &grammar->response.untagged.mailbox_status.has;
     if (span_is(name, "MAILBOXID"))
-        take_mailbox_id(grammar, value);
+        read_mailbox_id(grammar, value);
     for (size_t i = 0; i < sizeof(status_items) / sizeof(*status_items); i++) {
         if (!span_is(name, status_items[i].name) || (*has & status_items[i].item) != 0)
             continue;
@@ -200,11 +201,11 @@ static bool read_status_items(struct grammar *grammar, struct scan *scan)
             return scan_is_done(scan);
         if (!scan_word(scan, &name) || !scan_spaces(scan) || !scan_value(scan, &value))
             return false;
-        take_status_item(grammar, name, value);
+        read_status_item(grammar, name, value);
     }
 }
 
-static void tell_status_item(struct imap_mailbox_status *status,
+static void copy_status_item(struct imap_mailbox_status *status,
                              const struct mailimap_status_info *item)
 {
     switch (item->st_att) {
@@ -246,7 +247,7 @@ bool grammar_mailbox_status(struct grammar *grammar, struct scan *scan)
         return false;
     clist *items = info->rsp_status->st_info_list;
     for (clistiter *at = clist_begin(items); at != NULL; at = clist_next(at))
-        tell_status_item(status, clist_content(at));
+        copy_status_item(status, clist_content(at));
     return true;
 }
 

@@ -104,7 +104,7 @@ static bool skip_literal(struct scan *scan, struct span *text)
 static struct span unquote(struct span raw, struct arena *arena)
 {
     assert(raw.len >= 2 && raw.at[0] == '"' && raw.at[raw.len - 1] == '"');
-    char *text = arena_take(arena, raw.len), *out = text;
+    char *text = arena_alloc(arena, raw.len), *out = text;
     for (const char *at = raw.at + 1; at < raw.at + raw.len - 1; at++) {
         if (*at == '\\')
             at++;
@@ -201,7 +201,7 @@ bool span_is_atom(struct span span)
     return span.len > 0;
 }
 
-const char *span_clean(struct span span, struct arena *arena)
+const char *span_printable(struct span span, struct arena *arena)
 {
     char *text = arena_copy(arena, span.at, span.len);
     text_printable_octets(text, span.len, PRINTABLE_UTF8);

@@ -44,6 +44,6 @@ bool span_is(struct span span, const char *text);
 /* Whether libetpan takes it for one atom, and so does RFC 9051. */
 bool span_is_atom(struct span span);
 /* A copy for people: control characters, NUL among them, become "?". */
-const char *span_clean(struct span span, struct arena *arena);
+const char *span_printable(struct span span, struct arena *arena);
 
 #endif

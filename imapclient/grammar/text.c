@@ -101,7 +101,7 @@ static bool read_list(struct grammar *grammar, struct scan *arguments, struct im
     struct span list;
     if (!scan_value(arguments, &list) || list.len < 2 || list.at[0] != '(')
         return false;
-    text->code_text = span_clean((struct span){list.at + 1, list.len - 2}, &grammar->arena);
+    text->code_text = span_printable((struct span){list.at + 1, list.len - 2}, &grammar->arena);
     return true;
 }
 
@@ -139,7 +139,7 @@ static void read_code(struct grammar *grammar, struct span inside, struct imap_t
         return;
     scan_spaces(&scan);
     struct span rest = {scan.at, (size_t)(scan.end - scan.at)};
-    text->code_text = span_clean(rest, &grammar->arena);
+    text->code_text = span_printable(rest, &grammar->arena);
     const struct code *known = find_code(name);
     text->code = known != NULL ? known->code : IMAP_CODE_OTHER;
     if (known == NULL || read_argument(grammar, scan, known->argument, text))
@@ -181,5 +181,5 @@ void grammar_text(struct grammar *grammar, struct scan *scan, struct imap_text *
         }
     }
     struct span rest = {scan->at, (size_t)(scan->end - scan->at)};
-    text->text = span_clean(rest, &grammar->arena);
+    text->text = span_printable(rest, &grammar->arena);
 }

@@ -135,14 +135,14 @@ static bool is_ignored(uint32_t point)
 /* The code points of a name, one by one. */
 struct folded {
     const char *at;
-    uint32_t waiting[FOLDED_MAX]; /* the next one last */
+    uint32_t pending[FOLDED_MAX]; /* the next one last */
     size_t count;
 };
 
-static void wait_for(struct folded *folded, uint32_t point)
+static void push(struct folded *folded, uint32_t point)
 {
     assert(folded->count < FOLDED_MAX);
-    folded->waiting[folded->count++] = point;
+    folded->pending[folded->count++] = point;
 }
 
 /* Unicode 3.12: a Hangul syllable is arithmetic. */
@@ -150,9 +150,9 @@ static void decompose_hangul(struct folded *folded, uint32_t point)
 {
     uint32_t index = point - 0xac00;
     if (index % 28 != 0)
-        wait_for(folded, 0x11a7 + index % 28);
-    wait_for(folded, 0x1161 + index % 588 / 28);
-    wait_for(folded, 0x1100 + index / 588);
+        push(folded, 0x11a7 + index % 28);
+    push(folded, 0x1161 + index % 588 / 28);
+    push(folded, 0x1100 + index / 588);
 }
 
 static bool find_pair(uint32_t point, uint32_t *base, uint32_t *mark)
@@ -181,10 +181,10 @@ static void decompose(struct folded *folded, uint32_t point)
         return;
     }
     while (find_pair(point, &base, &mark)) {
-        wait_for(folded, mark);
+        push(folded, mark);
         point = base;
     }
-    wait_for(folded, point);
+    push(folded, point);
 }
 
 /* 0 at the end, UTF8_INVALID where it is not UTF-8. */
@@ -192,7 +192,7 @@ static uint32_t next_folded(struct folded *folded)
 {
     for (;;) {
         while (folded->count > 0) {
-            uint32_t point = folded->waiting[--folded->count];
+            uint32_t point = folded->pending[--folded->count];
             if (!is_ignored(point))
                 return point;
         }

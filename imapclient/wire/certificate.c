@@ -38,7 +38,7 @@ static void put_fingerprint(char out[65], const X509 *certificate)
         snprintf(out + 2 * (size_t)i, 3, "%02x", digest[i]);
 }
 
-static void take(struct certificate *member, const X509 *certificate)
+static void fill(struct certificate *member, const X509 *certificate)
 {
     member->not_before = seconds(X509_get0_notBefore(certificate));
     member->not_after = seconds(X509_get0_notAfter(certificate));
@@ -67,7 +67,7 @@ struct certificate_chain *certificate_chain_new(const SSL *ssl, const char *host
     chain->sent = (size_t)sk_X509_num(sent);
     chain->count = chain->sent < CERTIFICATE_CHAIN_MAX ? chain->sent : CERTIFICATE_CHAIN_MAX;
     for (size_t i = 0; i < chain->count; i++)
-        take(&chain->members[i], sk_X509_value(sent, (int)i));
+        fill(&chain->members[i], sk_X509_value(sent, (int)i));
     chain->earliest_expiry = earliest_expiry(sent);
     const STACK_OF(X509) *verified = SSL_get0_verified_chain(ssl);
     if (tls_verify_result(ssl) != X509_V_OK) {

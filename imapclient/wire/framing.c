@@ -32,7 +32,7 @@ struct framing {
     void *arg;
     uint64_t body_max;
     const char *reason;
-    bool stop, delivering, rest_wanted;
+    bool stop, delivering, shrink_wanted;
 
     char *unit;
     size_t len, room;
@@ -87,10 +87,10 @@ bool framing_is_between_units(const struct framing *framing)
     return framing->state == STATE_LINE && framing->len == 0;
 }
 
-void framing_rest(struct framing *framing)
+void framing_shrink(struct framing *framing)
 {
     if (framing->delivering) {
-        framing->rest_wanted = true;
+        framing->shrink_wanted = true;
         return;
     }
     if (!framing_is_between_units(framing))
@@ -163,9 +163,9 @@ static void finish_unit(struct framing *framing)
     framing->delivering = true;
     framing->sink.unit(framing->arg, framing->unit, len);
     framing->delivering = false;
-    if (framing->rest_wanted) {
-        framing->rest_wanted = false;
-        framing_rest(framing);
+    if (framing->shrink_wanted) {
+        framing->shrink_wanted = false;
+        framing_shrink(framing);
     }
 }
 
@@ -386,7 +386,7 @@ static void line_octet(struct framing *framing, unsigned char octet)
         extend_word(framing, octet);
 }
 
-static void take_in_line(struct framing *framing, unsigned char octet)
+static void process_in_line(struct framing *framing, unsigned char octet)
 {
     if (octet == '\r') {
         framing->state = STATE_CR;
@@ -401,7 +401,7 @@ static void take_in_line(struct framing *framing, unsigned char octet)
 }
 
 /* A CR that no LF follows is an octet of the line like others. */
-static void take_after_cr(struct framing *framing, unsigned char octet)
+static void process_after_cr(struct framing *framing, unsigned char octet)
 {
     framing->state = STATE_LINE;
     if (octet != '\n') {
@@ -409,10 +409,10 @@ static void take_after_cr(struct framing *framing, unsigned char octet)
         line_octet(framing, '\r');
     }
     if (framing->reason == NULL)
-        take_in_line(framing, octet);
+        process_in_line(framing, octet);
 }
 
-static void take_count(struct framing *framing, unsigned char octet)
+static void process_count(struct framing *framing, unsigned char octet)
 {
     if (octet >= '0' && octet <= '9' && !framing->literal_plus) {
         uint64_t digit = (uint64_t)(octet - '0');
@@ -432,49 +432,49 @@ static void take_count(struct framing *framing, unsigned char octet)
         append_octet(framing, octet);
     } else {
         framing->state = STATE_LINE;
-        take_in_line(framing, octet);
+        process_in_line(framing, octet);
     }
 }
 
-static void take_after_brace(struct framing *framing, unsigned char octet)
+static void process_after_brace(struct framing *framing, unsigned char octet)
 {
     if (octet == '\n') {
         begin_literal(framing);
     } else if (octet == '\r' && framing->state == STATE_BRACE) {
         framing->state = STATE_BRACE_CR;
     } else if (framing->state == STATE_BRACE_CR) {
-        take_after_cr(framing, octet);
+        process_after_cr(framing, octet);
     } else {
         framing->state = STATE_LINE;
-        take_in_line(framing, octet);
+        process_in_line(framing, octet);
     }
 }
 
-static void take_octet(struct framing *framing, unsigned char octet)
+static void process_octet(struct framing *framing, unsigned char octet)
 {
     switch (framing->state) {
     case STATE_LINE:
-        take_in_line(framing, octet);
+        process_in_line(framing, octet);
         break;
     case STATE_CR:
-        take_after_cr(framing, octet);
+        process_after_cr(framing, octet);
         break;
     case STATE_COUNT:
-        take_count(framing, octet);
+        process_count(framing, octet);
         break;
     case STATE_BRACE:
     case STATE_BRACE_CR:
-        take_after_brace(framing, octet);
+        process_after_brace(framing, octet);
         break;
     case STATE_LITERAL:
     case STATE_BODY:
-        assert(!"taken whole by take_literal()");
+        assert(false); /* taken whole by process_literal() */
         break;
     }
 }
 
 /* Takes octets of a literal; its end too, which needs no octet. Returns how many were taken. */
-static size_t take_literal(struct framing *framing, const unsigned char *data, size_t len)
+static size_t process_literal(struct framing *framing, const unsigned char *data, size_t len)
 {
     size_t part = framing->left < len ? (size_t)framing->left : len;
     if (framing->left == 0) {
@@ -508,9 +508,9 @@ enum framing_result framing_feed(struct framing *framing, const unsigned char *d
         if (at == len && !ends_literal)
             break;
         if (in_literal(framing))
-            at += take_literal(framing, data + at, len - at);
+            at += process_literal(framing, data + at, len - at);
         else
-            take_octet(framing, data[at++]);
+            process_octet(framing, data[at++]);
     }
     *used = at;
     return framing->reason == NULL ? FRAMING_OK : FRAMING_BROKEN;

@@ -64,6 +64,6 @@ const char *framing_reason(const struct framing *framing);
 bool framing_is_between_units(const struct framing *framing);
 /* Gives back what memory it holds while between units; from inside `unit` once that has returned.
  */
-void framing_rest(struct framing *framing);
+void framing_shrink(struct framing *framing);
 
 #endif

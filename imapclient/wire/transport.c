@@ -32,7 +32,7 @@ struct lookup {
 };
 
 /* The one address that the owner wants. */
-struct given {
+struct fixed_address {
     struct evutil_addrinfo info;
     struct sockaddr_storage address;
 };
@@ -42,7 +42,7 @@ struct transport {
     struct evdns_base *dns;
     struct lookup *lookup;
     struct evutil_addrinfo *addresses, *next;
-    struct given *given; /* NULL: the name is looked up */
+    struct fixed_address *fixed; /* NULL: the name is looked up */
     struct event *attempt_timer;
     struct bufferevent *bev;
     SSL_CTX *tls;
@@ -56,24 +56,24 @@ struct transport {
     unsigned timeout;
     uint16_t port;
     bool tls_at_once, loopback_only, record, down;
-    bool telling, abandoned; /* freed while it told of a phase */
+    bool reporting, freed; /* freed while it told of a phase */
 };
 
 static void try_next(struct transport *transport);
 
-static struct given *given_new(const struct sockaddr *address, int len)
+static struct fixed_address *fixed_address_new(const struct sockaddr *address, int len)
 {
-    struct given *given = xcalloc(1, sizeof(*given));
-    size_t room = sizeof(given->address);
+    struct fixed_address *fixed = xcalloc(1, sizeof(*fixed));
+    size_t room = sizeof(fixed->address);
     size_t used = len > 0 && (size_t)len < room ? (size_t)len : room;
-    memcpy(&given->address, address, used);
-    given->info = (struct evutil_addrinfo){
-        .ai_family = given->address.ss_family,
+    memcpy(&fixed->address, address, used);
+    fixed->info = (struct evutil_addrinfo){
+        .ai_family = fixed->address.ss_family,
         .ai_socktype = SOCK_STREAM,
         .ai_addrlen = (ev_socklen_t)used,
-        .ai_addr = (struct sockaddr *)&given->address,
+        .ai_addr = (struct sockaddr *)&fixed->address,
     };
-    return given;
+    return fixed;
 }
 
 struct transport *transport_new(struct event_base *base, struct evdns_base *dns,
@@ -91,7 +91,7 @@ struct transport *transport_new(struct event_base *base, struct evdns_base *dns,
     transport->record = options->record_certificates;
     transport->timeout = options->timeout;
     if (options->address != NULL)
-        transport->given = given_new(options->address, options->address_len);
+        transport->fixed = fixed_address_new(options->address, options->address_len);
     transport->events = events;
     transport->arg = arg;
     transport->phase = IMAP_PHASE_RESOLVE;
@@ -129,8 +129,8 @@ void transport_free(struct transport *transport)
 {
     if (transport == NULL)
         return;
-    if (transport->telling) {
-        transport->abandoned = true;
+    if (transport->reporting) {
+        transport->freed = true;
         return;
     }
     if (transport->lookup != NULL) {
@@ -139,7 +139,7 @@ void transport_free(struct transport *transport)
     }
     drop_connection(transport);
     drop_addresses(transport);
-    free(transport->given);
+    free(transport->fixed);
     free(transport->host);
     free(transport->reason);
     free(transport->certificates);
@@ -159,14 +159,14 @@ static void go_down(struct transport *transport, enum imap_failure_kind kind, co
 /* false: its owner has freed it, it is gone. */
 static bool begin_phase(struct transport *transport, enum imap_phase phase)
 {
-    assert(!transport->telling && !transport->down);
+    assert(!transport->reporting && !transport->down);
     transport->phase = phase;
     if (transport->events->phase == NULL)
         return true;
-    transport->telling = true;
+    transport->reporting = true;
     transport->events->phase(transport->arg, phase);
-    transport->telling = false;
-    if (transport->abandoned) {
+    transport->reporting = false;
+    if (transport->freed) {
         transport_free(transport);
         return false;
     }
@@ -389,7 +389,7 @@ static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg
     try_next(transport);
 }
 
-static void look_up(struct transport *transport)
+static void start_lookup(struct transport *transport)
 {
     struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct evutil_addrinfo *addresses = NULL;
@@ -420,12 +420,12 @@ void transport_open(struct transport *transport)
 {
     assert(transport->phase == IMAP_PHASE_RESOLVE && transport->lookup == NULL &&
            transport->bev == NULL);
-    if (transport->given != NULL) {
+    if (transport->fixed != NULL) {
         transport->phase = IMAP_PHASE_CONNECT;
-        transport->next = &transport->given->info;
+        transport->next = &transport->fixed->info;
         try_next(transport);
     } else if (begin_phase(transport, IMAP_PHASE_RESOLVE)) {
-        look_up(transport);
+        start_lookup(transport);
     }
 }
 
@@ -550,7 +550,7 @@ size_t transport_unsent(struct transport *transport)
     return evbuffer_get_length(transport_output(transport)) + (size_t)in_kernel;
 }
 
-void transport_farewell(struct transport *transport, const char *line)
+void transport_write_last(struct transport *transport, const char *line)
 {
     if (transport->bev == NULL || transport->down || transport->phase != IMAP_PHASE_GREETING ||
         evbuffer_get_length(transport_output(transport)) > 0)

@@ -75,7 +75,7 @@ void transport_set_low_mark(struct transport *transport, size_t low);
 void transport_set_reading(struct transport *transport, bool on);
 /* The last line before transport_free(), with its line end: sent if the connection stands, nothing
  * else is on its way and the system takes it at once. */
-void transport_farewell(struct transport *transport, const char *line);
+void transport_write_last(struct transport *transport, const char *line);
 
 /* STARTTLS was agreed on. The caller has made sure that the input is empty. */
 void transport_start_tls(struct transport *transport);

@@ -467,11 +467,11 @@ static struct imap_session *open_session(struct probe_imap *probe,
         .connect_timeout = seconds,
         .reply_timeout = seconds,
         .command_timeout = seconds,
-        .no_sign_in = login->login == NULL,
+        .no_login = login->login == NULL,
         .address = peer->address,
         .address_len = peer->address_len,
         .record_certificates = true,
-        .say_farewell = true,
+        .send_logout = true,
     };
 
     return imap_session_new(peer->base, peer->dns, &how, &events, probe);

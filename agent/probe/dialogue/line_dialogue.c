@@ -162,7 +162,7 @@ void line_dialogue_fail(struct line_dialogue *dialogue, const struct line_failur
     dialogue->outcome.uncertain = dialogue->uncertain;
     /* A server that replies 421 closes by itself. */
     if (can_send_quit(dialogue) && failure->code != 421)
-        transport_farewell(dialogue->transport, "QUIT\r\n");
+        transport_write_last(dialogue->transport, "QUIT\r\n");
     dialogue->stage = STAGE_OVER;
 }
 

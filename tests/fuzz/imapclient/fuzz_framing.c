@@ -105,7 +105,7 @@ static uint64_t run(const uint8_t *data, size_t size, size_t piece, unsigned sto
     const char *reason = framing_reason(sum.framing);
     check((result == FRAMING_BROKEN) == (reason[0] != '\0'));
     add(&sum, reason, strlen(reason));
-    framing_rest(sum.framing);
+    framing_shrink(sum.framing);
     framing_free(sum.framing);
     return sum.value;
 }

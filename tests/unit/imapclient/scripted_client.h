@@ -72,8 +72,8 @@ void session_shorten_deadlines(struct imap_session *session);
 /* ---- how most scripts begin: alice signs in with "wonder" ---- */
 
 #define GREETING "S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hello"
-#define SIGN_IN "C AUTHENTICATE PLAIN AGFsaWNlAHdvbmRlcg=="
-#define SIGNED_IN(capabilities) "T OK [CAPABILITY IMAP4rev1 " capabilities "] in"
-#define BEGIN(capabilities) GREETING, SIGN_IN, SIGNED_IN(capabilities)
+#define LOG_IN "C AUTHENTICATE PLAIN AGFsaWNlAHdvbmRlcg=="
+#define LOGGED_IN(capabilities) "T OK [CAPABILITY IMAP4rev1 " capabilities "] in"
+#define BEGIN(capabilities) GREETING, LOG_IN, LOGGED_IN(capabilities)
 
 #endif

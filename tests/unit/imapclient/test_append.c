@@ -181,7 +181,7 @@ static void test_session_usable_after_refusal(void **state)
     client_finish(&client);
 }
 
-static void test_pipelined_behind_small_append(void **state)
+static void test_pipelined_after_small_append(void **state)
 {
     (void)state;
     static const char *const script[] = {OPEN("LITERAL+"), "C APPEND *", "L 30000",   "D ",
@@ -322,7 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_append),
         cmocka_unit_test(test_session_usable_after_refusal),
-        cmocka_unit_test(test_pipelined_behind_small_append),
+        cmocka_unit_test(test_pipelined_after_small_append),
         cmocka_unit_test(test_source_failure_ends_session),
         cmocka_unit_test(test_source_that_gives_too_much),
         cmocka_unit_test(test_source_that_stalls),

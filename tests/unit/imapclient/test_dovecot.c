@@ -44,7 +44,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void sign_in(struct client *client, enum imap_security security, const char *user)
+static void log_in(struct client *client, enum imap_security security, const char *user)
 {
     client->options.security = security;
     client->options.tls = tls;
@@ -115,7 +115,7 @@ static void test_tls(void **state)
     (void)state;
     struct client client;
     client_init(&client);
-    sign_in(&client, IMAP_SECURITY_TLS, "alice");
+    log_in(&client, IMAP_SECURITY_TLS, "alice");
     assert_string_equal(imap_session_tls_version(client.session), "TLSv1.3");
     assert_string_equal(imap_session_server_id(client.session), "Dovecot");
     client_finish(&client);
@@ -126,7 +126,7 @@ static void test_starttls(void **state)
     (void)state;
     struct client client;
     client_init(&client);
-    sign_in(&client, IMAP_SECURITY_STARTTLS, "alice");
+    log_in(&client, IMAP_SECURITY_STARTTLS, "alice");
     assert_string_equal(imap_session_tls_version(client.session), "TLSv1.3");
     assert_false(imap_session_has(client.session, "STARTTLS"));
     client_finish(&client);
@@ -137,14 +137,14 @@ static void test_master_user(void **state)
     (void)state;
     struct client bob;
     client_init(&bob);
-    sign_in(&bob, IMAP_SECURITY_TLS, "bob");
+    log_in(&bob, IMAP_SECURITY_TLS, "bob");
     imap_create(bob.session, "only bob has this", client_done, client_named(&bob, "create"));
     client_await(&bob, "create: OK");
     struct client master;
     client_init(&master);
     master.options.authorize_as = "bob";
     master.options.secret = "master";
-    sign_in(&master, IMAP_SECURITY_TLS, "vigil");
+    log_in(&master, IMAP_SECURITY_TLS, "vigil");
     examine(&master, "only bob has this", "examine");
     client_finish(&master);
     client_finish(&bob);
@@ -235,7 +235,7 @@ static void test_big_message(void **state)
     EVP_DigestInit_ex(sent.context, EVP_sha256(), NULL);
     EVP_DigestInit_ex(arriving.context, EVP_sha256(), NULL);
     client_init(&client);
-    sign_in(&client, IMAP_SECURITY_TLS, "carol");
+    log_in(&client, IMAP_SECURITY_TLS, "carol");
     size_t before = resident_kib();
     struct imap_append_message message = {.size = BIG, .read = give_big, .arg = &sent};
     imap_append(client.session, "INBOX", &message, 1, client_done, client_named(&client, "append"));
@@ -261,8 +261,8 @@ static void test_idle_news(void **state)
     struct client watcher, sender;
     client_init(&watcher);
     client_init(&sender);
-    sign_in(&watcher, IMAP_SECURITY_TLS, "dave");
-    sign_in(&sender, IMAP_SECURITY_NONE, "dave");
+    log_in(&watcher, IMAP_SECURITY_TLS, "dave");
+    log_in(&sender, IMAP_SECURITY_NONE, "dave");
     examine(&watcher, "INBOX", "examine");
     imap_idle(watcher.session, client_idling, client_done, client_named(&watcher, "idle"));
     client_await(&watcher, "idle: idling");
@@ -281,10 +281,10 @@ static void notify_news(const char *user, const char *const *names, size_t n)
     struct client watcher, sender;
     client_init(&watcher);
     client_init(&sender);
-    sign_in(&sender, IMAP_SECURITY_NONE, user);
+    log_in(&sender, IMAP_SECURITY_NONE, user);
     imap_create(sender.session, "Other box", client_done, client_named(&sender, "create"));
     client_await(&sender, "create: OK");
-    sign_in(&watcher, IMAP_SECURITY_TLS, user);
+    log_in(&watcher, IMAP_SECURITY_TLS, user);
     examine(&watcher, "INBOX", "examine");
     imap_notify(watcher.session, names, n, client_done, client_named(&watcher, "notify"));
     client_await(&watcher, "notify: OK");
@@ -335,7 +335,7 @@ static void test_multiappend(void **state)
     (void)state;
     struct client client;
     client_init(&client);
-    sign_in(&client, IMAP_SECURITY_TLS, "mia");
+    log_in(&client, IMAP_SECURITY_TLS, "mia");
     struct text_source sources[3];
     struct imap_append_message messages[3];
     for (size_t i = 0; i < 3; i++) {
@@ -381,11 +381,11 @@ static void test_qresync_vanished(void **state)
     struct client client, other;
     client_init(&client);
     client_init(&other);
-    sign_in(&other, IMAP_SECURITY_NONE, "quin");
+    log_in(&other, IMAP_SECURITY_NONE, "quin");
     append_text(&other, "INBOX", hello, strlen(hello), "one");
     append_text(&other, "INBOX", hello, strlen(hello), "two");
     append_text(&other, "INBOX", hello, strlen(hello), "three");
-    sign_in(&client, IMAP_SECURITY_TLS, "quin");
+    log_in(&client, IMAP_SECURITY_TLS, "quin");
     imap_examine(client.session, "INBOX", NULL, remember, client_named(&client, "first"));
     imap_unselect(client.session, client_done, client_named(&client, "unselect"));
     client_await(&client, "unselect: OK");
@@ -410,7 +410,7 @@ static void test_list(void **state)
     (void)state;
     struct client client;
     client_init(&client);
-    sign_in(&client, IMAP_SECURITY_TLS, "lisa");
+    log_in(&client, IMAP_SECURITY_TLS, "lisa");
     append_text(&client, "Sent", hello, strlen(hello), "append");
     imap_create(client.session, "Entw\xc3\xbcrfe/\xe6\x97\xa5", client_done,
                 client_named(&client, "create"));
@@ -434,7 +434,7 @@ static void test_logout(void **state)
     (void)state;
     struct client client;
     client_init(&client);
-    sign_in(&client, IMAP_SECURITY_TLS, "logan");
+    log_in(&client, IMAP_SECURITY_TLS, "logan");
     imap_session_logout(client.session);
     client_await(&client, "closed LOGOUT ready: signed out");
     client_finish(&client);

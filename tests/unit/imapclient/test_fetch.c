@@ -8,7 +8,7 @@
 
 #include "imapclient/scripted_client.h"
 
-static void ask_fetch(struct client *client)
+static void send_fetch(struct client *client)
 {
     struct imap_uidset set = {0};
     imap_uidset_add(&set, 7, 9);
@@ -33,7 +33,7 @@ static void test_fetch_streams(void **state)
     (void)state;
     struct client client;
     client_init(&client);
-    client.on_ready = ask_fetch;
+    client.on_ready = send_fetch;
     client_serve(&client, fetch_script);
     client_start(&client);
     client_await(&client, "fetch: OK");
@@ -57,7 +57,7 @@ static void test_fetch_thrown_away(void **state)
     (void)state;
     struct client client;
     client_init(&client);
-    client.on_ready = ask_fetch;
+    client.on_ready = send_fetch;
     client.refuse_bodies = true;
     client_serve(&client, fetch_script);
     client_start(&client);
@@ -74,7 +74,7 @@ static void test_connection_lost_inside_body(void **state)
                                          "R * 1 FETCH (UID 7 BODY[] {50}\r\nhello", "CLOSE", NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_fetch;
+    client.on_ready = send_fetch;
     client.free_when_closed = true;
     client_serve(&client, script);
     client_start(&client);
@@ -83,7 +83,7 @@ static void test_connection_lost_inside_body(void **state)
     client_finish(&client);
 }
 
-static void ask_long_fetch(struct client *client)
+static void send_long_fetch(struct client *client)
 {
     struct imap_uidset set = {0};
     for (uint32_t uid = 1000000; uid < 1003800; uid += 2)
@@ -106,7 +106,7 @@ static void test_fetch_of_long_set(void **state)
                                          NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_long_fetch;
+    client.on_ready = send_long_fetch;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "noop: OK");
@@ -131,7 +131,7 @@ static void test_pause(void **state)
         NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_fetch;
+    client.on_ready = send_fetch;
     client.on_data = pause_once;
     client.options.reply_timeout = 1;
     client_serve(&client, script);
@@ -164,7 +164,7 @@ static void test_freed_inside_data(void **state)
                                          "R * 1 FETCH (UID 7 BODY[] {50}\r\nhello", NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_fetch;
+    client.on_ready = send_fetch;
     client.on_data = free_session;
     client_serve(&client, script);
     client_start(&client);

@@ -8,7 +8,7 @@
 
 #include "imapclient/scripted_client.h"
 
-static void ask_noop(struct client *client)
+static void send_noop(struct client *client)
 {
     imap_noop(client->session, client_done, client_named(client, "noop"));
 }
@@ -24,7 +24,7 @@ static const struct fault_case faults[] = {
      {"HOLD"},
      "closed TIMEOUT greeting: no answer while waiting for the greeting within 2 seconds"},
     {"silence at the sign-in",
-     {GREETING, SIGN_IN, "HOLD"},
+     {GREETING, LOG_IN, "HOLD"},
      "closed TIMEOUT auth: no answer to the sign-in within 2 seconds"},
     {"greetings without end", {"FLOOD * OK hello"}, "closed"},
     {"silence after a command",
@@ -62,7 +62,7 @@ static void test_faults(void **state)
         print_message("  %s\n", faults[i].title);
         struct client client;
         client_init(&client);
-        client.on_ready = ask_noop;
+        client.on_ready = send_noop;
         client.options.connect_timeout = 2;
         client.options.reply_timeout = 1;
         client.options.command_timeout = 2;
@@ -105,7 +105,7 @@ static void test_clear_text_only_to_loopback(void **state)
 
 static void free_in_callback(struct client *client)
 {
-    ask_noop(client);
+    send_noop(client);
     imap_session_free(client->session);
     client->session = NULL;
 }
@@ -125,9 +125,9 @@ static void test_freed_inside_ready(void **state)
     client_finish(&client);
 }
 
-static void ask_logout(struct client *client)
+static void send_logout(struct client *client)
 {
-    ask_noop(client);
+    send_noop(client);
     imap_session_logout(client->session);
 }
 
@@ -138,7 +138,7 @@ static void test_logout(void **state)
                                          "S * BYE", "T OK logged out", "CLOSE",     NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_logout;
+    client.on_ready = send_logout;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "closed LOGOUT ready: signed out");

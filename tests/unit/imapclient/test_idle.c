@@ -8,7 +8,7 @@
 
 #include "imapclient/scripted_client.h"
 
-static void ask_idle(struct client *client)
+static void send_idle(struct client *client)
 {
     imap_idle(client->session, client_idling, client_done, client_named(client, "idle"));
 }
@@ -27,7 +27,7 @@ static void test_idle(void **state)
                                          NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_idle;
+    client.on_ready = send_idle;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "exists 2");
@@ -38,7 +38,7 @@ static void test_idle(void **state)
     client_finish(&client);
 }
 
-static void ask_idle_and_noop(struct client *client)
+static void send_idle_and_noop(struct client *client)
 {
     imap_idle(client->session, client_idling, client_done, client_named(client, "idle"));
     imap_noop(client->session, client_done, client_named(client, "noop"));
@@ -53,7 +53,7 @@ static void test_command_ends_idle(void **state)
                                          "C NOOP",      "T OK left", "T OK 1", "T OK 2", NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_idle_and_noop;
+    client.on_ready = send_idle_and_noop;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "noop again: OK 2");
@@ -66,7 +66,7 @@ static void test_idle_ends_without_plus(void **state)
     static const char *const script[] = {BEGIN("IDLE"), "C IDLE", "T OK not really", NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_idle;
+    client.on_ready = send_idle;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "idle: OK not really");
@@ -80,7 +80,7 @@ static void test_idle_not_offered(void **state)
     static const char *const script[] = {BEGIN(""), NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_idle;
+    client.on_ready = send_idle;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "idle: INVALID the server does not offer IDLE");
@@ -93,7 +93,7 @@ static void test_idle_done_unanswered(void **state)
     static const char *const script[] = {BEGIN("IDLE"), "C IDLE", "S + ", "D DONE", NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_idle;
+    client.on_ready = send_idle;
     client.options.reply_timeout = 1;
     client_serve(&client, script);
     client_start(&client);
@@ -105,7 +105,7 @@ static void test_idle_done_unanswered(void **state)
     client_finish(&client);
 }
 
-static void ask_notify(struct client *client)
+static void send_notify(struct client *client)
 {
     static const char *const names[] = {"INBOX", "a b"};
     imap_notify(client->session, names, 2, client_done, client_named(client, "named"));
@@ -127,7 +127,7 @@ static void test_notify(void **state)
         NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_notify;
+    client.on_ready = send_notify;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "all: NO");

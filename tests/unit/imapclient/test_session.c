@@ -8,7 +8,7 @@
 
 #include "imapclient/scripted_client.h"
 
-static void ask_pipelined(struct client *client)
+static void send_pipelined(struct client *client)
 {
     imap_noop(client->session, client_done, client_named(client, "noop"));
     imap_create(client->session, "Monit\xc3\xb6r", client_done, client_named(client, "create"));
@@ -35,7 +35,7 @@ static void test_pipelining(void **state)
                                          NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_pipelined;
+    client.on_ready = send_pipelined;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "list: OK 4");
@@ -50,7 +50,7 @@ static void test_pipelining(void **state)
     client_finish(&client);
 }
 
-static void ask_examine(struct client *client)
+static void send_examine(struct client *client)
 {
     static const struct imap_resync known = {
         .uidvalidity = 7, .modseq = 90, .known_first = 1, .known_last = 41};
@@ -84,7 +84,7 @@ static void test_examine_qresync(void **state)
     struct client client;
     client_init(&client);
     client.options.enable_qresync = true;
-    client.on_ready = ask_examine;
+    client.on_ready = send_examine;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "select: NO");
@@ -109,7 +109,7 @@ static void test_condstore_without_enable(void **state)
     struct client client;
     client_init(&client);
     client.options.enable_qresync = true;
-    client.on_ready = ask_examine;
+    client.on_ready = send_examine;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "select: NO");
@@ -118,9 +118,9 @@ static void test_condstore_without_enable(void **state)
     client_finish(&client);
 }
 
-static void ask_plain_examine(struct client *client)
+static void send_plain_examine(struct client *client)
 {
-    ask_examine(client);
+    send_examine(client);
     imap_select(client->session, "Mine", client_selected, client_named(client, "mine"));
     imap_unselect(client->session, client_done, client_named(client, "leave"));
 }
@@ -145,7 +145,7 @@ static void test_unselect_fallback(void **state)
     struct client client;
     client_init(&client);
     client.options.enable_qresync = true;
-    client.on_ready = ask_plain_examine;
+    client.on_ready = send_plain_examine;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "leave: OK done leaving");

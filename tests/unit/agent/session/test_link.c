@@ -360,7 +360,7 @@ static void the_master_signs_in_for_an_account(void **state)
 {
     struct stage *stage = *state;
     static const char *const script[] = {GREETING, "C AUTHENTICATE PLAIN YWxpY2UAdmlnaWwAd29uZGVy",
-                                         SIGNED_IN(""), NULL};
+                                         LOGGED_IN(""), NULL};
     struct scripted_server *server = scripted_server_new(stage->base, script, NULL, false);
     stage->server.master_user = (char *)"vigil";
     stage->server.master.password_file = stage->secret;

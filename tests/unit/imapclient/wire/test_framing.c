@@ -120,7 +120,7 @@ static enum framing_result feed(struct record *record, const char *data, size_t 
 }
 
 static const struct sample {
-    const char *octets, *told;
+    const char *octets, *expected;
 } samples[] = {
     {"* OK hello\r\n", "unit <* OK hello>\n"},
     {"* OK hello\n", "unit <* OK hello>\n"},
@@ -200,9 +200,9 @@ static const struct sample {
 
 #define SAMPLES (sizeof(samples) / sizeof(*samples))
 
-static void check_told(const struct record *record, const struct sample *sample, size_t split)
+static void check_record(const struct record *record, const struct sample *sample, size_t split)
 {
-    if (strcmp(record->text, sample->told) != 0)
+    if (strcmp(record->text, sample->expected) != 0)
         fail_msg("of <%s>, split at %zu, was told\n%s", sample->octets, split, record->text);
     if (!framing_is_between_units(record->framing))
         fail_msg("<%s> is whole", sample->octets);
@@ -215,7 +215,7 @@ static void samples_are_cut_whole(void **state)
         struct record record;
         begin(&record, 0);
         assert_int_equal(feed(&record, samples[i].octets, strlen(samples[i].octets)), FRAMING_OK);
-        check_told(&record, &samples[i], 0);
+        check_record(&record, &samples[i], 0);
         end(&record);
     }
 }
@@ -228,7 +228,7 @@ static void samples_are_cut_octet_by_octet(void **state)
         begin(&record, 0);
         for (const char *at = samples[i].octets; *at != '\0'; at++)
             assert_int_equal(feed(&record, at, 1), FRAMING_OK);
-        check_told(&record, &samples[i], 1);
+        check_record(&record, &samples[i], 1);
         end(&record);
     }
 }
@@ -243,7 +243,7 @@ static void samples_are_cut_at_every_split(void **state)
             begin(&record, 0);
             assert_int_equal(feed(&record, samples[i].octets, split), FRAMING_OK);
             assert_int_equal(feed(&record, samples[i].octets + split, len - split), FRAMING_OK);
-            check_told(&record, &samples[i], split);
+            check_record(&record, &samples[i], split);
             end(&record);
         }
     }
@@ -257,7 +257,7 @@ static void a_stop_changes_nothing_but_the_time(void **state)
         begin(&record, 0);
         record.stop_every = 1;
         assert_int_equal(feed(&record, samples[i].octets, strlen(samples[i].octets)), FRAMING_OK);
-        check_told(&record, &samples[i], 0);
+        check_record(&record, &samples[i], 0);
         end(&record);
     }
 }
@@ -463,33 +463,33 @@ static void octets_of_an_unfinished_unit_are_seen(void **state)
     }
 }
 
-static void rest_loses_nothing(void **state)
+static void shrinking_loses_nothing(void **state)
 {
     (void)state;
     struct record record;
     begin(&record, 0);
     feed(&record, "* 1 EXISTS\r\n* 2 EX", 18);
-    framing_rest(record.framing);
+    framing_shrink(record.framing);
     feed(&record, "ISTS\r\n", 6);
-    framing_rest(record.framing);
-    framing_rest(record.framing);
+    framing_shrink(record.framing);
+    framing_shrink(record.framing);
     feed(&record, "* 3 EXISTS\r\n", 12);
     assert_string_equal(record.text, "unit <* 1 EXISTS>\nunit <* 2 EXISTS>\nunit <* 3 EXISTS>\n");
     end(&record);
 }
 
-static void rest_in_a_unit(void *arg, const char *unit, size_t len)
+static void shrink_in_a_unit(void *arg, const char *unit, size_t len)
 {
     struct record *record = arg;
     assert_true(framing_is_between_units(record->framing));
-    framing_rest(record->framing);
+    framing_shrink(record->framing);
     on_unit(arg, unit, len);
 }
 
-static void rest_may_be_asked_for_inside_a_unit(void **state)
+static void shrinking_is_allowed_inside_a_unit(void **state)
 {
     (void)state;
-    static const struct framing_sink resting = {rest_in_a_unit, on_body_begin, on_body_data,
+    static const struct framing_sink resting = {shrink_in_a_unit, on_body_begin, on_body_data,
                                                 on_body_end};
     struct record record = {0};
     record.framing = framing_new(&resting, &record, 0);
@@ -516,8 +516,8 @@ int main(void)
         cmocka_unit_test(nesting_is_limited),
         cmocka_unit_test(nesting_is_not_seen_where_there_is_none),
         cmocka_unit_test(octets_of_an_unfinished_unit_are_seen),
-        cmocka_unit_test(rest_loses_nothing),
-        cmocka_unit_test(rest_may_be_asked_for_inside_a_unit),
+        cmocka_unit_test(shrinking_loses_nothing),
+        cmocka_unit_test(shrinking_is_allowed_inside_a_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

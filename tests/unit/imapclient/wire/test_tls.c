@@ -90,7 +90,7 @@ static void present(const struct certificate_case *c, const char *const *script,
 static void test_certificates_with_implicit_tls(void **state)
 {
     (void)state;
-    static const char *const script[] = {GREETING, SIGN_IN, SIGNED_IN(""), NULL};
+    static const char *const script[] = {GREETING, LOG_IN, LOGGED_IN(""), NULL};
     for (size_t i = 0; i < sizeof(certificates) / sizeof(*certificates); i++)
         present(&certificates[i], script, true);
 }
@@ -106,8 +106,8 @@ static void test_certificates_with_starttls(void **state)
                                          "C CAPABILITY",
                                          "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN",
                                          "T OK done",
-                                         SIGN_IN,
-                                         SIGNED_IN(""),
+                                         LOG_IN,
+                                         LOGGED_IN(""),
                                          NULL};
     for (size_t i = 0; i < sizeof(certificates) / sizeof(*certificates); i++)
         present(&certificates[i], script, false);
@@ -239,7 +239,7 @@ static void record(const struct recorded_case *c, bool at_once)
     static const char *const refused_at_once[] = {"END", NULL};
     static const char *const refused_later[] = {
         "S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi", "C STARTTLS", "T OK go", "TLS", "END", NULL};
-    static const char *const good_at_once[] = {GREETING, SIGN_IN, SIGNED_IN(""), "END", NULL};
+    static const char *const good_at_once[] = {GREETING, LOG_IN, LOGGED_IN(""), "END", NULL};
     static const char *const good_later[] = {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi",
                                              "C STARTTLS",
                                              "T OK go",
@@ -247,8 +247,8 @@ static void record(const struct recorded_case *c, bool at_once)
                                              "C CAPABILITY",
                                              "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN",
                                              "T OK done",
-                                             SIGN_IN,
-                                             SIGNED_IN(""),
+                                             LOG_IN,
+                                             LOGGED_IN(""),
                                              "END",
                                              NULL};
     bool good = *c->error == '\0';
@@ -290,7 +290,7 @@ static void record(const struct recorded_case *c, bool at_once)
         scripted_ca_free(issuer);
 }
 
-static void test_certificates_are_told_although_refused(void **state)
+static void test_certificates_are_recorded_although_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(recorded) / sizeof(*recorded); i++) {
@@ -302,7 +302,7 @@ static void test_certificates_are_told_although_refused(void **state)
 static void test_chain_longer_than_is_kept(void **state)
 {
     (void)state;
-    static const char *const script[] = {GREETING, SIGN_IN, SIGNED_IN(""), NULL};
+    static const char *const script[] = {GREETING, LOG_IN, LOGGED_IN(""), NULL};
     struct client client;
     SSL_CTX *trusted = trusting();
     SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, 20 * DAY);
@@ -333,7 +333,7 @@ static void test_chain_longer_than_is_kept(void **state)
 static void test_nothing_is_recorded_unasked(void **state)
 {
     (void)state;
-    static const char *const script[] = {GREETING, SIGN_IN, SIGNED_IN(""), NULL};
+    static const char *const script[] = {GREETING, LOG_IN, LOGGED_IN(""), NULL};
     struct client client;
     SSL_CTX *trusted = trusting();
     SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, DAY);
@@ -349,14 +349,14 @@ static void test_nothing_is_recorded_unasked(void **state)
     SSL_CTX_free(server);
 }
 
-static void ask_resync(struct client *client)
+static void send_resync(struct client *client)
 {
     static const struct imap_resync known = {.uidvalidity = 7, .modseq = 90};
     imap_examine(client->session, "INBOX", &known, client_selected,
                  client_named(client, "examine"));
 }
 
-static void test_what_was_told_in_the_clear_is_forgotten(void **state)
+static void test_what_came_in_plaintext_is_discarded(void **state)
 {
     (void)state;
     static const char *const script[] = {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi",
@@ -368,8 +368,8 @@ static void test_what_was_told_in_the_clear_is_forgotten(void **state)
                                          "C CAPABILITY",
                                          "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN",
                                          "T OK done",
-                                         SIGN_IN,
-                                         SIGNED_IN(""),
+                                         LOG_IN,
+                                         LOGGED_IN(""),
                                          "C EXAMINE INBOX",
                                          "T OK opened",
                                          NULL};
@@ -379,7 +379,7 @@ static void test_what_was_told_in_the_clear_is_forgotten(void **state)
     client_init(&client);
     client.options.security = IMAP_SECURITY_STARTTLS;
     client.options.tls = trusted;
-    client.on_ready = ask_resync;
+    client.on_ready = send_resync;
     client_serve_tls(&client, script, server, false);
     client_start(&client);
     client_await(&client, "examine: OK");
@@ -389,7 +389,7 @@ static void test_what_was_told_in_the_clear_is_forgotten(void **state)
     SSL_CTX_free(server);
 }
 
-static void test_clear_text_behind_tls_port(void **state)
+static void test_plaintext_on_a_tls_port(void **state)
 {
     (void)state;
     static const char *const script[] = {GREETING, NULL};
@@ -441,11 +441,11 @@ int main(void)
         cmocka_unit_test(test_certificates_with_implicit_tls),
         cmocka_unit_test(test_certificates_with_starttls),
         cmocka_unit_test(test_starttls_refusals),
-        cmocka_unit_test(test_what_was_told_in_the_clear_is_forgotten),
-        cmocka_unit_test(test_clear_text_behind_tls_port),
+        cmocka_unit_test(test_what_came_in_plaintext_is_discarded),
+        cmocka_unit_test(test_plaintext_on_a_tls_port),
         cmocka_unit_test(test_old_tls_refused),
         cmocka_unit_test(test_ca_file_missing),
-        cmocka_unit_test(test_certificates_are_told_although_refused),
+        cmocka_unit_test(test_certificates_are_recorded_although_refused),
         cmocka_unit_test(test_chain_longer_than_is_kept),
         cmocka_unit_test(test_nothing_is_recorded_unasked),
     };

@@ -134,7 +134,7 @@ static struct sockaddr_in address_of(const char *text, uint16_t port)
     return address;
 }
 
-static void test_given_address(void **state)
+static void test_fixed_address(void **state)
 {
     (void)state;
     struct client client;
@@ -152,7 +152,7 @@ static void test_given_address(void **state)
     client_finish(&client);
 }
 
-static void test_given_address_is_not_loopback(void **state)
+static void test_fixed_address_is_not_loopback(void **state)
 {
     (void)state;
     struct client client;
@@ -168,7 +168,7 @@ static void test_given_address_is_not_loopback(void **state)
     client_abandon(&client);
 }
 
-static void test_given_address_refuses(void **state)
+static void test_fixed_address_refuses(void **state)
 {
     (void)state;
     struct client client;
@@ -221,7 +221,7 @@ static void never(void *arg)
     (void)arg;
 }
 
-static void test_freed_while_told_of_a_phase(void **state)
+static void test_freed_while_a_phase_is_reported(void **state)
 {
     (void)state;
     static const struct transport_events events = {
@@ -254,10 +254,10 @@ int main(void)
         cmocka_unit_test(test_nameserver_is_silent),
         cmocka_unit_test(test_no_resolver),
         cmocka_unit_test(test_ipv6_loopback),
-        cmocka_unit_test(test_given_address),
-        cmocka_unit_test(test_given_address_is_not_loopback),
-        cmocka_unit_test(test_given_address_refuses),
-        cmocka_unit_test(test_freed_while_told_of_a_phase),
+        cmocka_unit_test(test_fixed_address),
+        cmocka_unit_test(test_fixed_address_is_not_loopback),
+        cmocka_unit_test(test_fixed_address_refuses),
+        cmocka_unit_test(test_freed_while_a_phase_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 #include "imapclient/scripted_client.h"
 
-struct signin_case {
+struct login_case {
     const char *title;
     const char *login, *secret, *authorize_as;
     enum imap_method method;
@@ -18,7 +18,7 @@ struct signin_case {
     const char *expect; /* in the log */
 };
 
-static const struct signin_case signins[] = {
+static const struct login_case logins[] = {
     {"PLAIN with an initial response", NULL, NULL, NULL, 0, {BEGIN("IDLE")}, "ready"},
     {"PLAIN without SASL-IR",
      NULL,
@@ -26,14 +26,14 @@ static const struct signin_case signins[] = {
      NULL,
      0,
      {"S * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello", "C AUTHENTICATE PLAIN", "S + ",
-      "D AGFsaWNlAHdvbmRlcg==", SIGNED_IN("")},
+      "D AGFsaWNlAHdvbmRlcg==", LOGGED_IN("")},
      "ready"},
     {"PLAIN on behalf of another",
      "vigil",
      NULL,
      "bob",
      0,
-     {GREETING, "C AUTHENTICATE PLAIN Ym9iAHZpZ2lsAHdvbmRlcg==", SIGNED_IN("")},
+     {GREETING, "C AUTHENTICATE PLAIN Ym9iAHZpZ2lsAHdvbmRlcg==", LOGGED_IN("")},
      "ready"},
     {"no AUTH=PLAIN, but on behalf of another",
      "vigil",
@@ -47,7 +47,7 @@ static const struct signin_case signins[] = {
      "won\"der",
      NULL,
      0,
-     {"S * OK [CAPABILITY IMAP4rev1] hello", "C LOGIN alice \"won\\\\\"der\"", SIGNED_IN("")},
+     {"S * OK [CAPABILITY IMAP4rev1] hello", "C LOGIN alice \"won\\\\\"der\"", LOGGED_IN("")},
      "ready"},
     {"LOGIN with synchronising literals",
      "al\xc3\xad",
@@ -55,7 +55,7 @@ static const struct signin_case signins[] = {
      NULL,
      0,
      {"S * OK [CAPABILITY IMAP4rev1] hello", "C LOGIN {4}", "S + ", "D al\xc3\xad {4}", "S + go",
-      "D w\xc3\xb6n", SIGNED_IN("")},
+      "D w\xc3\xb6n", LOGGED_IN("")},
      "ready"},
     {"LOGIN with LITERAL+",
      NULL,
@@ -63,7 +63,7 @@ static const struct signin_case signins[] = {
      NULL,
      0,
      {"S * OK [CAPABILITY IMAP4rev1 LITERAL+] hello", "C LOGIN alice {4+}", "D w\xc3\xb6n",
-      SIGNED_IN("")},
+      LOGGED_IN("")},
      "ready"},
     {"LOGINDISABLED without AUTH=PLAIN",
      NULL,
@@ -78,7 +78,7 @@ static const struct signin_case signins[] = {
      NULL,
      0,
      {"S * OK hello", "C CAPABILITY", "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN", "T OK done",
-      SIGN_IN, "T OK in", "C CAPABILITY", "S * CAPABILITY IMAP4rev1 IDLE", "T OK done"},
+      LOG_IN, "T OK in", "C CAPABILITY", "S * CAPABILITY IMAP4rev1 IDLE", "T OK done"},
      "ready"},
     {"OK to CAPABILITY without any data",
      NULL,
@@ -104,7 +104,7 @@ static const struct signin_case signins[] = {
      NULL,
      IMAP_AUTH_TOKEN,
      {"S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hello",
-      "C AUTHENTICATE XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0b2sBAQ==", SIGNED_IN("")},
+      "C AUTHENTICATE XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0b2sBAQ==", LOGGED_IN("")},
      "ready"},
     {"XOAUTH2 refused, with the status from the challenge",
      NULL,
@@ -121,7 +121,7 @@ static const struct signin_case signins[] = {
      NULL,
      IMAP_AUTH_TOKEN,
      {"S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2 AUTH=OAUTHBEARER] hello",
-      "C AUTHENTICATE OAUTHBEARER bixhPWFsaWNlLAFob3N0PTEyNy4wLjAuMQFwb3J0P*", SIGNED_IN("")},
+      "C AUTHENTICATE OAUTHBEARER bixhPWFsaWNlLAFob3N0PTEyNy4wLjAuMQFwb3J0P*", LOGGED_IN("")},
      "ready"},
     {"OAUTHBEARER refused is acknowledged",
      NULL,
@@ -144,35 +144,35 @@ static const struct signin_case signins[] = {
      NULL,
      NULL,
      0,
-     {GREETING, SIGN_IN, "T NO [AUTHENTICATIONFAILED] wrong"},
+     {GREETING, LOG_IN, "T NO [AUTHENTICATIONFAILED] wrong"},
      "closed AUTH auth: the sign-in as alice was refused: wrong"},
     {"NO [UNAVAILABLE]",
      NULL,
      NULL,
      NULL,
      0,
-     {GREETING, SIGN_IN, "T NO [UNAVAILABLE] later"},
+     {GREETING, LOG_IN, "T NO [UNAVAILABLE] later"},
      "closed UNAVAILABLE auth: the sign-in as alice was refused: later"},
     {"NO [LIMIT]",
      NULL,
      NULL,
      NULL,
      0,
-     {GREETING, SIGN_IN, "T NO [LIMIT] too many"},
+     {GREETING, LOG_IN, "T NO [LIMIT] too many"},
      "closed UNAVAILABLE auth: the sign-in as alice was refused: too many"},
     {"NO [INUSE]",
      NULL,
      NULL,
      NULL,
      0,
-     {GREETING, SIGN_IN, "T NO [INUSE] locked"},
+     {GREETING, LOG_IN, "T NO [INUSE] locked"},
      "closed UNAVAILABLE auth"},
     {"Exchange throttles",
      NULL,
      NULL,
      NULL,
      0,
-     {GREETING, SIGN_IN, "T BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds"},
+     {GREETING, LOG_IN, "T BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds"},
      "closed UNAVAILABLE auth: the sign-in as alice was refused: Request is throttled. Suggested "
      "Backoff Time: 299961 milliseconds (backoff)"},
     {"endless challenges",
@@ -180,7 +180,7 @@ static const struct signin_case signins[] = {
      NULL,
      NULL,
      0,
-     {GREETING, SIGN_IN, "S + ", "D *", "S + ", "D *", "S + ", "D *", "S + "},
+     {GREETING, LOG_IN, "S + ", "D *", "S + ", "D *", "S + ", "D *", "S + "},
      "closed PROTOCOL auth: the server asks on and on"},
     {"BYE instead of a greeting",
      NULL,
@@ -201,29 +201,29 @@ static const struct signin_case signins[] = {
      NULL,
      NULL,
      0,
-     {GREETING, SIGN_IN, "S * BYE shutting down"},
+     {GREETING, LOG_IN, "S * BYE shutting down"},
      "closed UNAVAILABLE auth: the server said BYE: shutting down"},
     {"the connection goes at the sign-in",
      NULL,
      NULL,
      NULL,
      0,
-     {GREETING, SIGN_IN, "CLOSE"},
+     {GREETING, LOG_IN, "CLOSE"},
      "closed CLOSED auth: the server closed the connection"},
     {"a tagged reply nobody waits for",
      NULL,
      NULL,
      NULL,
      0,
-     {GREETING, "S V77 OK who?", SIGN_IN, "S V99 NO who?", SIGNED_IN("")},
+     {GREETING, "S V77 OK who?", LOG_IN, "S V99 NO who?", LOGGED_IN("")},
      "ready"},
 };
 
-static void test_signin(void **state)
+static void test_login(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(signins) / sizeof(*signins); i++) {
-        const struct signin_case *c = &signins[i];
+    for (size_t i = 0; i < sizeof(logins) / sizeof(*logins); i++) {
+        const struct login_case *c = &logins[i];
         print_message("  %s\n", c->title);
         struct client client;
         client_init(&client);
@@ -269,13 +269,13 @@ static void test_capabilities(void **state)
 
 /* ---- sessions that do not sign in, and those that take their leave ---- */
 
-struct unsigned_case {
+struct no_login_case {
     const char *title;
     const char *script[12];
     const char *phases;
 };
 
-static const struct unsigned_case unsigned_cases[] = {
+static const struct no_login_case no_login_cases[] = {
     {"capabilities in the greeting",
      {GREETING, "C NOOP", "T OK done", "C LOGOUT", "S * BYE", "T OK bye"},
      "resolve connect greeting capability ready"},
@@ -294,34 +294,34 @@ static void noop_and_leave(struct client *client)
     imap_session_logout(client->session);
 }
 
-static void test_without_sign_in(void **state)
+static void test_without_login(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(unsigned_cases) / sizeof(*unsigned_cases); i++) {
-        print_message("  %s\n", unsigned_cases[i].title);
+    for (size_t i = 0; i < sizeof(no_login_cases) / sizeof(*no_login_cases); i++) {
+        print_message("  %s\n", no_login_cases[i].title);
         struct client client;
         client_init(&client);
         client.options.login = client.options.secret = NULL;
-        client.options.no_sign_in = true;
-        client.options.say_farewell = true;
+        client.options.no_login = true;
+        client.options.send_logout = true;
         client.on_ready = noop_and_leave;
-        client_serve(&client, unsigned_cases[i].script);
+        client_serve(&client, no_login_cases[i].script);
         client_start(&client);
         client_await(&client, "closed LOGOUT");
         assert_true(client_logged(&client, "noop: OK"));
-        assert_string_equal(client.phases, unsigned_cases[i].phases);
+        assert_string_equal(client.phases, no_login_cases[i].phases);
         client_finish(&client);
     }
 }
 
-struct farewell_case {
+struct ending_case {
     const char *title;
     const char *script[10];
     const char *expect;
 };
 
-static const struct farewell_case farewells[] = {
-    {"refused sign-in", {GREETING, SIGN_IN, "T NO wrong", "C LOGOUT", "END"}, "closed AUTH auth"},
+static const struct ending_case endings[] = {
+    {"refused sign-in", {GREETING, LOG_IN, "T NO wrong", "C LOGOUT", "END"}, "closed AUTH auth"},
     {"no sign-in offered",
      {"S * OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi", "C LOGOUT", "END"},
      "closed AUTH capability"},
@@ -329,22 +329,22 @@ static const struct farewell_case farewells[] = {
     {"not before the greeting is complete", {"R * OK hel", "END"}, NULL},
     {"not after a greeting of something else", {"S 220 smtp", "END"}, "closed PROTOCOL greeting"},
     {"not to who has said BYE",
-     {GREETING, SIGN_IN, "S * BYE gone", "END"},
+     {GREETING, LOG_IN, "S * BYE gone", "END"},
      "closed UNAVAILABLE auth"},
 };
 
-static void test_farewell(void **state)
+static void test_logout_at_the_end(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(farewells) / sizeof(*farewells); i++) {
-        print_message("  %s\n", farewells[i].title);
+    for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+        print_message("  %s\n", endings[i].title);
         struct client client;
         client_init(&client);
-        client.options.say_farewell = true;
-        client_serve(&client, farewells[i].script);
+        client.options.send_logout = true;
+        client_serve(&client, endings[i].script);
         client_start(&client);
-        if (farewells[i].expect != NULL)
-            client_await(&client, farewells[i].expect);
+        if (endings[i].expect != NULL)
+            client_await(&client, endings[i].expect);
         else
             client_settle(&client, 20);
         imap_session_free(client.session);
@@ -354,7 +354,7 @@ static void test_farewell(void **state)
     }
 }
 
-static void ask_quota(struct client *client)
+static void send_quota(struct client *client)
 {
     struct imap_uidset ends = {0};
     imap_uidset_add(&ends, 1, 2);
@@ -380,7 +380,7 @@ static void test_quota_and_sequence_numbers(void **state)
                                          NULL};
     struct client client;
     client_init(&client);
-    client.on_ready = ask_quota;
+    client.on_ready = send_quota;
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "quota: OK");
@@ -393,10 +393,10 @@ static void test_quota_and_sequence_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_signin),
+        cmocka_unit_test(test_login),
         cmocka_unit_test(test_capabilities),
-        cmocka_unit_test(test_without_sign_in),
-        cmocka_unit_test(test_farewell),
+        cmocka_unit_test(test_without_login),
+        cmocka_unit_test(test_logout_at_the_end),
         cmocka_unit_test(test_quota_and_sequence_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

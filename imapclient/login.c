@@ -13,13 +13,13 @@
 #define LOGIN_PIECES 3
 #define CHALLENGES_MAX 3
 
-struct signin {
-    char *host, *login, *authorize_as, *secret;
+struct login {
+    char *host, *user, *authorize_as, *secret;
     enum imap_security security;
     enum imap_method method;
     uint16_t port;
-    bool enable, no_sign_in;
-    bool secured, capability_told, signed_in, extras_sent;
+    bool enable, no_login;
+    bool secured, capability_known, authenticated, extras_sent;
     unsigned extras; /* ID and ENABLE under way */
 };
 
@@ -30,44 +30,44 @@ static char *copy_or_null(const char *text)
     return text != NULL ? xstrdup(text) : NULL;
 }
 
-struct signin *signin_new(const struct imap_options *options)
+struct login *login_new(const struct imap_options *options)
 {
-    struct signin *signin = xcalloc(1, sizeof(*signin));
-    signin->host = copy_or_null(options->host);
-    signin->login = xstrdup(options->login != NULL ? options->login : "");
-    signin->authorize_as = copy_or_null(options->authorize_as);
-    signin->secret = xstrdup(options->secret != NULL ? options->secret : "");
-    signin->security = options->security;
-    signin->method = options->method;
-    signin->port = options->port;
-    signin->enable = options->enable_qresync;
-    signin->no_sign_in = options->no_sign_in;
-    signin->secured = options->security != IMAP_SECURITY_STARTTLS;
-    return signin;
+    struct login *login = xcalloc(1, sizeof(*login));
+    login->host = copy_or_null(options->host);
+    login->user = xstrdup(options->login != NULL ? options->login : "");
+    login->authorize_as = copy_or_null(options->authorize_as);
+    login->secret = xstrdup(options->secret != NULL ? options->secret : "");
+    login->security = options->security;
+    login->method = options->method;
+    login->port = options->port;
+    login->enable = options->enable_qresync;
+    login->no_login = options->no_login;
+    login->secured = options->security != IMAP_SECURITY_STARTTLS;
+    return login;
 }
 
-void signin_free(struct signin *signin)
+void login_free(struct login *login)
 {
-    if (signin == NULL)
+    if (login == NULL)
         return;
-    sasl_wipe(signin->secret);
-    free(signin->host);
-    free(signin->login);
-    free(signin->authorize_as);
-    free(signin);
+    sasl_wipe(login->secret);
+    free(login->host);
+    free(login->user);
+    free(login->authorize_as);
+    free(login);
 }
 
-void signin_capability_told(struct imap_session *session)
+void login_capability_received(struct imap_session *session)
 {
-    if (session->signin != NULL)
-        session->signin->capability_told = true;
+    if (session->login != NULL)
+        session->login->capability_known = true;
 }
 
 static struct command *setup_command(size_t size, const struct command_class *class, char *line)
 {
     struct command *command = command_new(size, class, NULL, NULL);
     command->line = line;
-    command->alone = true;
+    command->exclusive = true;
     return command;
 }
 
@@ -83,11 +83,11 @@ static void capability_finish(struct imap_session *session, struct command *comm
         session_fail_text(session, IMAP_FAILURE_PROTOCOL, "CAPABILITY was refused", result->text);
         return;
     }
-    session->signin->capability_told = true; /* a server that tells none has none */
+    session->login->capability_known = true; /* a server that tells none has none */
     next_step(session);
 }
 
-static void ask_capability(struct imap_session *session)
+static void send_capability(struct imap_session *session)
 {
     static const struct command_class class = {.setup = true, .finish = capability_finish};
     assert(session->phase == IMAP_PHASE_CAPABILITY || session->phase == IMAP_PHASE_AUTH);
@@ -110,10 +110,10 @@ static void starttls_finish(struct imap_session *session, struct command *comman
     framing_stop(session->framing);
 }
 
-static void ask_starttls(struct imap_session *session)
+static void send_starttls(struct imap_session *session)
 {
     static const struct command_class class = {.setup = true, .finish = starttls_finish};
-    session_tell_phase(session, IMAP_PHASE_TLS);
+    session_report_phase(session, IMAP_PHASE_TLS);
     if (session_is_over(session))
         return;
     if (!imap_session_has(session, "STARTTLS")) {
@@ -167,7 +167,7 @@ static void auth_plus(struct imap_session *session, struct command *command,
 static void auth_refused(struct imap_session *session, const struct auth *auth,
                          const struct imap_result *result)
 {
-    char *what = xasprintf("the sign-in as %s was refused%s%s%s", session->signin->login,
+    char *what = xasprintf("the sign-in as %s was refused%s%s%s", session->login->user,
                            auth->oauth_status != NULL ? " (status " : "",
                            auth->oauth_status != NULL ? auth->oauth_status : "",
                            auth->oauth_status != NULL ? ")" : "");
@@ -192,7 +192,7 @@ static void auth_finish(struct imap_session *session, struct command *command,
         auth_refused(session, (struct auth *)command, result);
         return;
     }
-    session->signin->signed_in = true;
+    session->login->authenticated = true;
     next_step(session);
 }
 
@@ -204,7 +204,7 @@ static void queue_auth(struct imap_session *session, struct auth *auth)
     auth->command.secret = true;
     session_set_phase(session, IMAP_PHASE_AUTH);
     /* Other things are offered once we are known: what was told before does not count. */
-    session->signin->capability_told = false;
+    session->login->capability_known = false;
     command_queue(session, &auth->command);
 }
 
@@ -214,7 +214,7 @@ static void authenticate(struct imap_session *session, const char *mechanism, ch
 {
     struct auth *auth = (struct auth *)setup_command(sizeof(*auth), &auth_class, NULL);
     auth->abort = abort;
-    auth->oauth = session->signin->method == IMAP_AUTH_TOKEN;
+    auth->oauth = session->login->method == IMAP_AUTH_TOKEN;
     if (imap_session_has(session, "SASL-IR") &&
         strlen(response) + strlen(mechanism) + 64 < WRITER_LINE_MAX) {
         auth->command.line = xasprintf("AUTHENTICATE %s %s", mechanism, response);
@@ -228,14 +228,14 @@ static void authenticate(struct imap_session *session, const char *mechanism, ch
 
 static void authenticate_token(struct imap_session *session)
 {
-    const struct signin *signin = session->signin;
-    const char *as = signin->authorize_as != NULL ? signin->authorize_as : signin->login;
+    const struct login *login = session->login;
+    const char *as = login->authorize_as != NULL ? login->authorize_as : login->user;
     if (imap_session_has(session, "AUTH=OAUTHBEARER")) {
         /* RFC 7628 section 3.2.3: a refusal is acknowledged with a single ^A. */
         authenticate(session, "OAUTHBEARER",
-                     sasl_oauthbearer(as, signin->host, signin->port, signin->secret), "AQ==");
+                     sasl_oauthbearer(as, login->host, login->port, login->secret), "AQ==");
     } else if (imap_session_has(session, "AUTH=XOAUTH2")) {
-        authenticate(session, "XOAUTH2", sasl_xoauth2(as, signin->secret), "");
+        authenticate(session, "XOAUTH2", sasl_xoauth2(as, login->secret), "");
     } else {
         session_fail(session, IMAP_FAILURE_AUTH,
                      "the server offers neither AUTH=OAUTHBEARER nor AUTH=XOAUTH2");
@@ -287,29 +287,29 @@ static void login_add_argument(struct imap_session *session, struct auth *auth, 
     sasl_wipe(literal);
 }
 
-static void login(struct imap_session *session)
+static void send_login(struct imap_session *session)
 {
-    const struct signin *signin = session->signin;
-    if (!writer_sendable(signin->login) || !writer_sendable(signin->secret)) {
+    const struct login *login = session->login;
+    if (!writer_sendable(login->user) || !writer_sendable(login->secret)) {
         session_fail(session, IMAP_FAILURE_AUTH, "login or password cannot be sent with LOGIN");
         return;
     }
     struct auth *auth = (struct auth *)setup_command(sizeof(*auth), &auth_class, xstrdup("LOGIN "));
     unsigned piece = 0;
     auth->abort = "";
-    login_add_argument(session, auth, &piece, signin->login);
+    login_add_argument(session, auth, &piece, login->user);
     login_add(auth, &piece, " ");
-    login_add_argument(session, auth, &piece, signin->secret);
+    login_add_argument(session, auth, &piece, login->secret);
     queue_auth(session, auth);
 }
 
 static void authenticate_password(struct imap_session *session)
 {
-    const struct signin *signin = session->signin;
+    const struct login *login = session->login;
     if (imap_session_has(session, "AUTH=PLAIN")) {
-        authenticate(session, "PLAIN",
-                     sasl_plain(signin->authorize_as, signin->login, signin->secret), "*");
-    } else if (signin->authorize_as != NULL) {
+        authenticate(session, "PLAIN", sasl_plain(login->authorize_as, login->user, login->secret),
+                     "*");
+    } else if (login->authorize_as != NULL) {
         session_fail(session, IMAP_FAILURE_AUTH,
                      "the server does not offer AUTH=PLAIN, without which nobody can sign in on "
                      "behalf of another");
@@ -317,7 +317,7 @@ static void authenticate_password(struct imap_session *session)
         session_fail(session, IMAP_FAILURE_AUTH,
                      "the server offers neither AUTH=PLAIN nor LOGIN (LOGINDISABLED)");
     } else {
-        login(session);
+        send_login(session);
     }
 }
 
@@ -329,8 +329,8 @@ static void extra_finish(struct imap_session *session, struct command *command,
     (void)command;
     (void)result; /* a server may refuse either: then there is none */
     if (!session_is_over(session)) {
-        assert(session->signin->extras > 0);
-        session->signin->extras--;
+        assert(session->login->extras > 0);
+        session->login->extras--;
         next_step(session);
     }
 }
@@ -340,19 +340,19 @@ static void queue_extra(struct imap_session *session, const char *line)
     static const struct command_class class = {.setup = true, .finish = extra_finish};
     struct command *command = command_new(sizeof(*command), &class, NULL, NULL);
     command->line = xstrdup(line);
-    session->signin->extras++;
+    session->login->extras++;
     command_queue(session, command);
 }
 
 static void send_extras(struct imap_session *session)
 {
-    session->signin->extras_sent = true;
-    bool enable = session->signin->enable && imap_session_has(session, "ENABLE");
+    session->login->extras_sent = true;
+    bool enable = session->login->enable && imap_session_has(session, "ENABLE");
     if (enable && imap_session_has(session, "QRESYNC"))
         queue_extra(session, "ENABLE QRESYNC");
     else if (enable && imap_session_has(session, "CONDSTORE"))
         queue_extra(session, "ENABLE CONDSTORE");
-    else if (session->signin->enable && imap_session_has(session, "CONDSTORE"))
+    else if (session->login->enable && imap_session_has(session, "CONDSTORE"))
         session->condstore = true; /* without ENABLE each SELECT says it, RFC 7162 section 3.1.8 */
     /* 163.com and its sisters let nobody SELECT who has not said who they are. */
     if (imap_session_has(session, "ID"))
@@ -363,34 +363,34 @@ static void send_extras(struct imap_session *session)
 
 static void finish(struct imap_session *session)
 {
-    assert(session->signin->extras == 0 && TAILQ_EMPTY(&session->sent));
-    signin_free(session->signin);
-    session->signin = NULL;
+    assert(session->login->extras == 0 && TAILQ_EMPTY(&session->sent));
+    login_free(session->login);
+    session->login = NULL;
     session_ready(session);
 }
 
 static void next_step(struct imap_session *session)
 {
-    struct signin *signin = session->signin;
-    if (!signin->capability_told) {
-        ask_capability(session);
-    } else if (!signin->secured) {
-        ask_starttls(session);
-    } else if (signin->no_sign_in) {
+    struct login *login = session->login;
+    if (!login->capability_known) {
+        send_capability(session);
+    } else if (!login->secured) {
+        send_starttls(session);
+    } else if (login->no_login) {
         finish(session);
-    } else if (!signin->signed_in) {
-        session_tell_phase(session, IMAP_PHASE_AUTH);
+    } else if (!login->authenticated) {
+        session_report_phase(session, IMAP_PHASE_AUTH);
         if (session_is_over(session))
             return;
-        if (signin->method == IMAP_AUTH_TOKEN)
+        if (login->method == IMAP_AUTH_TOKEN)
             authenticate_token(session);
         else
             authenticate_password(session);
-    } else if (!signin->extras_sent) {
+    } else if (!login->extras_sent) {
         send_extras(session);
-        if (signin->extras == 0)
+        if (login->extras == 0)
             finish(session);
-    } else if (signin->extras == 0) {
+    } else if (login->extras == 0) {
         finish(session);
     }
 }
@@ -398,28 +398,28 @@ static void next_step(struct imap_session *session)
 static void begin_capability(struct imap_session *session)
 {
     session_set_phase(session, IMAP_PHASE_CAPABILITY);
-    session_tell_phase(session, IMAP_PHASE_CAPABILITY);
+    session_report_phase(session, IMAP_PHASE_CAPABILITY);
     if (!session_is_over(session))
         next_step(session);
 }
 
-void signin_up(struct imap_session *session)
+void login_up(struct imap_session *session)
 {
-    struct signin *signin = session->signin;
+    struct login *login = session->login;
     if (session->phase != IMAP_PHASE_TLS) { /* the first time: the server speaks first */
         session_set_phase(session, IMAP_PHASE_GREETING);
-        session_tell_phase(session, IMAP_PHASE_GREETING);
+        session_report_phase(session, IMAP_PHASE_GREETING);
         return;
     }
-    signin->secured = true;
-    signin->capability_told = false;
+    login->secured = true;
+    login->capability_known = false;
     begin_capability(session);
 }
 
-void signin_greeting(struct imap_session *session, const struct imap_untagged *untagged)
+void login_greeting(struct imap_session *session, const struct imap_untagged *untagged)
 {
     const struct imap_text *text = &untagged->text;
-    struct signin *signin = session->signin;
+    struct login *login = session->login;
     if (text->status == IMAP_BYE) {
         session_fail_text(session, IMAP_FAILURE_UNAVAILABLE, "the server turned us away", text);
         return;
@@ -429,15 +429,15 @@ void signin_greeting(struct imap_session *session, const struct imap_untagged *u
                           text);
         return;
     }
-    if (text->status == IMAP_PREAUTH && !signin->secured) {
+    if (text->status == IMAP_PREAUTH && !login->secured) {
         session_fail(session, IMAP_FAILURE_PROTOCOL,
                      "the server greets with PREAUTH, after which STARTTLS is impossible");
         return;
     }
-    signin->signed_in = text->status == IMAP_PREAUTH;
+    login->authenticated = text->status == IMAP_PREAUTH;
     if (text->code == IMAP_CODE_CAPABILITY) {
         capability_set(session, text->code_text);
-        signin->capability_told = true;
+        login->capability_known = true;
     }
     begin_capability(session);
 }

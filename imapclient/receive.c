@@ -14,14 +14,14 @@
 static _Thread_local struct grammar *shared_grammar;
 static _Thread_local unsigned grammar_users;
 
-struct grammar *incoming_grammar_acquire(void)
+struct grammar *receive_grammar_acquire(void)
 {
     if (grammar_users++ == 0)
         shared_grammar = grammar_new();
     return shared_grammar;
 }
 
-void incoming_grammar_release(void)
+void receive_grammar_release(void)
 {
     assert(grammar_users > 0);
     if (--grammar_users == 0) {
@@ -100,12 +100,12 @@ static void stream_inline(struct imap_session *session, const struct imap_inline
 
 /* ---- units ---- */
 
-static void take_capability_code(struct imap_session *session, const struct imap_text *text)
+static void handle_capability_code(struct imap_session *session, const struct imap_text *text)
 {
     if (text->code != IMAP_CODE_CAPABILITY)
         return;
     capability_set(session, text->code_text);
-    signin_capability_told(session);
+    login_capability_received(session);
 }
 
 /* The line without what its literals hold. */
@@ -142,12 +142,12 @@ static void on_bye(struct imap_session *session, const struct imap_text *text)
 }
 
 /* What the session uses up itself. */
-static bool is_own(struct imap_session *session, const struct imap_untagged *untagged)
+static bool handle_internally(struct imap_session *session, const struct imap_untagged *untagged)
 {
     switch (untagged->kind) {
     case IMAP_UNTAGGED_CAPABILITY:
         capability_set_words(session, untagged->words, untagged->n_words);
-        signin_capability_told(session);
+        login_capability_received(session);
         return true;
     case IMAP_UNTAGGED_ID:
         capability_set_id(session, untagged->words, untagged->n_words);
@@ -167,11 +167,11 @@ static bool is_own(struct imap_session *session, const struct imap_untagged *unt
 
 static void on_untagged(struct imap_session *session, const struct imap_untagged *untagged)
 {
-    if (is_own(session, untagged))
+    if (handle_internally(session, untagged))
         return;
     bool is_status = untagged->kind == IMAP_UNTAGGED_STATUS;
     if (is_status)
-        take_capability_code(session, &untagged->text);
+        handle_capability_code(session, &untagged->text);
     session->ignored += untagged->kind == IMAP_UNTAGGED_OTHER ? 1 : 0;
     if (session->holder != NULL && session->holder->class->untagged != NULL)
         session->holder->class->untagged(session, session->holder, untagged);
@@ -190,7 +190,7 @@ static void on_greeting(struct imap_session *session, const struct imap_response
                      (int)(len < GARBAGE_SHOWN ? len : GARBAGE_SHOWN), unit);
         return;
     }
-    signin_greeting(session, &response->untagged);
+    login_greeting(session, &response->untagged);
 }
 
 static void on_unit(void *arg, const char *unit, size_t len)
@@ -211,7 +211,7 @@ static void on_unit(void *arg, const char *unit, size_t len)
     }
     switch (response->kind) {
     case IMAP_RESPONSE_TAGGED:
-        take_capability_code(session, &response->text);
+        handle_capability_code(session, &response->text);
         command_on_tagged(session, response);
         return;
     case IMAP_RESPONSE_CONTINUE:
@@ -226,7 +226,7 @@ static void on_unit(void *arg, const char *unit, size_t len)
     }
 }
 
-const struct framing_sink *incoming_sink(void)
+const struct framing_sink *receive_sink(void)
 {
     static const struct framing_sink sink = {
         .unit = on_unit,
@@ -272,7 +272,7 @@ static bool is_parked(const struct imap_session *session)
     return quiet && framing_is_between_units(session->framing);
 }
 
-void incoming_feed(struct imap_session *session)
+void receive_feed(struct imap_session *session)
 {
     struct evbuffer *input = transport_input(session->transport);
     if (evbuffer_get_length(input) > 0 && may_feed(session))
@@ -295,5 +295,5 @@ void incoming_feed(struct imap_session *session)
     if (session->starttls_agreed)
         begin_tls(session);
     else if (is_parked(session))
-        framing_rest(session->framing);
+        framing_shrink(session->framing);
 }
