@@ -1,9 +1,9 @@
 /*
- * APPEND and MULTIAPPEND (RFC 3502), streamed: a message is asked of its source as fast as the
- * server takes it, and never held whole.
+ * APPEND and MULTIAPPEND (RFC 3502), streamed: a message is read from its source as fast as the
+ * server accepts it, and never held whole in memory.
  *
- * A literal is sent at once where the server promises to take it (RFC 7888), unless it is so big
- * that the server should have its chance to refuse it first.
+ * A non-synchronising literal is used where the server offers it (RFC 7888), unless the message is
+ * so large that the server should be able to refuse it first.
  */
 #include "imapclient/session_private.h"
 #include "imapclient/wire/writer.h"
@@ -29,7 +29,7 @@ struct append {
     struct evbuffer *staging;
     enum append_state state;
     bool stalled;
-    bool replied; /* the reply came before all was sent */
+    bool replied; /* before everything was sent */
     struct imap_text reply;
 };
 
@@ -40,7 +40,7 @@ static bool is_synchronising(const struct imap_session *session, uint64_t size)
     return size > LITERAL_MINUS_MAX || !imap_session_has(session, "LITERAL-");
 }
 
-/* ` (\Seen) "date" {42}`: what stands before the literal of one message. */
+/* ` (\Seen) "date" {42}`: what precedes the literal of one message. */
 static void add_message_head(const struct imap_session *session, struct evbuffer *out,
                              const struct imap_append_message *message)
 {
@@ -64,13 +64,13 @@ static void begin_message(struct imap_session *session, struct append *append)
 static const char *refusal(const struct imap_session *session, const struct append *append)
 {
     if (append->n == 0)
-        return "there is no message to append";
+        return "no message to append";
     if (append->n > 1 && !imap_session_has(session, "MULTIAPPEND"))
         return "the server does not offer MULTIAPPEND";
     for (size_t i = 0; i < append->n; i++) {
         const char *flags = append->messages[i].flags;
         if (flags != NULL && !writer_sendable(flags))
-            return "the flags cannot be sent";
+            return "invalid flags";
     }
     return NULL;
 }
@@ -88,7 +88,7 @@ static void append_prepare(struct imap_session *session, struct command *command
         evbuffer_add(line, "", 1);
         command->line = xstrdup((const char *)evbuffer_pullup(line, -1));
     } else {
-        command->refused = "the mailbox name cannot be sent";
+        command->refused = "invalid mailbox name";
     }
     evbuffer_free(line);
     for (size_t i = 0; i < append->n; i++)
@@ -100,12 +100,12 @@ static void append_prepare(struct imap_session *session, struct command *command
 static void fail_source(struct imap_session *session, struct append *append)
 {
     session_fail(session, IMAP_FAILURE_CLOSED,
-                 "a message could not be given to the server whole: its source failed");
+                 "a message could not be sent completely: its source failed");
     command_end(session, &append->command, IMAP_RESULT_INVALID, NULL,
                 "the source of the message failed");
 }
 
-/* Moves some octets. false: nothing more can be done now. */
+/* Moves some octets. false: no more is possible now. */
 static bool stream_piece(struct imap_session *session, struct append *append)
 {
     assert(append->state == APPEND_STREAMING && append->left > 0);
@@ -170,7 +170,7 @@ static void append_write(struct imap_session *session, struct command *command)
                 return;
         } else if (append->replied || append->index + 1 == append->n) {
             finish_line(session, append);
-            return; /* it may be gone */
+            return; /* it may have been freed */
         } else {
             next_message(session, append);
         }
@@ -190,7 +190,7 @@ static void append_plus(struct imap_session *session, struct command *command,
     append_write(session, command);
 }
 
-/* A literal that was announced must be completed, whatever the server thinks of it already. */
+/* An announced literal must be completed, even if the server has already replied. */
 static enum command_next append_tagged(struct imap_session *session, struct command *command,
                                        const struct imap_text *text)
 {

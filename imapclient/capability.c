@@ -29,7 +29,7 @@ void capability_set(struct imap_session *session, const char *atoms)
     for (const char *at = atoms, *end = atoms + room; at < end;) {
         size_t len = strcspn(at, " ");
         if (at + len > end)
-            break; /* cut inside a word by the bound */
+            break; /* cut by the limit within a word */
         if (len > 0 && !is_hidden(session, at, len)) {
             if (used > 0)
                 list[used++] = ' ';

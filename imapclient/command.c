@@ -33,7 +33,7 @@ void command_queue_line(struct imap_session *session, char *line, imap_done *don
 {
     struct command *command = command_new(sizeof(*command), &plain_class, done, arg);
     command->line = line;
-    command->refused = line == NULL ? "an argument cannot be sent" : NULL;
+    command->refused = line == NULL ? "invalid argument" : NULL;
     command_queue(session, command);
 }
 
@@ -106,7 +106,7 @@ static bool may_send(struct imap_session *session, const struct command *command
     return under_way < SESSION_PIPELINE_MAX && (!command->exclusive || under_way == 0);
 }
 
-/* Returns false when the command is not there any more. */
+/* false: the command was refused and freed. */
 static bool prepare(struct imap_session *session, struct command *command)
 {
     if (!command->prepared && command->refused == NULL && command->class->prepare != NULL)
@@ -114,7 +114,7 @@ static bool prepare(struct imap_session *session, struct command *command)
     command->prepared = true;
     if (command->refused == NULL && command->line != NULL &&
         strlen(command->line) > WRITER_LINE_MAX)
-        command->refused = "the command line would be too long";
+        command->refused = "command line too long";
     if (command->refused != NULL) {
         command_end(session, command, IMAP_RESULT_INVALID, NULL, command->refused);
         return false;
@@ -136,7 +136,7 @@ void command_pump(struct imap_session *session)
             return;
         if (!prepare(session, command))
             continue;
-        if (!may_send(session, command)) /* it turned out to stand alone */
+        if (!may_send(session, command)) /* it turned out to be exclusive */
             return;
         send_command(session, command);
     }
@@ -246,7 +246,7 @@ void command_on_tagged(struct imap_session *session, const struct imap_response 
         next_line(session, command);
         return;
     }
-    const char *reason = text->text[0] != '\0' ? text->text : "the server gave no text";
+    const char *reason = text->text[0] != '\0' ? text->text : "no text given";
     command_end(session, command, command_result_kind(text), text, reason);
 }
 

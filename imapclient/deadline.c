@@ -1,9 +1,9 @@
 /*
- * Deadlines, RFC-less common sense: a server that is silent, or talks without end, loses us.
+ * Deadlines: a session ends when the server stays silent or never finishes a reply.
  *
- * One timer a session. Until the session is ready it guards the whole sign-in; then it guards the
- * first of the commands under way: reply_timeout since the last octet of the server, and
- * command_timeout since the command became the first or since a literal last moved.
+ * One timer per session. Until the session is ready it covers everything up to the login; then it
+ * covers the first of the commands in flight: reply_timeout since the last octet from the server,
+ * and command_timeout since the command became the first or a literal last made progress.
  */
 #include "imapclient/session_private.h"
 
@@ -76,12 +76,12 @@ void deadline_resume(struct imap_session *session)
 static void check_connecting(struct imap_session *session)
 {
     static const char *const doing[] = {
-        [IMAP_PHASE_RESOLVE] = "while the name was looked up",
-        [IMAP_PHASE_CONNECT] = "while connecting",
+        [IMAP_PHASE_RESOLVE] = "resolving the host name",
+        [IMAP_PHASE_CONNECT] = "connecting",
         [IMAP_PHASE_TLS] = "in the TLS handshake",
-        [IMAP_PHASE_GREETING] = "while waiting for the greeting",
-        [IMAP_PHASE_CAPABILITY] = "to CAPABILITY",
-        [IMAP_PHASE_AUTH] = "to the sign-in",
+        [IMAP_PHASE_GREETING] = "waiting for the greeting",
+        [IMAP_PHASE_CAPABILITY] = "waiting for the reply to CAPABILITY",
+        [IMAP_PHASE_AUTH] = "logging in",
     };
     uint64_t now = now_ms();
     if (now < session->connect_until) {
@@ -92,11 +92,11 @@ static void check_connecting(struct imap_session *session)
         session->phase < IMAP_PHASE_GREETING ? transport_phase(session->transport) : session->phase;
     if (phase > IMAP_PHASE_AUTH)
         phase = IMAP_PHASE_AUTH;
-    session_fail(session, IMAP_FAILURE_TIMEOUT, "no answer %s within %u seconds", doing[phase],
-                 session->connect_timeout);
+    session_fail(session, IMAP_FAILURE_TIMEOUT, "timed out after %u seconds %s",
+                 session->connect_timeout, doing[phase]);
 }
 
-/* What is on its way out counts as progress when it has become less. */
+/* Output that drains counts as progress. */
 static void check_output(struct imap_session *session)
 {
     size_t unsent = transport_unsent(session->transport);

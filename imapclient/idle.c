@@ -6,7 +6,7 @@
 struct idle {
     struct command command;
     void (*on_idling)(void *arg);
-    bool idling; /* "+" has come */
+    bool idling; /* "+" has arrived */
     bool stop;   /* DONE is wanted */
     bool done_sent;
 };
@@ -23,7 +23,7 @@ static void send_done(struct imap_session *session, struct idle *idle)
     deadline_arm(session);
 }
 
-/* As the holder: somebody waits behind us, or we were told to stop. */
+/* As the holder: another command is waiting, or imap_idle_stop() was called. */
 static void idle_write(struct imap_session *session, struct command *command)
 {
     struct idle *idle = (struct idle *)command;

@@ -1,8 +1,8 @@
 /*
- * From the greeting to a session that may be used: CAPABILITY, STARTTLS, AUTHENTICATE or LOGIN, and
- * after it ID and ENABLE. RFC 9051 section 6.2, RFC 4959, RFC 7628 section 3.2.
+ * From the greeting to a usable session: CAPABILITY, STARTTLS, AUTHENTICATE or LOGIN, then ID and
+ * ENABLE. RFC 9051 section 6.2, RFC 4959, RFC 7628 section 3.2.
  *
- * next_step() looks at what is known and does what is due; every step ends there again.
+ * next_step() does whatever is missing next; every step ends by calling it again.
  */
 #include <assert.h>
 
@@ -20,7 +20,7 @@ struct login {
     uint16_t port;
     bool enable, no_login;
     bool secured, capability_known, authenticated, extras_sent;
-    unsigned extras; /* ID and ENABLE under way */
+    unsigned extras; /* ID and ENABLE in flight */
 };
 
 static void next_step(struct imap_session *session);
@@ -83,7 +83,7 @@ static void capability_finish(struct imap_session *session, struct command *comm
         session_fail_text(session, IMAP_FAILURE_PROTOCOL, "CAPABILITY was refused", result->text);
         return;
     }
-    session->login->capability_known = true; /* a server that tells none has none */
+    session->login->capability_known = true; /* even if the server sent none */
     next_step(session);
 }
 
@@ -127,10 +127,10 @@ static void send_starttls(struct imap_session *session)
 
 struct auth {
     struct command command;
-    char *pieces[LOGIN_PIECES]; /* what is sent at each "+", secret */
+    char *pieces[LOGIN_PIECES]; /* to send at each "+"; secret */
     unsigned next, challenges;
     bool oauth;
-    const char *abort; /* what is sent when a challenge comes that we did not expect */
+    const char *abort; /* reply to an unexpected challenge */
     char *oauth_status;
 };
 
@@ -147,7 +147,7 @@ static void auth_plus(struct imap_session *session, struct command *command,
 {
     struct auth *auth = (struct auth *)command;
     if (++auth->challenges > CHALLENGES_MAX) {
-        session_fail(session, IMAP_FAILURE_PROTOCOL, "the server asks on and on at the sign-in");
+        session_fail(session, IMAP_FAILURE_PROTOCOL, "too many challenges during the login");
         return;
     }
     struct evbuffer *out = transport_output(session->transport);
@@ -167,11 +167,11 @@ static void auth_plus(struct imap_session *session, struct command *command,
 static void auth_refused(struct imap_session *session, const struct auth *auth,
                          const struct imap_result *result)
 {
-    char *what = xasprintf("the sign-in as %s was refused%s%s%s", session->login->user,
+    char *what = xasprintf("login as %s was refused%s%s%s", session->login->user,
                            auth->oauth_status != NULL ? " (status " : "",
                            auth->oauth_status != NULL ? auth->oauth_status : "",
                            auth->oauth_status != NULL ? ")" : "");
-    /* BAD is not about the password: Exchange says "User is authenticated but not connected". */
+    /* BAD does not mean a wrong password: Exchange: "User is authenticated but not connected". */
     enum imap_failure_kind kind =
         result->kind == IMAP_RESULT_NO ? IMAP_FAILURE_AUTH : IMAP_FAILURE_PROTOCOL;
     if (result->kind == IMAP_RESULT_BAD && strcasestr(result->reason, "not connected") != NULL)
@@ -203,12 +203,12 @@ static void queue_auth(struct imap_session *session, struct auth *auth)
 {
     auth->command.secret = true;
     session_set_phase(session, IMAP_PHASE_AUTH);
-    /* Other things are offered once we are known: what was told before does not count. */
+    /* The capabilities may change with the login: those from before do not count. */
     session->login->capability_known = false;
     command_queue(session, &auth->command);
 }
 
-/* response is taken over and wiped. */
+/* Takes ownership of response, and wipes it. */
 static void authenticate(struct imap_session *session, const char *mechanism, char *response,
                          const char *abort)
 {
@@ -242,7 +242,7 @@ static void authenticate_token(struct imap_session *session)
     }
 }
 
-/* An argument of LOGIN: as it stands on the line, and what follows as a literal, or NULL. */
+/* An argument of LOGIN as it is written on the line, and the literal that follows, or NULL. */
 static char *login_argument(const char *text, bool literal_plus, char **literal)
 {
     *literal = NULL;
@@ -259,7 +259,7 @@ static char *login_argument(const char *text, bool literal_plus, char **literal)
     return argument;
 }
 
-/* Adds to the line, and goes on with a new one where the server has to say "+" first. */
+/* Appends to the current piece: the line, or what follows the *piece-th "+". */
 static void login_add(struct auth *auth, unsigned *piece, const char *text)
 {
     assert(*piece <= LOGIN_PIECES);
@@ -291,7 +291,8 @@ static void send_login(struct imap_session *session)
 {
     const struct login *login = session->login;
     if (!writer_sendable(login->user) || !writer_sendable(login->secret)) {
-        session_fail(session, IMAP_FAILURE_AUTH, "login or password cannot be sent with LOGIN");
+        session_fail(session, IMAP_FAILURE_AUTH,
+                     "login or password contains characters that LOGIN cannot carry");
         return;
     }
     struct auth *auth = (struct auth *)setup_command(sizeof(*auth), &auth_class, xstrdup("LOGIN "));
@@ -311,8 +312,8 @@ static void authenticate_password(struct imap_session *session)
                      "*");
     } else if (login->authorize_as != NULL) {
         session_fail(session, IMAP_FAILURE_AUTH,
-                     "the server does not offer AUTH=PLAIN, without which nobody can sign in on "
-                     "behalf of another");
+                     "the server does not offer AUTH=PLAIN, which is required to log in on behalf "
+                     "of another user");
     } else if (imap_session_has(session, "LOGINDISABLED")) {
         session_fail(session, IMAP_FAILURE_AUTH,
                      "the server offers neither AUTH=PLAIN nor LOGIN (LOGINDISABLED)");
@@ -327,7 +328,7 @@ static void extra_finish(struct imap_session *session, struct command *command,
                          const struct imap_result *result)
 {
     (void)command;
-    (void)result; /* a server may refuse either: then there is none */
+    (void)result; /* the server may refuse either */
     if (!session_is_over(session)) {
         assert(session->login->extras > 0);
         session->login->extras--;
@@ -353,13 +354,13 @@ static void send_extras(struct imap_session *session)
     else if (enable && imap_session_has(session, "CONDSTORE"))
         queue_extra(session, "ENABLE CONDSTORE");
     else if (session->login->enable && imap_session_has(session, "CONDSTORE"))
-        session->condstore = true; /* without ENABLE each SELECT says it, RFC 7162 section 3.1.8 */
-    /* 163.com and its sisters let nobody SELECT who has not said who they are. */
+        session->condstore = true; /* without ENABLE, by each SELECT: RFC 7162 section 3.1.8 */
+    /* 163.com and its sister services refuse SELECT to clients that have not sent ID. */
     if (imap_session_has(session, "ID"))
         queue_extra(session, "ID (\"name\" \"mailvigil\" \"version\" \"" MAILVIGIL_VERSION "\")");
 }
 
-/* ---- the order of things ---- */
+/* ---- the order of the steps ---- */
 
 static void finish(struct imap_session *session)
 {
@@ -406,7 +407,7 @@ static void begin_capability(struct imap_session *session)
 void login_up(struct imap_session *session)
 {
     struct login *login = session->login;
-    if (session->phase != IMAP_PHASE_TLS) { /* the first time: the server speaks first */
+    if (session->phase != IMAP_PHASE_TLS) { /* the first time; the server sends its greeting */
         session_set_phase(session, IMAP_PHASE_GREETING);
         session_report_phase(session, IMAP_PHASE_GREETING);
         return;
@@ -421,17 +422,17 @@ void login_greeting(struct imap_session *session, const struct imap_untagged *un
     const struct imap_text *text = &untagged->text;
     struct login *login = session->login;
     if (text->status == IMAP_BYE) {
-        session_fail_text(session, IMAP_FAILURE_UNAVAILABLE, "the server turned us away", text);
+        session_fail_text(session, IMAP_FAILURE_UNAVAILABLE, "the server rejected the connection",
+                          text);
         return;
     }
     if (text->status != IMAP_OK && text->status != IMAP_PREAUTH) {
-        session_fail_text(session, IMAP_FAILURE_PROTOCOL, "the server's greeting is a refusal",
-                          text);
+        session_fail_text(session, IMAP_FAILURE_PROTOCOL, "the server's greeting is not OK", text);
         return;
     }
     if (text->status == IMAP_PREAUTH && !login->secured) {
         session_fail(session, IMAP_FAILURE_PROTOCOL,
-                     "the server greets with PREAUTH, after which STARTTLS is impossible");
+                     "the server sent PREAUTH, after which STARTTLS is impossible");
         return;
     }
     login->authenticated = text->status == IMAP_PREAUTH;

@@ -9,7 +9,7 @@ static struct evbuffer *line_new(const char *verb)
     return line;
 }
 
-/* Turns it into a string, NULL if it is not fit to be sent; frees it. */
+/* Frees the buffer and returns its text, NULL if not valid. */
 static char *line_end(struct evbuffer *line, bool fit)
 {
     evbuffer_add(line, "", 1);
@@ -68,7 +68,7 @@ void imap_uid_search(struct imap_session *session, const char *criteria, imap_do
     command_queue_line(session, line, done, arg);
 }
 
-/* "(MESSAGES UIDNEXT)": what was asked for and the server knows. */
+/* "(MESSAGES UIDNEXT)": the requested items that the server supports; NULL if there are none. */
 static char *status_items(const struct imap_session *session, unsigned items)
 {
     static const struct {
@@ -97,7 +97,7 @@ static char *status_items(const struct imap_session *session, unsigned items)
     return line_end(list, *space != '\0');
 }
 
-/* ---- STATUS and LIST depend on what is offered, which is known only when they are due ---- */
+/* ---- STATUS and LIST depend on the capabilities, which are known only when they are sent ---- */
 
 struct query {
     struct command command;
@@ -127,7 +127,8 @@ static void status_prepare(struct imap_session *session, struct command *command
     bool fit = items != NULL && writer_mailbox(line, query->mailbox);
     evbuffer_add_printf(line, " %s", items != NULL ? items : "");
     command->line = line_end(line, fit);
-    command->refused = fit ? NULL : "the mailbox name cannot be sent, or nothing was asked";
+    command->refused =
+        fit ? NULL : "invalid mailbox name, or no status item that the server supports";
     free(items);
 }
 
@@ -159,7 +160,7 @@ static void list_prepare(struct imap_session *session, struct command *command)
     bool fit = writer_mailbox(line, query->mailbox);
     add_return_options(session, line, query->items);
     command->line = line_end(line, fit);
-    command->refused = fit ? NULL : "the pattern cannot be sent";
+    command->refused = fit ? NULL : "invalid pattern";
 }
 
 void imap_list(struct imap_session *session, const char *pattern, unsigned items, imap_done *done,

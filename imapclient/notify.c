@@ -37,7 +37,7 @@ void imap_notify(struct imap_session *session, const char *const *mailboxes, siz
         fit = add_mailboxes(line, mailboxes, n);
     evbuffer_add(line, "", 1);
     command->line = xstrdup((const char *)evbuffer_pullup(line, -1));
-    command->refused = fit ? NULL : "a mailbox name cannot be sent";
+    command->refused = fit ? NULL : "invalid mailbox name";
     evbuffer_free(line);
     command_queue(session, command);
 }

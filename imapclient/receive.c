@@ -1,5 +1,5 @@
 /*
- * The way of what comes in: octets, units (framing.h), meaning (grammar.h), listeners.
+ * Input from octets to units (framing.h), parsed responses (grammar.h) and callbacks.
  */
 #include <assert.h>
 #include <strings.h>
@@ -9,8 +9,8 @@
 
 #define GARBAGE_SHOWN 80
 
-/* One grammar for all sessions of a thread: it keeps nothing between units, but costs kilobytes.
- * Made with the first session, gone with the last. */
+/* One grammar for all sessions of a thread: it keeps no state between units, but needs kilobytes.
+ * Created with the first session, freed with the last. */
 static _Thread_local struct grammar *shared_grammar;
 static _Thread_local unsigned grammar_users;
 
@@ -81,7 +81,7 @@ static void on_body_end(void *arg)
         end_body(session);
 }
 
-/* A body that came as a quoted string. */
+/* A body that was sent as a quoted string. */
 static void stream_inline(struct imap_session *session, const struct imap_inline_body *inline_body,
                           const struct imap_fetch *fetch)
 {
@@ -108,7 +108,7 @@ static void handle_capability_code(struct imap_session *session, const struct im
     login_capability_received(session);
 }
 
-/* The line without what its literals hold. */
+/* The line without the contents of its literals. */
 static void trace_unit(struct imap_session *session, const char *unit, size_t len)
 {
     if (session->events.on_trace == NULL)
@@ -138,10 +138,10 @@ static void on_bye(struct imap_session *session, const struct imap_text *text)
 {
     session->bye = true;
     if (!session->logging_out)
-        session_fail_text(session, IMAP_FAILURE_UNAVAILABLE, "the server said BYE", text);
+        session_fail_text(session, IMAP_FAILURE_UNAVAILABLE, "the server sent BYE", text);
 }
 
-/* What the session uses up itself. */
+/* false: it is for the owner. */
 static bool handle_internally(struct imap_session *session, const struct imap_untagged *untagged)
 {
     switch (untagged->kind) {
@@ -186,7 +186,7 @@ static void on_greeting(struct imap_session *session, const struct imap_response
 {
     if (response->kind != IMAP_RESPONSE_UNTAGGED ||
         response->untagged.kind != IMAP_UNTAGGED_STATUS) {
-        session_fail(session, IMAP_FAILURE_PROTOCOL, "the server does not greet as IMAP does: %.*s",
+        session_fail(session, IMAP_FAILURE_PROTOCOL, "not an IMAP greeting: %.*s",
                      (int)(len < GARBAGE_SHOWN ? len : GARBAGE_SHOWN), unit);
         return;
     }
@@ -239,8 +239,8 @@ const struct framing_sink *receive_sink(void)
 
 /* ---- octets ---- */
 
-/* STARTTLS was answered with OK: what follows it in the clear was put there by somebody else, and
- * would be taken for an answer of the secured server (CVE-2011-0411's class). */
+/* The reply to STARTTLS was OK. Plaintext after it may have been injected, and would be mistaken
+ * for a reply of the server over TLS (the class of CVE-2011-0411). */
 static void begin_tls(struct imap_session *session)
 {
     assert(TAILQ_EMPTY(&session->sent)); /* STARTTLS is sent alone */
@@ -248,11 +248,11 @@ static void begin_tls(struct imap_session *session)
     if (evbuffer_get_length(transport_input(session->transport)) > 0 ||
         !framing_is_between_units(session->framing)) {
         session_fail(session, IMAP_FAILURE_PROTOCOL,
-                     "there was more after the answer to STARTTLS: refused as an injection");
+                     "unexpected data after the reply to STARTTLS: possible injection");
         return;
     }
     session_set_phase(session, IMAP_PHASE_TLS);
-    /* Nothing that was told in the clear is known any more. */
+    /* Discard everything that was received in plaintext. */
     capability_set(session, "");
     capability_set_id(session, NULL, 0);
     session->qresync = session->condstore = false;
@@ -265,7 +265,7 @@ static bool may_feed(const struct imap_session *session)
     return !session_is_over(session) && session->pauses == 0 && !session->starttls_agreed;
 }
 
-/* Nothing is expected soon: memory is worth more than the next allocation. */
+/* Nothing is expected soon: give memory back at the price of an allocation later. */
 static bool is_parked(const struct imap_session *session)
 {
     bool quiet = TAILQ_EMPTY(&session->sent) || session_is_quiet(session);

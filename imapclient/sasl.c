@@ -73,7 +73,7 @@ char *sasl_oauthbearer(const char *authzid, const char *host, uint16_t port, con
     return text;
 }
 
-/* The value of "status" in a flat JSON object; good enough for a line in a log. */
+/* The value of "status" in a flat JSON object; good enough for a log line. */
 static char *json_status(const char *json)
 {
     const char *at = strstr(json, "\"status\"");

@@ -12,7 +12,7 @@ struct select {
     bool examine;
 };
 
-/* "EXAMINE name", NULL when the name cannot be sent. */
+/* "EXAMINE name"; NULL: invalid name. */
 static char *line_with_mailbox(const char *verb, const char *mailbox, const char *rest)
 {
     struct evbuffer *out = memory_check(evbuffer_new());
@@ -46,7 +46,7 @@ static void select_prepare(struct imap_session *session, struct command *command
     command->line = line_with_mailbox(select->examine ? "EXAMINE" : "SELECT", select->name, rest);
     free(rest);
     if (command->line == NULL)
-        command->refused = "the mailbox name cannot be sent";
+        command->refused = "invalid mailbox name";
 }
 
 static void replace(char **where, const char *text)
@@ -55,7 +55,7 @@ static void replace(char **where, const char *text)
     *where = xstrdup(text);
 }
 
-/* What was told belongs to the mailbox that was open before. */
+/* At CLOSED: what came so far belongs to the previous mailbox. */
 static void reset_mailbox(struct select *select)
 {
     select->mailbox = (struct imap_mailbox){0};
@@ -181,7 +181,7 @@ static void unselect_prepare(struct imap_session *session, struct command *comma
     } else if (session->selected == NULL) {
         command->line = xstrdup("CLOSE");
     } else {
-        /* CLOSE would expunge what is marked as deleted, unless the mailbox is read-only. */
+        /* CLOSE would expunge deleted messages unless the mailbox is read-only. */
         command->line = line_with_mailbox("EXAMINE", session->selected, "");
         unselect->close_follows = true;
     }

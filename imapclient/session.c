@@ -2,9 +2,9 @@
 
 #include <assert.h>
 
-/* ---- its end ---- */
+/* ---- the end ---- */
 
-/* Not where the server has said BYE, nor in the middle of its greeting, nor twice. */
+/* Not after BYE, nor before the greeting is complete, nor twice. */
 static void send_logout(struct imap_session *session)
 {
     if (!session->send_logout || session->bye || session->logging_out || session->in_body ||
@@ -15,7 +15,7 @@ static void send_logout(struct imap_session *session)
     transport_write_last(session->transport, line);
 }
 
-/* What it knows is asked for later too. */
+/* What the transport knows is still available later. */
 static void drop_transport(struct imap_session *session)
 {
     if (session->transport == NULL)
@@ -84,7 +84,7 @@ static void end_session(struct imap_session *session)
     command_end_all(session, session->failure_reason);
     assert(session->dead || (TAILQ_EMPTY(&session->sent) && session->holder == NULL));
     session->closed = true;
-    if (session->events.on_closed == NULL) /* freed meanwhile, or a careless owner */
+    if (session->events.on_closed == NULL) /* freed meanwhile, or not set */
         return;
     struct imap_failure failure = {
         .kind = session->failure,
@@ -108,8 +108,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
             end_session(session);
     } else if (session->phase == IMAP_PHASE_RESOLVE &&
                transport_phase(session->transport) == IMAP_PHASE_RESOLVE) {
-        session_set_phase(session,
-                          IMAP_PHASE_CONNECT); /* the transport knows better until it is up */
+        session_set_phase(session, IMAP_PHASE_CONNECT); /* see transport_phase() until it is up */
         transport_open(session->transport);
     } else if (transport_input(session->transport) != NULL &&
                session->phase >= IMAP_PHASE_GREETING) {
@@ -165,12 +164,12 @@ static void on_down(void *arg, enum imap_failure_kind kind, const char *reason)
         session_set_phase(session, transport_phase(session->transport));
     enter(session);
     if (kind == IMAP_FAILURE_CLOSED && !session_is_over(session))
-        receive_feed(session); /* a BYE may stand there, which says more */
+        receive_feed(session); /* there may be a BYE, which says more */
     session_fail(session, kind, "%s", reason);
     leave(session);
 }
 
-/* ---- its beginning ---- */
+/* ---- the beginning ---- */
 
 static unsigned or_default(unsigned value, unsigned fallback)
 {
@@ -239,14 +238,14 @@ struct imap_session *imap_session_new(struct event_base *base, struct evdns_base
     return session;
 }
 
-/* ---- what its owner asks for ---- */
+/* ---- requests of the owner ---- */
 
 static void logout_finish(struct imap_session *session, struct command *command,
                           const struct imap_result *result)
 {
     (void)command;
     (void)result;
-    session_fail(session, IMAP_FAILURE_LOGOUT, "signed out");
+    session_fail(session, IMAP_FAILURE_LOGOUT, "logged out");
 }
 
 static void logout_prepare(struct imap_session *session, struct command *command)
@@ -259,7 +258,7 @@ void imap_session_logout(struct imap_session *session)
 {
     static const struct command_class logout = {.prepare = logout_prepare, .finish = logout_finish};
     if (session->phase != IMAP_PHASE_READY) {
-        session_fail(session, IMAP_FAILURE_LOGOUT, "signed out before the session was ready");
+        session_fail(session, IMAP_FAILURE_LOGOUT, "logged out before the session was ready");
         return;
     }
     struct command *command = command_new(sizeof(*command), &logout, NULL, NULL);

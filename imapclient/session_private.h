@@ -1,9 +1,9 @@
 /*
- * What the files behind session.h share: the session itself.
+ * The session itself, shared by the files that implement session.h.
  *
  * Every entry from the event loop is bracketed by enter() and leave() of session.c: a session
- * freed inside a callback goes when the last of them is left. After any callback to the owner look
- * at session_is_over() before touching more than the session itself.
+ * freed inside a callback is destroyed by the last leave(). After any callback to the owner, check
+ * session_is_over() before touching more than the session itself.
  */
 #ifndef IMAPCLIENT_SESSION_PRIVATE_H
 #define IMAPCLIENT_SESSION_PRIVATE_H
@@ -17,7 +17,7 @@
 #include "imapclient/wire/framing.h"
 #include "imapclient/wire/transport.h"
 
-#define SESSION_PIPELINE_MAX 64 /* commands under way at a time */
+#define SESSION_PIPELINE_MAX 64 /* commands in flight at a time */
 
 struct login;
 
@@ -28,21 +28,21 @@ struct imap_session {
     struct framing *framing;
     struct login *login; /* NULL once the session is ready */
     struct command_list waiting, sent;
-    struct command *holder; /* of sent; nothing is sent behind it */
-    struct event wake;      /* work to be done from the event loop, soon */
+    struct command *holder; /* one of sent; nothing is sent after it */
+    struct event wake;      /* there is work to do from the event loop */
     struct event timer;
 
     char *capabilities;
     char *server_id;
     char *selected; /* mailbox opened for writing, NULL otherwise */
     char *failure_reason;
-    struct certificate_chain *certificates; /* once the transport is gone */
-    const char *tls_version;                /* likewise: a constant of OpenSSL */
+    struct certificate_chain *certificates; /* after the transport is freed */
+    const char *tls_version;                /* likewise; a constant of OpenSSL */
     uint64_t units, ignored;
     uint64_t progress_at, started_at, paused_at, connect_until; /* milliseconds, deadline.c */
     size_t write_high, unsent;
     enum imap_phase phase;
-    enum imap_phase reported; /* by on_phase; READY: none yet */
+    enum imap_phase reported; /* to on_phase; READY: none yet */
     enum imap_failure_kind failure;
     unsigned backoff;
     unsigned last_number;
@@ -51,31 +51,31 @@ struct imap_session {
     bool in_feed, in_body, body_wanted, body_streamed;
     bool starttls_agreed, qresync, condstore, logging_out;
     bool hide_idle, hide_notify, send_logout, bye;
-    bool ending; /* a failure is noted; the end comes with the next kick */
+    bool ending; /* a failure is recorded; on_wake() ends the session */
     bool closed; /* on_closed was called */
     bool dead;   /* freed by its owner */
 };
 
 /* session_state.c */
 bool session_is_over(const struct imap_session *session);
-/* What the class of the holder says (command.h); false without a holder. */
+/* As the class of the holder says (command.h); false without a holder. */
 bool session_is_quiet(const struct imap_session *session);
 bool session_is_stalled(const struct imap_session *session);
 void session_wake(struct imap_session *session);
-/* Notes why the session ends; the first failure counts. */
+/* Records why the session ends; only the first failure counts. */
 __attribute__((format(printf, 3, 4))) void
 session_fail(struct imap_session *session, enum imap_failure_kind kind, const char *format, ...);
-/* As session_fail(), for a refusal in the server's words: kind and backoff are read from them. */
+/* As session_fail(), for a refusal by the server: its text may change kind and backoff. */
 void session_fail_text(struct imap_session *session, enum imap_failure_kind kind, const char *what,
                        const struct imap_text *text);
 /* The only way to change it; asserts that the change is a legal one. */
 void session_set_phase(struct imap_session *session, enum imap_phase phase);
-/* A phase begins, if it has not begun already. */
+/* Reports that a phase begins, unless it was reported already. */
 void session_report_phase(struct imap_session *session, enum imap_phase phase);
 void session_ready(struct imap_session *session);
 void session_trace(struct imap_session *session, bool sent, const char *line, size_t len);
 
-/* incoming.c: from octets to the right listener */
+/* receive.c */
 const struct framing_sink *receive_sink(void);
 void receive_feed(struct imap_session *session);
 struct grammar *receive_grammar_acquire(void);
@@ -83,7 +83,7 @@ void receive_grammar_release(void);
 
 /* deadline.c */
 void deadline_connecting(struct imap_session *session);
-/* A command was sent, or became the first of those under way. */
+/* A command was sent, or became the first of those in flight. */
 void deadline_restart(struct imap_session *session);
 void deadline_arm(struct imap_session *session);
 void deadline_progress(struct imap_session *session, bool of_literal);
@@ -102,7 +102,7 @@ void login_free(struct login *login);
 /* The transport is up, for the first time or after STARTTLS. */
 void login_up(struct imap_session *session);
 void login_greeting(struct imap_session *session, const struct imap_untagged *untagged);
-/* CAPABILITY has come, as a response or as a code. */
+/* The capabilities arrived, in a response or a response code. */
 void login_capability_received(struct imap_session *session);
 
 #endif

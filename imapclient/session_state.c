@@ -1,6 +1,5 @@
 /*
- * What every file of the session needs of it: whether it is over, why it ends, which phase it is
- * in.
+ * The state of the session that all its files need: whether it is over, why it ends, its phase.
  */
 #include "imapclient/session_private.h"
 
@@ -47,8 +46,8 @@ void session_trace(struct imap_session *session, bool sent, const char *line, si
 
 void session_set_phase(struct imap_session *session, enum imap_phase phase)
 {
-    /* What may follow which. Until the transport is up the session is in CONNECT; where the
-     * transport goes down decides then. */
+    /* The legal successors. Until the transport is up the session is in CONNECT; if the transport
+     * fails, its own phase replaces that. */
     static const unsigned next[] = {
         [IMAP_PHASE_RESOLVE] = BIT(IMAP_PHASE_CONNECT),
         [IMAP_PHASE_CONNECT] = BIT(IMAP_PHASE_RESOLVE) | BIT(IMAP_PHASE_CONNECT) |
@@ -149,5 +148,5 @@ void session_fail_text(struct imap_session *session, enum imap_failure_kind kind
         break;
     }
     session_fail(session, kind, "%s: %s", what,
-                 text->text[0] != '\0' ? text->text : "the server gave no reason");
+                 text->text[0] != '\0' ? text->text : "no reason given");
 }

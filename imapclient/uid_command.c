@@ -1,24 +1,24 @@
 /*
- * UID FETCH, UID STORE, UID EXPUNGE (RFC 9051 section 6.4.9, RFC 4315), and FETCH: commands over a
- * set, which may be too long for one line. Then several are sent, one after the other, as one
- * command.
+ * UID FETCH, UID STORE, UID EXPUNGE (RFC 9051 section 6.4.9, RFC 4315), and FETCH: commands on a
+ * set, which may be too long for one line. Then several are sent, one after the other, and reported
+ * as one.
  */
 #include "imapclient/session_private.h"
 #include "imapclient/wire/writer.h"
 
-#define LINE_RESERVE 64 /* tag and line end */
+#define LINE_RESERVE 64 /* tag and CRLF */
 
 struct uid_command {
     struct command command;
     const char *verb;
-    char *rest; /* what follows the set, with its space; may be "" */
+    char *rest; /* what follows the set, including the space; may be "" */
     struct imap_uidset set;
-    size_t range; /* of the set, where the next line begins */
+    size_t range; /* index of the range at which the next line begins */
     bool failed;
     struct imap_text failure; /* the first */
 };
 
-/* Sets the next line; false when nothing is left. */
+/* Sets the next line; false if nothing is left. */
 static bool next_line(struct uid_command *uid)
 {
     size_t fixed = strlen(uid->verb) + strlen(uid->rest) + LINE_RESERVE;
@@ -38,9 +38,9 @@ static void uid_prepare(struct imap_session *session, struct command *command)
     if (strcmp(uid->verb, "UID EXPUNGE") == 0 && !imap_session_has(session, "UIDPLUS"))
         command->refused = "the server does not offer UIDPLUS";
     else if (!writer_sendable(uid->rest) || !next_line(uid))
-        command->refused = "the set is empty, or what is asked cannot be sent";
+        command->refused = "empty set, or invalid arguments";
     else if (uid->range < uid->set.count)
-        command->exclusive = true; /* its lines are not mixed with what comes behind */
+        command->exclusive = true; /* nothing is sent between its lines */
 }
 
 static enum command_next uid_tagged(struct imap_session *session, struct command *command,

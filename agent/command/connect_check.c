@@ -237,7 +237,7 @@ static const char *hint(const struct server *server, const struct imap_failure *
         return server->ca_file == NULL
                    ? "for a private CA, set ca_file of the server to its certificate"
                    : "ca_file of the server must contain the CA that issued it";
-    if (failure->kind == IMAP_FAILURE_TLS && strstr(failure->reason, "another name") != NULL)
+    if (failure->kind == IMAP_FAILURE_TLS && strstr(failure->reason, "not valid for") != NULL)
         return "imap of the server must use the name in its certificate";
     if (failure->kind == IMAP_FAILURE_TLS && strstr(failure->reason, "not speak TLS") != NULL)
         return "use imap:// for a port with STARTTLS";

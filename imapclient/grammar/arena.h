@@ -1,5 +1,5 @@
 /*
- * Memory for what lives as long as one response: taken piece by piece, given back at once.
+ * Memory that lives as long as one response: allocated in pieces, freed all at once.
  */
 #ifndef IMAPCLIENT_GRAMMAR_ARENA_H
 #define IMAPCLIENT_GRAMMAR_ARENA_H
@@ -8,16 +8,16 @@
 
 struct arena_block;
 
-/* Starts as {0}. */
+/* Initialised with {0}. */
 struct arena {
     struct arena_block *blocks;
 };
 
-/* Aligned for any type; not cleared. Lives until arena_reset(). */
+/* Aligned for any type; not cleared. Valid until arena_reset(). */
 void *arena_alloc(struct arena *arena, size_t size);
-/* A copy of len octets with a NUL behind it. */
+/* A copy of len octets, NUL-terminated. */
 char *arena_copy(struct arena *arena, const char *text, size_t len);
-/* Ends the life of all that was taken; keeps one small block for what comes next. */
+/* Frees everything that was allocated; keeps one small block for reuse. */
 void arena_reset(struct arena *arena);
 void arena_free(struct arena *arena);
 

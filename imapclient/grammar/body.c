@@ -30,7 +30,7 @@ static void skip_quoted(struct reader *reader)
     reader->at += reader->at < reader->end ? 1 : 0;
 }
 
-/* "{5}\r\nhello"; at stands on the brace. */
+/* "{5}\r\nhello"; at is at the brace. */
 static void skip_literal(struct reader *reader)
 {
     reader->at++;
@@ -42,7 +42,7 @@ static void skip_literal(struct reader *reader)
     reader->at += size < left ? size : left;
 }
 
-/* One word, string, list or NIL, with all brackets closed again. */
+/* One word, string, list or NIL, with balanced brackets. */
 static void skip_value(struct reader *reader)
 {
     unsigned depth = 0;
@@ -112,7 +112,7 @@ void body_head_read(struct body_head *head, const char *text, size_t len)
             head->uid = read_number(&reader);
         if (reader.at < reader.end) {
             skip_value(&reader);
-            item_len = 0; /* that one had its value: not the body's item */
+            item_len = 0; /* it has a value: not the item of the body */
         }
     }
     head->section = section_of(item, item_len);

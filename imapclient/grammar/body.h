@@ -1,6 +1,6 @@
 /*
- * What stands before a streamed body: "* 12 FETCH (FLAGS (\Seen) UID 7 BODY[HEADER]", the head that
- * framing.h gives. Read without libetpan, because the unit is not complete yet.
+ * What precedes a streamed body: "* 12 FETCH (FLAGS (\Seen) UID 7 BODY[HEADER]", the head from
+ * framing.h. Parsed without libetpan, because the unit is not complete yet.
  */
 #ifndef IMAPCLIENT_GRAMMAR_BODY_H
 #define IMAPCLIENT_GRAMMAR_BODY_H
@@ -10,7 +10,7 @@
 
 struct body_head {
     uint32_t seq;
-    uint32_t uid;  /* 0: not before the body */
+    uint32_t uid;  /* 0: not given before the body */
     char *section; /* as in struct imap_body; the caller frees */
 };
 

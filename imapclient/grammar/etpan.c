@@ -8,9 +8,9 @@
 #define TAG 1
 
 static const char line_end[] =
-    "\r\n1 OK x\r\n"; /* of the unit, and the reply that libetpan awaits */
+    "\r\n1 OK x\r\n"; /* of the unit, and the tagged reply that libetpan waits for */
 
-/* libetpan reads only what is here; at its end is an error, as a driver must have it. */
+/* All that libetpan can read; the end is an error, as the driver interface requires. */
 struct source {
     const char *at;
     size_t left;
@@ -18,7 +18,7 @@ struct source {
 
 struct etpan {
     struct source source;
-    mailstream_low_driver driver; /* libetpan wants one that is not constant */
+    mailstream_low_driver driver; /* libetpan requires a non-constant one */
     mailimap *imap;
     char *line;
     size_t len, room;
@@ -134,7 +134,7 @@ const struct mailimap_response_info *etpan_parse(struct etpan *etpan)
     etpan->source = (struct source){etpan->line, etpan->len + sizeof(line_end) - 1};
     imap->imap_stream->read_buffer_len = 0;
     imap->imap_tag = TAG;
-    /* Without the first the stream buffer would grow, and parsing turn quadratic. */
+    /* Without the first call the stream buffer would grow, and parsing would become quadratic. */
     if (mailimap_read_line(imap) == NULL ||
         mailimap_parse_response(imap, &response) != MAILIMAP_NO_ERROR)
         return NULL;

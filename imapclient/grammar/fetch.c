@@ -1,6 +1,6 @@
 /*
- * FETCH: each item is cut out first. Those that libetpan knows and that are well-formed go to it,
- * so that an item it does not know, or one that is malformed, costs only itself.
+ * FETCH: the response is split into items first. Only well-formed items that libetpan knows are
+ * passed to it, so that an unknown or malformed item does not affect the others.
  */
 #include "imapclient/grammar/private.h"
 
@@ -23,10 +23,10 @@ struct fetch {
     struct grammar *grammar;
     struct imap_fetch *result;
     struct words flags;
-    struct span date;   /* as it came, with its quotes; len 0: none */
-    bool body_streamed; /* so that NIL means nothing */
-    unsigned seen;  /* of enum item: the first of each is taken, so that their number is bounded */
-    bool for_etpan; /* something was added to its line */
+    struct span date;   /* as received, with its quotes; len 0: none */
+    bool body_streamed; /* then NIL is only a placeholder */
+    unsigned seen;      /* of enum item: only the first of each counts, which bounds their number */
+    bool for_etpan;     /* something was added to its line */
 };
 
 static void add_item(struct fetch *fetch, const char *name, struct span value)
@@ -40,9 +40,9 @@ static void add_item(struct fetch *fetch, const char *name, struct span value)
     fetch->for_etpan = true;
 }
 
-/* ---- the shield: what may go to libetpan ---- */
+/* ---- what is safe to pass to libetpan ---- */
 
-/* libetpan's numbers wrap without a word. */
+/* libetpan's numbers overflow silently. */
 static bool is_number(struct span value, uint64_t max)
 {
     struct scan scan = {value.at, value.at + value.len};
@@ -57,7 +57,7 @@ static bool is_modseq(struct span value)
     return is_number((struct span){value.at + 1, value.len - 2}, INT64_MAX);
 }
 
-/* date-time, RFC 9051, with any number of digits; its meaning is libetpan's to find. */
+/* The characters of a date-time, RFC 9051; libetpan parses it. */
 static bool is_date(struct span value)
 {
     if (value.len < 3 || value.len > 32 || value.at[0] != '"' || value.at[value.len - 1] != '"')
@@ -72,8 +72,8 @@ static bool is_date(struct span value)
     return true;
 }
 
-/* Keywords that are atoms, and the flags of RFC 9051 section 2.3.2. A "%" in one makes libetpan
- * refuse the whole response, and users choose keywords; "\Seenx" it takes for two. */
+/* Keywords that are atoms, and the flags of RFC 9051 section 2.3.2. Users choose keywords, and "%"
+ * in one makes libetpan reject the whole response; it parses "\Seenx" as two flags. */
 static bool is_flag_for_etpan(struct span flag)
 {
     static const char *const known[] = {"\\Seen",    "\\Answered", "\\Flagged",
@@ -84,7 +84,7 @@ static bool is_flag_for_etpan(struct span flag)
     return span_is_atom(flag);
 }
 
-/* Flags for libetpan go to its line; others are told as they are. */
+/* Flags that libetpan can parse are added to its line; others are copied as they are. */
 static void read_flags(struct fetch *fetch, struct span value)
 {
     struct scan scan = {value.at, value.at + value.len};
@@ -109,7 +109,7 @@ static void read_flags(struct fetch *fetch, struct span value)
     etpan_add(etpan, ")", 1);
 }
 
-/* ---- what libetpan does not know, or not well enough ---- */
+/* ---- items that libetpan does not know, or cannot parse correctly ---- */
 
 /* 64 bits, RFC 9051 section 7.5.2; libetpan has 32. */
 static void read_size(struct fetch *fetch, struct span value)
@@ -119,7 +119,7 @@ static void read_size(struct fetch *fetch, struct span value)
         fetch->result->has_size = true;
 }
 
-/* objectid, RFC 8474 section 7: at most 255 of these. */
+/* objectid, RFC 8474 section 7: at most 255 of these characters. */
 static bool is_object_id(struct span id)
 {
     if (id.len == 0 || id.len > 255)
@@ -144,7 +144,7 @@ static void read_email_id(struct fetch *fetch, struct span value)
         fetch->result->email_id = arena_copy(&fetch->grammar->arena, value.at, value.len);
 }
 
-/* Of several that are not NIL the first one's octets are given. */
+/* If several are not NIL, the first one's octets are used. */
 static void read_body(struct fetch *fetch, struct span section, struct span value)
 {
     struct imap_inline_body *body = &fetch->grammar->inline_body;
@@ -168,7 +168,7 @@ struct item_name {
     bool has_section;
 };
 
-/* "[...]" and maybe "<0>" behind BODY or BINARY. A section may hold lists and strings. */
+/* "[...]" and an optional "<0>" after BODY or BINARY. A section may contain lists and strings. */
 static bool read_section(struct scan *scan, struct item_name *item)
 {
     if (!scan_char(scan, '['))
@@ -302,7 +302,7 @@ static bool read_items(struct fetch *fetch, struct scan *scan)
     }
 }
 
-/* ---- what libetpan found ---- */
+/* ---- the result from libetpan ---- */
 
 static const char *flag_text(const struct mailimap_flag *flag, struct arena *arena)
 {
@@ -339,7 +339,7 @@ static void copy_flags(struct fetch *fetch, const struct mailimap_msg_att_dynami
     }
 }
 
-/* RFC 9051 date-time; false where it names no moment. */
+/* RFC 9051 date-time; false: out of range. */
 static bool is_moment(const struct mailimap_date_time *date)
 {
     int zone = date->dt_zone < 0 ? -date->dt_zone : date->dt_zone;
@@ -405,7 +405,7 @@ static bool parse_line(struct fetch *fetch)
     return true;
 }
 
-/* The date goes last: when libetpan refuses it, it must not cost the others. */
+/* The date goes last: if libetpan rejects it, the other items must not be lost. */
 static bool parse_items(struct fetch *fetch)
 {
     struct etpan *etpan = fetch->grammar->etpan;

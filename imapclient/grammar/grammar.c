@@ -11,7 +11,7 @@ struct grammar *grammar_new(void)
     return grammar;
 }
 
-/* Ends the life of the last response. */
+/* Frees the last response. */
 static void reset_response(struct grammar *grammar)
 {
     imap_uidset_clear(&grammar->response.text.uids);
@@ -50,7 +50,7 @@ static bool read_words(struct grammar *grammar, struct scan *scan)
     return scan_is_done(scan);
 }
 
-/* ---- what is simple enough without libetpan ---- */
+/* ---- simple enough without libetpan ---- */
 
 static bool read_flags(struct grammar *grammar, struct scan *scan)
 {
@@ -169,7 +169,7 @@ static bool read_named(struct grammar *grammar, struct scan *scan)
     return false;
 }
 
-/* number SP ("EXISTS" / "RECENT" / "EXPUNGE" / "FETCH" ...); DavMail puts two spaces before it. */
+/* number SP ("EXISTS" / "RECENT" / "EXPUNGE" / "FETCH" ...); DavMail sends two spaces before it. */
 static bool read_numbered(struct grammar *grammar, struct scan *scan, uint64_t number,
                           bool body_streamed)
 {
@@ -207,7 +207,7 @@ static bool read_untagged(struct grammar *grammar, struct scan *scan, bool body_
 
 /* ---- the other two kinds ---- */
 
-/* "+" [SP text]; some servers leave the space out. */
+/* "+" [SP text]; some servers omit the space. */
 static bool read_continuation(struct grammar *grammar, struct scan *scan)
 {
     struct imap_response *response = &grammar->response;

@@ -1,6 +1,6 @@
 /*
- * LIST, LSUB, STATUS and NAMESPACE. Names of mailboxes and what libetpan does not know are read
- * here; attributes and numbers go to libetpan, behind the same kind of shield as FETCH.
+ * LIST, LSUB, STATUS and NAMESPACE. Mailbox names and what libetpan does not know are parsed here;
+ * attributes and numbers are passed to libetpan after the same kind of checks as in FETCH.
  */
 #include "imapclient/grammar/private.h"
 
@@ -10,10 +10,10 @@
 #include "imapclient/grammar/etpan.h"
 #include "imapclient/wire/writer.h"
 
-/* In place of a name, which libetpan need not see. */
+/* A placeholder for the name, which libetpan need not see. */
 #define NAME_FOR_ETPAN "x"
 
-/* A name in UTF-8, or as it came where it does not decode. NULL: it could not be sent back. */
+/* The name in UTF-8, or as received if it does not decode. NULL: it could not be sent back. */
 static const char *mailbox_name(struct grammar *grammar, struct span wire)
 {
     for (size_t i = 0; i < wire.len; i++)
@@ -57,7 +57,7 @@ static bool read_delimiter(struct grammar *grammar, struct scan *scan, char *del
 
 /* ---- LIST ---- */
 
-/* "(" *("\" atom) ")" into libetpan's line; what is no attribute stays out of it. */
+/* Adds "(" *("\" atom) ")" to libetpan's line, without anything that is not an attribute. */
 static bool add_attributes(struct etpan *etpan, struct scan *scan)
 {
     struct span word;
@@ -174,7 +174,7 @@ static const struct {
     {"HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ, INT64_MAX},
 };
 
-/* Into libetpan's line what it knows, each item once; others are passed over. */
+/* Adds the items that libetpan knows to its line, each once; others are skipped. */
 static void read_status_item(struct grammar *grammar, struct span name, struct span value)
 {
     unsigned *has = &grammar->response.untagged.mailbox_status.has;
@@ -253,7 +253,7 @@ bool grammar_mailbox_status(struct grammar *grammar, struct scan *scan)
 
 /* ---- NAMESPACE, RFC 2342 ---- */
 
-/* Only the first personal one matters; libetpan reads one octet before an empty prefix. */
+/* Only the first personal one matters. Not by libetpan, which reads before an empty prefix. */
 bool grammar_namespace(struct grammar *grammar, struct scan *scan)
 {
     struct imap_untagged *untagged = &grammar->response.untagged;

@@ -1,7 +1,7 @@
 /*
- * The parts of the grammar among themselves; for users there is grammar.h.
+ * Shared by the files that implement grammar.h.
  *
- * Each reads what its scan holds into the response of the grammar, all strings in its arena.
+ * Each function parses its scan into the response of the grammar, with all strings in its arena.
  * false: not understood; the caller then makes it IMAP_UNTAGGED_OTHER.
  */
 #ifndef IMAPCLIENT_GRAMMAR_PRIVATE_H
@@ -11,7 +11,7 @@
 #include "imapclient/grammar/grammar.h"
 #include "imapclient/grammar/scan.h"
 
-#define GRAMMAR_FLAGS_MAX 4096 /* flags of one message or mailbox that are told; others are not */
+#define GRAMMAR_FLAGS_MAX 4096 /* flags of one message or mailbox; further ones are dropped */
 
 struct etpan;
 
@@ -29,7 +29,7 @@ struct words {
 };
 void words_add(struct words *words, struct arena *arena, const char *word);
 
-/* grammar/text.c: "OK [CODE arguments] text", without what stands before it. */
+/* grammar/text.c: "OK [CODE arguments] text", without what precedes it. */
 bool grammar_status_word(struct scan *scan, enum imap_status *status);
 void grammar_text(struct grammar *grammar, struct scan *scan, struct imap_text *text);
 

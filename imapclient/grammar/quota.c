@@ -1,6 +1,6 @@
 /*
- * QUOTA, RFC 9208 section 5.1 and RFC 2087 section 5.1. Read here: libetpan takes usage and limit
- * into 32 bits, which is less than four terabytes in the units of STORAGE.
+ * QUOTA, RFC 9208 section 5.1 and RFC 2087 section 5.1. Parsed here: libetpan stores usage and
+ * limit in 32 bits, which is less than four terabytes in the units of STORAGE.
  */
 #include "imapclient/grammar/private.h"
 
@@ -11,7 +11,7 @@ static bool is_word_end(const struct scan *scan)
     return scan->at < scan->end && (*scan->at == ' ' || *scan->at == ')');
 }
 
-/* A resource that matters: usage SP limit, in units. */
+/* A known resource: usage SP limit, in units. */
 static bool read_resource(struct scan *scan, uint64_t unit, uint64_t *used, uint64_t *limit)
 {
     scan_spaces(scan);
@@ -23,7 +23,7 @@ static bool read_resource(struct scan *scan, uint64_t unit, uint64_t *used, uint
     return true;
 }
 
-/* resource-name SP usage SP limit; of others not even the numbers matter. */
+/* resource-name SP usage SP limit; other resources are skipped. */
 static bool read_any_resource(struct scan *scan, struct imap_quota *quota)
 {
     struct span name, passed;

@@ -1,14 +1,14 @@
 /*
- * What a server's response means, in our own types.
+ * Parsed responses of a server, in types of our own.
  *
- * The grammar (grammar.h) turns one unit (framing.h) into one struct imap_response. Nothing of
- * libetpan is seen beyond grammar.c.
+ * The grammar (grammar.h) turns one unit (framing.h) into one struct imap_response. No type of
+ * libetpan is visible outside its folder.
  *
- * Ownership: a struct imap_response and all it points to belong to the grammar that made it and
- * live until its next call; a callback that wants to keep something copies it.
+ * Ownership: a struct imap_response and all it points to belong to the grammar and are valid until
+ * its next call; a callback that wants to keep something copies it.
  * Units: sizes are octets; times are seconds since 1970 UTC; strings are NUL-terminated. Mailbox
  * names are UTF-8 (modified UTF-7 is decoded, RFC 3501 section 5.1.3; a name that does not decode
- * is given as it came).
+ * is returned as received).
  * RFC 3501, RFC 9051 section 7; RFC 4315 (UIDPLUS), RFC 7162 (CONDSTORE, QRESYNC), RFC 6154
  * (SPECIAL-USE), RFC 8474 (OBJECTID), RFC 5530 (response codes).
  */
@@ -24,13 +24,13 @@
 
 enum imap_status { IMAP_OK, IMAP_NO, IMAP_BAD, IMAP_PREAUTH, IMAP_BYE };
 
-/* Response codes that change what a client does; all others are IMAP_CODE_OTHER, their text is in
+/* Response codes that matter to the client; all others are IMAP_CODE_OTHER, with their text in
  * code_text. */
 enum imap_code {
     IMAP_CODE_NONE,
     IMAP_CODE_OTHER,
     IMAP_CODE_ALERT,
-    IMAP_CODE_CAPABILITY,    /* session.c takes it in; code_text holds the atoms */
+    IMAP_CODE_CAPABILITY,    /* handled by receive.c; code_text has the atoms */
     IMAP_CODE_UIDVALIDITY,   /* number */
     IMAP_CODE_UIDNEXT,       /* number */
     IMAP_CODE_HIGHESTMODSEQ, /* number */
@@ -63,8 +63,8 @@ struct imap_text {
     uint64_t number;
     uint32_t uidvalidity;
     struct imap_uidset uids; /* in the server's order: the k-th belongs to the k-th message */
-    const char *code_text;   /* what stood in the brackets after the name, "" if nothing */
-    const char *text;        /* human readable, control characters replaced; "" if missing */
+    const char *code_text;   /* what follows the name in the brackets, "" if nothing */
+    const char *text;        /* human-readable, control characters replaced; "" if missing */
 };
 
 enum imap_untagged_kind {
@@ -79,28 +79,28 @@ enum imap_untagged_kind {
     IMAP_UNTAGGED_FETCH,       /* fetch */
     IMAP_UNTAGGED_LIST,        /* list (LIST and LSUB) */
     IMAP_UNTAGGED_STATUS_DATA, /* mailbox_status (STATUS) */
-    IMAP_UNTAGGED_SEARCH,      /* uids, whatever command asked */
+    IMAP_UNTAGGED_SEARCH,      /* uids */
     IMAP_UNTAGGED_NAMESPACE,   /* prefix, delimiter of the first personal namespace */
     IMAP_UNTAGGED_ID,          /* words: key, value, key, value ... */
     IMAP_UNTAGGED_QUOTA,       /* quota: one for each root, RFC 9208 section 5.1 */
-    IMAP_UNTAGGED_OTHER,       /* understood by nobody: ignored and counted */
+    IMAP_UNTAGGED_OTHER,       /* not understood: ignored and counted */
 };
 
 struct imap_fetch {
     uint32_t seq;
-    uint32_t uid; /* 0: the server did not tell */
+    uint32_t uid; /* 0: not sent */
     bool has_flags;
     const char *const *flags; /* "\\Seen", "$MDNSent" ...; n_flags of them */
     size_t n_flags;
     bool has_size;
-    uint64_t size; /* RFC822.SIZE: a claim, not the length of BODY[] */
+    uint64_t size; /* RFC822.SIZE: not necessarily the length of BODY[] */
     bool has_internaldate;
     time_t internaldate;
-    int internaldate_zone; /* minutes east of UTC as the server wrote it */
-    uint64_t modseq;       /* 0: not told */
-    const char *email_id;  /* OBJECTID EMAILID or X-GM-MSGID; NULL if not told */
-    bool has_body;         /* a BODY[...] item came with this unit (streamed, inline or NIL) */
-    bool body_is_nil;      /* the server said NIL: it has no such message, or none to give */
+    int internaldate_zone; /* minutes east of UTC, as sent */
+    uint64_t modseq;       /* 0: not sent */
+    const char *email_id;  /* OBJECTID EMAILID or X-GM-MSGID; NULL: not sent */
+    bool has_body;         /* this unit has a BODY[...] item (streamed, inline or NIL) */
+    bool body_is_nil;      /* NIL: the server has no such message, or cannot provide it */
 };
 
 /* Attributes and special uses of LIST, RFC 6154 and RFC 9051 section 7.3.1. */
@@ -140,9 +140,9 @@ struct imap_mailbox_status {
     const char *mailbox_id;
 };
 
-/* Used and allowed of the two resources that matter; limits are 0 where there is none. */
+/* Usage and limit of the two resources that matter; a limit of 0 means none. */
 struct imap_quota {
-    uint64_t storage_used, storage_limit; /* octets: the wire has units of 1024 */
+    uint64_t storage_used, storage_limit; /* octets; units of 1024 in the protocol */
     uint64_t messages_used, messages_limit;
 };
 
@@ -167,7 +167,7 @@ enum imap_response_kind { IMAP_RESPONSE_TAGGED, IMAP_RESPONSE_UNTAGGED, IMAP_RES
 struct imap_response {
     enum imap_response_kind kind;
     const char *tag;       /* tagged only */
-    struct imap_text text; /* tagged: the result; continue: text.text is what stood after "+ " */
+    struct imap_text text; /* tagged: the result; continue: text.text is what follows "+ " */
     struct imap_untagged untagged;
 };
 

@@ -65,7 +65,7 @@ bool scan_number(struct scan *scan, uint64_t max, uint64_t *number)
     return true;
 }
 
-/* A quoted string as it stands, quotes included. */
+/* A quoted string as written, including its quotes. */
 static bool skip_quoted(struct scan *scan, struct span *raw)
 {
     const char *at = scan->at;
@@ -139,7 +139,7 @@ bool scan_astring(struct scan *scan, struct arena *arena, struct span *text)
     return true;
 }
 
-/* One token inside a list: any octet that is no string and no parenthesis passes alone. */
+/* One token inside a list: a string, or a single octet. */
 static bool skip_token(struct scan *scan, size_t *depth)
 {
     struct span passed;

@@ -1,8 +1,8 @@
 /*
- * A cursor over one unit: the tokens of RFC 9051 section 9, as leniently as servers need it.
+ * A cursor over one unit: the tokens of RFC 9051 section 9, as leniently as real servers require.
  *
- * Every call moves the cursor behind what it read, or leaves it and returns false. Nothing is read
- * at or behind `end`. No call recurses, and each takes time in proportion to what it passes.
+ * Every call advances the cursor past what it read, or leaves it unchanged and returns false.
+ * Nothing is read at or after `end`. No call recurses, and each takes time linear in what it skips.
  */
 #ifndef IMAPCLIENT_GRAMMAR_SCAN_H
 #define IMAPCLIENT_GRAMMAR_SCAN_H
@@ -32,18 +32,18 @@ bool scan_is_done(const struct scan *scan);
 bool scan_word(struct scan *scan, struct span *word);
 /* Digits, at most max. */
 bool scan_number(struct scan *scan, uint64_t max, uint64_t *number);
-/* A quoted string or a literal; unescaped, with a NUL behind it. */
+/* A quoted string or a literal; unescaped, NUL-terminated. */
 bool scan_string(struct scan *scan, struct arena *arena, struct span *text);
-/* A string as above, or a word that does not stand for one ("{" begins a literal only). */
+/* A string as above, or a word ("{" can only begin a literal). */
 bool scan_astring(struct scan *scan, struct arena *arena, struct span *text);
-/* One value of any shape: word, string, or list with all that it holds. */
+/* One value of any kind: word, string, or list with all its contents. */
 bool scan_value(struct scan *scan, struct span *value);
 
-/* Without case. */
+/* Case-insensitive. */
 bool span_is(struct span span, const char *text);
-/* Whether libetpan takes it for one atom, and so does RFC 9051. */
+/* Whether both libetpan and RFC 9051 consider it an atom. */
 bool span_is_atom(struct span span);
-/* A copy for people: control characters, NUL among them, become "?". */
+/* A copy for display: control characters, including NUL, become "?". */
 const char *span_printable(struct span span, struct arena *arena);
 
 #endif

@@ -25,10 +25,10 @@ bool grammar_status_word(struct scan *scan, enum imap_status *status)
     return false;
 }
 
-/* What stands behind the name of a code. */
+/* What follows the name of a code. */
 enum argument {
-    ARGUMENT_ANY,       /* or nothing: kept as code_text */
-    ARGUMENT_LIST,      /* kept as code_text without its parentheses */
+    ARGUMENT_ANY,       /* or nothing; stored in code_text */
+    ARGUMENT_LIST,      /* stored in code_text without its parentheses */
     ARGUMENT_UID,       /* a number from 1 to 2^32-1 */
     ARGUMENT_MODSEQ,    /* a number up to 2^63-1, RFC 7162 section 7 */
     ARGUMENT_APPENDUID, /* uidvalidity SP uid-set */
@@ -77,7 +77,7 @@ static const struct code *find_code(struct span name)
     return NULL;
 }
 
-/* A set without "*", which has no place in a reply. */
+/* A set without "*", which is not allowed in a reply. */
 static bool read_set(struct scan *scan, struct imap_uidset *set)
 {
     struct span word;
@@ -91,7 +91,7 @@ static bool read_uid_sets(struct scan *arguments, enum argument kind, struct ima
     if (!scan_number(arguments, UINT32_MAX, &uidvalidity) || uidvalidity == 0)
         return false;
     text->uidvalidity = (uint32_t)uidvalidity;
-    /* The second set of COPYUID takes the place of the first. */
+    /* The second set of COPYUID replaces the first. */
     return read_set(arguments, &text->uids) &&
            (kind == ARGUMENT_APPENDUID || read_set(arguments, &text->uids));
 }
@@ -129,7 +129,7 @@ static bool read_argument(struct grammar *grammar, struct scan arguments, enum a
     return read && scan_is_done(&arguments);
 }
 
-/* A code that is malformed is told as IMAP_CODE_OTHER, never with made-up numbers. */
+/* A malformed code becomes IMAP_CODE_OTHER, without numbers. */
 static void read_code(struct grammar *grammar, struct span inside, struct imap_text *text)
 {
     struct scan scan = {inside.at, inside.at + inside.len};
@@ -150,7 +150,7 @@ static void read_code(struct grammar *grammar, struct span inside, struct imap_t
     imap_uidset_clear(&text->uids);
 }
 
-/* The "]" of a code, which may hold lists and strings with brackets in them; where those are not
+/* The "]" of a code, which may contain lists and strings with brackets in them; if those are not
  * closed, the first "]". NULL: there is none. */
 static const char *code_end(const char *at, const char *end)
 {

@@ -81,7 +81,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* Ranges of capitals with one distance to their small letters. */
+/* Ranges of capitals at the same distance from their small letters. */
 static const struct {
     uint16_t first, last, step, distance; /* step 2: every second one, from the first */
 } capitals[] = {
@@ -107,16 +107,16 @@ static uint32_t small_letter(uint32_t point)
     return point;
 }
 
-/* Letters that keyboards of one language write in two ways. */
+/* Letters that one language writes in two ways. */
 static uint32_t one_spelling(uint32_t point)
 {
     switch (point) {
     case 0x00a0:
         return ' ';
-    case 0x0130: /* Turkish dotted capital I, and the small one without a dot */
+    case 0x0130: /* Turkish dotted capital I, and dotless small i */
     case 0x0131:
         return 'i';
-    case 0x0643: /* Arabic kaf and yeh where Persian has its own */
+    case 0x0643: /* Arabic kaf and yeh, of which Persian has its own */
         return 0x06a9;
     case 0x064a:
         return 0x06cc;
@@ -125,14 +125,14 @@ static uint32_t one_spelling(uint32_t point)
     }
 }
 
-/* Dot above (as "I" with it has two forms), Arabic vowel marks, joiners, direction marks. */
+/* Combining dot above (dotted "I" has two forms), Arabic vowel marks, joiners, direction marks. */
 static bool is_ignored(uint32_t point)
 {
     return point == 0x0307 || (point >= 0x064b && point <= 0x0652) ||
            (point >= 0x200b && point <= 0x200f) || point == 0x00ad;
 }
 
-/* The code points of a name, one by one. */
+/* Yields the code points of a name one by one. */
 struct folded {
     const char *at;
     uint32_t pending[FOLDED_MAX]; /* the next one last */
@@ -187,7 +187,7 @@ static void decompose(struct folded *folded, uint32_t point)
     push(folded, point);
 }
 
-/* 0 at the end, UTF8_INVALID where it is not UTF-8. */
+/* 0 at the end, UTF8_INVALID if it is not UTF-8. */
 static uint32_t next_folded(struct folded *folded)
 {
     for (;;) {

@@ -1,14 +1,14 @@
 /*
- * Names in UTF-8 compared as people see them: without case, in composed or decomposed form (Apple
- * sends the latter), with or without the marks that only help to read. Independent of the locale.
+ * Compares UTF-8 names as people see them: without case, composed or decomposed (Apple sends the
+ * latter), with or without marks that are only reading aids. Independent of the locale.
  */
 #ifndef IMAPCLIENT_TEXT_FOLDING_H
 #define IMAPCLIENT_TEXT_FOLDING_H
 
 #include <stdbool.h>
 
-/* Knows the letters that occur in special_names.c; others compare by case and code point. A name
- * that is not UTF-8 equals none. */
+/* Folds the letters that occur in special_names.c; others are compared by code point. A name that
+ * is not UTF-8 is equal to none. */
 bool folding_equal(const char *a, const char *b);
 
 #endif

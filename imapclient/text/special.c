@@ -6,8 +6,8 @@
 #include "imapclient/text/folding.h"
 #include "imapclient/text/special_names.h"
 
-/* What may stand above: INBOX, which is the usual prefix of a namespace, that of UW-IMAP's heirs,
- * and Gmail's two. */
+/* Accepted parents: INBOX, the usual prefix of a namespace, that of UW-IMAP and its successors, and
+ * Gmail's two. */
 static bool is_known_parent(const char *parent, size_t len)
 {
     static const char *const parents[] = {"INBOX", "Mail", "[Gmail]", "[Google Mail]"};

@@ -1,8 +1,8 @@
 /*
  * Names of Thunderbird, Outlook, Apple Mail, Gmail, Roundcube, Horde, K-9, Yandex, NetEase, QQ,
- * Naver and others. A name belongs here only if people would not give it to a folder of another
- * purpose: a folder that is taken for Sent changes whose message a message is, and one that is
- * taken for Drafts, Junk or Trash is not watched.
+ * Naver and others. A name belongs here only if people would not use it for a folder of another
+ * purpose: messages in a folder mistaken for Sent count as sent by its owner, and a folder mistaken
+ * for Drafts, Junk or Trash is not watched.
  */
 #include "imapclient/text/special_names.h"
 

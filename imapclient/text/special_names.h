@@ -1,5 +1,5 @@
 /*
- * What mail programs and web mailers call the folders of special use, language by language.
+ * The names that mail clients and webmail give to folders of special use, by language.
  */
 #ifndef IMAPCLIENT_TEXT_SPECIAL_NAMES_H
 #define IMAPCLIENT_TEXT_SPECIAL_NAMES_H

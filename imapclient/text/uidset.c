@@ -6,7 +6,7 @@
 
 #include "imapclient/util/memory.h"
 
-#define RANGE_TEXT_MAX 22 /* "4294967295:4294967295" and the comma before it */
+#define RANGE_TEXT_MAX 22 /* "4294967295:4294967295" and a comma */
 
 void imap_uidset_clear(struct imap_uidset *set)
 {

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-/* RFC 3629 section 4: what the first octet says of the rest, and the least point of that length. */
+/* RFC 3629 section 4: the number of octets after the first, and the least point of that length. */
 static int tail_length(unsigned char lead, uint32_t *point_r, uint32_t *least_r)
 {
     if (lead >= 0xc2 && lead <= 0xdf) {
@@ -31,7 +31,7 @@ uint32_t utf8_next(const char **text)
         int tail = tail_length((unsigned char)point, &point, &least);
         if (tail < 0)
             return UTF8_INVALID;
-        /* A NUL is no continuation octet, so this stops at the end. */
+        /* NUL is not a continuation octet, so this stops at the end. */
         for (; tail > 0; tail--, at++) {
             if ((*at & 0xc0) != 0x80)
                 return UTF8_INVALID;

@@ -8,9 +8,9 @@
 
 #define UTF8_INVALID UINT32_MAX
 
-/* Reads the code point at *text, which is not at its NUL, and moves behind it. */
+/* Reads the code point at *text, which must not be at its NUL, and advances past it. */
 uint32_t utf8_next(const char **text);
-/* Writes a code point, at most four octets, and returns the place behind it. */
+/* Writes a code point, at most four octets, and returns the position after it. */
 char *utf8_put(char *out, uint32_t point);
 
 #endif

@@ -1,4 +1,4 @@
-/* A time in milliseconds as libevent's timers take it. */
+/* Milliseconds as a struct timeval, for libevent's timers. */
 #ifndef IMAPCLIENT_UTIL_MILLISECONDS_H
 #define IMAPCLIENT_UTIL_MILLISECONDS_H
 

@@ -15,7 +15,7 @@ static time_t seconds(const ASN1_TIME *time)
     return ASN1_TIME_to_tm(time, &parts) == 1 ? timegm(&parts) : 0;
 }
 
-/* XN_FLAG_RFC2253 escapes controls and all beyond ASCII. */
+/* XN_FLAG_RFC2253 escapes control characters and everything beyond ASCII. */
 static void put_name(char *out, size_t room, const X509_NAME *name)
 {
     BIO *text = memory_check(BIO_new(BIO_s_mem()));

@@ -1,11 +1,11 @@
 /*
- * What a server showed of itself in a TLS handshake: every certificate that it sent, whether or not
- * they were accepted, and what was wrong with them.
+ * The certificates that a server sent in a TLS handshake, accepted or not, and what was wrong with
+ * them.
  *
- * A recorded handshake goes to its end even when the chain or the name does not verify, so that
- * dates can be told; the connection is closed right behind it, before one octet of the protocol or
- * a secret was sent (transport.h). Times are seconds since 1970. Texts are for a person: RFC 2253
- * names, control characters replaced, cut to their room.
+ * A recorded handshake is completed even if the chain or the name does not verify, so that dates
+ * can be reported; the connection is then closed before any protocol data or secret is sent
+ * (transport.h). Times are seconds since 1970. Texts are for display: RFC 2253 names, control
+ * characters replaced, truncated to their fields.
  */
 #ifndef IMAPCLIENT_WIRE_CERTIFICATE_H
 #define IMAPCLIENT_WIRE_CERTIFICATE_H
@@ -16,7 +16,7 @@
 
 #include <openssl/ssl.h>
 
-#define CERTIFICATE_CHAIN_MAX 10 /* further ones are counted, not kept */
+#define CERTIFICATE_CHAIN_MAX 10 /* further ones are counted but not stored */
 #define CERTIFICATE_NAME_MAX 160
 
 struct certificate {
@@ -26,7 +26,7 @@ struct certificate {
 };
 
 struct certificate_chain {
-    size_t count;                                      /* kept; 0: the server sent none */
+    size_t count;                                      /* stored; 0: the server sent none */
     size_t sent;                                       /* by the server */
     struct certificate members[CERTIFICATE_CHAIN_MAX]; /* the server's own first */
     time_t earliest_expiry;                            /* of all that were sent */
@@ -35,7 +35,8 @@ struct certificate_chain {
     char error[200];        /* "the server's certificate has expired" ...; "" when verified */
 };
 
-/* After the handshake (or its failure): a new chain; NULL when no certificate came. free(). */
+/* After the handshake or its failure: a new chain, to be freed with free(); NULL: no certificate.
+ */
 struct certificate_chain *certificate_chain_new(const SSL *ssl, const char *host);
 
 #endif

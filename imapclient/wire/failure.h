@@ -1,5 +1,5 @@
 /*
- * How far a connection has come, and how it can fail.
+ * The phases of a connection, and how it can fail.
  */
 #ifndef IMAPCLIENT_WIRE_FAILURE_H
 #define IMAPCLIENT_WIRE_FAILURE_H
@@ -15,15 +15,15 @@ enum imap_phase {
 };
 
 enum imap_failure_kind {
-    IMAP_FAILURE_RESOLVE,  /* the name has no address */
-    IMAP_FAILURE_CONNECT,  /* refused, unreachable */
-    IMAP_FAILURE_TLS,      /* certificate or handshake; retrying will not help soon */
-    IMAP_FAILURE_PROTOCOL, /* not IMAP, a limit of framing.h was passed, PREAUTH where TLS is due */
-    IMAP_FAILURE_AUTH,     /* credentials rejected: do not retry quickly */
+    IMAP_FAILURE_RESOLVE,     /* the name has no address */
+    IMAP_FAILURE_CONNECT,     /* refused, unreachable */
+    IMAP_FAILURE_TLS,         /* certificate or handshake; retrying soon will not help */
+    IMAP_FAILURE_PROTOCOL,    /* not IMAP, a limit of framing.h exceeded, PREAUTH before STARTTLS */
+    IMAP_FAILURE_AUTH,        /* credentials rejected: do not retry quickly */
     IMAP_FAILURE_UNAVAILABLE, /* NO [UNAVAILABLE], [LIMIT], [INUSE], BYE: retry with backoff */
     IMAP_FAILURE_TIMEOUT,
-    IMAP_FAILURE_CLOSED, /* the connection went away */
-    IMAP_FAILURE_LOGOUT, /* we asked for it */
+    IMAP_FAILURE_CLOSED, /* the connection was lost */
+    IMAP_FAILURE_LOGOUT, /* requested by us */
 };
 
 #endif

@@ -5,12 +5,12 @@
 
 #include "imapclient/util/memory.h"
 
-#define WORD_MAX 16 /* longer than any word that is looked for */
+#define WORD_MAX 16 /* longer than any word that is compared */
 
 /* What the next octet is. */
 enum state {
     STATE_LINE,
-    STATE_CR,       /* a CR was taken, and is not yet in the unit */
+    STATE_CR,       /* after a CR that is not yet in the unit */
     STATE_COUNT,    /* the digits after "{" */
     STATE_BRACE,    /* after the "}" */
     STATE_BRACE_CR, /* after the "}" CR */
@@ -18,8 +18,8 @@ enum state {
     STATE_BODY,     /* `left` octets of a body literal */
 };
 
-/* Which syntax the line has. Human text has neither strings nor literals nor depth, whatever it
- * looks like: "A1 NO no such folder: (((" is one line. */
+/* The syntax of the line. Human text has no strings, literals or depth, whatever it looks like:
+ * "A1 NO no such folder: (((" is one line. */
 enum line {
     LINE_BEGINS,
     LINE_TEXT, /* tagged, "+", or untagged OK, NO, BAD, BYE, PREAUTH */
@@ -40,15 +40,15 @@ struct framing {
     enum state state;
     enum line line;
     unsigned words;          /* finished ones, while LINE_BEGINS */
-    char word[WORD_MAX + 1]; /* the word that is being read, in upper case */
-    size_t word_len;         /* may exceed WORD_MAX: then word is cut */
+    char word[WORD_MAX + 1]; /* the word being read, in upper case */
+    size_t word_len;         /* may exceed WORD_MAX: then word is truncated */
     unsigned depth;
     bool quoted, escaped;
     bool section;   /* inside the brackets of BODY[...] */
     bool body_next; /* a literal now would be a body */
 
-    size_t literal_at;     /* where its "{" or "~{" stands in the unit */
-    uint64_t literal_size; /* UINT64_MAX: too large a number */
+    size_t literal_at;     /* position of its "{" or "~{" in the unit */
+    uint64_t literal_size; /* UINT64_MAX: the number was too large */
     bool literal_plus;
     unsigned literals;
     uint64_t left;
@@ -105,11 +105,11 @@ static void break_frame(struct framing *framing, const char *reason)
     framing->reason = reason;
 }
 
-/* Room for more octets and a NUL. false: the unit would become too long, and the frame breaks. */
+/* Makes room for more octets and a NUL. false: the unit is too long, the frame is broken. */
 static bool make_room(struct framing *framing, size_t more)
 {
     if (more > FRAMING_UNIT_MAX - framing->len) {
-        break_frame(framing, "a response longer than 1 MiB");
+        break_frame(framing, "response longer than 1 MiB");
         return false;
     }
     size_t wanted = framing->len + more + 1;
@@ -172,11 +172,11 @@ static void finish_unit(struct framing *framing)
 static void begin_body(struct framing *framing)
 {
     if (framing->body_max != 0 && framing->literal_size > framing->body_max) {
-        break_frame(framing, "a message larger than is taken");
+        break_frame(framing, "message larger than the limit");
         return;
     }
     assert(framing->literal_at < framing->len);
-    /* The "{n}" leaves the unit; finish_body() puts NIL there. */
+    /* The "{n}" is removed from the unit; finish_body() adds NIL. */
     framing->len = framing->literal_at;
     size_t head = framing->len;
     while (head > 0 && framing->unit[head - 1] == ' ')
@@ -202,7 +202,7 @@ static void begin_unit_literal(struct framing *framing)
 {
     if (framing->literal_size > FRAMING_UNIT_MAX ||
         framing->literal_size > FRAMING_UNIT_MAX - framing->len) {
-        break_frame(framing, "a literal larger than is taken outside of a message");
+        break_frame(framing, "literal too large outside a message body");
         return;
     }
     append(framing, "\r\n", 2);
@@ -213,7 +213,7 @@ static void begin_unit_literal(struct framing *framing)
 static void begin_literal(struct framing *framing)
 {
     if (framing->literal_size == UINT64_MAX) {
-        break_frame(framing, "a literal whose size is no number");
+        break_frame(framing, "literal size out of range");
         return;
     }
     if (++framing->literals > FRAMING_LITERALS_MAX) {
@@ -246,7 +246,7 @@ static bool word_is_status(const struct framing *framing)
            word_is(framing, "BYE") || word_is(framing, "PREAUTH");
 }
 
-/* The first words say which syntax the line has: "* OK", "* 12 FETCH", "* LIST", "A1". */
+/* The first words determine the syntax of the line: "* OK", "* 12 FETCH", "* LIST", "A1". */
 static void classify(struct framing *framing)
 {
     unsigned word = framing->words++;
@@ -300,8 +300,8 @@ static void close_list(struct framing *framing)
         framing->depth--;
 }
 
-/* Only the brackets of BODY[...] and BINARY[...] nest: "[" may stand in a mailbox's name and in a
- * keyword, which users choose. */
+/* Only the brackets of BODY[...] and BINARY[...] nest: users may choose mailbox names and keywords
+ * that contain "[". */
 static bool opens_section(struct framing *framing)
 {
     if (framing->line != LINE_FETCH || framing->depth != 1 || framing->word_len > WORD_MAX)
@@ -346,7 +346,7 @@ static void open_count(struct framing *framing)
     framing->literal_at = framing->len - 1 - framing->word_len;
     framing->literal_size = 0;
     framing->literal_plus = false;
-    framing->word_len = WORD_MAX + 1; /* if it is no literal after all, it is no known word */
+    framing->word_len = WORD_MAX + 1; /* if not a literal, then not a known word either */
 }
 
 static void quoted_octet(struct framing *framing, unsigned char octet)
@@ -359,7 +359,7 @@ static void quoted_octet(struct framing *framing, unsigned char octet)
         framing->quoted = false;
 }
 
-/* An octet of a line that is not its end, already in the unit. */
+/* An octet of a line other than its end, already added to the unit. */
 static void line_octet(struct framing *framing, unsigned char octet)
 {
     if (framing->line == LINE_TEXT)
@@ -393,14 +393,14 @@ static void process_in_line(struct framing *framing, unsigned char octet)
     } else if (octet == '\n') {
         finish_unit(framing);
     } else if (octet == '\0') {
-        break_frame(framing, "a NUL in a response");
+        break_frame(framing, "NUL in a response");
     } else {
         append_octet(framing, octet);
         line_octet(framing, octet);
     }
 }
 
-/* A CR that no LF follows is an octet of the line like others. */
+/* A CR without LF is an octet of the line like any other. */
 static void process_after_cr(struct framing *framing, unsigned char octet)
 {
     framing->state = STATE_LINE;
@@ -468,12 +468,12 @@ static void process_octet(struct framing *framing, unsigned char octet)
         break;
     case STATE_LITERAL:
     case STATE_BODY:
-        assert(false); /* taken whole by process_literal() */
+        assert(false); /* handled by process_literal() */
         break;
     }
 }
 
-/* Takes octets of a literal; its end too, which needs no octet. Returns how many were taken. */
+/* Consumes octets of a literal, or ends it, which needs none. Returns how many were consumed. */
 static size_t process_literal(struct framing *framing, const unsigned char *data, size_t len)
 {
     size_t part = framing->left < len ? (size_t)framing->left : len;

@@ -13,7 +13,7 @@ static char *queued_error(const char *what)
     unsigned long error = ERR_get_error();
     const char *reason = error != 0 ? ERR_reason_error_string(error) : NULL;
     ERR_clear_error();
-    return xasprintf("%s: %s", what, reason != NULL ? reason : "cannot be used");
+    return xasprintf("%s: %s", what, reason != NULL ? reason : "cannot be loaded");
 }
 
 SSL_CTX *imap_tls_context_new(const char *ca_file, char **why)
@@ -23,8 +23,8 @@ SSL_CTX *imap_tls_context_new(const char *ca_file, char **why)
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    /* Never SSL_MODE_ENABLE_PARTIAL_WRITE: libevent's bufferevent_openssl (2.1.12) takes the next
-     * buffer after a short SSL_write() and so loses the rest of the one before. */
+    /* Never SSL_MODE_ENABLE_PARTIAL_WRITE: libevent's bufferevent_openssl (2.1.12) continues with
+     * the next buffer after a short SSL_write() and loses the rest of the previous one. */
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     ERR_clear_error();
@@ -56,20 +56,20 @@ SSL *tls_client_new(SSL_CTX *context, const char *host)
     else
         bound = SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
     if (!bound) {
-        /* Without a name to compare, any certificate would do. */
+        /* Without a name to compare, any certificate would be accepted. */
         SSL_free(ssl);
         return NULL;
     }
     return ssl;
 }
 
-/* The first thing that is wrong is what an enforced handshake would have stopped at. It is kept at
- * the SSL itself: OpenSSL's own result is that of the last look, and what a verifier may still set
- * after a fault was passed over is not ours to trust. */
-static int on_verify(int well, X509_STORE_CTX *store)
+/* The first error is the one at which an enforced handshake would have stopped. It is stored with
+ * the SSL: OpenSSL's own result is that of the last check, which may be set again after an error
+ * was overridden. */
+static int on_verify(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    if (!well && SSL_get_app_data(ssl) == NULL)
+    if (!ok && SSL_get_app_data(ssl) == NULL)
         SSL_set_app_data(ssl, (void *)(intptr_t)X509_STORE_CTX_get_error(store));
     return 1;
 }
@@ -91,7 +91,7 @@ static char *verify_failure(long result, const char *host)
     switch (result) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return xasprintf("the server's certificate is for another name than %s", host);
+        return xasprintf("the server's certificate is not valid for %s", host);
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return xasprintf("the server's certificate has expired");
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -104,7 +104,7 @@ static char *verify_failure(long result, const char *host)
         return xasprintf("the server's certificate was issued by an unknown CA (%s)",
                          X509_verify_cert_error_string(result));
     default:
-        return xasprintf("the server's certificate was refused: %s",
+        return xasprintf("the server's certificate was rejected: %s",
                          X509_verify_cert_error_string(result));
     }
 }
@@ -118,7 +118,7 @@ char *tls_failure(const SSL *ssl, const char *host, unsigned long error)
         return xstrdup("the server closed the connection during the TLS handshake");
     if (ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER ||
         ERR_GET_REASON(error) == SSL_R_PACKET_LENGTH_TOO_LONG)
-        return xstrdup("the server does not speak TLS here");
+        return xstrdup("the server does not speak TLS on this port");
     const char *reason = ERR_reason_error_string(error);
     return xasprintf("TLS handshake: %s", reason != NULL ? reason : "failed");
 }

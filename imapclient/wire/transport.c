@@ -21,17 +21,17 @@
 #define KEEPALIVE_COUNT 4
 #define USER_TIMEOUT_MS (150 * 1000)
 #define WRITE_MAX (256 * 1024)
-#define ATTEMPT_MIN 3 /* seconds for one address at least */
+#define ATTEMPT_MIN 3 /* seconds per address, at least */
 
-/* A running look-up. It outlives a transport that was freed meanwhile: evdns calls back even when
- * the request was cancelled. */
+/* A running lookup. It outlives a transport that was freed meanwhile: evdns calls back even if the
+ * request was cancelled. */
 struct lookup {
     struct transport *transport;
     struct evdns_getaddrinfo_request *request;
-    bool *ended; /* NULL, or told when it ends: within the call that began it */
+    bool *ended; /* NULL, or set when it ends: within the call that started it */
 };
 
-/* The one address that the owner wants. */
+/* The only address to connect to. */
 struct fixed_address {
     struct evutil_addrinfo info;
     struct sockaddr_storage address;
@@ -42,7 +42,7 @@ struct transport {
     struct evdns_base *dns;
     struct lookup *lookup;
     struct evutil_addrinfo *addresses, *next;
-    struct fixed_address *fixed; /* NULL: the name is looked up */
+    struct fixed_address *fixed; /* NULL: the name is resolved */
     struct event *attempt_timer;
     struct bufferevent *bev;
     SSL_CTX *tls;
@@ -56,7 +56,7 @@ struct transport {
     unsigned timeout;
     uint16_t port;
     bool tls_at_once, loopback_only, record, down;
-    bool reporting, freed; /* freed while it told of a phase */
+    bool reporting, freed; /* freed while it reported a phase */
 };
 
 static void try_next(struct transport *transport);
@@ -156,7 +156,7 @@ static void go_down(struct transport *transport, enum imap_failure_kind kind, co
     transport->events->down(transport->arg, kind, reason);
 }
 
-/* false: its owner has freed it, it is gone. */
+/* false: its owner has freed it. */
 static bool begin_phase(struct transport *transport, enum imap_phase phase)
 {
     assert(!transport->reporting && !transport->down);
@@ -291,7 +291,7 @@ static void on_attempt_timeout(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct transport *transport = arg;
-    set_reason(transport, xstrdup("no answer"));
+    set_reason(transport, xstrdup("timed out"));
     drop_connection(transport);
     try_next(transport);
 }
@@ -339,7 +339,7 @@ static void try_next(struct transport *transport)
         struct evutil_addrinfo *address = transport->next;
         transport->next = address->ai_next;
         if (transport->loopback_only && !is_loopback(address->ai_addr)) {
-            set_reason(transport, xstrdup("without TLS only loopback addresses are spoken to"));
+            set_reason(transport, xstrdup("without TLS only loopback addresses are allowed"));
             continue;
         }
         if (!begin_phase(transport, IMAP_PHASE_CONNECT))
@@ -355,12 +355,12 @@ static void try_next(struct transport *transport)
 
 /* ---- names ---- */
 
-/* libevent's words for a name that does not exist are those of getaddrinfo's arguments. */
-static const char *resolve_trouble(int result)
+/* libevent's text for a name that does not exist is about getaddrinfo's arguments. */
+static const char *resolve_error(int result)
 {
     if (result == 0)
         return "it has no address";
-    return result == EVUTIL_EAI_NONAME ? "there is no such name" : evutil_gai_strerror(result);
+    return result == EVUTIL_EAI_NONAME ? "host not found" : evutil_gai_strerror(result);
 }
 
 static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg)
@@ -377,8 +377,7 @@ static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg
     }
     transport->lookup = NULL;
     if (result != 0 || addresses == NULL) {
-        char *reason = xasprintf("the name %s cannot be resolved: %s", transport->host,
-                                 resolve_trouble(result));
+        char *reason = xasprintf("cannot resolve %s: %s", transport->host, resolve_error(result));
         go_down(transport, IMAP_FAILURE_RESOLVE, reason);
         free(reason);
         return;
@@ -406,7 +405,7 @@ static void start_lookup(struct transport *transport)
         return;
     }
     hints.ai_flags = EVUTIL_AI_ADDRCONFIG | EVUTIL_AI_NUMERICSERV;
-    bool ended = false; /* when it is answered at once, neither of both need be there any more */
+    bool ended = false; /* an immediate answer may free both the lookup and the transport */
     lookup->ended = &ended;
     struct evdns_getaddrinfo_request *request =
         evdns_getaddrinfo(transport->dns, transport->host, service, &hints, on_resolved, lookup);
@@ -431,11 +430,11 @@ void transport_open(struct transport *transport)
 
 /* ---- TLS ---- */
 
-/* Whether the handshake went on although it should not be gone on with. */
+/* Whether a completed handshake must be rejected. */
 static bool is_refused(struct transport *transport)
 {
     if (!transport->record)
-        return false; /* OpenSSL has seen to it */
+        return false; /* OpenSSL has verified it */
     free(transport->certificates);
     transport->certificates = certificate_chain_new(transport->ssl, transport->host);
     return transport->certificates == NULL || !transport->certificates->verified;
@@ -458,7 +457,7 @@ static void on_tls_event(struct bufferevent *bev, short what, void *arg)
     if ((what & BEV_EVENT_CONNECTED) != 0) {
         go_down(transport, IMAP_FAILURE_TLS,
                 transport->certificates != NULL ? transport->certificates->error
-                                                : "the server showed no certificate");
+                                                : "the server sent no certificate");
         return;
     }
     char *reason = tls_failure(transport->ssl, transport->host, bufferevent_get_openssl_error(bev));
@@ -471,9 +470,9 @@ void transport_start_tls(struct transport *transport)
     assert(transport->bev != NULL && transport->ssl == NULL);
     if (!begin_phase(transport, IMAP_PHASE_TLS))
         return;
-    /* What was read with the connection itself the handshake would wait for in vain. */
+    /* The handshake would never see what was already read in plaintext. */
     if (evbuffer_get_length(transport_input(transport)) > 0) {
-        go_down(transport, IMAP_FAILURE_TLS, "the server does not speak TLS here");
+        go_down(transport, IMAP_FAILURE_TLS, "the server does not speak TLS on this port");
         return;
     }
     SSL *ssl = transport->tls != NULL ? tls_client_new(transport->tls, transport->host) : NULL;

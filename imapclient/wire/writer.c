@@ -17,7 +17,7 @@ bool writer_sendable(const char *text)
     return len <= WRITER_LINE_MAX && text[len] == '\0';
 }
 
-/* RFC 9051 section 9: ASTRING-CHAR. NIL is an atom too, but one that servers may misread. */
+/* RFC 9051 section 9: ASTRING-CHAR. NIL is an atom as well, but servers may misread it. */
 static bool is_atom(const char *text)
 {
     if (*text == '\0' || strcasecmp(text, "NIL") == 0)
@@ -63,8 +63,8 @@ bool writer_astring(struct evbuffer *out, const char *text)
 /* A run of base64 in modified UTF-7: UTF-16 in, six bits out. */
 struct base64_run {
     char *out;
-    uint32_t bits;  /* those not yet written */
-    unsigned count; /* how many of them */
+    uint32_t bits;  /* not yet written */
+    unsigned count; /* how many */
     bool open;
 };
 
@@ -110,10 +110,10 @@ static bool is_direct(uint32_t point)
     return point >= 0x20 && point <= 0x7e;
 }
 
-/* Modified UTF-7 of a name in UTF-8 into a new string, NULL: not UTF-8. */
+/* A UTF-8 name in modified UTF-7, as a new string; NULL: not UTF-8. */
 static char *encode_mailbox(const char *name)
 {
-    /* The worst is one octet as a run of its own: "&AAE-". */
+    /* The worst case is one octet as a run of its own: "&AAE-". */
     char *wire = xmalloc(strlen(name) * 5 + 1);
     struct base64_run run = {.out = wire};
     while (*name != '\0') {
@@ -169,7 +169,7 @@ static int next_unit(struct base64_run *run, const char **wire)
     return (int)(run->bits >> run->count & 0xffff);
 }
 
-/* The run that begins at *wire, up to and with its "-". false: it is malformed. */
+/* The run that begins at *wire, including its "-". false: malformed. */
 static bool decode_run(struct base64_run *run, const char **wire)
 {
     int unit;
@@ -216,8 +216,8 @@ char *writer_mailbox_decode(const char *wire_name)
         free(name);
         return NULL;
     }
-    /* Only what would be sent back as it came may be told: a name that encodes otherwise (8-bit,
-     * needless or split runs, bits left over) would be another mailbox. */
+    /* Only names that encode to the same octets are accepted: any other (8-bit, needless or split
+     * runs, leftover bits) would address a different mailbox. */
     char *again = encode_mailbox(name);
     bool same = again != NULL && strcmp(again, wire_name) == 0;
     free(again);
@@ -235,7 +235,7 @@ void writer_date_time(struct evbuffer *out, time_t when, int zone_minutes)
         zone_minutes = 0;
     time_t local;
     struct tm tm;
-    /* A moment that four digits of a year cannot write becomes the epoch. */
+    /* A time whose year does not fit in four digits becomes the epoch. */
     if (__builtin_add_overflow(when, (time_t)zone_minutes * 60, &local) ||
         gmtime_r(&local, &tm) == NULL || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900) {
         local = 0;

@@ -1,6 +1,6 @@
 /*
- * Octets of a server, whole and in pieces: both ways must tell the same. The first octet of the
- * input says how the pieces are cut and how often the sink asks for a stop.
+ * Input from a server, whole and in pieces: the result must be the same. The first octet of the
+ * input determines how the rest is split and how often the sink stops.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@ static void check(bool holds)
         abort();
 }
 
-/* A sum over what was told, the same however the data of a body were cut. */
+/* A checksum of the calls, independent of how the data of a body was split. */
 struct sum {
     uint64_t value, body_left;
     unsigned calls, stop_every;
@@ -87,7 +87,7 @@ static enum framing_result feed_all(struct framing *framing, const uint8_t *data
         size -= used;
         piece = piece * 3 % 17;
     }
-    /* As many stops as there may be left without octets: a body's end. */
+    /* Callbacks that need no further octets: the end of a body. */
     for (int i = 0; i < 4 && result == FRAMING_OK; i++) {
         size_t used;
         result = framing_feed(framing, data, 0, &used);

@@ -1,6 +1,6 @@
 /*
- * One unit, any octets. The first octet says whether a body was streamed. Whatever comes out must
- * be whole: every string ends, every count has its array, and nothing of libetpan leaks.
+ * One unit of arbitrary octets. The first octet says whether a body was streamed. The result must
+ * be consistent: every string is terminated, every count has its array, and libetpan leaks nothing.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@ static void check(bool holds)
         abort();
 }
 
-/* Reads all of a string, so that a sanitizer sees where it ends. */
+/* Reads a string to its end, so that a sanitizer can check it. */
 static void check_string(const char *text)
 {
     check(text != NULL && strlen(text) < SIZE_MAX / 2);

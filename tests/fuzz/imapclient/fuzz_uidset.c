@@ -1,5 +1,4 @@
-/* A set from a server: what is read must come back from its own text, and nothing is lost in parts.
- */
+/* A set from a server: its own text must give the same set, and printing in parts loses nothing. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

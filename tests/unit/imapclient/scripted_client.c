@@ -41,7 +41,7 @@ static const char *const phases[] = {
     [IMAP_PHASE_READY] = "ready",
 };
 
-static void write_down(struct client_text *text, const char *line, size_t len)
+static void append_line(struct client_text *text, const char *line, size_t len)
 {
     text->data = xrealloc(text->data, text->len + len + 2);
     memcpy(text->data + text->len, line, len);
@@ -58,7 +58,7 @@ __attribute__((format(printf, 2, 3))) static void note(struct client *client, co
     char line[1000];
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
-    write_down(&client->log, line, strlen(line));
+    append_line(&client->log, line, strlen(line));
     if (client->awaited != NULL && client_logged(client, client->awaited))
         event_base_loopbreak(client->base);
 }
@@ -78,7 +78,7 @@ bool client_logged(const struct client *client, const char *text)
     return strstr(client_log(client), text) != NULL;
 }
 
-/* ---- what the session tells ---- */
+/* ---- callbacks of the session ---- */
 
 static void on_ready(void *arg)
 {
@@ -110,7 +110,7 @@ static void note_set(struct client *client, const char *what, const struct imap_
 static void on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct client *client = arg;
-    if (client->log.len > LOG_MAX) /* a server that talks without end */
+    if (client->log.len > LOG_MAX) /* a server that never stops sending */
         return;
     switch (untagged->kind) {
     case IMAP_UNTAGGED_EXISTS:
@@ -177,7 +177,7 @@ static void on_trace(void *arg, bool sent, const char *line, size_t len)
         char shown[1000];
         int used = snprintf(shown, sizeof(shown), "%c: %.*s", sent ? 'C' : 'S',
                             (int)(len < 900 ? len : 900), line);
-        write_down(&client->trace, shown, (size_t)used);
+        append_line(&client->trace, shown, (size_t)used);
     }
 }
 
@@ -220,7 +220,7 @@ void client_idling(void *arg)
     note(who->client, "%s: idling", who->name);
 }
 
-/* ---- the stage ---- */
+/* ---- the fixture ---- */
 
 void client_init(struct client *client)
 {
@@ -263,7 +263,7 @@ void client_start(struct client *client)
     };
     client->session =
         imap_session_new(client->base, client->dns, &client->options, &events, client);
-    assert_int_equal(client->log.len, 0); /* nothing is called from inside */
+    assert_int_equal(client->log.len, 0); /* no callback from inside the call */
 }
 
 void client_settle(struct client *client, unsigned milliseconds)
@@ -284,7 +284,7 @@ void client_await(struct client *client, const char *text)
         client->awaited = NULL;
     }
     if (!client_logged(client, text)) {
-        fail_msg("awaited \"%s\", but the log says:\n%s\ntrace:\n%s", text, client_log(client),
+        fail_msg("awaited \"%s\", but the log is:\n%s\ntrace:\n%s", text, client_log(client),
                  client_trace(client));
     }
 }
@@ -307,7 +307,7 @@ void client_await_script(struct client *client)
     event_free(timer);
     const char *complaint = scripted_server_complaint(client->server);
     if (complaint != NULL) {
-        fail_msg("the script was not played: %s\n%s",
+        fail_msg("the script did not finish: %s\n%s",
                  *complaint != '\0' ? complaint : "steps are left", client_trace(client));
     }
 }
@@ -331,7 +331,7 @@ void client_finish(struct client *client)
     const char *complaint =
         client->server != NULL ? scripted_server_complaint(client->server) : NULL;
     if (complaint != NULL) {
-        fail_msg("the script was not played: %s\n%s",
+        fail_msg("the script did not finish: %s\n%s",
                  *complaint != '\0' ? complaint : "steps are left", client_trace(client));
     }
     client_abandon(client);

@@ -1,11 +1,11 @@
 /*
- * A session's owner that writes down all that it is told, one line each, and a test's stage: loop,
+ * An owner of a session that logs every callback, one line each, and a test's fixture: event loop,
  * server, session.
  *
  *   ready                       closed KIND PHASE: reason
  *   exists 3, expunge 2, fetch 1 uid 7, vanished 4:5, status NAME, list NAME, search 1,2, text OK
- * ... begin 1 uid 7 [HEADER] 42   end 1       (what a body holds is in client->body) NAME: OK text
- * a command's result: OK NO BAD LOST UNSENT INVALID
+ *   begin 1 uid 7 [HEADER] 42   end 1      (the octets of bodies are in client->body)
+ *   NAME: OK text               the result of a command: OK NO BAD LOST UNSENT INVALID
  */
 #ifndef SCRIPTED_CLIENT_H
 #define SCRIPTED_CLIENT_H
@@ -35,26 +35,26 @@ struct client {
     uint64_t body_size;
 };
 
-/* options.host is 127.0.0.1, without TLS; a test changes what it wants before client_start(). */
+/* options.host is 127.0.0.1, without TLS; a test sets other options before client_start(). */
 void client_init(struct client *client);
 void client_serve(struct client *client, const char *const *script);
 void client_serve_tls(struct client *client, const char *const *script, SSL_CTX *tls, bool at_once);
 void client_start(struct client *client);
-/* Runs the loop until the log holds the text; fails the test after ten seconds. */
+/* Runs the loop until the log contains the text; fails the test after ten seconds. */
 void client_await(struct client *client, const char *text);
-/* Runs the loop until the script was played to its end; fails the test after ten seconds. */
+/* Runs the loop until the script is finished; fails the test after ten seconds. */
 void client_await_script(struct client *client);
-/* Runs the loop for a moment, to see that nothing more happens. */
+/* Runs the loop for a while, to see that nothing more happens. */
 void client_settle(struct client *client, unsigned milliseconds);
 const char *client_log(const struct client *client);
 const char *client_trace(const struct client *client);
 bool client_logged(const struct client *client, const char *text);
-/* Everything goes; the script must have been played to its end. */
+/* Frees everything; the script must be finished. */
 void client_finish(struct client *client);
-/* Everything goes, whatever is left of the script. */
+/* Frees everything, even if steps of the script are left. */
 void client_abandon(struct client *client);
 
-/* Results into the log: arg must be a struct named_result that lives on. */
+/* Results for the log: arg must be a struct named_result that outlives the command. */
 struct named_result {
     struct client *client;
     const char *name;
@@ -63,13 +63,13 @@ void client_done(void *arg, const struct imap_result *result);
 void client_selected(void *arg, const struct imap_result *result,
                      const struct imap_mailbox *mailbox);
 void client_idling(void *arg);
-/* A named_result that is freed with the client's stage. */
+/* A named_result that lives as long as the client. */
 void *client_named(struct client *client, const char *name);
 
-/* Any session's, where options.reply_timeout is out of the test's reach: a second. */
+/* For any session whose options.reply_timeout a test cannot set: a second. */
 void session_shorten_deadlines(struct imap_session *session);
 
-/* ---- how most scripts begin: alice signs in with "wonder" ---- */
+/* ---- how most scripts begin: alice logs in with "wonder" ---- */
 
 #define GREETING "S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hello"
 #define LOG_IN "C AUTHENTICATE PLAIN AGFsaWNlAHdvbmRlcg=="

@@ -22,7 +22,7 @@ struct dovecot {
     char dir[64];
     struct scripted_ca *ca;
     pid_t pid, guard;
-    int guarded; /* open as long as we live; closed in peace after an octet was written */
+    int guarded; /* open while we run; an octet is written before an orderly close */
     uint16_t imap, imaps;
 };
 
@@ -95,7 +95,7 @@ static void write_configuration(const struct dovecot *dovecot)
     bool root = geteuid() == 0;
     const char *me = root ? "" : getpwuid(geteuid())->pw_name;
     const char *group = root ? "dovecot" : getgrgid(getegid())->gr_name;
-    /* As root mail belongs to a number of our own: limits of inotify are counted by user. */
+    /* As root, mail belongs to a UID of its own: inotify limits are counted per user. */
     unsigned mine = 20000 + (unsigned)getpid() % 40000;
     FILE *file = create(dovecot, "dovecot.conf");
     fprintf(file, configuration, dovecot->dir, root ? "dovecot" : me, group, root ? "dovenull" : me,
@@ -124,7 +124,7 @@ static bool answers(const struct dovecot *dovecot)
     return up;
 }
 
-/* A test that dies leaves nothing running, whatever Dovecot does with its own credentials. */
+/* A test that crashes leaves nothing running, whatever credentials Dovecot runs with. */
 static void set_guard(struct dovecot *dovecot)
 {
     int ends[2];

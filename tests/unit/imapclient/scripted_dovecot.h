@@ -1,7 +1,7 @@
 /*
- * A real Dovecot of the test's own: loopback, free ports, its files in a directory of its own under
- * TMPDIR or /tmp, its certificate from a CA made on the spot. Any user may sign in with the
- * password "wonder"; "vigil" with the password "master" on behalf of anybody.
+ * A real Dovecot for a test: loopback, free ports, its files in a directory of its own under TMPDIR
+ * or /tmp, its certificate from a CA made for it. Any user can log in with the password "wonder";
+ * "vigil" with the password "master" on behalf of any user.
  */
 #ifndef SCRIPTED_DOVECOT_H
 #define SCRIPTED_DOVECOT_H
@@ -10,7 +10,7 @@
 
 struct dovecot;
 
-/* Returns when it answers; fails the test (or ends the program) when there is none. */
+/* Returns when it answers; ends the program if it does not start. */
 struct dovecot *dovecot_start(void);
 /* Stops it and removes its files. */
 void dovecot_stop(struct dovecot *dovecot);

@@ -1,4 +1,4 @@
-/* APPEND against a scripted server: which literals, when refused, what a source may do. */
+/* APPEND against a scripted server: the kinds of literals, refusals, and sources that misbehave. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,10 +13,10 @@
 
 #define OPEN(capabilities) "S * PREAUTH [CAPABILITY IMAP4rev1 " capabilities "] hello"
 
-/* A source that gives 'a' as often as its message is long. */
+/* A source of NUL octets. */
 struct source {
     uint64_t given;
-    uint64_t stall_at; /* gives nothing there, once */
+    uint64_t stall_at; /* provides nothing there, once */
     uint64_t fail_at;
     size_t too_much;
 };
@@ -119,7 +119,7 @@ static const struct append_case cases[] = {
      {OPEN("LITERAL+ MULTIAPPEND"), "C " ARGUMENTS "{3+}", "L 3", "D  {4+}", "L 4", "D ",
       "T OK [APPENDUID 7 42:43] appended"},
      "append: OK appended"},
-    {"MULTIAPPEND, asked for each",
+    {"MULTIAPPEND, with a synchronising literal for each",
      3,
      4,
      {OPEN("MULTIAPPEND"), "C " ARGUMENTS "{3}", "S + go", "L 3", "D  {4}", "S + go", "L 4", "D ",
@@ -136,7 +136,7 @@ static const struct append_case cases[] = {
      0,
      {OPEN("LITERAL+"), "C " ARGUMENTS "{5000000000}", "T NO [OVERQUOTA] full"},
      "append: NO full"},
-    {"answered before the literal was complete: it is completed",
+    {"a reply before the literal is complete: it is completed",
      90000,
      0,
      {OPEN("LITERAL+"), "C " ARGUMENTS "{90000+}", "T NO [TRYCREATE] none", "L 90000", "D "},
@@ -242,7 +242,7 @@ static void test_source_that_stalls(void **state)
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "ready");
-    client_settle(&client, 2300); /* the server is not to blame */
+    client_settle(&client, 2300); /* not a timeout of the server */
     assert_int_equal(sources[0].given, 30000);
     imap_append_ready(client.session);
     client_await(&client, "append: OK appended");
@@ -261,11 +261,11 @@ static void test_server_that_stops_reading(void **state)
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "closed TIMEOUT ready: no reply to a command within 1 seconds");
-    assert_uint_in_range(sources[0].given, 1, 50000000); /* and never the whole in memory */
+    assert_uint_in_range(sources[0].given, 1, 50000000); /* and never all of it in memory */
     client_finish(&client);
 }
 
-/* Octets that tell where they belong. */
+/* Octets that depend on their position. */
 static unsigned char octet_at(uint64_t position)
 {
     return (unsigned char)((position * 2654435761u) >> 13);
@@ -310,7 +310,7 @@ static void test_octets_over_blocked_tls(void **state)
     assert_int_equal(evbuffer_get_length(taken), 16000000);
     for (uint64_t i = 0; i < 16000000; i++)
         if (octets[i] != octet_at(i))
-            fail_msg("octet %llu is another", (unsigned long long)i);
+            fail_msg("octet %llu differs", (unsigned long long)i);
     SSL_CTX_free(client.options.tls);
     client_finish(&client);
     SSL_CTX_free(server);

@@ -1,4 +1,4 @@
-/* Sessions against a real Dovecot: what the scripted server can only claim. */
+/* Sessions with a real Dovecot: what the scripted server can only pretend. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 #define BIG (20 * 1024 * 1024)
 
-/* What was freed is kept from use for a while, which is not what test_big_message measures. */
+/* A small quarantine: test_big_message measures memory. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -108,7 +108,7 @@ static void fetch(struct client *client, uint32_t first, uint32_t last, const ch
 
 static const char hello[] = "Subject: hello\r\n\r\nworld\r\n";
 
-/* ---- signing in ---- */
+/* ---- login ---- */
 
 static void test_tls(void **state)
 {
@@ -159,7 +159,7 @@ static void test_wrong_password(void **state)
     client.options.login = "alice";
     client.options.port = dovecot_imap_port(dovecot);
     client_start(&client);
-    client_await(&client, "closed AUTH auth: the sign-in as alice was refused");
+    client_await(&client, "closed AUTH auth: login as alice was refused");
     client_finish(&client);
 }
 
@@ -219,7 +219,7 @@ static ssize_t give_big(void *arg, struct evbuffer *out, size_t want)
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         block[i] = i % 72 == 70 ? '\r' : i % 72 == 71 ? '\n' : (char)('a' + (seed >> 60));
     }
-    if (now < sizeof(block) && now > 0) /* no bare CR where pieces meet is not our concern */
+    if (now < sizeof(block) && now > 0) /* no bare CR at the end */
         block[now - 1] = 'z';
     EVP_DigestUpdate(sent->context, block, now);
     evbuffer_add(out, block, now);
@@ -247,13 +247,13 @@ static void test_big_message(void **state)
     EVP_DigestFinal_ex(sent.context, sent.value, NULL);
     EVP_DigestFinal_ex(arriving.context, arriving.value, NULL);
     assert_memory_equal(sent.value, arriving.value, sizeof(sent.value));
-    assert_true(resident_kib() - before < 8 * 1024); /* also under AddressSanitizer */
+    assert_true(resident_kib() - before < 8 * 1024); /* even with AddressSanitizer */
     EVP_MD_CTX_free(sent.context);
     EVP_MD_CTX_free(arriving.context);
     client_finish(&client);
 }
 
-/* ---- news ---- */
+/* ---- notifications ---- */
 
 static void test_idle_news(void **state)
 {
@@ -268,7 +268,7 @@ static void test_idle_news(void **state)
     client_await(&watcher, "idle: idling");
     append_text(&sender, "INBOX", hello, strlen(hello), "append");
     client_await(&watcher, "exists 1");
-    fetch(&watcher, 1, UINT32_MAX, "(UID FLAGS BODY.PEEK[])", "fetch"); /* ends IDLE by itself */
+    fetch(&watcher, 1, UINT32_MAX, "(UID FLAGS BODY.PEEK[])", "fetch"); /* ends IDLE */
     assert_true(client_logged(&watcher, "idle: OK"));
     assert_int_equal(evbuffer_get_length(watcher.body), strlen(hello));
     assert_memory_equal(evbuffer_pullup(watcher.body, -1), hello, strlen(hello));
@@ -436,7 +436,7 @@ static void test_logout(void **state)
     client_init(&client);
     log_in(&client, IMAP_SECURITY_TLS, "logan");
     imap_session_logout(client.session);
-    client_await(&client, "closed LOGOUT ready: signed out");
+    client_await(&client, "closed LOGOUT ready: logged out");
     client_finish(&client);
 }
 

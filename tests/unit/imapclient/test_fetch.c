@@ -1,4 +1,4 @@
-/* FETCH: bodies streamed, thrown away, cut off, held back; sets too long for a line. */
+/* FETCH: bodies streamed, discarded, cut off, paused; sets too long for a line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static const char *const fetch_script[] = {
     "R world! UID 8)\r\n",
     "S * 3 FETCH (UID 9 BODY[] \"quo\\\"ted\")",
     "S * 4 FETCH (UID 10 BODY[] NIL)",
-    "S * 5 FOO (nobody knows)",
+    "S * 5 FOO (unknown)",
     "T OK fetched",
     NULL};
 
@@ -52,7 +52,7 @@ static void test_fetch_streams(void **state)
     client_finish(&client);
 }
 
-static void test_fetch_thrown_away(void **state)
+static void test_fetch_discarded(void **state)
 {
     (void)state;
     struct client client;
@@ -116,7 +116,7 @@ static void test_fetch_of_long_set(void **state)
 
 static void pause_once(struct client *client)
 {
-    if (client->body_size == client->options.write_high) /* borrowed as a mark */
+    if (client->body_size == client->options.write_high) /* used as a marker */
         return;
     client->options.write_high = client->body_size;
     imap_session_pause(client->session);
@@ -137,7 +137,7 @@ static void test_pause(void **state)
     client_serve(&client, script);
     client_start(&client);
     client_await(&client, "begin");
-    client_settle(&client, 1500); /* longer than the deadline, which stands still */
+    client_settle(&client, 1500); /* longer than the deadline, which is suspended */
     assert_true(client.body_size > 0 && client.body_size < 200000);
     uint64_t before = client.body_size;
     imap_session_resume(client.session);
@@ -178,7 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fetch_streams),
-        cmocka_unit_test(test_fetch_thrown_away),
+        cmocka_unit_test(test_fetch_discarded),
         cmocka_unit_test(test_connection_lost_inside_body),
         cmocka_unit_test(test_fetch_of_long_set),
         cmocka_unit_test(test_pause),

@@ -1,4 +1,4 @@
-/* A server that is silent, talks without end or nonsense; a session freed at the wrong moment. */
+/* Servers that are silent, never stop or send garbage; sessions freed at the wrong moment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,18 +22,18 @@ struct fault_case {
 static const struct fault_case faults[] = {
     {"silence instead of a greeting",
      {"HOLD"},
-     "closed TIMEOUT greeting: no answer while waiting for the greeting within 2 seconds"},
-    {"silence at the sign-in",
+     "closed TIMEOUT greeting: timed out after 2 seconds waiting for the greeting"},
+    {"silence during the login",
      {GREETING, LOG_IN, "HOLD"},
-     "closed TIMEOUT auth: no answer to the sign-in within 2 seconds"},
-    {"greetings without end", {"FLOOD * OK hello"}, "closed"},
+     "closed TIMEOUT auth: timed out after 2 seconds logging in"},
+    {"endless greetings", {"FLOOD * OK hello"}, "closed"},
     {"silence after a command",
      {BEGIN(""), "C NOOP", "HOLD"},
      "noop: LOST no reply to a command within 1 seconds\nclosed TIMEOUT ready"},
-    {"untagged replies without end",
+    {"endless untagged replies",
      {BEGIN(""), "C NOOP", "FLOOD * 1 EXISTS"},
      "noop: LOST a command was not completed within 2 seconds\nclosed TIMEOUT ready"},
-    {"a line without end",
+    {"an endless line",
      {BEGIN(""), "C NOOP", "R * OK ", "BIG 3000000", "HOLD"},
      "closed PROTOCOL ready"},
     {"a literal of 4 GB",
@@ -42,15 +42,15 @@ static const struct fault_case faults[] = {
     {"NUL", {BEGIN(""), "C NOOP", "R * OK a", "NUL", "S b", "HOLD"}, "closed PROTOCOL ready"},
     {"BYE",
      {BEGIN(""), "C NOOP", "S * BYE Suggested Backoff Time: 5000", "HOLD"},
-     "noop: LOST the server said BYE: Suggested Backoff Time: 5000\n"
-     "closed UNAVAILABLE ready: the server said BYE: Suggested Backoff Time: 5000 (backoff)"},
-    {"BYE and the end at once",
+     "noop: LOST the server sent BYE: Suggested Backoff Time: 5000\n"
+     "closed UNAVAILABLE ready: the server sent BYE: Suggested Backoff Time: 5000 (backoff)"},
+    {"BYE and a closed connection",
      {BEGIN(""), "C NOOP", "S * BYE so long", "CLOSE"},
-     "closed UNAVAILABLE ready: the server said BYE: so long"},
-    {"a plus that nobody asked for",
+     "closed UNAVAILABLE ready: the server sent BYE: so long"},
+    {"an unexpected plus",
      {BEGIN(""), "S + what?", "C NOOP", "S + what?", "T OK done"},
      "noop: OK done"},
-    {"garbage between",
+    {"garbage between replies",
      {BEGIN(""), "C NOOP", "S )(*&^%$", "S", "S * ", "S V", "T OK done"},
      "noop: OK done"},
 };
@@ -90,7 +90,7 @@ static void test_connection_refused(void **state)
     client_finish(&client);
 }
 
-static void test_clear_text_only_to_loopback(void **state)
+static void test_plaintext_only_to_loopback(void **state)
 {
     (void)state;
     struct client client;
@@ -141,7 +141,7 @@ static void test_logout(void **state)
     client.on_ready = send_logout;
     client_serve(&client, script);
     client_start(&client);
-    client_await(&client, "closed LOGOUT ready: signed out");
+    client_await(&client, "closed LOGOUT ready: logged out");
     client_settle(&client, 20);
     client_finish(&client);
 }
@@ -151,7 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_connection_refused),
-        cmocka_unit_test(test_clear_text_only_to_loopback),
+        cmocka_unit_test(test_plaintext_only_to_loopback),
         cmocka_unit_test(test_freed_inside_ready),
         cmocka_unit_test(test_logout),
     };

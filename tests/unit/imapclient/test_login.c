@@ -1,4 +1,4 @@
-/* Signing in at a scripted server: which way is taken, and how a refusal is told. */
+/* Logging in to a scripted server: which method is used, and how a refusal is reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +72,7 @@ static const struct login_case logins[] = {
      0,
      {"S * OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hello"},
      "closed AUTH capability: the server offers neither AUTH=PLAIN nor LOGIN"},
-    {"capabilities asked for where the server does not tell",
+    {"capabilities requested if the server does not send them",
      NULL,
      NULL,
      NULL,
@@ -114,8 +114,8 @@ static const struct login_case logins[] = {
      {"S * OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2] hello", "C AUTHENTICATE XOAUTH2", "S + ",
       "D dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0b2sBAQ==",
       "S + eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIn0=", "D ", "T NO SASL failed"},
-     "closed AUTH auth: the sign-in as alice was refused (status 400): SASL failed"},
-    {"OAUTHBEARER comes before XOAUTH2",
+     "closed AUTH auth: login as alice was refused (status 400): SASL failed"},
+    {"OAUTHBEARER is preferred to XOAUTH2",
      NULL,
      "tok",
      NULL,
@@ -131,7 +131,7 @@ static const struct login_case logins[] = {
      {"S * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=OAUTHBEARER] hello",
       "C AUTHENTICATE OAUTHBEARER *",
       "S + eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=", "D AQ==", "T NO no"},
-     "closed AUTH auth: the sign-in as alice was refused (status invalid_token): no"},
+     "closed AUTH auth: login as alice was refused (status invalid_token): no"},
     {"no token method offered",
      NULL,
      NULL,
@@ -145,21 +145,21 @@ static const struct login_case logins[] = {
      NULL,
      0,
      {GREETING, LOG_IN, "T NO [AUTHENTICATIONFAILED] wrong"},
-     "closed AUTH auth: the sign-in as alice was refused: wrong"},
+     "closed AUTH auth: login as alice was refused: wrong"},
     {"NO [UNAVAILABLE]",
      NULL,
      NULL,
      NULL,
      0,
      {GREETING, LOG_IN, "T NO [UNAVAILABLE] later"},
-     "closed UNAVAILABLE auth: the sign-in as alice was refused: later"},
+     "closed UNAVAILABLE auth: login as alice was refused: later"},
     {"NO [LIMIT]",
      NULL,
      NULL,
      NULL,
      0,
      {GREETING, LOG_IN, "T NO [LIMIT] too many"},
-     "closed UNAVAILABLE auth: the sign-in as alice was refused: too many"},
+     "closed UNAVAILABLE auth: login as alice was refused: too many"},
     {"NO [INUSE]",
      NULL,
      NULL,
@@ -173,7 +173,7 @@ static const struct login_case logins[] = {
      NULL,
      0,
      {GREETING, LOG_IN, "T BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds"},
-     "closed UNAVAILABLE auth: the sign-in as alice was refused: Request is throttled. Suggested "
+     "closed UNAVAILABLE auth: login as alice was refused: Request is throttled. Suggested "
      "Backoff Time: 299961 milliseconds (backoff)"},
     {"endless challenges",
      NULL,
@@ -181,36 +181,36 @@ static const struct login_case logins[] = {
      NULL,
      0,
      {GREETING, LOG_IN, "S + ", "D *", "S + ", "D *", "S + ", "D *", "S + "},
-     "closed PROTOCOL auth: the server asks on and on"},
+     "closed PROTOCOL auth: too many challenges"},
     {"BYE instead of a greeting",
      NULL,
      NULL,
      NULL,
      0,
      {"S * BYE too busy"},
-     "closed UNAVAILABLE greeting: the server turned us away: too busy"},
-    {"a greeting of something else",
+     "closed UNAVAILABLE greeting: the server rejected the connection: too busy"},
+    {"the greeting of another protocol",
      NULL,
      NULL,
      NULL,
      0,
      {"S 220 mail.example.org ESMTP", "S "},
-     "closed PROTOCOL greeting: the server does not greet as IMAP does: 220 mail.example.org"},
-    {"BYE at the sign-in",
+     "closed PROTOCOL greeting: not an IMAP greeting: 220 mail.example.org"},
+    {"BYE during the login",
      NULL,
      NULL,
      NULL,
      0,
      {GREETING, LOG_IN, "S * BYE shutting down"},
-     "closed UNAVAILABLE auth: the server said BYE: shutting down"},
-    {"the connection goes at the sign-in",
+     "closed UNAVAILABLE auth: the server sent BYE: shutting down"},
+    {"connection lost during the login",
      NULL,
      NULL,
      NULL,
      0,
      {GREETING, LOG_IN, "CLOSE"},
      "closed CLOSED auth: the server closed the connection"},
-    {"a tagged reply nobody waits for",
+    {"a tagged reply to no command",
      NULL,
      NULL,
      NULL,
@@ -267,7 +267,7 @@ static void test_capabilities(void **state)
     client_finish(&client);
 }
 
-/* ---- sessions that do not sign in, and those that take their leave ---- */
+/* ---- sessions that do not log in, and those that log out at their end ---- */
 
 struct no_login_case {
     const char *title;
@@ -279,7 +279,7 @@ static const struct no_login_case no_login_cases[] = {
     {"capabilities in the greeting",
      {GREETING, "C NOOP", "T OK done", "C LOGOUT", "S * BYE", "T OK bye"},
      "resolve connect greeting capability ready"},
-    {"capabilities asked for, no password wanted",
+    {"capabilities requested, LOGINDISABLED",
      {"S * OK hi", "C CAPABILITY", "S * CAPABILITY IMAP4rev1 ID LOGINDISABLED", "T OK done",
       "C NOOP", "T OK done", "C LOGOUT", "CLOSE"},
      "resolve connect greeting capability ready"},
@@ -288,7 +288,7 @@ static const struct no_login_case no_login_cases[] = {
      "resolve connect greeting capability ready"},
 };
 
-static void noop_and_leave(struct client *client)
+static void noop_and_logout(struct client *client)
 {
     imap_noop(client->session, client_done, client_named(client, "noop"));
     imap_session_logout(client->session);
@@ -304,7 +304,7 @@ static void test_without_login(void **state)
         client.options.login = client.options.secret = NULL;
         client.options.no_login = true;
         client.options.send_logout = true;
-        client.on_ready = noop_and_leave;
+        client.on_ready = noop_and_logout;
         client_serve(&client, no_login_cases[i].script);
         client_start(&client);
         client_await(&client, "closed LOGOUT");
@@ -321,16 +321,16 @@ struct ending_case {
 };
 
 static const struct ending_case endings[] = {
-    {"refused sign-in", {GREETING, LOG_IN, "T NO wrong", "C LOGOUT", "END"}, "closed AUTH auth"},
-    {"no sign-in offered",
+    {"refused login", {GREETING, LOG_IN, "T NO wrong", "C LOGOUT", "END"}, "closed AUTH auth"},
+    {"no login offered",
      {"S * OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi", "C LOGOUT", "END"},
      "closed AUTH capability"},
     {"freed when ready", {BEGIN(""), "C LOGOUT", "END"}, "ready"},
     {"not before the greeting is complete", {"R * OK hel", "END"}, NULL},
-    {"not after a greeting of something else", {"S 220 smtp", "END"}, "closed PROTOCOL greeting"},
-    {"not to who has said BYE",
-     {GREETING, LOG_IN, "S * BYE gone", "END"},
-     "closed UNAVAILABLE auth"},
+    {"not after the greeting of another protocol",
+     {"S 220 smtp", "END"},
+     "closed PROTOCOL greeting"},
+    {"not after BYE", {GREETING, LOG_IN, "S * BYE gone", "END"}, "closed UNAVAILABLE auth"},
 };
 
 static void test_logout_at_the_end(void **state)

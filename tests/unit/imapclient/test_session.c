@@ -1,4 +1,4 @@
-/* Commands of a session against a scripted server: their order, and the mailbox they open. */
+/* Commands of a session against a scripted server: their order, and selecting mailboxes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ static void test_pipelining(void **state)
     client_start(&client);
     client_await(&client, "list: OK 4");
     assert_string_equal(client_log(&client), "ready\n"
-                                             "evil: INVALID an argument cannot be sent\n"
+                                             "evil: INVALID invalid argument\n"
                                              "noop: OK 1\n"
                                              "create: NO 2\n"
                                              "status: BAD 3\n"

@@ -1,4 +1,4 @@
-/* What is read from the head of a unit whose body is streamed. */
+/* Parsing the head of a unit whose body is streamed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ static void test_heads(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
         struct body_head head;
-        /* A copy of its own length, so that reading past it is seen. */
+        /* A copy of exactly that length, so that reading past it is detected. */
         size_t len = strlen(heads[i].head);
         char *copy = malloc(len + 1);
         memcpy(copy, heads[i].head, len);

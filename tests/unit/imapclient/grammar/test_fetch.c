@@ -89,7 +89,7 @@ static void malformed_fetch_items_cost_only_themselves(void **state)
     CHECK(units);
 }
 
-/* A user who names a keyword must not make messages invisible. */
+/* Keywords that users choose must not make messages invisible. */
 static void odd_flags_cost_nothing(void **state)
 {
     static const struct unit units[] = {

@@ -69,7 +69,7 @@ static void response_codes(void **state)
     const struct {
         const char *text;
         enum imap_code code;
-        const char *means; /* behind "status OK code=N" */
+        const char *means; /* after "status OK code=N" */
     } cases[] = {
         {"[ALERT]", IMAP_CODE_ALERT, "<> <>"},
         {"[PARSE]", IMAP_CODE_OTHER, "<> <>"},

@@ -10,7 +10,7 @@
 #include "imapclient/describe_response.h"
 #include "imapclient/wire/framing.h"
 
-/* NUL is no end: it makes a word end, and a name that holds it useless. */
+/* NUL does not end a string: it ends a word, and makes a name that contains it unusable. */
 static void nul_is_not_passed_on(void **state)
 {
     static const struct {
@@ -53,7 +53,7 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* As large as framing lets a unit be, of one piece over and over. */
+/* A unit of the maximum size, of one repeated piece. */
 static double seconds_for(struct grammar *grammar, const char *begin, const char *piece,
                           const char *end)
 {
@@ -72,7 +72,7 @@ static double seconds_for(struct grammar *grammar, const char *begin, const char
     return seconds;
 }
 
-/* Quadratic time would be minutes; the bound leaves room for sanitizers and slow machines. */
+/* Quadratic time would take minutes; the limit allows for sanitizers and slow machines. */
 static void hostile_units_take_linear_time(void **state)
 {
     static const struct {

@@ -115,7 +115,7 @@ static void parsing_replaces_what_was_there(void **state)
     check_text(&set, "");
 }
 
-static void zero_is_no_uid(void **state)
+static void zero_is_not_a_uid(void **state)
 {
     (void)state;
     struct imap_uidset set = {0};
@@ -145,7 +145,7 @@ static void order_is_that_of_the_server(void **state)
     imap_uidset_clear(&set);
 }
 
-static void normalised_ranges_ascend_and_do_not_touch(void **state)
+static void normalised_ranges_ascend_and_are_not_adjacent(void **state)
 {
     (void)state;
     static const struct {
@@ -164,7 +164,7 @@ static void normalised_ranges_ascend_and_do_not_touch(void **state)
     }
 }
 
-static void it_knows_what_it_contains(void **state)
+static void a_set_contains_its_uids(void **state)
 {
     (void)state;
     struct imap_uidset set = {0};
@@ -221,11 +221,11 @@ int main(void)
         cmocka_unit_test(malformed_sets_are_refused),
         cmocka_unit_test(only_len_octets_are_read),
         cmocka_unit_test(parsing_replaces_what_was_there),
-        cmocka_unit_test(zero_is_no_uid),
+        cmocka_unit_test(zero_is_not_a_uid),
         cmocka_unit_test(ranges_are_bounded),
         cmocka_unit_test(order_is_that_of_the_server),
-        cmocka_unit_test(normalised_ranges_ascend_and_do_not_touch),
-        cmocka_unit_test(it_knows_what_it_contains),
+        cmocka_unit_test(normalised_ranges_ascend_and_are_not_adjacent),
+        cmocka_unit_test(a_set_contains_its_uids),
         cmocka_unit_test(text_comes_in_parts_below_the_limit),
         cmocka_unit_test(a_low_limit_still_gives_one_range),
     };

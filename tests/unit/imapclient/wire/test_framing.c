@@ -12,13 +12,13 @@
 
 #include "imapclient/wire/framing.h"
 
-/* What the sink was told, as text: "unit <...>", "body <head> size", "data <...>", "end". Data are
- * joined, as pieces may be cut anywhere. */
+/* The calls to the sink as text: "unit <...>", "body <head> size", "data <...>", "end". Data is
+ * joined, since pieces may be split anywhere. */
 struct record {
     char *text;
     size_t len, room;
     bool in_data;
-    unsigned stop_every; /* ask for a stop at every so many callbacks, 0: never */
+    unsigned stop_every; /* stop at every n-th callback, 0: never */
     unsigned calls;
     struct framing *framing;
 };
@@ -100,7 +100,7 @@ static void end(struct record *record)
     free(record->text);
 }
 
-/* Feeds a piece to its end, going on after every stop. */
+/* Feeds a piece completely, continuing after every stop. */
 static enum framing_result feed(struct record *record, const char *data, size_t len)
 {
     enum framing_result result;
@@ -111,7 +111,7 @@ static enum framing_result feed(struct record *record, const char *data, size_t 
         data += used;
         len -= used;
     } while (result == FRAMING_OK && len > 0);
-    /* A stop may have come before the last callback of octets that were all taken. */
+    /* A stop may have preceded the last callback of octets that were all consumed. */
     for (unsigned calls = record->calls + 1; result == FRAMING_OK && calls != record->calls;) {
         calls = record->calls;
         result = framing_feed(record->framing, (const unsigned char *)data, 0, &used);
@@ -141,7 +141,7 @@ static const struct sample {
     {"* 1 FETCH (BODY[HEADER.FIELDS ({2}\r\nTO)] NIL)\r\n",
      "unit <* 1 FETCH (BODY[HEADER.FIELDS ({2}\r\nTO)] NIL)>\n"},
 
-    /* What only looks like one. */
+    /* Not literals. */
     {"A1 NO no folder {5}\r\n", "unit <A1 NO no folder {5}>\n"},
     {"* OK it is \"{5}\r\n* 2 EXISTS\r\n", "unit <* OK it is \"{5}>\nunit <* 2 EXISTS>\n"},
     {"+ {5}\r\nx\r\n", "unit <+ {5}>\nunit <x>\n"},
@@ -185,7 +185,7 @@ static const struct sample {
      "body <* 1 FETCH (BODY[]> 12\ndata <)\r\nA1 OK x\r\n>\nend\nunit <* 1 FETCH (BODY[] NIL)>\n"
      "unit <A1 OK y>\n"},
 
-    /* What is no body. */
+    /* Not bodies. */
     {"* 1 FETCH (BODY[] \"hello\" UID 7)\r\n", "unit <* 1 FETCH (BODY[] \"hello\" UID 7)>\n"},
     {"* 1 FETCH (BODY[] NIL UID 7)\r\n", "unit <* 1 FETCH (BODY[] NIL UID 7)>\n"},
     {"* 1 FETCH (X-FOO {1}\r\nx)\r\n", "unit <* 1 FETCH (X-FOO {1}\r\nx)>\n"},
@@ -203,12 +203,12 @@ static const struct sample {
 static void check_record(const struct record *record, const struct sample *sample, size_t split)
 {
     if (strcmp(record->text, sample->expected) != 0)
-        fail_msg("of <%s>, split at %zu, was told\n%s", sample->octets, split, record->text);
+        fail_msg("of <%s>, split at %zu, the record is\n%s", sample->octets, split, record->text);
     if (!framing_is_between_units(record->framing))
         fail_msg("<%s> is whole", sample->octets);
 }
 
-static void samples_are_cut_whole(void **state)
+static void samples_are_read_whole(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SAMPLES; i++) {
@@ -220,7 +220,7 @@ static void samples_are_cut_whole(void **state)
     }
 }
 
-static void samples_are_cut_octet_by_octet(void **state)
+static void samples_are_split_octet_by_octet(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SAMPLES; i++) {
@@ -233,7 +233,7 @@ static void samples_are_cut_octet_by_octet(void **state)
     }
 }
 
-static void samples_are_cut_at_every_split(void **state)
+static void samples_are_split_at_every_position(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SAMPLES; i++) {
@@ -281,11 +281,11 @@ static void nul_in_a_literal_is_data(void **state)
     (void)state;
     struct record record;
     static const char octets[] = "* LIST () \"/\" {3}\r\na\0b\r\n";
-    static const char told[] = "unit <* LIST () \"/\" {3}\r\na\0b>\n";
+    static const char expected[] = "unit <* LIST () \"/\" {3}\r\na\0b>\n";
     begin(&record, 0);
     assert_int_equal(feed(&record, octets, sizeof(octets) - 1), FRAMING_OK);
-    assert_int_equal(record.len, sizeof(told) - 1);
-    assert_memory_equal(record.text, told, sizeof(told));
+    assert_int_equal(record.len, sizeof(expected) - 1);
+    assert_memory_equal(record.text, expected, sizeof(expected));
     end(&record);
 }
 
@@ -306,11 +306,11 @@ static void check_broken(const char *octets, size_t len, uint64_t body_max, cons
     end(&record);
 }
 
-static void what_cannot_be_taken_breaks_the_frame(void **state)
+static void what_exceeds_a_limit_breaks_the_frame(void **state)
 {
     (void)state;
-    static const char large[] = "a literal larger than is taken outside of a message";
-    static const char no_number[] = "a literal whose size is no number";
+    static const char large[] = "literal too large outside a message body";
+    static const char out_of_range[] = "literal size out of range";
     static const struct {
         const char *octets, *reason;
     } cases[] = {
@@ -318,9 +318,9 @@ static void what_cannot_be_taken_breaks_the_frame(void **state)
         {"* LIST () \"/\" {1048577}\r\n", large},
         {"* LIST () \"/\" {1048576}\r\n", large},
         {"* 1 FETCH (ENVELOPE ({9223372036854775807}\r\n", large},
-        {"* 1 FETCH (BODY[] {9223372036854775808}\r\n", no_number},
-        {"* LIST () \"/\" {99999999999999999999999}\r\n", no_number},
-        {"* 1 FETCH (BODY[] {1001}\r\n", "a message larger than is taken"},
+        {"* 1 FETCH (BODY[] {9223372036854775808}\r\n", out_of_range},
+        {"* LIST () \"/\" {99999999999999999999999}\r\n", out_of_range},
+        {"* 1 FETCH (BODY[] {1001}\r\n", "message larger than the limit"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         check_broken(cases[i].octets, strlen(cases[i].octets), 1000, cases[i].reason);
@@ -329,10 +329,10 @@ static void what_cannot_be_taken_breaks_the_frame(void **state)
 static void nul_in_a_line_breaks_the_frame(void **state)
 {
     (void)state;
-    check_broken("* OK a\0b\r\n", 10, 0, "a NUL in a response");
+    check_broken("* OK a\0b\r\n", 10, 0, "NUL in a response");
 }
 
-static void the_largest_body_that_is_allowed_is_taken(void **state)
+static void the_largest_body_that_is_allowed_is_accepted(void **state)
 {
     (void)state;
     struct record record;
@@ -343,7 +343,7 @@ static void the_largest_body_that_is_allowed_is_taken(void **state)
     end(&record);
 }
 
-/* Feeds one piece over and over; returns how many octets were taken until the frame broke. */
+/* Feeds one piece repeatedly; returns how many octets were consumed until the frame broke. */
 static size_t feed_until_broken(struct record *record, const char *begin_with, const char *piece)
 {
     size_t taken = 0, used, len = strlen(piece);
@@ -367,7 +367,7 @@ static void an_endless_line_breaks_at_its_limit(void **state)
         begin(&record, 0);
         size_t taken = feed_until_broken(&record, beginnings[i], " 1234567");
         assert_int_equal(taken, FRAMING_UNIT_MAX + 1 - strlen(beginnings[i]));
-        assert_string_equal(framing_reason(record.framing), "a response longer than 1 MiB");
+        assert_string_equal(framing_reason(record.framing), "response longer than 1 MiB");
         end(&record);
     }
 }
@@ -412,8 +412,8 @@ static void nesting_is_limited(void **state)
     check_broken(octets, 4 + FRAMING_DEPTH_MAX + 1, 0, "lists nested too deeply");
 }
 
-/* Users name mailboxes and keywords, and people write sentences. */
-static void nesting_is_not_seen_where_there_is_none(void **state)
+/* Names that users choose and human text may contain any number of parentheses. */
+static void only_lists_nest(void **state)
 {
     (void)state;
     static const struct {
@@ -442,7 +442,7 @@ static void nesting_is_not_seen_where_there_is_none(void **state)
 
 /* ---- state ---- */
 
-static void octets_of_an_unfinished_unit_are_seen(void **state)
+static void an_unfinished_unit_is_noticed(void **state)
 {
     (void)state;
     static const char *const beginnings[] = {
@@ -501,21 +501,21 @@ static void shrinking_is_allowed_inside_a_unit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples_are_cut_whole),
-        cmocka_unit_test(samples_are_cut_octet_by_octet),
-        cmocka_unit_test(samples_are_cut_at_every_split),
+        cmocka_unit_test(samples_are_read_whole),
+        cmocka_unit_test(samples_are_split_octet_by_octet),
+        cmocka_unit_test(samples_are_split_at_every_position),
         cmocka_unit_test(a_stop_changes_nothing_but_the_time),
         cmocka_unit_test(a_stop_ends_the_call),
         cmocka_unit_test(nul_in_a_literal_is_data),
-        cmocka_unit_test(what_cannot_be_taken_breaks_the_frame),
+        cmocka_unit_test(what_exceeds_a_limit_breaks_the_frame),
         cmocka_unit_test(nul_in_a_line_breaks_the_frame),
-        cmocka_unit_test(the_largest_body_that_is_allowed_is_taken),
+        cmocka_unit_test(the_largest_body_that_is_allowed_is_accepted),
         cmocka_unit_test(an_endless_line_breaks_at_its_limit),
         cmocka_unit_test(a_unit_may_be_as_long_as_its_limit),
         cmocka_unit_test(literals_are_counted),
         cmocka_unit_test(nesting_is_limited),
-        cmocka_unit_test(nesting_is_not_seen_where_there_is_none),
-        cmocka_unit_test(octets_of_an_unfinished_unit_are_seen),
+        cmocka_unit_test(only_lists_nest),
+        cmocka_unit_test(an_unfinished_unit_is_noticed),
         cmocka_unit_test(shrinking_loses_nothing),
         cmocka_unit_test(shrinking_is_allowed_inside_a_unit),
     };

@@ -1,4 +1,4 @@
-/* Implicit TLS and STARTTLS: what is accepted, what is refused, and with which words. */
+/* Implicit TLS and STARTTLS: what is accepted, what is refused, and with which reason. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,9 +44,9 @@ struct certificate_case {
 static const struct certificate_case certificates[] = {
     {"a good one", false, "IP:127.0.0.1", -DAY, DAY, "ready"},
     {"for another address", false, "IP:127.0.0.2", -DAY, DAY,
-     "closed TLS tls: the server's certificate is for another name than 127.0.0.1"},
+     "closed TLS tls: the server's certificate is not valid for 127.0.0.1"},
     {"for a name that looks like the address", false, "DNS:127.0.0.1", -DAY, DAY,
-     "closed TLS tls: the server's certificate is for another name than 127.0.0.1"},
+     "closed TLS tls: the server's certificate is not valid for 127.0.0.1"},
     {"of an unknown CA", true, "IP:127.0.0.1", -DAY, DAY,
      "closed TLS tls: the server's certificate was issued by an unknown CA"},
     {"expired", false, "IP:127.0.0.1", -DAY, -3600,
@@ -55,7 +55,7 @@ static const struct certificate_case certificates[] = {
      "closed TLS tls: the server's certificate is not yet valid"},
 };
 
-static SSL_CTX *trusting(void)
+static SSL_CTX *trusting_context(void)
 {
     char *why;
     SSL_CTX *context = imap_tls_context_new(scripted_ca_file(ca), &why);
@@ -66,7 +66,7 @@ static SSL_CTX *trusting(void)
 static void present(const struct certificate_case *c, const char *const *script, bool at_once)
 {
     struct client client;
-    SSL_CTX *trusted = trusting();
+    SSL_CTX *trusted = trusting_context();
     SSL_CTX *server = scripted_ca_server(c->of_other_ca ? other_ca : ca, c->name, c->begin, c->end);
     print_message("  %s\n", c->title);
     client_init(&client);
@@ -98,7 +98,7 @@ static void test_certificates_with_implicit_tls(void **state)
 static void test_certificates_with_starttls(void **state)
 {
     (void)state;
-    /* What was offered in the clear does not count: LOGINDISABLED is gone, PLAIN has come. */
+    /* What was offered in plaintext does not count: LOGINDISABLED is gone, PLAIN is new. */
     static const char *const script[] = {"S * OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi",
                                          "C STARTTLS",
                                          "T OK go",
@@ -124,26 +124,26 @@ static const struct starttls_case refusals[] = {
     {"refused",
      {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi", "C STARTTLS", "T NO not today"},
      "closed TLS capability: STARTTLS was refused: not today"},
-    {"PREAUTH, behind which no STARTTLS is possible",
+    {"PREAUTH, after which STARTTLS is impossible",
      {"S * PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi"},
-     "closed PROTOCOL greeting: the server greets with PREAUTH"},
-    {"a whole reply injected behind the OK",
+     "closed PROTOCOL greeting: the server sent PREAUTH"},
+    {"a whole reply injected after the OK",
      {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi", "C STARTTLS", "T OK go",
       "S * CAPABILITY IMAP4rev1 AUTH=PLAIN"},
-     "closed PROTOCOL capability: there was more after the answer to STARTTLS"},
-    {"half a reply injected behind the OK",
+     "closed PROTOCOL capability: unexpected data after the reply to STARTTLS"},
+    {"half a reply injected after the OK",
      {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi", "C STARTTLS", "T OK go", "R V2"},
-     "closed PROTOCOL capability: there was more after the answer to STARTTLS"},
-    {"the clear text goes on instead of a handshake",
+     "closed PROTOCOL capability: unexpected data after the reply to STARTTLS"},
+    {"plaintext instead of a handshake",
      {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi", "C STARTTLS", "T OK go", "L 5",
       "S * OK plain again"},
-     "closed TLS tls: the server does not speak TLS here"},
-    {"the end instead of a handshake",
+     "closed TLS tls: the server does not speak TLS on this port"},
+    {"closed instead of a handshake",
      {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi", "C STARTTLS", "T OK go", "L 5", "CLOSE"},
      "closed TLS tls"},
     {"silence instead of a handshake",
      {"S * OK [CAPABILITY IMAP4rev1 STARTTLS] hi", "C STARTTLS", "T OK go", "L 5", "HOLD"},
-     "closed TIMEOUT tls: no answer in the TLS handshake within 1 seconds"},
+     "closed TIMEOUT tls: timed out after 1 seconds in the TLS handshake"},
 };
 
 static void test_starttls_refusals(void **state)
@@ -152,7 +152,7 @@ static void test_starttls_refusals(void **state)
     for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
         print_message("  %s\n", refusals[i].title);
         struct client client;
-        SSL_CTX *trusted = trusting();
+        SSL_CTX *trusted = trusting_context();
         client_init(&client);
         client.options.security = IMAP_SECURITY_STARTTLS;
         client.options.tls = trusted;
@@ -166,7 +166,7 @@ static void test_starttls_refusals(void **state)
     }
 }
 
-/* ---- certificates told although they are refused ---- */
+/* ---- certificates recorded although they are refused ---- */
 
 struct recorded_case {
     const char *title;
@@ -181,7 +181,7 @@ struct recorded_case {
 
 static const struct recorded_case recorded[] = {
     {"a good one", false, false, 0, "IP:127.0.0.1", -DAY, 5 * DAY, "", 1, 5 * DAY, 5 * DAY},
-    {"a good one behind an intermediate that goes earlier", true, false, 4 * DAY, "IP:127.0.0.1",
+    {"a good one with an intermediate that expires earlier", true, false, 4 * DAY, "IP:127.0.0.1",
      -DAY, 5 * DAY, "", 2, 4 * DAY, 4 * DAY},
     {"a good one that outlives its CA", false, false, 0, "IP:127.0.0.1", -DAY, 90 * DAY, "", 1,
      90 * DAY, 30 * DAY},
@@ -192,22 +192,22 @@ static const struct recorded_case recorded[] = {
     {"an expired intermediate", true, false, -3600, "IP:127.0.0.1", -DAY, DAY,
      "the server's certificate has expired", 2, -3600, 0},
     {"for another name", false, false, 0, "DNS:mail.test", -DAY, DAY,
-     "the server's certificate is for another name than 127.0.0.1", 1, DAY, 0},
+     "the server's certificate is not valid for 127.0.0.1", 1, DAY, 0},
     {"of an unknown CA", false, true, 0, "IP:127.0.0.1", -DAY, DAY,
      "the server's certificate was issued by an unknown CA", 1, DAY, 0},
-    {"of an unknown CA, behind an intermediate", true, true, 20 * DAY, "IP:127.0.0.1", -DAY, DAY,
+    {"of an unknown CA, with an intermediate", true, true, 20 * DAY, "IP:127.0.0.1", -DAY, DAY,
      "the server's certificate was issued by an unknown CA", 2, DAY, 0},
-    {"all at once: the words are those of a handshake that stops at the first", false, true, 0,
+    {"all at once: the reason is the one at which a handshake would stop", false, true, 0,
      "DNS:mail.test", -DAY, -3600, "the server's certificate was issued by an unknown CA", 1, -3600,
      0},
 };
 
-static void assert_near(time_t told, long expected, time_t now)
+static void assert_near(time_t actual, long expected, time_t now)
 {
     if (expected == 0)
-        assert_int_equal(told, 0);
+        assert_int_equal(actual, 0);
     else
-        assert_uint_in_range(told, (uintmax_t)(now + expected - 60), (uintmax_t)(now + expected));
+        assert_uint_in_range(actual, (uintmax_t)(now + expected - 60), (uintmax_t)(now + expected));
 }
 
 static void check_chain(const struct recorded_case *c, const struct certificate_chain *chain)
@@ -233,7 +233,7 @@ static void check_chain(const struct recorded_case *c, const struct certificate_
     }
 }
 
-/* Refused: the script's end is that of a connection on which nothing came after the handshake. */
+/* Refused: nothing is sent after the handshake. */
 static void record(const struct recorded_case *c, bool at_once)
 {
     static const char *const refused_at_once[] = {"END", NULL};
@@ -255,7 +255,7 @@ static void record(const struct recorded_case *c, bool at_once)
     const char *const *script =
         at_once ? (good ? good_at_once : refused_at_once) : (good ? good_later : refused_later);
     struct client client;
-    SSL_CTX *trusted = trusting();
+    SSL_CTX *trusted = trusting_context();
     struct scripted_ca *root = c->of_other_ca ? other_ca : ca;
     struct scripted_ca *issuer =
         c->intermediate ? scripted_ca_intermediate(root, c->intermediate_end) : root;
@@ -304,7 +304,7 @@ static void test_chain_longer_than_is_kept(void **state)
     (void)state;
     static const char *const script[] = {GREETING, LOG_IN, LOGGED_IN(""), NULL};
     struct client client;
-    SSL_CTX *trusted = trusting();
+    SSL_CTX *trusted = trusting_context();
     SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, 20 * DAY);
     struct scripted_ca *extra = scripted_ca_intermediate(ca, DAY);
     SSL_CTX *other = scripted_ca_server(extra, "IP:127.0.0.1", -DAY, DAY);
@@ -319,10 +319,10 @@ static void test_chain_longer_than_is_kept(void **state)
     client_serve_tls(&client, script, server, true);
     client_start(&client);
     client_await(&client, "ready");
-    const struct certificate_chain *told = imap_session_certificates(client.session);
-    assert_int_equal(told->count, CERTIFICATE_CHAIN_MAX);
-    assert_int_equal(told->sent, CERTIFICATE_CHAIN_MAX + 5);
-    assert_true(told->verified);
+    const struct certificate_chain *recorded_chain = imap_session_certificates(client.session);
+    assert_int_equal(recorded_chain->count, CERTIFICATE_CHAIN_MAX);
+    assert_int_equal(recorded_chain->sent, CERTIFICATE_CHAIN_MAX + 5);
+    assert_true(recorded_chain->verified);
     client_finish(&client);
     scripted_ca_free(extra);
     SSL_CTX_free(trusted);
@@ -335,7 +335,7 @@ static void test_nothing_is_recorded_unasked(void **state)
     (void)state;
     static const char *const script[] = {GREETING, LOG_IN, LOGGED_IN(""), NULL};
     struct client client;
-    SSL_CTX *trusted = trusting();
+    SSL_CTX *trusted = trusting_context();
     SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, DAY);
     client_init(&client);
     client.options.security = IMAP_SECURITY_TLS;
@@ -374,7 +374,7 @@ static void test_what_came_in_plaintext_is_discarded(void **state)
                                          "T OK opened",
                                          NULL};
     struct client client;
-    SSL_CTX *trusted = trusting();
+    SSL_CTX *trusted = trusting_context();
     SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, DAY);
     client_init(&client);
     client.options.security = IMAP_SECURITY_STARTTLS;
@@ -394,13 +394,13 @@ static void test_plaintext_on_a_tls_port(void **state)
     (void)state;
     static const char *const script[] = {GREETING, NULL};
     struct client client;
-    SSL_CTX *trusted = trusting();
+    SSL_CTX *trusted = trusting_context();
     client_init(&client);
     client.options.security = IMAP_SECURITY_TLS;
     client.options.tls = trusted;
     client_serve(&client, script);
     client_start(&client);
-    client_await(&client, "closed TLS tls: the server does not speak TLS here");
+    client_await(&client, "closed TLS tls: the server does not speak TLS on this port");
     client_abandon(&client);
     SSL_CTX_free(trusted);
 }
@@ -410,7 +410,7 @@ static void test_old_tls_refused(void **state)
     (void)state;
     static const char *const script[] = {GREETING, NULL};
     struct client client;
-    SSL_CTX *trusted = trusting();
+    SSL_CTX *trusted = trusting_context();
     SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, DAY);
     SSL_CTX_set_security_level(server, 0);
     SSL_CTX_set_min_proto_version(server, TLS1_VERSION);

@@ -1,4 +1,4 @@
-/* Names and addresses: looked up without blocking, tried in turn, and abandoned at any moment. */
+/* Names and addresses: resolved without blocking, tried in turn, and abandoned at any time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 
 static const char *const script[] = {"S * PREAUTH [CAPABILITY IMAP4rev1] hello", NULL};
 
-/* A resolver that knows these lines of a hosts file, and asks nobody who answers. */
+/* A resolver that knows these lines of a hosts file; its name server does not answer. */
 static struct evdns_base *resolver(struct event_base *base, const char *hosts)
 {
     char path[] = "/tmp/hosts-XXXXXX";
@@ -44,12 +44,12 @@ static const struct name_case names[] = {
     {"a name with one address", "127.0.0.1 mail.test\n", "mail.test", "ready"},
     {"the first address refuses", "127.0.0.2 mail.test\n127.0.0.1 mail.test\n", "mail.test",
      "ready"},
-    {"only loopback addresses are spoken to in the clear", "192.0.2.1 mail.test\n", "mail.test",
+    {"plaintext to loopback addresses only", "192.0.2.1 mail.test\n", "mail.test",
      "closed CONNECT connect: cannot connect to mail.test port"},
-    {"an address that is not loopback is passed over", "192.0.2.1 mail.test\n127.0.0.1 mail.test\n",
+    {"an address that is not loopback is skipped", "192.0.2.1 mail.test\n127.0.0.1 mail.test\n",
      "mail.test", "ready"},
-    {"a name that nobody knows", "127.0.0.1 mail.test\n", "other.test",
-     "closed RESOLVE resolve: the name other.test cannot be resolved"},
+    {"an unknown name", "127.0.0.1 mail.test\n", "other.test",
+     "closed RESOLVE resolve: cannot resolve other.test: "},
 };
 
 static void test_names(void **state)
@@ -80,7 +80,7 @@ static void test_freed_while_looking_up(void **state)
     client_settle(&client, 20);
     imap_session_free(client.session);
     client.session = NULL;
-    client_settle(&client, 600); /* the look-up ends behind the session's back */
+    client_settle(&client, 600); /* the lookup ends after the session was freed */
     assert_string_equal(client_log(&client), "");
     client_abandon(&client);
 }
@@ -108,7 +108,7 @@ static void test_no_resolver(void **state)
     client.options.host = "mail.test";
     client.options.port = 143;
     client_start(&client);
-    client_await(&client, "closed RESOLVE resolve: the name mail.test cannot be resolved");
+    client_await(&client, "closed RESOLVE resolve: cannot resolve mail.test: ");
     client_abandon(&client);
 }
 
@@ -118,14 +118,14 @@ static void test_ipv6_loopback(void **state)
     struct client client;
     client_init(&client);
     client.options.host = "::1";
-    client.options.port = 9; /* refused or unreachable, but not for being no loopback address */
+    client.options.port = 9; /* refused or unreachable, but it is a loopback address */
     client_start(&client);
     client_await(&client, "closed CONNECT connect: cannot connect to ::1 port 9: ");
     assert_false(client_logged(&client, "without TLS"));
     client_abandon(&client);
 }
 
-/* ---- one given address ---- */
+/* ---- a fixed address ---- */
 
 static struct sockaddr_in address_of(const char *text, uint16_t port)
 {
@@ -141,7 +141,7 @@ static void test_fixed_address(void **state)
     client_init(&client);
     client_serve(&client, script);
     struct sockaddr_in address = address_of("127.0.0.1", client.options.port);
-    client.options.host = "mail.test"; /* that nobody resolves */
+    client.options.host = "mail.test"; /* which does not resolve */
     client.options.port = 9;
     client.options.address = (struct sockaddr *)&address;
     client.options.address_len = sizeof(address);
@@ -163,7 +163,7 @@ static void test_fixed_address_is_not_loopback(void **state)
     client.options.address_len = sizeof(address);
     client_start(&client);
     client_await(&client, "closed CONNECT connect: cannot connect to localhost port");
-    assert_true(client_logged(&client, "without TLS only loopback addresses are spoken to"));
+    assert_true(client_logged(&client, "without TLS only loopback addresses are allowed"));
     assert_string_equal(client.phases, "");
     client_abandon(&client);
 }
@@ -173,7 +173,7 @@ static void test_fixed_address_refuses(void **state)
     (void)state;
     struct client client;
     client_init(&client);
-    client_serve(&client, script); /* the name has an address that answers: not tried */
+    client_serve(&client, script); /* the address of the name would answer, but is not tried */
     struct sockaddr_in address = address_of("127.0.0.2", client.options.port);
     client.options.address = (struct sockaddr *)&address;
     client.options.address_len = sizeof(address);
@@ -183,7 +183,7 @@ static void test_fixed_address_refuses(void **state)
     client_abandon(&client);
 }
 
-/* ---- an owner who has enough of it ---- */
+/* ---- freed by the owner ---- */
 
 struct owner {
     struct transport *transport;
@@ -240,7 +240,7 @@ static void test_freed_while_a_phase_is_reported(void **state)
         transport_open(owner.transport);
         while (!owner.ended)
             event_base_loop(client.base, EVLOOP_ONCE);
-        client_settle(&client, 10); /* nothing more comes */
+        client_settle(&client, 10); /* no further callback */
         assert_int_equal(owner.called, i + 1);
         client_abandon(&client);
     }

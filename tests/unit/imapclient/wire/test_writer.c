@@ -11,7 +11,7 @@
 
 #include "imapclient/wire/writer.h"
 
-/* What is in the buffer, which is emptied. */
+/* The contents of the buffer, which is drained. */
 static char *drain(struct evbuffer *out)
 {
     size_t len = evbuffer_get_length(out);
@@ -135,8 +135,8 @@ static void names_that_cannot_be_sent_are_refused(void **state)
     evbuffer_free(out);
 }
 
-/* What would be sent back otherwise than it came is another mailbox. */
-static void names_that_do_not_decode_are_returned_as_they_came(void **state)
+/* A name that would encode differently is another mailbox. */
+static void names_that_do_not_decode_are_rejected(void **state)
 {
     (void)state;
     static const char *const names[] = {
@@ -187,7 +187,7 @@ int main(void)
         cmocka_unit_test(a_line_has_a_limit),
         cmocka_unit_test(names_become_modified_utf7_and_come_back),
         cmocka_unit_test(names_that_cannot_be_sent_are_refused),
-        cmocka_unit_test(names_that_do_not_decode_are_returned_as_they_came),
+        cmocka_unit_test(names_that_do_not_decode_are_rejected),
         cmocka_unit_test(dates_are_written_in_their_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
