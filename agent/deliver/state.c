@@ -45,25 +45,21 @@ static bool may_be_sending(enum deliver_step step)
            step == STEP_PREPARING;
 }
 
-static void assert_fields(const struct deliver *deliver)
+/* Whether the fields are those of the state, as private.h has them. */
+static bool fields_fit(const struct deliver *deliver)
 {
     enum deliver_step step = deliver->step;
     bool holds_copies = step == STEP_HOLDING || step == STEP_SELECTING;
     bool has_next = step == STEP_PREPARING || step == STEP_PREPARED;
     bool is_resolving = step == STEP_RESOLVING;
+    bool is_sending = deliver->sending != NULL;
+    bool needs_session = holds_copies || has_next || is_resolving || is_sending;
 
-    assert((deliver->asked != NULL) == (step == STEP_ASKING));
-    assert((deliver->waiting != NULL) == holds_copies);
-    assert((deliver->preparing != NULL) == has_next);
-    assert((deliver->resolving != NULL) == is_resolving);
-    assert(deliver->sending != NULL || !needs_sending(step));
-    assert(deliver->sending == NULL || may_be_sending(step));
-    assert(deliver->place.session != NULL ||
-           !(holds_copies || has_next || is_resolving || deliver->sending != NULL));
-    /* Without NDEBUG only. */
-    (void)holds_copies;
-    (void)has_next;
-    (void)is_resolving;
+    return (deliver->asked != NULL) == (step == STEP_ASKING) &&
+           (deliver->waiting != NULL) == holds_copies && (deliver->preparing != NULL) == has_next &&
+           (deliver->resolving != NULL) == is_resolving && (is_sending || !needs_sending(step)) &&
+           (!is_sending || may_be_sending(step)) &&
+           (deliver->place.session != NULL || !needs_session);
 }
 
 /* ASKING is too short to be shown. */
@@ -86,11 +82,16 @@ static enum deliver_state state_shown(const struct deliver *deliver)
 
 void deliver_enter(struct deliver *deliver, enum deliver_step step)
 {
+    bool is_legal = may_follow(deliver->step, step);
     enum deliver_state shown;
+    bool fit;
 
-    assert(may_follow(deliver->step, step));
+    assert(is_legal);
     deliver->step = step;
-    assert_fields(deliver);
+    fit = fields_fit(deliver);
+    assert(fit);
+    (void)is_legal; /* without assertions */
+    (void)fit;
     shown = state_shown(deliver);
     if (shown != deliver->shown)
         deliver->since = time(NULL);
