@@ -1,5 +1,6 @@
 #include "agent/capture/private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ static int compare_items(const void *a, const void *b)
     return x->uid < y->uid ? -1 : x->uid > y->uid;
 }
 
-/* Sorts what the list gave, a UID that came twice once. */
+/* Sorts the list and removes repeated UIDs. */
 static void sort_items(struct capture *capture)
 {
     size_t kept = 0;
@@ -31,11 +32,33 @@ static void sort_items(struct capture *capture)
 
 /* ---- the steps ---- */
 
+/* The table of private.h. */
+static bool may_follow(enum step before, enum step next)
+{
+    static const unsigned table[] = {
+        [STEP_IDLE] = 1u << STEP_LIST,
+        [STEP_LIST] = 1u << STEP_HEADERS | 1u << STEP_BODIES,
+        [STEP_HEADERS] = 1u << STEP_HEADERS | 1u << STEP_BODIES | 1u << STEP_MISSING,
+        [STEP_BODIES] = 1u << STEP_HEADERS | 1u << STEP_BODIES | 1u << STEP_MISSING,
+        [STEP_MISSING] = 1u << STEP_HEADERS | 1u << STEP_BODIES | 1u << STEP_SINGLE,
+        [STEP_SINGLE] = 1u << STEP_HEADERS | 1u << STEP_BODIES | 1u << STEP_SINGLE,
+    };
+
+    return next == STEP_IDLE || (table[before] & 1u << next) != 0;
+}
+
+static void set_step(struct capture *capture, enum step step)
+{
+    assert(may_follow(capture->step, step));
+    assert((capture->folder == NULL) == (step == STEP_IDLE));
+    capture->step = step;
+}
+
 static void next_window(struct capture *capture);
 static void check_missing(struct capture *capture);
 static void fetch_single(struct capture *capture);
 
-/* Forgets all that the ledger has not been told. */
+/* Forgets everything that is not recorded in the ledger. */
 static void abandon(struct capture *capture)
 {
     capture_clear_items(capture);
@@ -46,14 +69,14 @@ static void abandon(struct capture *capture)
     free(capture->header_text);
     capture->header_text = NULL;
     capture->header_len = capture->header_room = 0;
-    capture->step = STEP_IDLE;
     capture->folder = NULL;
+    set_step(capture, STEP_IDLE);
 }
 
-/* Behind the last message that is there: what surely came and went has a state too. What is only
- * missing there is not judged yet, for a server may show it late; nor is what the server says of
- * UIDs that it has not given yet. */
-static void note_vanished_behind(struct capture *capture)
+/* UIDs after the last message: those that are proven to have vanished get that state. What is only
+ * missing there is left open, for a server may show it late; so are UIDs that the server reports
+ * before it has assigned them. */
+static void note_vanished_at_end(struct capture *capture)
 {
     struct folder *folder = capture->folder;
     uint32_t last = folder->seen_through;
@@ -78,7 +101,7 @@ static void end(struct capture *capture)
     capture_done *done = capture->done;
     void *arg = capture->arg;
 
-    note_vanished_behind(capture);
+    note_vanished_at_end(capture);
     if (capture->cut != 0)
         capture->folder->dirty = true;
     spool_waiter_resume(&capture->waiter);
@@ -86,7 +109,7 @@ static void end(struct capture *capture)
     done(arg);
 }
 
-/* Whether the reply lets the capture go on: not when the session is gone. */
+/* false: the session is gone, and the capture ends with it. */
 static bool goes_on(struct capture *capture, const struct imap_result *result)
 {
     /* After LOST and UNSENT the watch calls capture_lose(). */
@@ -119,7 +142,7 @@ static void fetch_window(struct capture *capture, enum step step,
 {
     struct imap_uidset set;
 
-    capture->step = step;
+    set_step(capture, step);
     window_set(capture, which, &set);
     imap_uid_fetch(capture->session, &set, what, done, capture);
     imap_uidset_clear(&set);
@@ -148,7 +171,7 @@ static void on_headers(void *arg, const struct imap_result *result)
         check_missing(capture);
 }
 
-/* Of a message that did not come: tried again, but not for ever. */
+/* The state of a message that did not come: tried again, but not for ever. */
 static enum uid_state unfetched_state(const struct folder *folder)
 {
     return folder->retries >= LIMIT_UNFETCHED_TRIES ? UID_FAILED : UID_UNFETCHED;
@@ -164,13 +187,13 @@ static void leave_suspect(struct capture *capture, struct item *item)
     folder->strikes = 0;
 }
 
-/* What needs no octet of the message to be decided. */
+/* Decides what can be decided without fetching the message. */
 static void decide_listed(struct capture *capture, struct item *item)
 {
     const struct folder *folder = capture->folder;
 
     if (item->uid <= folder->look_through && item->internaldate < folder->baseline_at)
-        capture_settle(item, UID_BEFORE_BASELINE, "older than the first sight of the account");
+        capture_settle(item, UID_BEFORE_BASELINE, "older than the baseline of the account");
     else if (item->uid == folder->suspect && folder->strikes >= LIMIT_SUSPECT)
         leave_suspect(capture, item);
     else if (item->draft)
@@ -198,6 +221,7 @@ static void next_window(struct capture *capture)
     size_t open = 0;
 
     capture_emit(capture);
+    assert(capture->emitted <= capture->count);
     if (capture->emitted == capture->count) {
         end(capture);
         return;
@@ -216,7 +240,7 @@ static void next_window(struct capture *capture)
                      on_headers);
 }
 
-/* What was to be tried again and is no longer listed. */
+/* Messages that were to be tried again and are no longer listed. */
 static void note_retries_gone(struct capture *capture)
 {
     for (size_t i = 0; i < capture->retrying.count; i++) {
@@ -300,7 +324,7 @@ static void on_single(void *arg, const struct imap_result *result)
     item = first_open(capture);
     if (item != NULL && item == capture->single) {
         char *reason =
-            xasprintf("the server lists it but does not give it: %s",
+            xasprintf("the server lists it but does not return it: %s",
                       result->kind == IMAP_RESULT_OK ? "OK without the message" : result->reason);
         capture_settle(item, unfetched_state(capture->folder), reason);
         free(reason);
@@ -308,7 +332,7 @@ static void on_single(void *arg, const struct imap_result *result)
     fetch_single(capture);
 }
 
-/* Asks once more for the first message that did not come, by itself. */
+/* Fetches the first message that did not come once more, by itself. */
 static void fetch_single(struct capture *capture)
 {
     struct item *item;
@@ -321,7 +345,7 @@ static void fetch_single(struct capture *capture)
         return;
     }
     capture->single = item;
-    capture->step = STEP_SINGLE;
+    set_step(capture, STEP_SINGLE);
     imap_uidset_add(&set, item->uid, item->uid);
     imap_uid_fetch(capture->session, &set, "(UID BODY.PEEK[])", on_single, capture);
     imap_uidset_clear(&set);
@@ -349,13 +373,14 @@ void capture_start(struct capture *capture, struct imap_session *session,
 {
     struct imap_uidset set = {0};
 
+    assert(capture->count == 0 && capture->arriving == NULL && folder->ledger_id != 0);
     capture->session = session;
     capture->account = account;
     capture->folder = folder;
     capture->done = done;
     capture->arg = arg;
     capture->depth = depth_for(capture);
-    capture->step = STEP_LIST;
+    set_step(capture, STEP_LIST);
     capture->cut = 0;
     imap_uidset_normalise(&folder->vanished);
     if (retry) {

@@ -2,16 +2,16 @@
  * Works through the new messages of one folder, which is selected on one session.
  *
  * First the list: UID FETCH n:* (UID FLAGS INTERNALDATE), never SEARCH, which servers cap or get
- * wrong. What lies between the listed UIDs has vanished. Then, by what the rules could want of this
- * account and folder: nothing is fetched; or the headers, then the wanted messages; or all in one
- * FETCH.
+ * wrong. UIDs missing between the listed ones have vanished. Then, depending on what the rules can
+ * want of this account and folder: nothing is fetched; or the headers, then the wanted messages; or
+ * everything in one FETCH.
  *
- * The ledger is told in the order of UIDs, so that "seen through" is always true. A listed message
- * that does not come is asked for once more by itself, then noted as unfetched; it stops nothing.
- * While the spool has no room the session is paused.
+ * States are recorded in the order of UIDs, so that seen_through is always true. A listed message
+ * that does not come is fetched once more by itself, then recorded as unfetched; it stops nothing.
+ * While the spool is full the session is paused.
  *
- * A capture belongs to a watch, which hands it what the session says. It never looks at the session
- * when it is not running.
+ * A capture belongs to a watch, which passes on the events of its session. A capture that is not
+ * running never uses the session.
  */
 #ifndef AGENT_CAPTURE_CAPTURE_H
 #define AGENT_CAPTURE_CAPTURE_H
@@ -25,25 +25,25 @@ struct folder {
     int64_t ledger_id; /* 0: not opened in the ledger since the session began */
     uint32_t uidvalidity;
     uint32_t seen_through;
-    uint64_t modseq;          /* as the ledger has it: what vanished since can be asked for */
-    uint32_t uidnext;         /* as the last EXAMINE told, 0: it did not */
+    uint64_t modseq;          /* as recorded: what vanished since can be asked for */
+    uint32_t uidnext;         /* of the last EXAMINE, 0: none */
     uint64_t examined_modseq; /* HIGHESTMODSEQ of the last EXAMINE, 0: none */
     time_t baseline_at;
-    uint32_t look_through; /* UIDs up to it that are older than baseline_at were there before us */
+    uint32_t look_through; /* UIDs up to it that are older than baseline_at precede the baseline */
     struct imap_uidset vanished; /* above seen_through, proven */
     struct imap_uidset retry;    /* unfetched before */
     unsigned retries;            /* rounds of retry so far */
     time_t retry_at;             /* the next one not before */
-    uint32_t suspect; /* the message that was asked for when the session was lost, 0: none */
+    uint32_t suspect; /* the message that was being fetched when the session was lost, 0: none */
     unsigned strikes; /* how often in a row */
     bool dirty;       /* may have news */
     bool refused;     /* EXAMINE was, last; only news makes it worth another */
-    bool listed;      /* of use to the watch: seen in the last listing */
+    bool listed;      /* for the watch: it was in the last listing */
 };
 
 struct capture;
 
-/* Nothing new is left. Not called when the session ends: what was not noted comes again. */
+/* Nothing new is left. Not called when the session ends: what was not recorded is listed again. */
 typedef void capture_done(void *arg);
 
 struct capture *capture_new(struct parts *parts);
@@ -57,8 +57,9 @@ void capture_start(struct capture *capture, struct imap_session *session,
                    const struct account *const *account, struct folder *folder, bool retry,
                    capture_done *done, void *arg);
 bool capture_runs(const struct capture *capture);
-/* The session has ended: forgets all that is not in the ledger; done is not called. A message over
- * which sessions are lost again and again is left as unfetched, so that it stops no other. */
+/* The session has ended: forgets everything that is not in the ledger; done is not called. A
+ * message over which sessions are lost again and again is left as unfetched, so that it stops no
+ * other. */
 void capture_lose(struct capture *capture);
 
 /* From the session's events while it runs. */

@@ -42,7 +42,7 @@ static EVP_MD_CTX *digest_new(void)
     return digest;
 }
 
-/* Whether any rule asks for what only the body can tell. */
+/* Whether any rule has a condition on the body. */
 static bool rules_read_bodies(const struct rule_set *set, bool *text)
 {
     bool any = false;
@@ -103,8 +103,7 @@ static const char *held_header(const struct captured_message *captured)
     return captured->header_text.data != NULL ? captured->header_text.data : "";
 }
 
-/* A header that fills all that is kept of one may have lost its end: nothing is proven to be
- * missing from it. */
+/* A header that fills HEADER_MAX may have been cut: nothing is proven to be missing from it. */
 static struct header *whole_header(const char *text, size_t len)
 {
     struct header *header = header_parse(text, len);
@@ -114,7 +113,7 @@ static struct header *whole_header(const char *text, size_t len)
     return header;
 }
 
-/* The header section is whole: what direction the message takes can be told. */
+/* The header section is complete: the direction of the message is known. */
 static void end_header(struct captured_message *captured)
 {
     struct owner owner = {
@@ -275,7 +274,7 @@ static struct decision *decide_whole(struct captured_message *captured,
     return decide_message(captured->parts, facts, captured->header, captured->size, body, explain);
 }
 
-/* A reload while the message arrived may have brought rules that ask more of its body. */
+/* A reload while the message arrived may have brought rules with more conditions on its body. */
 static bool knows_enough(const struct captured_message *captured)
 {
     bool text;
@@ -311,14 +310,14 @@ const unsigned char *captured_message_sha256(const struct captured_message *capt
     return captured->sha256;
 }
 
-/* ---- handing over ---- */
+/* ---- storing ---- */
 
 struct handed_over {
     struct parts *parts;
     char *account, *folder;
     uint32_t uid;
     uint64_t size;
-    time_t came;    /* 0: before we looked, its latency would tell of that */
+    time_t came;    /* 0: before the agent started; it says nothing about latency */
     char **targets; /* NULL-terminated */
 };
 
@@ -340,7 +339,7 @@ static void on_stored(void *arg, enum capture_outcome outcome)
     if (outcome == CAPTURE_STORED && handed->came != 0)
         histogram_add_since(&parts->capture_latency, handed->came);
     log_event(LOG_LEVEL_INFO, outcome_text(outcome), "account", handed->account, "folder",
-              handed->folder, "uid", log_number(handed->uid), "octets",
+              handed->folder, "uid", log_number(handed->uid), "bytes",
               log_number((long long)handed->size), (char *)NULL);
     for (char **target = handed->targets; *target != NULL; target++) {
         parts->stored(parts->arg, *target);
@@ -371,7 +370,7 @@ static struct handed_over *handed_over_new(const struct captured_message *captur
     return handed;
 }
 
-/* One new copy for each target; the ids stand behind each other in *ids. */
+/* One new copy for each target; their ids are in *ids, in the same order. */
 static struct ledger_new_copy *copies_new(const struct captured_message *captured,
                                           const struct message_facts *facts,
                                           char (*ids)[MONITOR_ID_LEN + 1])

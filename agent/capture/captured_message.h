@@ -1,6 +1,6 @@
 /*
- * One message on its way in: octets go to the spool and through the digests as they arrive; when
- * all are there the rules decide, and what is to be stored is ready for the ledger.
+ * One message as it arrives: its octets go to the spool and through the digests; once all have
+ * arrived the rules decide, and what is to be stored is ready for the ledger.
  *
  * Memory: the header section up to HEADER_MAX, body facts within their bounds, and nothing that
  * grows with the message.
@@ -11,7 +11,7 @@
 #include "agent/session/context.h"
 #include "rules/match/decide.h"
 
-/* What is known of a message before and beside its octets. */
+/* What is known of a message apart from its octets. */
 struct message_facts {
     const struct account *account;
     const char *folder;
@@ -20,7 +20,7 @@ struct message_facts {
     uint32_t uidvalidity, uid;
     time_t internaldate;
     int internaldate_zone;
-    bool old; /* found again after a change of UIDVALIDITY or in a late folder */
+    bool old; /* found again after a change of UIDVALIDITY, or in a folder that is new to us */
 };
 
 struct captured_message;
@@ -38,10 +38,10 @@ struct outcome {
     enum uid_state state; /* else this is its state; UID_UNFETCHED: it must be fetched again */
     char *reason;         /* NULL or the caller's to free */
 };
-/* All octets are there. */
+/* All octets have arrived. */
 struct outcome captured_message_decide(struct captured_message *captured,
                                        const struct message_facts *facts);
-/* Hands the octets and copies to the ledger; frees captured. Calls parts->stored later. */
+/* Passes the octets and copies to the ledger; frees captured. Calls parts->stored later. */
 void captured_message_store(struct captured_message *captured, const struct message_facts *facts);
 
 /* The decision by the header alone: NEEDS_BODY and YES both mean: fetch it. */

@@ -1,5 +1,6 @@
 #include "agent/capture/private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "agent/system/log.h"
@@ -49,18 +50,19 @@ struct message_facts capture_facts(const struct capture *capture, const struct i
     };
 }
 
-/* ---- telling the ledger, in the order of UIDs ---- */
+/* ---- recording, in the order of UIDs ---- */
 
 static bool is_retry(const struct capture *capture, uint32_t uid)
 {
     return uid <= capture->folder->seen_through;
 }
 
-/* UIDs first to last are not there. One by one only where some are proven and some are not. */
+/* UIDs first to last do not exist. In several ranges where some are proven and some are not. */
 void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last)
 {
     struct folder *folder = capture->folder;
 
+    assert(first <= last);
     capture->parts->count.vanished += (uint64_t)last - first + 1;
     for (size_t i = 0; i < folder->vanished.count && first <= last; i++) {
         const struct imap_uidrange *range = &folder->vanished.ranges[i];
@@ -100,6 +102,7 @@ static void emit(struct capture *capture, struct item *item)
     struct folder *folder = capture->folder;
     struct message_facts facts = capture_facts(capture, item);
 
+    assert(item->decided);
     if (!is_retry(capture, item->uid)) {
         if (item->uid > folder->seen_through + 1)
             capture_note_gap(capture, folder->seen_through + 1, item->uid - 1);

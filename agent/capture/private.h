@@ -1,6 +1,18 @@
 /*
- * The inside of a capture, shared by its files and nobody else: capture.c (its steps),
- * capture/take.c (what arrives), capture/note.c (what the ledger is told).
+ * Private to this room: capture.c (the steps), receive.c (what the server sends), note.c (what is
+ * recorded in the ledger), captured_message.c (one message), spool_room.c (backpressure).
+ *
+ * Listed messages are worked through in windows of LIMIT_FETCH_WINDOW:
+ *
+ *   step     waits for                                       may be followed by (or IDLE: the end)
+ *   IDLE     capture_start()                                 LIST
+ *   LIST     the UIDs and dates of what is new               HEADERS, BODIES
+ *   HEADERS  the headers of the window                       BODIES, MISSING, next window
+ *   BODIES   the wanted messages of the window               MISSING, next window
+ *   MISSING  which of those that did not come still exist    SINGLE, next window
+ *   SINGLE   the first of those, fetched by itself           SINGLE, next window
+ *
+ * The next window begins with HEADERS or BODIES.
  */
 #ifndef AGENT_CAPTURE_PRIVATE_H
 #define AGENT_CAPTURE_PRIVATE_H
@@ -8,11 +20,11 @@
 #include "agent/capture/capture.h"
 #include "agent/capture/spool_room.h"
 
-/* What is asked of the messages of this folder. */
+/* How much of each message is fetched. */
 enum depth {
-    DEPTH_NOTHING, /* no rule could want one */
-    DEPTH_HEADER,  /* the header tells which */
-    DEPTH_ALL,     /* every one is wanted, or so it seems */
+    DEPTH_NOTHING, /* no rule can want one */
+    DEPTH_HEADER,  /* the headers decide which */
+    DEPTH_ALL,     /* every one is wanted, as far as can be known */
 };
 
 enum step { STEP_IDLE, STEP_LIST, STEP_HEADERS, STEP_BODIES, STEP_MISSING, STEP_SINGLE };
@@ -40,25 +52,25 @@ struct capture {
     enum depth depth;
     struct item *items; /* ascending UIDs */
     size_t count, room;
-    size_t emitted;                    /* items that the ledger knows */
+    size_t emitted;                    /* items that are recorded in the ledger */
     size_t window;                     /* end of the items that are being fetched */
     struct imap_uidset retrying;       /* unfetched before, asked for again */
-    struct item *single;               /* STEP_SINGLE: asked for by itself */
+    struct item *single;               /* STEP_SINGLE: fetched by itself */
     struct captured_message *arriving; /* the body that is arriving */
     bool is_header;                    /* it is a BODY[HEADER] */
     char *header_text;
     size_t header_len, header_room;
-    uint32_t cut;               /* the lowest UID that found no place in the list, 0: all did */
+    uint32_t cut;               /* the lowest UID that did not fit into the list, 0: all did */
     struct spool_waiter waiter; /* while the spool is full */
 };
 
-/* capture/note.c */
+/* note.c */
 struct item *capture_find(struct capture *capture, uint32_t uid);
 struct message_facts capture_facts(const struct capture *capture, const struct item *item);
 void capture_settle(struct item *item, enum uid_state state, const char *reason);
-/* UIDs first to last are not there. */
+/* UIDs first to last do not exist. */
 void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last);
-/* Tells the ledger of the items that are decided, up to the first that is not. */
+/* Records the items that are decided, up to the first that is not. */
 void capture_emit(struct capture *capture);
 void capture_clear_items(struct capture *capture);
 

@@ -2,8 +2,8 @@
  * Backpressure: while the spool is full, sessions that bring messages are not read from, so that a
  * slow disk slows the servers instead of filling memory.
  *
- * One spool_room for the process. A waiter belongs to its owner, who ends the pause before he frees
- * it or its session.
+ * One spool_room for the process. A waiter belongs to its owner, who ends the pause before it frees
+ * the waiter or the session.
  */
 #ifndef AGENT_CAPTURE_SPOOL_ROOM_H
 #define AGENT_CAPTURE_SPOOL_ROOM_H
@@ -17,7 +17,7 @@
 struct spool_room;
 
 struct spool_waiter {
-    struct imap_session *session; /* paused; NULL: the session is not */
+    struct imap_session *session; /* the paused one, NULL: none */
     LIST_ENTRY(spool_waiter) entry;
 };
 

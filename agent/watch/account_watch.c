@@ -14,8 +14,8 @@ struct account_watch {
     struct watch *main;
     struct watch *others[LIMIT_IDLE_SESSIONS];
     size_t n_others;
-    size_t others_max;     /* less when the server lets no more in */
-    struct event *refusal; /* an extra session was refused: done outside of its callback */
+    size_t others_max;     /* less when the server accepts no more */
+    struct event *refusal; /* one of the others was refused: handled outside of its callback */
     struct folder_choice *choice;
     bool is_known;   /* baselined before; valid once the ledger was asked */
     bool was_asked;  /* the ledger */
@@ -47,7 +47,7 @@ static const struct watch_events other_events = {
     .down = on_other_down,
 };
 
-/* How many folders get a session of their own beside the main one. */
+/* How many folders get a session of their own in addition to the main one. */
 static size_t others_wanted(const struct account_watch *watch)
 {
     size_t n = watch->choice->count > 0 ? watch->choice->count - 1 : 0;

@@ -97,7 +97,7 @@ static void list(struct watch *watch)
 
 /* ---- the next step ---- */
 
-/* Where news is waited for. */
+/* The folder to stay in while watching. */
 static struct folder *home(const struct watch *watch)
 {
     for (size_t i = 0; i < watch->n_folders; i++)
@@ -200,7 +200,7 @@ static void forget_session(struct watch *watch)
     watch->idling = false;
     watch->statuses = 0;
     folder_list_clear(&watch->listing);
-    /* What was not committed is known to the ledger alone. */
+    /* Only the ledger knows what was committed. */
     for (size_t i = 0; i < watch->n_folders; i++) {
         watch->folders[i]->ledger_id = 0;
         imap_uidset_clear(&watch->folders[i]->vanished);

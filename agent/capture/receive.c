@@ -53,7 +53,8 @@ void capture_body_end(struct capture *capture, bool complete)
     capture->arriving = NULL;
 }
 
-static void take_header(struct capture *capture, struct item *item, const struct imap_fetch *fetch)
+static void handle_header(struct capture *capture, struct item *item,
+                          const struct imap_fetch *fetch)
 {
     struct message_facts facts = capture_facts(capture, item);
     struct outcome outcome;
@@ -70,12 +71,12 @@ static void take_header(struct capture *capture, struct item *item, const struct
     item->outcome = outcome;
 }
 
-static void take_body(struct capture *capture, struct item *item)
+static void handle_body(struct capture *capture, struct item *item)
 {
     struct message_facts facts = capture_facts(capture, item);
 
     if (captured_message_size(capture->arriving) == 0) {
-        /* iCloud and others answer OK with an empty body for a message they do not have at hand. */
+        /* iCloud and others reply OK with an empty body for a message they do not have at hand. */
         captured_message_free(capture->arriving);
         capture->arriving = NULL;
         return;
@@ -100,7 +101,7 @@ static bool has_flag(const struct imap_fetch *fetch, const char *flag)
     return false;
 }
 
-static void take_listed(struct capture *capture, const struct imap_fetch *fetch)
+static void add_listed(struct capture *capture, const struct imap_fetch *fetch)
 {
     struct folder *folder = capture->folder;
     struct item *item;
@@ -135,7 +136,7 @@ void capture_untagged(struct capture *capture, const struct imap_untagged *untag
         return;
     if (capture->step == STEP_LIST) {
         if (fetch->has_flags)
-            take_listed(capture, fetch);
+            add_listed(capture, fetch);
         return;
     }
     item = fetch->uid != 0 ? capture_find(capture, fetch->uid) : NULL;
@@ -150,8 +151,8 @@ void capture_untagged(struct capture *capture, const struct imap_untagged *untag
         return;
     }
     if (capture->is_header)
-        take_header(capture, item, fetch);
+        handle_header(capture, item, fetch);
     else if (capture->arriving != NULL)
-        take_body(capture, item);
+        handle_body(capture, item);
     capture_emit(capture);
 }
