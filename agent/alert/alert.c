@@ -9,20 +9,19 @@
 #include "agent/system/log.h"
 #include "rules/util/memory.h"
 
-#define BACKOFF_FIRST                                                                              \
-    10 /* seconds: 10, 20, 40, 80: an alert outlives a restart of its receiver                     \
-        */
+/* seconds: 10, 20, 40, 80: an alert survives a restart of its receiver */
+#define BACKOFF_FIRST 10
 #define BACKOFF_LAST 300
 
 /* One alert for one destination. */
 struct job {
     struct alert_message message;
-    uint64_t number; /* in the order of all */
+    uint64_t number; /* in the order of queueing */
     STAILQ_ENTRY(job) entry;
 };
 
-/* The alerts of one probe for one destination, in their order: the first one is tried. All of it is
- * a copy: a reload changes nothing of what is queued. */
+/* The alerts of one probe for one destination, in order: the first one is tried. Everything is a
+ * copy, so a reload does not affect what is queued. */
 struct lane {
     struct alerts *alerts;
     char *probe;
@@ -49,7 +48,7 @@ struct alerts {
     struct alerts_count count;
 };
 
-/* ---- what is told ---- */
+/* ---- the facts ---- */
 
 static void strings_free(char **strings)
 {
@@ -182,7 +181,7 @@ static char *webhook_name(const char *url)
     return name;
 }
 
-/* Takes identity. */
+/* Takes ownership of identity. */
 static struct lane *lane_new(struct alerts *alerts, const char *probe, const struct alert *alert,
                              bool by_command, char *identity)
 {
@@ -239,9 +238,9 @@ static void lane_free(struct lane *lane)
 
 /* ---- trying ---- */
 
-static void start_what_can(struct alerts *alerts);
+static void start_lanes(struct alerts *alerts);
 
-static void not_running(struct alerts *alerts, const struct lane *lane)
+static void remove_running(struct alerts *alerts, const struct lane *lane)
 {
     for (size_t i = 0; i < alerts->n_running; i++) {
         if (alerts->running[i] == lane) {
@@ -251,7 +250,7 @@ static void not_running(struct alerts *alerts, const struct lane *lane)
     }
 }
 
-/* The first job is done with, one way or the other. Others had to wait: they come first now. */
+/* The first job is finished, either way. Other lanes had to wait: they come first now. */
 static void next_job(struct lane *lane)
 {
     struct alerts *alerts = lane->alerts;
@@ -290,16 +289,16 @@ static void on_tried(void *arg, const char *why)
 
     lane->running_command = NULL;
     lane->running_webhook = NULL;
-    not_running(alerts, lane);
+    remove_running(alerts, lane);
     if (why != NULL) {
         try_failed(lane, why);
     } else {
-        log_event(LOG_LEVEL_INFO, "alerted", "probe", lane->probe, "destination", lane->name,
+        log_event(LOG_LEVEL_INFO, "alert-sent", "probe", lane->probe, "destination", lane->name,
                   (char *)NULL);
         alerts->count.sent++;
         next_job(lane);
     }
-    start_what_can(alerts);
+    start_lanes(alerts);
 }
 
 static bool may_start(const struct alerts *alerts, const struct lane *lane)
@@ -313,7 +312,7 @@ static bool may_start(const struct alerts *alerts, const struct lane *lane)
     return same < ALERT_RUNNING_EACH;
 }
 
-static void start_what_can(struct alerts *alerts)
+static void start_lanes(struct alerts *alerts)
 {
     struct lane *lane;
 
@@ -339,12 +338,12 @@ static void on_pause(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    start_what_can(lane->alerts);
+    start_lanes(lane->alerts);
 }
 
-/* ---- the line ---- */
+/* ---- the queue ---- */
 
-/* Of a lane whose first job runs the second one. */
+/* In a lane whose first job is running, the second one. */
 static struct job *oldest_waiting(const struct lane *lane)
 {
     struct job *first = STAILQ_FIRST(&lane->jobs);
@@ -368,12 +367,12 @@ static void drop_oldest(struct alerts *alerts)
         return;
     alerts->count.dropped++;
     log_event(LOG_LEVEL_ERROR, "alert-dropped", "probe", oldest_lane->probe, "destination",
-              oldest_lane->name, "reason", "too many alerts wait", (char *)NULL);
+              oldest_lane->name, "reason", "too many alerts are queued", (char *)NULL);
     bool was_tried = oldest == STAILQ_FIRST(&oldest_lane->jobs);
     drop_job(oldest_lane, oldest);
     if (STAILQ_EMPTY(&oldest_lane->jobs)) {
         lane_free(oldest_lane);
-    } else if (was_tried) { /* its pause was not the next one's */
+    } else if (was_tried) { /* its pause does not apply to the next one */
         evtimer_del(oldest_lane->pause);
         oldest_lane->backoff = alerts->backoff;
     }
@@ -419,7 +418,7 @@ static bool is_for(const struct alert *alert, const char *probe)
     return alert->probes[0] == NULL;
 }
 
-void alerts_tell(struct alerts *alerts, const struct config *config,
+void alerts_send(struct alerts *alerts, const struct config *config,
                  const struct alert_facts *facts)
 {
     struct alert_message message;
@@ -440,10 +439,10 @@ void alerts_tell(struct alerts *alerts, const struct config *config,
     }
     free(message.json);
     strings_free(message.environment);
-    start_what_can(alerts);
+    start_lanes(alerts);
 }
 
-/* ---- the whole ---- */
+/* ---- life ---- */
 
 struct alerts *alerts_new(struct links *links)
 {

@@ -13,11 +13,11 @@
 #include "imapclient/wire/tls.h"
 #include "rules/util/memory.h"
 
-#define ANSWER_HEADER_MAX (16 * 1024)
-#define ANSWER_BODY_MAX (64 * 1024)
+#define RESPONSE_HEADER_MAX (16 * 1024)
+#define RESPONSE_BODY_MAX (64 * 1024)
 #define CONNECT_SECONDS 10 /* for an address that is not the last one */
 
-enum { NO_ANSWER = 0, HTTP_OK_FIRST = 200, HTTP_OK_LAST = 299 };
+enum { NO_RESPONSE = 0, HTTP_OK_FIRST = 200, HTTP_OK_LAST = 299 };
 
 struct webhook {
     struct links *links;
@@ -29,11 +29,12 @@ struct webhook {
     size_t len;
     struct resolve_request *lookup;
     struct evutil_addrinfo *addresses, *next;
-    char address[INET6_ADDRSTRLEN]; /* that is tried */
+    char address[INET6_ADDRSTRLEN]; /* the one being tried */
     struct evhttp_connection *connection;
-    SSL *ssl; /* ours too: what is wrong with a certificate is asked behind the connection's end */
+    SSL *ssl; /* a reference of ours: the certificate's error is read after the connection has ended
+               */
     unsigned timeout; /* seconds */
-    int code;         /* NO_ANSWER yet */
+    int code;         /* NO_RESPONSE yet */
     char *why;
     struct event *deadline, *slow_connect, *ended, *finish;
     alert_tried *tried;
@@ -81,10 +82,10 @@ static void on_finish(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!taken && webhook->code != NO_ANSWER)
-        why = xasprintf("it answered %d", webhook->code);
+    if (!taken && webhook->code != NO_RESPONSE)
+        why = xasprintf("the webhook returned HTTP %d", webhook->code);
     else if (!taken)
-        why = xstrdup(webhook->why != NULL ? webhook->why : "no answer");
+        why = xstrdup(webhook->why != NULL ? webhook->why : "no response");
     webhook_cancel(webhook);
     tried(tried_arg, why);
     free(why);
@@ -96,7 +97,7 @@ static void set_why(struct webhook *webhook, char *why)
     webhook->why = why;
 }
 
-/* Takes why. */
+/* Takes ownership of why. */
 static void finish(struct webhook *webhook, char *why)
 {
     if (why != NULL)
@@ -110,7 +111,7 @@ static void finish(struct webhook *webhook, char *why)
 
 static void try_next(struct webhook *webhook);
 
-/* The request has ended, somehow. Out of evhttp's own call, so that the connection may go. */
+/* The request has ended. Not called by evhttp itself, so that the connection may be freed. */
 static void on_ended(evutil_socket_t fd, short what, void *arg)
 {
     struct webhook *webhook = arg;
@@ -118,7 +119,7 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     evtimer_del(webhook->slow_connect);
-    if (webhook->code != NO_ANSWER || webhook->next == NULL) {
+    if (webhook->code != NO_RESPONSE || webhook->next == NULL) {
         finish(webhook, NULL);
         return;
     }
@@ -126,13 +127,13 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
     try_next(webhook);
 }
 
-/* The status is what counts, whatever becomes of the body. */
+/* Only the status counts, whatever happens to the body. */
 static int on_header(struct evhttp_request *request, void *arg)
 {
     struct webhook *webhook = arg;
     int code = evhttp_request_get_response_code(request);
 
-    if (code >= HTTP_OK_FIRST) /* "100 Continue" is none yet */
+    if (code >= HTTP_OK_FIRST) /* "100 Continue" is not final */
         webhook->code = code;
     return 0;
 }
@@ -140,35 +141,36 @@ static int on_header(struct evhttp_request *request, void *arg)
 static void on_error(enum evhttp_request_error error, void *arg)
 {
     static const char *const texts[] = {
-        [EVREQ_HTTP_TIMEOUT] = "it did not answer in time",
-        [EVREQ_HTTP_EOF] = "it closed the connection",
-        [EVREQ_HTTP_INVALID_HEADER] = "it does not speak HTTP",
+        [EVREQ_HTTP_TIMEOUT] = "no response in time",
+        [EVREQ_HTTP_EOF] = "connection closed by the server",
+        [EVREQ_HTTP_INVALID_HEADER] = "not an HTTP response",
         [EVREQ_HTTP_BUFFER_ERROR] = "the connection was lost",
-        [EVREQ_HTTP_REQUEST_CANCEL] = "it was cancelled",
-        [EVREQ_HTTP_DATA_TOO_LONG] = "its answer is too long",
+        [EVREQ_HTTP_REQUEST_CANCEL] = "cancelled",
+        [EVREQ_HTTP_DATA_TOO_LONG] = "the response is too long",
     };
     set_why(arg, xstrdup(texts[error]));
 }
 
-/* Behind on_error() where that was called; without it when there was no connection. */
+/* After on_error(), if that was called at all: it is not when there was no connection. */
 static void on_request(struct evhttp_request *request, void *arg)
 {
     struct webhook *webhook = arg;
     (void)request;
-    if (webhook->code == NO_ANSWER && webhook->ssl != NULL && !SSL_is_init_finished(webhook->ssl)) {
+    if (webhook->code == NO_RESPONSE && webhook->ssl != NULL &&
+        !SSL_is_init_finished(webhook->ssl)) {
         struct bufferevent *bev = evhttp_connection_get_bufferevent(webhook->connection);
         unsigned long error = bufferevent_get_openssl_error(bev);
         if (error != 0 || SSL_get_verify_result(webhook->ssl) != X509_V_OK)
             set_why(webhook, tls_failure(webhook->ssl, webhook->host, error));
         ERR_clear_error();
     }
-    /* Why not is lost: evhttp has closed the socket before it calls. */
-    if (webhook->code == NO_ANSWER && webhook->why == NULL)
-        set_why(webhook, xasprintf("no answer from %s", webhook->address));
+    /* The reason is lost: evhttp closes the socket before it calls. */
+    if (webhook->code == NO_RESPONSE && webhook->why == NULL)
+        set_why(webhook, xasprintf("no response from %s", webhook->address));
     event_active(webhook->ended, EV_TIMEOUT, 0);
 }
 
-/* Of an address that swallows everything the next one is not to wait as long as the deadline. */
+/* An address that drops everything must not use up the time of the next one. */
 static void on_slow_connect(evutil_socket_t fd, short what, void *arg)
 {
     struct webhook *webhook = arg;
@@ -179,7 +181,7 @@ static void on_slow_connect(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (getpeername(bufferevent_getfd(bev), (struct sockaddr *)&peer, &len) == 0)
-        return; /* it stands: it is only slow to answer */
+        return; /* connected: it is only slow to respond */
     set_why(webhook, xasprintf("no connection to %s in time", webhook->address));
     event_active(webhook->ended, EV_TIMEOUT, 0);
 }
@@ -231,7 +233,7 @@ static void post(struct webhook *webhook)
     if (evbuffer_add(evhttp_request_get_output_buffer(request), webhook->json, webhook->len) != 0)
         memory_exhausted();
     if (evhttp_make_request(webhook->connection, request, EVHTTP_REQ_POST, target) != 0) {
-        set_why(webhook, xasprintf("no answer from %s", webhook->address));
+        set_why(webhook, xasprintf("no response from %s", webhook->address));
         event_active(webhook->ended, EV_TIMEOUT, 0);
     }
     free(host);
@@ -248,14 +250,14 @@ static void address_text(const struct evutil_addrinfo *address, char out[INET6_A
     inet_ntop(address->ai_family, octets, out, INET6_ADDRSTRLEN);
 }
 
-/* evhttp gets an address: it would look up a name once more, and not let itself be stopped. */
+/* evhttp gets an address: it would look up a name once more, which cannot be cancelled. */
 static void try_next(struct webhook *webhook)
 {
     const struct timeval patience = {.tv_sec = CONNECT_SECONDS};
     struct bufferevent *bev = bufferevent_for(webhook);
 
     if (bev == NULL) {
-        finish(webhook, xstrdup("no certificate could be for such a name"));
+        finish(webhook, xstrdup("invalid host name for TLS"));
         return;
     }
     set_why(webhook, NULL);
@@ -264,8 +266,8 @@ static void try_next(struct webhook *webhook)
     webhook->connection = memory_check(evhttp_connection_base_bufferevent_new(
         links_base(webhook->links), NULL, bev, webhook->address, webhook->port));
     evhttp_connection_set_timeout(webhook->connection, (int)webhook->timeout);
-    evhttp_connection_set_max_headers_size(webhook->connection, ANSWER_HEADER_MAX);
-    evhttp_connection_set_max_body_size(webhook->connection, ANSWER_BODY_MAX);
+    evhttp_connection_set_max_headers_size(webhook->connection, RESPONSE_HEADER_MAX);
+    evhttp_connection_set_max_body_size(webhook->connection, RESPONSE_BODY_MAX);
     if (webhook->next != NULL)
         evtimer_add(webhook->slow_connect, &patience);
     post(webhook);
@@ -310,7 +312,7 @@ static void resolve(struct webhook *webhook)
                                     webhook->host, webhook->port, AF_UNSPEC, on_resolved, webhook);
 }
 
-/* ---- the whole ---- */
+/* ---- life ---- */
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
@@ -318,7 +320,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    finish(webhook, xasprintf("it did not answer within %u seconds", webhook->timeout));
+    finish(webhook, xasprintf("no response within %u seconds", webhook->timeout));
 }
 
 /* NULL, or what is wrong with the URL. */
@@ -330,11 +332,11 @@ static char *read_url(struct webhook *webhook, const char *url, const char *ca_f
     char *why = NULL;
 
     if (scheme == NULL || host == NULL || host[0] == '\0')
-        return xstrdup("this is no URL");
+        return xstrdup("not a valid URL");
     bool secure = strcasecmp(scheme, "https") == 0;
     int port = evhttp_uri_get_port(webhook->uri);
     if (!secure && strcasecmp(scheme, "http") != 0)
-        return xstrdup("neither https nor http");
+        return xstrdup("the scheme is neither https nor http");
     webhook->host = host[0] == '[' ? xmemdup0(host + 1, strlen(host) - 2) : xstrdup(host);
     webhook->port = (uint16_t)(port > 0 ? port : secure ? 443 : 80);
     if (secure)

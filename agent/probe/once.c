@@ -19,9 +19,9 @@ struct once {
     struct event *send, *give_up;
 };
 
-static void take(struct once *once, struct probe_result *result)
+static void handle_result(struct once *once, struct probe_result *result)
 {
-    if (once->asked->result != NULL) { /* what comes behind the first verdict */
+    if (once->asked->result != NULL) { /* after the first verdict */
         probe_result_free(result);
         return;
     }
@@ -33,10 +33,10 @@ static void take(struct once *once, struct probe_result *result)
 
 static void on_result(void *arg, struct probe_result *result)
 {
-    take(arg, result);
+    handle_result(arg, result);
 }
 
-/* A message that is not back is the service's fault; all else that takes so long is our own. */
+/* A message that is not back counts against the service; any other delay is our own. */
 static void on_give_up(evutil_socket_t fd, short what, void *arg)
 {
     struct once *once = arg;
@@ -60,12 +60,12 @@ static void on_give_up(evutil_socket_t fd, short what, void *arg)
         result->roundtrip.outstanding = counts->outstanding;
         result->roundtrip.oldest_outstanding = (time_t)counts->last_sent;
     } else {
-        result->trouble = xstrdup("the probe did not end in its time");
+        result->trouble = xstrdup("the probe did not finish in time");
     }
-    take(once, result);
+    handle_result(once, result);
 }
 
-/* The mailbox is listened to first, so that a fast answer is timed by its arrival. */
+/* The mailbox is watched first, so that a fast answer is timed by its arrival. */
 static void on_send(evutil_socket_t fd, short what, void *arg)
 {
     struct once *once = arg;

@@ -26,7 +26,7 @@ struct probe_run {
     void *arg;
     struct probe_result *result;
     struct secret_request *secret_request;
-    const struct secret_source *source; /* NULL: no sign-in */
+    const struct secret_source *source; /* NULL: no login */
     const char *login, *authorize_as;
     SSL_CTX *tls;
     struct resolve_request *lookup;
@@ -63,7 +63,7 @@ static void finish(struct probe_run *run)
     event_active(run->finish, EV_TIMEOUT, 0);
 }
 
-/* It could not be run: no fault of the service. */
+/* It could not be run: not the fault of the service. */
 static void cannot_run(struct probe_run *run, const char *why)
 {
     run->result->trouble = xstrdup(why);
@@ -92,7 +92,7 @@ static void on_done(void *arg, const struct dialogue_outcome *outcome)
         finish(visit->run);
 }
 
-/* What of the probe's time is left: the name has taken its part. */
+/* What is left of the probe's timeout after the name was resolved. */
 static unsigned time_left(const struct probe_run *run)
 {
     uint64_t spent = phase_clock_total(&run->resolving) / 1000;
@@ -166,7 +166,8 @@ static void visit_all(struct probe_run *run, const struct evutil_addrinfo *addre
     struct phase_clock clock = run->resolving;
     const struct evutil_addrinfo *chosen[PROBE_PATHS_MAX];
 
-    clock.began = phase_now() - phase_clock_total(&run->resolving); /* without the secret's time */
+    clock.began =
+        phase_now() - phase_clock_total(&run->resolving); /* without the time for the secret */
     for (size_t i = 0; i < PROBE_PATHS_MAX; i++) {
         const struct evutil_addrinfo *address = first_of(addresses, families[i]);
         if (address == NULL)
@@ -212,7 +213,7 @@ static const char *missing_family_text(int family)
     return family == AF_INET6 ? "no IPv6 address" : "no address";
 }
 
-/* The secret is only got when it is needed, and its time is nobody's phase. */
+/* The secret is obtained only when it is needed, and that takes part in no phase. */
 static void with_secret(void *arg, const char *secret, const char *why)
 {
     struct probe_run *run = arg;
@@ -274,7 +275,8 @@ static bool is_set(const struct secret_source *source)
            source->oauth_token_command != NULL;
 }
 
-/* As whom: the probe's own sign-in (SMTP), else the account's, or the master user in its place. */
+/* Which account to log in as: the probe's own login (SMTP), else the account's, or the master user
+ * on its behalf. */
 static void choose_login(struct probe_run *run)
 {
     const struct probe *probe = run->probe;

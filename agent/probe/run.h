@@ -1,8 +1,8 @@
 /*
- * One run of a service probe (all types but round trip): the secret is got, the name resolved, then
- * one dialogue for each address family, side by side. done is called once, from the loop, with the
- * result, which the callee owns. The whole run has the probe's timeout (the secret apart): what has
- * not ended then has failed by timeout in the phase where it stood.
+ * One run of a service probe (all types except round trips): the name is resolved, the secret is
+ * obtained, then one dialogue runs for each address family, in parallel. done is called once, from
+ * the loop, with the result, which the callee owns. The whole run has the probe's timeout (the
+ * secret apart): what has not ended by then has timed out in its current phase.
  */
 #ifndef AGENT_PROBE_RUN_H
 #define AGENT_PROBE_RUN_H
@@ -15,7 +15,7 @@ typedef void probe_run_done(void *arg, struct probe_result *result);
 
 struct probe_run *probe_run_new(struct links *links, const struct probe *probe,
                                 probe_run_done *done, void *arg);
-/* Forgets it; done is not called. */
+/* Stops it; done is not called. */
 void probe_run_free(struct probe_run *run);
 
 #endif

@@ -104,7 +104,7 @@ static void report_event(struct slot *slot, enum probe_event event, enum probe_s
               probe_event_text(event), "probe", slot->probe->name, "state",
               probe_status_text(slot->state.reported), "summary",
               verdict != NULL ? verdict->summary : "", (char *)NULL);
-    alerts_tell(slot->probes->alerts, slot->probes->config, &facts);
+    alerts_send(slot->probes->alerts, slot->probes->config, &facts);
 }
 
 static void keep_point(struct slot *slot, const struct probe_result *result,

@@ -12,7 +12,7 @@
 #include "imapclient/util/milliseconds.h"
 #include "rules/util/memory.h"
 
-/* A server that ends IDLE by itself so often, without news, is polled. */
+/* A server that ends IDLE by itself that often, without news, is polled. */
 #define IDLE_ENDS_MAX 3
 
 /* The last thing that a function does: the callee may free the inbox. */
@@ -261,7 +261,7 @@ static void log_down(const struct inbox *inbox, const char *why, time_t wait)
               log_number(wait), (char *)NULL);
 }
 
-/* The server is reachable, and the folder cannot be used. */
+/* The server is reachable, but the folder cannot be used. */
 static void give_up(struct inbox *inbox, const char *why)
 {
     const struct timeval wait = {.tv_sec = LIMIT_BACKOFF_LAST};
@@ -276,17 +276,17 @@ static void give_up(struct inbox *inbox, const char *why)
     free(reason);
 }
 
-/* Once: what is never deleted piles up. */
+/* Once: messages that are never deleted pile up. */
 static void log_if_kept(struct inbox *inbox)
 {
     if (inbox->kept_is_logged || inbox_may_delete(inbox))
         return;
     inbox->kept_is_logged = true;
-    log_event(LOG_LEVEL_WARNING, "probes-are-kept", "account", inbox->account->name, "folder",
+    log_event(LOG_LEVEL_WARNING, "expunge-unavailable", "account", inbox->account->name, "folder",
               inbox->folder, "reason",
               inbox->read_only ? "the folder is read-only"
-                               : "the server has no UIDPLUS; where nothing but probes lies in the "
-                                 "folder set dedicated = true",
+                               : "the server has no UIDPLUS; if the folder holds only probes, set "
+                                 "dedicated = true",
               (char *)NULL);
 }
 
@@ -302,7 +302,7 @@ static void on_selected(void *arg, const struct imap_result *result,
         return;
     }
     if (mailbox->uidvalidity == 0) {
-        give_up(inbox, "the server tells no UIDVALIDITY: its UIDs cannot be relied on");
+        give_up(inbox, "the server sends no UIDVALIDITY: its UIDs are not reliable");
         return;
     }
     if (mailbox->uidvalidity != inbox->uidvalidity) {
@@ -364,7 +364,7 @@ static void on_listed(void *arg, const struct imap_result *result)
     else if (result->kind != IMAP_RESULT_OK)
         give_up(inbox, result->reason);
     else
-        give_up(inbox, "there is no such folder");
+        give_up(inbox, "no such folder");
     free(name);
 }
 

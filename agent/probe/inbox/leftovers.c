@@ -25,7 +25,7 @@ void leftovers_add(struct leftovers *leftovers, uint32_t uidvalidity, uint32_t u
     leftovers->uidvalidity = uidvalidity;
     if (leftovers->count == LEFTOVERS_MAX)
         return;
-    /* UIDs come in ascending order, but for a second look. */
+    /* UIDs arrive in ascending order, except for a second look. */
     if (leftovers->count > 0 && leftovers->entries[leftovers->count - 1].uid >= uid &&
         has(leftovers, uid))
         return;
@@ -44,7 +44,7 @@ void leftovers_looked(struct leftovers *leftovers, const struct inbox *inbox)
     if (inbox_is_deleting(inbox))
         return;
     for (size_t i = 0; i < leftovers->count; i++)
-        if (!leftovers->entries[i].asked)
+        if (!leftovers->entries[i].requested)
             leftovers->entries[kept++] = leftovers->entries[i];
     leftovers->count = kept;
 }
@@ -64,9 +64,9 @@ void leftovers_delete(struct leftovers *leftovers, struct inbox *inbox, time_t b
     for (size_t i = 0; i < leftovers->count; i++) {
         struct leftover *leftover = &leftovers->entries[i];
 
-        if (leftover->asked || leftover->since > before)
+        if (leftover->requested || leftover->since > before)
             continue;
-        leftover->asked = true;
+        leftover->requested = true;
         uids[n++] = leftover->uid;
     }
     if (n > 0)
@@ -81,7 +81,7 @@ time_t leftovers_oldest(const struct leftovers *leftovers)
     for (size_t i = 0; i < leftovers->count; i++) {
         const struct leftover *leftover = &leftovers->entries[i];
 
-        if (!leftover->asked && (oldest == 0 || leftover->since < oldest))
+        if (!leftover->requested && (oldest == 0 || leftover->since < oldest))
             oldest = leftover->since;
     }
     return oldest;

@@ -1,7 +1,7 @@
 /*
- * Verified test messages that lie in a mailbox until they are old enough to be deleted; and from
- * which UID the mailbox is to be looked through after a restart, so that none of them is forgotten.
- * Bounds: LEFTOVERS_MAX; what is beyond stays where it is until then.
+ * Verified test messages that stay in a mailbox until they are old enough to be deleted, and the
+ * UID from which the mailbox must be looked through after a restart so that none of them is
+ * forgotten. Bounds: LEFTOVERS_MAX; any beyond that stay until there is room.
  */
 #ifndef AGENT_PROBE_INBOX_LEFTOVERS_H
 #define AGENT_PROBE_INBOX_LEFTOVERS_H
@@ -14,8 +14,8 @@
 
 struct leftover {
     uint32_t uid;
-    time_t since; /* it grows old from then on, by our clock */
-    bool asked;   /* to be deleted */
+    time_t since;   /* its age counts from then, by our clock */
+    bool requested; /* its deletion was requested */
 };
 struct leftovers {
     uint32_t uidvalidity;
@@ -24,16 +24,16 @@ struct leftovers {
 };
 
 void leftovers_clear(struct leftovers *leftovers);
-/* A UID that is there already is not added again; another UIDVALIDITY forgets all before it. */
+/* A known UID is not added again; a new UIDVALIDITY forgets all earlier ones. */
 void leftovers_add(struct leftovers *leftovers, uint32_t uidvalidity, uint32_t uid, time_t since);
-/* From on_looked: those that were asked for are gone when the inbox is done with deleting. */
+/* From on_looked: once the inbox has finished deleting, the requested ones are gone. */
 void leftovers_looked(struct leftovers *leftovers, const struct inbox *inbox);
-/* Has those since `before` or earlier deleted. Where that is not possible, all are forgotten: they
- * stay where they are. */
+/* Requests deletion of those since `before` or earlier. Where that is impossible, all are
+ * forgotten: they stay where they are. */
 void leftovers_delete(struct leftovers *leftovers, struct inbox *inbox, time_t before);
-/* Since when the oldest is there that was not asked for, 0: there is none. */
+/* `since` of the oldest that was not requested; 0: there is none. */
 time_t leftovers_oldest(const struct leftovers *leftovers);
-/* All up to that UID needs no further look. */
+/* Everything up to that UID needs no further look. */
 uint32_t leftovers_place(const struct leftovers *leftovers, uint32_t seen_through);
 
 #endif

@@ -21,10 +21,10 @@ struct probe_box {
 
     struct ledger_request *request; /* for its places; NULL: none is under way */
     bool is_loaded, is_open;
-    struct inbox *inbox;        /* NULL: closed, or the ledger is asked */
-    struct ledger_place looked; /* how far, by the last look; 0, 0: not yet */
-    struct ledger_place seen;   /* all up to there was given, and is done with */
-    struct ledger_place clean;  /* nothing up to there is to be deleted */
+    struct inbox *inbox;        /* NULL: closed, or waiting for the ledger */
+    struct ledger_place looked; /* how far, at the last look; 0, 0: not yet */
+    struct ledger_place seen;   /* everything up to there was passed on, and is finished */
+    struct ledger_place clean;  /* nothing up to there needs to be deleted */
     struct leftovers leftovers;
     char *trouble;
     bool knows_messages;
@@ -36,7 +36,7 @@ static const char *folder_key(const struct probe_box *box)
     return box->folder != NULL ? box->folder : JUNK;
 }
 
-/* ---- what the inbox tells ---- */
+/* ---- the inbox's events ---- */
 
 static void on_message(void *arg, const struct inbox_message *message)
 {
@@ -97,7 +97,7 @@ static void on_trouble(void *arg, const char *why)
 
 /* ---- opening and closing ---- */
 
-static void listen_now(struct probe_box *box)
+static void watch_now(struct probe_box *box)
 {
     static const struct inbox_events events = {
         .on_message = on_message, .on_looked = on_looked, .on_trouble = on_trouble};
@@ -123,7 +123,7 @@ static void on_clean_place(void *arg, const struct ledger_place *place)
     box->clean = *place;
     box->is_loaded = true;
     if (box->is_open)
-        listen_now(box);
+        watch_now(box);
 }
 
 static void on_seen_place(void *arg, const struct ledger_place *place)
@@ -141,7 +141,7 @@ void probe_box_open(struct probe_box *box)
         return;
     box->is_open = true;
     if (box->ledger == NULL || box->is_loaded)
-        listen_now(box);
+        watch_now(box);
     else if (box->request == NULL)
         box->request = ledger_place_get(box->ledger, box->who, folder_key(box), on_seen_place, box);
 }
@@ -192,7 +192,7 @@ void probe_box_free(struct probe_box *box)
     free(box);
 }
 
-/* ---- the rest ---- */
+/* ---- messages and state ---- */
 
 void probe_box_expect(struct probe_box *box, unsigned milliseconds)
 {
@@ -200,7 +200,8 @@ void probe_box_expect(struct probe_box *box, unsigned milliseconds)
         inbox_expect(box->inbox, milliseconds);
 }
 
-void probe_box_doom(struct probe_box *box, const struct inbox_message *message, time_t since)
+void probe_box_expunge_later(struct probe_box *box, const struct inbox_message *message,
+                             time_t since)
 {
     if (box->ledger != NULL)
         leftovers_add(&box->leftovers, message->uidvalidity, message->uid, since);
@@ -212,7 +213,7 @@ void probe_box_clean(struct probe_box *box, time_t before)
         leftovers_delete(&box->leftovers, box->inbox, before);
 }
 
-time_t probe_box_oldest_doomed(const struct probe_box *box)
+time_t probe_box_oldest_leftover(const struct probe_box *box)
 {
     return leftovers_oldest(&box->leftovers);
 }

@@ -4,7 +4,7 @@
  * when they are old (leftovers.h). Round trips have two, for the return folder and for Junk;
  * reflectors have one.
  *
- * Without a ledger nothing is durable, everything that is there is looked at, nothing is deleted.
+ * Without a ledger nothing is durable, everything in the folder is looked at, nothing is deleted.
  */
 #ifndef AGENT_PROBE_INBOX_PROBE_BOX_H
 #define AGENT_PROBE_INBOX_PROBE_BOX_H
@@ -22,13 +22,13 @@ struct probe_box_options { /* account is borrowed for the life of the box, the r
 };
 
 struct probe_box_events { /* each may call probe_box_free(), and none probe_box_close() */
-    /* was_seen: it was given before, in a former run of the program: it is here once more so that
-     * it can be deleted. */
+    /* was_seen: it was passed on before, in an earlier run of the program, and is passed on again
+     * only so that it can be deleted. */
     void (*on_message)(void *arg, const struct inbox_message *message, bool was_seen);
     void (*on_looked)(void *arg);
     void (*on_trouble)(void *arg, const char *why); /* as in inbox.h */
-    /* The lowest UID that is not done with, and is to be given again after a restart; 0: none. May
-     * be NULL. When it has changed, probe_box_note() makes it durable. */
+    /* The lowest UID that is not finished, and must be passed on again after a restart; 0: none.
+     * May be NULL. When it has changed, probe_box_note() makes it durable. */
     uint32_t (*unfinished)(void *arg);
 };
 
@@ -36,25 +36,26 @@ struct probe_box *probe_box_new(struct links *links, struct ledger *ledger,
                                 const struct probe_box_options *options,
                                 const struct probe_box_events *events, void *arg);
 void probe_box_free(struct probe_box *box);
-/* Begins or ends listening; what is known of the folder stays. A new box is closed. */
+/* Starts or stops watching; what is known of the folder stays. A new box is closed. */
 void probe_box_open(struct probe_box *box);
 void probe_box_close(struct probe_box *box);
 bool probe_box_is_open(const struct probe_box *box);
 
 void probe_box_note(struct probe_box *box);
 void probe_box_expect(struct probe_box *box, unsigned milliseconds);
-/* That message is deleted when it is old: since then, in seconds since 1970. */
-void probe_box_doom(struct probe_box *box, const struct inbox_message *message, time_t since);
-/* Deletes the doomed that are there since `before` or earlier. */
+/* That message is deleted when it is old: its age counts from `since`. */
+void probe_box_expunge_later(struct probe_box *box, const struct inbox_message *message,
+                             time_t since);
+/* Deletes those messages whose age counts from `before` or earlier. */
 void probe_box_clean(struct probe_box *box, time_t before);
-/* Since when the oldest doomed is there; 0: none. */
-time_t probe_box_oldest_doomed(const struct probe_box *box);
+/* From when the age of the oldest of them counts; 0: none. */
+time_t probe_box_oldest_leftover(const struct probe_box *box);
 bool probe_box_is_deleting(const struct probe_box *box);
 
-/* All was looked at, in this session. */
+/* Everything was looked at, in this session. */
 bool probe_box_is_up(const struct probe_box *box);
 const char *probe_box_trouble(const struct probe_box *box); /* NULL: none */
-/* false: not known. */
+/* false: unknown. */
 bool probe_box_messages(const struct probe_box *box, uint32_t *messages);
 
 #endif

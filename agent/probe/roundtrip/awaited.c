@@ -26,9 +26,9 @@ struct roundtrip_facts roundtrip_facts_now(const struct roundtrip *roundtrip,
 void roundtrip_report(struct roundtrip *roundtrip, struct probe_result *result,
                       const struct roundtrip_facts *facts)
 {
-    struct told *told = xcalloc(1, sizeof(*told));
+    struct outgoing_result *outgoing = xcalloc(1, sizeof(*outgoing));
 
-    told->result = result;
+    outgoing->result = result;
     if (facts != NULL) {
         result->has_roundtrip = true;
         result->roundtrip = *facts;
@@ -37,8 +37,8 @@ void roundtrip_report(struct roundtrip *roundtrip, struct probe_result *result,
         result->microseconds = (uint64_t)facts->duration;
     else if (result->n_paths > 0)
         result->microseconds = phase_clock_total(&result->paths[0].clock);
-    STAILQ_INSERT_TAIL(&roundtrip->telling, told, entry);
-    event_active(roundtrip->teller, EV_TIMEOUT, 0);
+    STAILQ_INSERT_TAIL(&roundtrip->results, outgoing, entry);
+    event_active(roundtrip->reporter, EV_TIMEOUT, 0);
 }
 
 /* ---- messages ---- */

@@ -73,7 +73,7 @@ void book_time_now(struct book_time *now)
     close(fd);
 }
 
-/* A boot without a known id is no boot twice. */
+/* Boots without a known id are never the same. */
 static bool same_boot(const struct book_time *a, const struct book_time *b)
 {
     return a->boot_id[0] != '\0' && strncmp(a->boot_id, b->boot_id, sizeof(a->boot_id)) == 0;
@@ -109,7 +109,7 @@ static struct slot **bucket_of(const struct roundtrip_book *book,
     return &book->buckets[hash & (book->n_buckets - 1)];
 }
 
-/* What points to the slot of that nonce, or to the NULL that ends its bucket. */
+/* The pointer to the slot of that nonce, or to the NULL that ends its bucket. */
 static struct slot **link_to(const struct roundtrip_book *book,
                              const unsigned char nonce[TOKEN_NONCE])
 {
@@ -182,7 +182,7 @@ static void forget(struct roundtrip_book *book, struct slot *slot)
         book->events.forgotten(book->arg, nonce);
 }
 
-/* false: all that is remembered is open. */
+/* false: all remembered entries are open. */
 static bool make_room(struct roundtrip_book *book)
 {
     if (book->n_slots < BOOK_ENTRIES_MAX)
@@ -193,7 +193,7 @@ static bool make_room(struct roundtrip_book *book)
     return true;
 }
 
-/* ---- counting: each of these ends with telling ---- */
+/* ---- counting: each of these ends by reporting the change ---- */
 
 static void tell(const struct roundtrip_book *book, const struct slot *slot)
 {
@@ -228,7 +228,7 @@ static uint64_t *verdict_count(struct book_counts *counts, enum book_state verdi
     return NULL;
 }
 
-/* Of one that is outstanding: the only way out of that state. */
+/* Of an outstanding one: the only way out of that state. */
 static void settle(struct roundtrip_book *book, struct slot *slot, enum book_state verdict)
 {
     TAILQ_REMOVE(&book->open, slot, in_order);
@@ -427,7 +427,7 @@ const struct book_counts *roundtrip_book_counts(const struct roundtrip_book *boo
     return &book->counts;
 }
 
-/* ---- beginning and end ---- */
+/* ---- life ---- */
 
 /* The ledger's counts and entries come from one transaction; a ledger that was repaired by hand
  * must not leave books that never balance. */

@@ -4,28 +4,28 @@
  *
  *     sent = returned + late + lost + uncertain + outstanding
  *
- * duplicates, rejected and what came back behind its verdict are counted apart. Pure: no I/O; the
- * time is an argument; persistence is ledger/probe.h, told of each change through `changed`.
+ * duplicates, rejected and returns after the verdict are counted apart. Pure: no I/O; the time is
+ * an argument; persistence is ledger/probe.h, which gets each change through `changed`.
  *
- *   intend      the nonce is noted before the dialogue begins; not yet sent
- *   sent        the server has taken the message: outstanding
- *   rejected    it surely has not: counted by reason and told once (BOOK_REJECTED), then unknown
- *   uncertain   perhaps it has: counted as sent and uncertain; its return is told, not counted as
- *               returned (after_verdict)
- *   returned    first sight of a verified answer: returned, or late when behind `crit`;
- *               later ones are duplicates, unless it is the same message (folder, UIDVALIDITY, UID)
- *   lost        `lost` seconds have passed; a return after that is told as after_verdict
+ *   intend      the nonce is recorded before the dialogue begins; not yet sent
+ *   sent        the server has accepted the message: outstanding
+ *   rejected    it certainly has not: counted by reason, reported once (BOOK_REJECTED), then
+ * unknown uncertain   perhaps it has: counted as sent and uncertain; its return is reported, not
+ * counted as returned (after_verdict) returned    first sight of a verified answer: returned, or
+ * late when after `crit`; later ones are duplicates, unless it is the same message (folder,
+ * UIDVALIDITY, UID) lost        `lost` seconds have passed; a return after that is reported as
+ * after_verdict
  *
- * An answer may be seen before the server's reply to the end of DATA is: then the message was sent,
- * whatever that reply says. Nonces that are not in the books (another instance, `mailvigil probe`
+ * An answer may be seen before the server's reply to the end of DATA: then the message was sent,
+ * whatever that reply is. Nonces that are not in the books (another instance, `mailvigil probe`
  * by hand) change nothing. After a restart, what was intended and not settled is uncertain.
  * Durations: CLOCK_BOOTTIME microseconds within one boot (boot id), else the wall clock, never
- * negative; from the beginning of the sending. A step of the wall clock does not move verdicts
- * within one boot.
+ * negative; from the start of sending. A step of the wall clock does not move verdicts within one
+ * boot.
  * Bounds: BOOK_ENTRIES_MAX open and settled entries are remembered; settled ones are forgotten
  * BOOK_MEMORY seconds after `lost`, or when a new one needs their room, oldest first. When that
- * many are open, sending stops. Cost: finding is O(1); a tick and the oldest walk through what is
- * remembered.
+ * many are open, sending stops. Cost: finding is O(1); a tick and the oldest walk through all
+ * remembered entries.
  */
 #ifndef AGENT_PROBE_ROUNDTRIP_BOOK_H
 #define AGENT_PROBE_ROUNDTRIP_BOOK_H

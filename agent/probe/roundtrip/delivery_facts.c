@@ -31,7 +31,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Behind the comment that begins there: nested ones are counted, not entered. */
+/* Past the comment that begins there: nested ones are counted, not recursed into. */
 static void skip_comment(struct text *text)
 {
     size_t depth = 0;
@@ -96,7 +96,7 @@ static struct text take_value(struct text *text)
     return value;
 }
 
-/* Behind the next semicolon outside of comments and quoted strings; false: there is none. */
+/* Past the next semicolon outside of comments and quoted strings; false: there is none. */
 static bool next_result(struct text *text)
 {
     while (text->at < text->end) {
@@ -130,7 +130,7 @@ static enum auth_result result_of(const struct text *word)
     return AUTH_OTHER;
 }
 
-/* Of several results of one method: one pass is a pass, and a failure is more than the rest. */
+/* Of several results of one method: one pass is a pass, and a failure outranks the others. */
 static enum auth_result better(enum auth_result a, enum auth_result b)
 {
     static const enum auth_result order[] = {AUTH_PASS, AUTH_FAIL, AUTH_OTHER};
@@ -140,7 +140,7 @@ static enum auth_result better(enum auth_result a, enum auth_result b)
     return AUTH_ABSENT;
 }
 
-/* method [ "/" version ] "=" result; what is none is passed over. */
+/* method [ "/" version ] "=" result; anything else is skipped. */
 static void read_result(struct text *text, enum auth_result results[AUTH_METHODS])
 {
     static const char *const methods[AUTH_METHODS] = {
@@ -156,7 +156,7 @@ static void read_result(struct text *text, enum auth_result results[AUTH_METHODS
             results[i] = better(results[i], result_of(&result));
 }
 
-/* The authserv-id, which Microsoft's servers leave out: then it is empty, and *text stays. */
+/* The authserv-id, which Microsoft's servers omit: then it is empty, and *text does not move. */
 static struct text take_server(struct text *text)
 {
     struct text before = *text, server = take_value(text);

@@ -1,7 +1,7 @@
 /*
- * The inside of a round trip, shared by its files only: roundtrip.c (its life, its
- * books, its clock), probe/roundtrip/send.c (sending), probe/roundtrip/returned.c (what comes
- * back).
+ * The inside of a round trip: state.c and awaited.c (what its other files share), send.c (sending),
+ * returned.c (what comes back), roundtrip.c (its life, its books, its timers). Private to this
+ * room.
  */
 #ifndef AGENT_PROBE_ROUNDTRIP_PRIVATE_H
 #define AGENT_PROBE_ROUNDTRIP_PRIVATE_H
@@ -17,7 +17,7 @@
  * How far the next message is.
  *
  *   state      waits for                                            may be followed by
- *   LOADING    the ledger: what is outstanding since former runs    READY, LISTENING
+ *   LOADING    the ledger: what is outstanding since earlier runs    READY, LISTENING
  *   READY      roundtrip_send(), or nothing (a second try)          LISTENING, PREPARING
  *   LISTENING  the return folder to be watched, or in trouble;      PREPARING
  *              PATIENCE seconds at most, from the first request
@@ -34,14 +34,15 @@ enum roundtrip_state {
     ROUNDTRIP_SENDING,
 };
 
-/* A message that the server has taken and whose result is not told yet, or which was told as
+/* A message that the server has accepted and whose result is not reported yet, or was reported as
  * outstanding. */
 struct awaited {
     unsigned char nonce[TOKEN_NONCE];
     struct book_time began;
-    struct book_time handed; /* see struct sending; zero: before the restart */
-    bool told;
-    struct probe_result *result; /* how its sending went; NULL: told, or before the restart */
+    struct book_time handed; /* see struct sending; zero: sent before a restart */
+    bool reported;
+    struct probe_result
+        *result; /* how its sending went; NULL: reported, or sent before a restart */
     TAILQ_ENTRY(awaited) entry;
 };
 
@@ -54,16 +55,16 @@ struct sending {
     char *message;
     size_t len;
     struct book_time began;
-    /* When the last dot was about to be sent. An answer cannot be older than that, while the
-     * server's reply may well come behind it: so this is t1 of path_delay.h. */
+    /* When the final dot was about to be sent. An answer cannot be older than that, but may
+     * overtake the server's reply: so this is t1 of path_delay.h. */
     struct book_time handed;
     bool has_returned; /* before the dialogue ended */
     struct roundtrip_facts facts;
 };
 
-struct told { /* a result on its way to the owner */
+struct outgoing_result { /* on its way to the owner */
     struct probe_result *result;
-    STAILQ_ENTRY(told) entry;
+    STAILQ_ENTRY(outgoing_result) entry;
 };
 
 struct roundtrip_place { /* argument of a box's events */
@@ -79,23 +80,23 @@ struct roundtrip {
     const struct probe *probe;
     char *instance;
     unsigned char probe_id[TOKEN_PROBE_ID];
-    roundtrip_told *told;
+    roundtrip_done *done;
     void *arg;
 
     struct roundtrip_book *book;
-    struct ledger_request *request; /* the one that LOADING or NOTING waits for; else NULL */
+    struct ledger_request *request; /* that LOADING or NOTING waits for; else NULL */
     enum roundtrip_state state;
     struct roundtrip_place inbox, junk;
     enum placement last_placement;
     struct sending *sending;       /* in PREPARING, NOTING, SENDING; else NULL */
-    bool send_requested;           /* once at least */
-    bool was_listening;            /* LISTENING need not be waited for any more */
+    bool send_requested;           /* at least once */
+    bool was_listening;            /* LISTENING has ended once: it does not wait again */
     uint64_t no_auth_before;       /* microseconds of phase_now(): a password was rejected */
     TAILQ_HEAD(, awaited) awaited; /* in the order of sending */
-    STAILQ_HEAD(, told) telling;
-    struct event *timer;    /* what time brings */
+    STAILQ_HEAD(, outgoing_result) results;
+    struct event *timer;    /* the next deadline: late, lost, to be cleaned up */
     struct event *patience; /* ends the wait of LISTENING */
-    struct event *teller;   /* tells from a clean stack */
+    struct event *reporter; /* reports from a clean stack */
     struct path_delay delay;
     bool has_last;
     struct roundtrip_facts last;

@@ -15,8 +15,8 @@
 #include "rules/util/memory.h"
 
 #define TIMEOUT 60000  /* milliseconds of one submission */
-#define TRIES_FOR 3600 /* seconds that an answer is tried for */
-#define JOBS_MAX 1000  /* probes that wait for their answers; those beyond get none */
+#define TRIES_FOR 3600 /* seconds during which an answer is tried */
+#define JOBS_MAX 1000  /* probes waiting for their answers; more get none */
 #define WAIT_FIRST 5   /* seconds before the second try */
 #define WAIT_LAST 600
 #define HOUR INT64_C(3600)
@@ -40,13 +40,13 @@ struct reflector_watch {
     struct reflector_counts counts;
     TAILQ_HEAD(, job) jobs;
     size_t n_jobs;
-    struct job *job;                /* the one that is worked at */
+    struct job *job;                /* the one in progress */
     struct ledger_request *request; /* that notes the nonce of the job; NULL: none */
     struct submission *submission;
     struct event *timer;
     struct event *cleaner;
-    time_t no_auth_before; /* a password was rejected: it is not tried again quickly */
-    /* When the last answers went, a ring: the oldest of them is overwritten next. */
+    time_t no_auth_before; /* a password was rejected: not tried again soon */
+    /* When the last answers were sent, a ring: the oldest is overwritten next. */
     time_t answers[REFLECTOR_PER_HOUR];
     size_t next_answer;
 };
@@ -72,12 +72,12 @@ static bool read_keys(const struct reflector_watch *watch, struct token_keys *ke
 
     if (token_keys_read(watch->reflector->secret_file, keys, why, sizeof(why)))
         return true;
-    log_event(LOG_LEVEL_WARNING, "reflector-without-key", "reflector", watch->reflector->name,
+    log_event(LOG_LEVEL_WARNING, "reflector-key-missing", "reflector", watch->reflector->name,
               "reason", why, (char *)NULL);
     return false;
 }
 
-static bool take_turn(struct reflector_watch *watch)
+static bool use_rate(struct reflector_watch *watch)
 {
     time_t now = time(NULL), *oldest = &watch->answers[watch->next_answer];
 
@@ -116,7 +116,7 @@ static void end_job(struct reflector_watch *watch, bool again)
     work_in(watch, 0);
 }
 
-/* It surely has not gone. */
+/* It certainly was not sent. */
 static void retry_or_fail(struct reflector_watch *watch, const char *reason, bool may_retry)
 {
     struct job *job = watch->job;
@@ -137,7 +137,7 @@ static void on_done(void *arg, const struct dialogue_outcome *outcome)
 {
     struct reflector_watch *watch = arg;
 
-    /* What may have gone is not sent twice. */
+    /* What may have been sent is not sent twice. */
     if (submission_was_accepted(outcome) || outcome->uncertain) {
         watch->counts.answered++;
         end_job(watch, false);
@@ -166,7 +166,7 @@ static void hand_over(struct reflector_watch *watch)
     }
     rules = rules_of(watch->reflector, &keys);
     stamp.handed_us = wall_us();
-    if (stamp.handed_us < stamp.received_us) /* the clock was moved */
+    if (stamp.handed_us < stamp.received_us) /* the clock was set back */
         stamp.handed_us = stamp.received_us;
     len = answer_write(&rules, &job->mail, &job->token, &stamp, unique, false, answer);
     token_keys_wipe(&keys);
@@ -186,7 +186,7 @@ static void on_noted(void *arg, bool is_new)
     hand_over(watch);
 }
 
-/* The secret is at hand: the nonce is noted, then the answer goes. */
+/* The secret is available: the nonce is recorded, then the answer is sent. */
 static void on_ready(void *arg, const char *why)
 {
     struct reflector_watch *watch = arg;
@@ -246,19 +246,18 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     work(arg);
 }
 
-/* ---- what arrives ---- */
+/* ---- arrivals ---- */
 
-/* A person may have answered to a probe and have its token in his Subject: only the field counts.
- */
-static void doom(struct reflector_watch *watch, const struct inbox_message *message,
-                 const struct probe_mail *mail, const struct token_keys *keys)
+/* A person may have replied to a probe, with its token in the Subject: only the field counts. */
+static void expunge_later(struct reflector_watch *watch, const struct inbox_message *message,
+                          const struct probe_mail *mail, const struct token_keys *keys)
 {
     struct probe_token token;
 
     if (!mail->strange && !message->cut && mail->has_probe_field &&
         token_read(&token, mail->probe_field, TOKEN_LEN) &&
         token_verify(&token, keys, watch->reflector->address, watch->reflector->reply_to))
-        probe_box_doom(watch->box, message, (time_t)(token_sent_ms(&token) / 1000));
+        probe_box_expunge_later(watch->box, message, (time_t)(token_sent_ms(&token) / 1000));
 }
 
 static void add_job(struct reflector_watch *watch, const struct inbox_message *message,
@@ -267,8 +266,8 @@ static void add_job(struct reflector_watch *watch, const struct inbox_message *m
 {
     struct job *job;
 
-    if (watch->n_jobs == JOBS_MAX || !take_turn(watch)) {
-        log_event(LOG_LEVEL_WARNING, "too-many-probes", "reflector", watch->reflector->name,
+    if (watch->n_jobs == JOBS_MAX || !use_rate(watch)) {
+        log_event(LOG_LEVEL_WARNING, "probe-rate-exceeded", "reflector", watch->reflector->name,
                   (char *)NULL);
         watch->counts.refused++;
         return;
@@ -304,7 +303,7 @@ static void on_message(void *arg, const struct inbox_message *message, bool was_
     }
     rules = rules_of(watch->reflector, &keys);
     decision = answer_decide(&rules, &mail, false, received_us, &token);
-    doom(watch, message, &mail, &keys);
+    expunge_later(watch, message, &mail, &keys);
     token_keys_wipe(&keys);
     if (was_seen)
         return;
@@ -332,7 +331,7 @@ static void clean(struct reflector_watch *watch)
     time_t before = time(NULL) - (time_t)watch->reflector->keep, oldest;
 
     probe_box_clean(watch->box, before);
-    oldest = probe_box_oldest_doomed(watch->box);
+    oldest = probe_box_oldest_leftover(watch->box);
     if (oldest > before && oldest - before < wait.tv_sec)
         wait.tv_sec = oldest - before;
     event_add(watch->cleaner, &wait);

@@ -42,7 +42,7 @@ static bool find_probe(const struct probe *probe, const struct token_keys *keys,
     const char *const texts[] = {mail->has_probe_field ? mail->probe_field : "",
                                  mail->subject_probe};
 
-    /* A notice of absence and a bounce quote the Subject: they are not the message itself. */
+    /* Vacation replies and bounces quote the Subject: they are not the message itself. */
     if (mail->auto_submitted || mail->null_sender || mail->from_daemon)
         return false;
     for (size_t i = 0; i < 2; i++) {
@@ -55,9 +55,9 @@ static bool find_probe(const struct probe *probe, const struct token_keys *keys,
     return false;
 }
 
-/* A person may have answered to a test message and have its token in his Subject: what has the
- * token there only is deleted only when the one who wrote it is the one who writes such. What is
- * malformed is looked at, and left. */
+/* A person may have replied to a test message, with its token in the Subject: a message that has
+ * the token only there is deleted only if its sender is the one that sends such messages. A
+ * malformed message is evaluated, but not deleted. */
 static bool identify(const struct roundtrip *roundtrip, const struct inbox_message *message,
                      struct sighting *sighting)
 {
@@ -82,7 +82,7 @@ static bool identify(const struct roundtrip *roundtrip, const struct inbox_messa
     return found && memcmp(token_probe(&sighting->token), roundtrip->probe_id, TOKEN_PROBE_ID) == 0;
 }
 
-/* ---- what it tells ---- */
+/* ---- its facts ---- */
 
 static void set_delays(struct roundtrip *roundtrip, struct roundtrip_facts *facts,
                        const struct sighting *sighting, int64_t handed_us)
@@ -105,7 +105,7 @@ static void set_delays(struct roundtrip *roundtrip, struct roundtrip_facts *fact
     facts->offset_max = (double)bounds.offset_max / SECOND;
 }
 
-static void take_header(struct roundtrip_facts *facts, const struct inbox_message *message)
+static void set_header_facts(struct roundtrip_facts *facts, const struct inbox_message *message)
 {
     struct header *header = header_parse(message->header, message->len);
 
@@ -135,7 +135,7 @@ static bool is_being_sent(const struct roundtrip *roundtrip, const unsigned char
     return sending != NULL && memcmp(sending->nonce, nonce, TOKEN_NONCE) == 0;
 }
 
-/* When it was handed over, wall clock; 0: not known. */
+/* When it was handed over, wall clock; 0: unknown. */
 static int64_t handed_at(const struct roundtrip *roundtrip, const struct book_entry *entry)
 {
     const struct awaited *awaited = roundtrip_find_awaited(roundtrip, entry->nonce);
@@ -148,8 +148,8 @@ static int64_t handed_at(const struct roundtrip *roundtrip, const struct book_en
 
 /* ---- the verdict ---- */
 
-static void tell_return(struct roundtrip *roundtrip, const unsigned char *nonce,
-                        const struct roundtrip_facts *facts)
+static void report_return(struct roundtrip *roundtrip, const unsigned char *nonce,
+                          const struct roundtrip_facts *facts)
 {
     struct awaited *awaited = roundtrip_find_awaited(roundtrip, nonce);
     struct probe_result *result;
@@ -163,7 +163,7 @@ static void tell_return(struct roundtrip *roundtrip, const unsigned char *nonce,
         return;
     result = awaited->result;
     awaited->result = NULL;
-    if (!awaited->told) {
+    if (!awaited->reported) {
         if (result == NULL) {
             result = probe_result_new(roundtrip->probe);
             result->at = (time_t)(awaited->began.wall_us / 1000000);
@@ -183,17 +183,17 @@ static void settle(struct roundtrip_place *place, const struct inbox_message *me
     facts.placement = place->placement;
     facts.by_reflector = sighting->by_reflector;
     facts.seen_by = message->seen_by;
-    take_header(&facts, message);
+    set_header_facts(&facts, message);
     set_delays(roundtrip, &facts, sighting, handed_at(roundtrip, entry));
     roundtrip->last = facts;
     roundtrip->has_last = true;
     roundtrip->last_placement = place->placement;
     if (is_verdict)
-        tell_return(roundtrip, entry->nonce, &facts);
+        report_return(roundtrip, entry->nonce, &facts);
 }
 
-static void take_return(struct roundtrip_place *place, const struct inbox_message *message,
-                        const struct sighting *sighting)
+static void handle_return(struct roundtrip_place *place, const struct inbox_message *message,
+                          const struct sighting *sighting)
 {
     struct roundtrip *roundtrip = place->roundtrip;
     struct book_place where = {.uidvalidity = message->uidvalidity, .uid = message->uid};
@@ -233,7 +233,8 @@ void roundtrip_on_message(void *arg, const struct inbox_message *message, bool w
     if (!identify(place->roundtrip, message, &sighting))
         return;
     if (sighting.may_delete)
-        probe_box_doom(place->box, message, (time_t)(token_sent_ms(&sighting.token) / 1000));
+        probe_box_expunge_later(place->box, message,
+                                (time_t)(token_sent_ms(&sighting.token) / 1000));
     if (!was_seen)
-        take_return(place, message, &sighting);
+        handle_return(place, message, &sighting);
 }

@@ -10,7 +10,7 @@
 #include "rules/util/memory.h"
 
 #define SECOND INT64_C(1000000) /* in microseconds */
-#define JUNK_AFTER 30           /* seconds outstanding, where the probe has no warn */
+#define JUNK_AFTER 30           /* seconds outstanding, if the probe has no warn */
 #define PATIENCE 10             /* seconds that the first message waits for the mailbox */
 
 /* The upper end of a range, in seconds; 0: it has none. */
@@ -26,55 +26,55 @@ static struct book_limits limits_of(const struct probe *probe)
     return (struct book_limits){.crit = upper_end(&probe->crit), .lost = probe->lost};
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
-static struct probe_result *next_told(struct roundtrip *roundtrip)
+static struct probe_result *next_result(struct roundtrip *roundtrip)
 {
-    struct told *told = STAILQ_FIRST(&roundtrip->telling);
-    struct probe_result *result = told->result;
+    struct outgoing_result *outgoing = STAILQ_FIRST(&roundtrip->results);
+    struct probe_result *result = outgoing->result;
 
-    STAILQ_REMOVE_HEAD(&roundtrip->telling, entry);
-    free(told);
+    STAILQ_REMOVE_HEAD(&roundtrip->results, entry);
+    free(outgoing);
     return result;
 }
 
-/* One at a time: the owner may free us. */
-static void on_teller(evutil_socket_t fd, short what, void *arg)
+/* One at a time: the owner may free the round trip. */
+static void on_reporter(evutil_socket_t fd, short what, void *arg)
 {
     struct roundtrip *roundtrip = arg;
     struct probe_result *result;
 
     (void)fd;
     (void)what;
-    if (STAILQ_EMPTY(&roundtrip->telling))
+    if (STAILQ_EMPTY(&roundtrip->results))
         return;
-    result = next_told(roundtrip);
-    if (!STAILQ_EMPTY(&roundtrip->telling))
-        event_active(roundtrip->teller, EV_TIMEOUT, 0);
-    roundtrip->told(roundtrip->arg, result);
+    result = next_result(roundtrip);
+    if (!STAILQ_EMPTY(&roundtrip->results))
+        event_active(roundtrip->reporter, EV_TIMEOUT, 0);
+    roundtrip->done(roundtrip->arg, result);
 }
 
 /* ---- what is overdue ---- */
 
-static void tell_missing(struct roundtrip *roundtrip, struct awaited *awaited,
-                         enum roundtrip_verdict verdict)
+static void report_missing(struct roundtrip *roundtrip, struct awaited *awaited,
+                           enum roundtrip_verdict verdict)
 {
     struct roundtrip_facts facts = roundtrip_facts_now(roundtrip, verdict);
     struct probe_result *result = awaited->result;
 
-    if (awaited->told)
+    if (awaited->reported)
         return;
     if (result == NULL) {
         result = probe_result_new(roundtrip->probe);
         result->at = (time_t)(awaited->began.wall_us / SECOND);
     }
     awaited->result = NULL;
-    awaited->told = true;
+    awaited->reported = true;
     roundtrip_report(roundtrip, result, &facts);
 }
 
-/* What is lost, or not back within crit. Microseconds until the next one may be, -1: none. */
-static int64_t look_at_awaited(struct roundtrip *roundtrip, const struct book_time *now)
+/* Reports what is lost, or not back within crit. Microseconds until the next may be; -1: none. */
+static int64_t check_awaited(struct roundtrip *roundtrip, const struct book_time *now)
 {
     int64_t crit = limits_of(roundtrip->probe).crit * SECOND;
     int64_t next = -1;
@@ -86,18 +86,18 @@ static int64_t look_at_awaited(struct roundtrip *roundtrip, const struct book_ti
 
         after = TAILQ_NEXT(awaited, entry);
         if (entry == NULL || entry->state == BOOK_LOST) {
-            tell_missing(roundtrip, awaited, ROUNDTRIP_LOST);
+            report_missing(roundtrip, awaited, ROUNDTRIP_LOST);
             roundtrip_drop_awaited(roundtrip, awaited);
         } else if (crit > 0 && age > crit) {
-            tell_missing(roundtrip, awaited, ROUNDTRIP_OUTSTANDING);
-        } else if (crit > 0 && !awaited->told && (next < 0 || crit - age < next)) {
+            report_missing(roundtrip, awaited, ROUNDTRIP_OUTSTANDING);
+        } else if (crit > 0 && !awaited->reported && (next < 0 || crit - age < next)) {
             next = crit - age;
         }
     }
     return next;
 }
 
-/* ---- what time brings ---- */
+/* ---- deadlines ---- */
 
 /* Those sent then, or earlier, are past `lost`. */
 static time_t lost_before(const struct roundtrip *roundtrip, const struct book_time *now)
@@ -105,19 +105,19 @@ static time_t lost_before(const struct roundtrip *roundtrip, const struct book_t
     return (time_t)(now->wall_us / SECOND) - (time_t)roundtrip->probe->lost - 1;
 }
 
-/* A second session is not parked there for ever: it is opened when something that should be back is
- * not, at once when the last one came back there, and to clean up. Microseconds until the time may
- * have come, -1: nothing to wait for. */
+/* No second session is kept open for Junk all the time: it is opened when a message is overdue, at
+ * once if the last one came back there, and to clean up. Microseconds until that may be the case;
+ * -1: there is nothing to wait for. */
 static int64_t mind_junk(struct roundtrip *roundtrip, const struct book_time *now)
 {
     struct probe_box *box = roundtrip->junk.box;
     int64_t warn = upper_end(&roundtrip->probe->warn);
     int64_t patience = (warn > 0 ? warn : JUNK_AFTER) * SECOND;
     int64_t oldest = roundtrip_book_oldest(roundtrip->book, now);
-    time_t doomed = probe_box_oldest_doomed(box);
+    time_t oldest_leftover = probe_box_oldest_leftover(box);
     bool expected =
         oldest >= 0 && (oldest >= patience || roundtrip->last_placement == PLACEMENT_JUNK);
-    bool is_due = doomed > 0 && doomed <= lost_before(roundtrip, now);
+    bool is_due = oldest_leftover > 0 && oldest_leftover <= lost_before(roundtrip, now);
 
     if (expected || is_due)
         probe_box_open(box);
@@ -133,7 +133,7 @@ static int64_t clean(struct roundtrip *roundtrip, struct probe_box *box,
     time_t before = lost_before(roundtrip, now), oldest;
 
     probe_box_clean(box, before);
-    oldest = probe_box_oldest_doomed(box);
+    oldest = probe_box_oldest_leftover(box);
     if (oldest == 0)
         return -1;
     return oldest > before ? (int64_t)(oldest - before) * SECOND : BOOK_TICK_MAX * SECOND;
@@ -160,7 +160,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     tick = roundtrip_book_tick(roundtrip->book, &now);
     if (tick > 0)
         next = tick * SECOND;
-    next = sooner(next, look_at_awaited(roundtrip, &now));
+    next = sooner(next, check_awaited(roundtrip, &now));
     next = sooner(next, clean(roundtrip, roundtrip->inbox.box, &now));
     next = sooner(next, clean(roundtrip, roundtrip->junk.box, &now));
     next = sooner(next, mind_junk(roundtrip, &now));
@@ -231,7 +231,7 @@ static void start(struct roundtrip *roundtrip)
     send_when_listening(roundtrip);
 }
 
-/* What was outstanding beyond crit before the restart has been told by then. */
+/* What was outstanding longer than crit has been reported before the restart. */
 static void on_loaded(void *arg, const struct book_entry *entries, size_t n,
                       const struct book_counts *counts)
 {
@@ -249,7 +249,7 @@ static void on_loaded(void *arg, const struct book_entry *entries, size_t n,
         if (entries[i].state != BOOK_OUTSTANDING)
             continue;
         awaited = roundtrip_await(roundtrip, entries[i].nonce, &entries[i].began);
-        awaited->told = crit > 0 && book_time_between(&awaited->began, &now) > crit;
+        awaited->reported = crit > 0 && book_time_between(&awaited->began, &now) > crit;
     }
     start(roundtrip);
 }
@@ -322,7 +322,7 @@ void roundtrip_send(struct roundtrip *roundtrip)
 }
 
 struct roundtrip *roundtrip_new(struct links *links, struct ledger *ledger, const char *instance,
-                                const struct probe *probe, roundtrip_told *told, void *arg)
+                                const struct probe *probe, roundtrip_done *done, void *arg)
 {
     const struct book_events events = {.changed = on_changed, .forgotten = on_forgotten};
     const struct book_limits limits = limits_of(probe);
@@ -334,14 +334,14 @@ struct roundtrip *roundtrip_new(struct links *links, struct ledger *ledger, cons
     roundtrip->probe = probe;
     roundtrip->instance = xstrdup(instance);
     token_probe_id(instance, probe->name, roundtrip->probe_id);
-    roundtrip->told = told;
+    roundtrip->done = done;
     roundtrip->arg = arg;
     roundtrip->delay.fuzz = 1;
     TAILQ_INIT(&roundtrip->awaited);
-    STAILQ_INIT(&roundtrip->telling);
+    STAILQ_INIT(&roundtrip->results);
     roundtrip->timer = evtimer_new(base, on_timer, roundtrip);
     roundtrip->patience = evtimer_new(base, on_patience, roundtrip);
-    roundtrip->teller = evtimer_new(base, on_teller, roundtrip);
+    roundtrip->reporter = evtimer_new(base, on_reporter, roundtrip);
     roundtrip->book = roundtrip_book_new(&limits, &events, roundtrip);
     place_new(roundtrip, &roundtrip->inbox, probe->return_folder, PLACEMENT_INBOX);
     place_new(roundtrip, &roundtrip->junk, probe->junk_folder, PLACEMENT_JUNK);
@@ -362,12 +362,12 @@ void roundtrip_free(struct roundtrip *roundtrip)
     ledger_cancel(roundtrip->request);
     while (!TAILQ_EMPTY(&roundtrip->awaited))
         roundtrip_drop_awaited(roundtrip, TAILQ_FIRST(&roundtrip->awaited));
-    while (!STAILQ_EMPTY(&roundtrip->telling))
-        probe_result_free(next_told(roundtrip));
+    while (!STAILQ_EMPTY(&roundtrip->results))
+        probe_result_free(next_result(roundtrip));
     roundtrip_book_free(roundtrip->book);
     event_free(roundtrip->timer);
     event_free(roundtrip->patience);
-    event_free(roundtrip->teller);
+    event_free(roundtrip->reporter);
     free(roundtrip->instance);
     free(roundtrip);
 }

@@ -17,8 +17,8 @@ static void hex_of(const unsigned char octets[TOKEN_NONCE], char hex[2 * TOKEN_N
         snprintf(hex + 2 * i, 3, "%02x", octets[i]);
 }
 
-/* Plain ASCII, and as little as possible that a filter could take for anything else. The Message-ID
- * is another random number than the nonce: it is no part of the proof. */
+/* Plain ASCII, and as little as possible that might look like spam to a filter. The Message-ID has
+ * a random number of its own, not the nonce: it is not part of the proof. */
 static char *write_message(const struct roundtrip *roundtrip, const struct probe_token *token,
                            const unsigned char unique[TOKEN_NONCE], time_t now)
 {
@@ -51,7 +51,7 @@ static char *write_message(const struct roundtrip *roundtrip, const struct probe
                      text, name, instance);
 }
 
-/* The nonce, its token, the message. NULL: all is well; else why (the caller frees). */
+/* Makes the nonce, its token, and the message. NULL on success, else why (the caller frees). */
 static char *compose(struct roundtrip *roundtrip)
 {
     const struct probe *probe = roundtrip->probe;
@@ -65,7 +65,7 @@ static char *compose(struct roundtrip *roundtrip)
         return xstrdup(why);
     if (RAND_bytes(sending->nonce, TOKEN_NONCE) != 1 || RAND_bytes(unique, TOKEN_NONCE) != 1) {
         token_keys_wipe(&keys);
-        return xstrdup("no random numbers are to be had");
+        return xstrdup("no random numbers are available");
     }
     book_time_now(&sending->began);
     token_make(&token, &keys.keys[0], roundtrip->probe_id, sending->nonce,
@@ -96,7 +96,7 @@ static void stop_sending(struct roundtrip *roundtrip)
     roundtrip_set_state(roundtrip, ROUNDTRIP_READY);
 }
 
-static struct probe_result *take_result(struct sending *sending)
+static struct probe_result *detach_result(struct sending *sending)
 {
     struct probe_result *result = sending->result;
 
@@ -104,10 +104,10 @@ static struct probe_result *take_result(struct sending *sending)
     return result;
 }
 
-/* It could not be sent, for a reason of our own. */
+/* It could not be sent, for a reason on our side. */
 static void cannot_send(struct roundtrip *roundtrip, const char *why)
 {
-    struct probe_result *result = take_result(roundtrip->sending);
+    struct probe_result *result = detach_result(roundtrip->sending);
 
     result->trouble = xstrdup(why);
     stop_sending(roundtrip);
@@ -136,19 +136,20 @@ static enum book_rejection rejection_of(const struct dialogue_outcome *outcome)
     return strcmp(outcome->command, "RCPT") == 0 ? REJECT_RCPT : REJECT_DATA;
 }
 
-/* The result waits for the message, unless that was faster than the end of the dialogue. */
+/* The result waits for the message, unless that returned before the dialogue ended. */
 static void settle_sent(struct roundtrip *roundtrip, const struct dialogue_outcome *outcome)
 {
     struct sending *sending = roundtrip->sending;
-    struct probe_result *result = take_result(sending);
-    struct dialogue_outcome well = *outcome;
+    struct probe_result *result = detach_result(sending);
+    struct dialogue_outcome accepted = *outcome;
 
-    /* What QUIT was answered is no matter of this message. */
-    well.end = DIALOGUE_OK;
-    well.phase = PHASE_NONE;
-    well.reason = well.reply = well.command = "";
-    well.code = 0;
-    probe_path_set_outcome(&result->paths[0], submission_was_accepted(outcome) ? &well : outcome);
+    /* The reply to QUIT does not concern this message. */
+    accepted.end = DIALOGUE_OK;
+    accepted.phase = PHASE_NONE;
+    accepted.reason = accepted.reply = accepted.command = "";
+    accepted.code = 0;
+    probe_path_set_outcome(&result->paths[0],
+                           submission_was_accepted(outcome) ? &accepted : outcome);
     roundtrip_book_sent(roundtrip->book, sending->nonce, &sending->handed);
     if (sending->has_returned) {
         roundtrip_report(roundtrip, result, &sending->facts);
@@ -164,7 +165,7 @@ static void settle_sent(struct roundtrip *roundtrip, const struct dialogue_outco
 static void settle_failed(struct roundtrip *roundtrip, const struct dialogue_outcome *outcome)
 {
     struct sending *sending = roundtrip->sending;
-    struct probe_result *result = take_result(sending);
+    struct probe_result *result = detach_result(sending);
     struct roundtrip_facts facts;
     struct book_time now;
 
@@ -189,18 +190,18 @@ static void on_done(void *arg, const struct dialogue_outcome *outcome)
     bool retry = outcome->uncertain && !roundtrip->sending->is_retry &&
                  !roundtrip->sending->has_returned && !submission_was_accepted(outcome);
 
-    /* A message that has come back was sent, whatever the server says. */
+    /* A message that has come back was sent, whatever the server replied. */
     if (submission_was_accepted(outcome) || roundtrip->sending->has_returned)
         settle_sent(roundtrip, outcome);
     else
         settle_failed(roundtrip, outcome);
     stop_sending(roundtrip);
     roundtrip_mind(roundtrip);
-    if (retry) /* with a nonce of its own, so that both can come back and be told apart */
+    if (retry) /* with a nonce of its own, so that both can come back and be distinguished */
         roundtrip_begin(roundtrip, true);
 }
 
-/* ---- the way there ---- */
+/* ---- sending ---- */
 
 static void on_phase(void *arg, enum phase phase)
 {

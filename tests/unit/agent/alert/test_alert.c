@@ -191,7 +191,7 @@ static void tell(struct fixture *f, enum probe_event event, enum probe_status st
                                       .at = NOW,
                                       .result = f->scene->result,
                                       .verdict = f->scene->verdict};
-    alerts_tell(f->alerts, &f->config, &facts);
+    alerts_send(f->alerts, &f->config, &facts);
 }
 
 static void raise_critical(struct fixture *f)
