@@ -1,5 +1,6 @@
 #include "rules/facts.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "rules/sample.h"
@@ -50,6 +51,7 @@ static void gather_field(struct field_facts *facts, const struct header_field *f
 
 const struct field_facts *facts_get(struct facts *facts, enum facts_group group)
 {
+    assert(group < FACTS_GROUPS && facts->header != NULL);
     struct field_facts *found = &facts->groups[group];
     if (found->gathered)
         return found;

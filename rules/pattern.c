@@ -1,6 +1,7 @@
 #include "rules/pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include <assert.h>
 #include <pcre2.h>
 #include <string.h>
 
@@ -234,6 +235,7 @@ static bool match_pattern(const struct pattern *pattern, const char *text, size_
 bool patterns_match_one(const struct patterns *patterns, size_t number, const char *text,
                         size_t len, struct pattern_search *search)
 {
+    assert(number < patterns->count);
     if (!match_pattern(&patterns->patterns[number], text, len, search))
         return false;
     search->hit = number;

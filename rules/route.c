@@ -1,5 +1,6 @@
 #include "rules/route.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -44,6 +45,7 @@ const char *basis_text(enum basis basis)
         [BASIS_X_ORIGINAL_TO] = "x-original-to",
         [BASIS_ENVELOPE_TO] = "envelope-to",
     };
+    assert(basis < sizeof(texts) / sizeof(*texts));
     return texts[basis];
 }
 
@@ -266,6 +268,9 @@ struct route *route_find(const struct rule_set *set, const struct message *messa
     else
         route_received(set, message, &authors, route);
     address_list_clear(&authors);
+    assert(route->sender != NULL && route->directions != 0);
+    assert((route->directions & ~route_possible(message->role)) == 0);
+    assert(route->sent || route->n_recipients == 1);
     return route;
 }
 

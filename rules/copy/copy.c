@@ -1,5 +1,6 @@
 #include "rules/copy/copy.h"
 
+#include <assert.h>
 #include <strings.h>
 
 #include "rules/copy/fields.h"
@@ -148,6 +149,7 @@ void copy_make(const struct rule_set *set, const struct copy_plan *plan, const c
         make_rewritten(set, plan, header_text, header_len, original_size, view);
     else
         copy_report(set, plan, header_text, header_len, original_size, view);
+    assert(view->prefix != NULL && view->suffix != NULL && view->from <= view->to);
 }
 
 void copy_view_clear(struct copy_view *view)

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static void base32(const unsigned char bits[16], char id[MONITOR_ID_LEN + 1])
         count -= 5;
         id[i] = alphabet[window >> count & 31];
     }
+    assert(used == 17 && count == 6);
     id[MONITOR_ID_LEN] = '\0';
 }
 

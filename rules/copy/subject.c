@@ -1,4 +1,7 @@
 #include "rules/copy/fields.h"
+
+#include <assert.h>
+
 #include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
 #include "rules/util/octet.h"
@@ -82,6 +85,7 @@ static bool is_encoded_word(const char *text, size_t len)
 /* Parts prefix and old text with a fold. */
 static void fold_at_end(struct buffer *out)
 {
+    assert(out->len > 0);
     if (out->data[out->len - 1] == ' ')
         out->len--;
     buffer_text(out, "\r\n ");

@@ -1,5 +1,6 @@
 #include "rules/match/decide.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "rules/match/conditions.h"
@@ -140,6 +141,8 @@ static unsigned body_warnings(const struct rule_set *set, const struct message *
 
 struct decision *decide(const struct rule_set *set, const struct message *message, bool explain)
 {
+    assert(set->subject_prefix[0] != NULL); /* rules_prepare() was called */
+    assert(message->owner != NULL && message->header != NULL);
     struct decision *decision = xcalloc(1, sizeof(*decision));
     decision->result = MATCH_NO;
     decision->route = route_find(set, message);
@@ -155,6 +158,9 @@ struct decision *decide(const struct rule_set *set, const struct message *messag
     }
     facts_clear(&facts);
     conclude(decision);
+    assert(decision->result != MATCH_YES || decision->n_targets > 0);
+    assert(decision->result != MATCH_UNDECIDED || message->body == NULL);
+    assert(!decision->exempt || decision->n_targets == 0);
     return decision;
 }
 

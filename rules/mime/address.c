@@ -1,5 +1,6 @@
 #include "rules/mime/address.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "rules/util/memory.h"
@@ -56,6 +57,8 @@ static size_t hash(const struct address_list *list, const char *address)
 /* Where the address is, or where it belongs. */
 static uint32_t *find_slot(const struct address_list *list, const char *address)
 {
+    /* a power of two, and more than the addresses, or the search would not end */
+    assert(list->n_slots > list->count && (list->n_slots & (list->n_slots - 1)) == 0);
     size_t i = hash(list, address) & (list->n_slots - 1);
     while (list->slots[i] != 0 && !address_same(list->addresses[list->slots[i] - 1], address))
         i = (i + 1) & (list->n_slots - 1);
@@ -120,6 +123,7 @@ static void start_candidate(struct candidate *candidate)
 
 static void append(struct candidate *candidate, const char *text, size_t len)
 {
+    assert(candidate->len <= ADDRESS_MAX && candidate->at <= candidate->len);
     if (len > ADDRESS_MAX - candidate->len) {
         candidate->too_long = true;
         return;
@@ -460,4 +464,5 @@ void address_list_parse(struct address_list *list, const char *text, size_t len)
     while (parser.c < parser.end)
         step(&parser);
     end_element(&parser);
+    assert(parser.bare.addresses == NULL && parser.bare.slots == NULL);
 }

@@ -1,5 +1,7 @@
 #include "rules/mime/base64.h"
 
+#include <assert.h>
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static int digit(char c)
@@ -19,6 +21,7 @@ void base64_read(struct base64_reader *reader, const char *data, size_t len, str
     for (size_t i = 0; i < len; i++) {
         if (data[i] == '=')
             reader->count = 0;
+        assert(reader->count < 4);
         int value = digit(data[i]);
         if (value < 0)
             continue;

@@ -1,5 +1,6 @@
 #include "rules/mime/body.h"
 
+#include <assert.h>
 #include <strings.h>
 
 #include "rules/mime/body_content.h"
@@ -340,6 +341,7 @@ static size_t find_boundary(const struct body_scan *scan, const char *line, size
 
 static void end_part(struct body_scan *scan, size_t depth, const char *line, size_t len)
 {
+    assert(depth > 0 && depth <= scan->depth);
     if (scan->state == IN_HEADER)
         end_header(scan);
     if (scan->decoder != NULL)
@@ -360,6 +362,7 @@ static void end_part(struct body_scan *scan, size_t depth, const char *line, siz
 
 static void read_chunk(struct body_scan *scan, const char *chunk, size_t len, bool ends)
 {
+    assert((scan->state == IN_TEXT) == (scan->decoder != NULL));
     bool starts = !scan->in_line;
     scan->in_line = !ends;
     size_t depth = starts ? find_boundary(scan, chunk, len) : 0;
@@ -378,6 +381,7 @@ static void read_chunk(struct body_scan *scan, const char *chunk, size_t len, bo
 void body_scan_feed(struct body_scan *scan, const char *data, size_t len)
 {
     while (len > 0) {
+        assert(scan->line_len < CHUNK);
         size_t room = CHUNK - scan->line_len;
         size_t look = len < room ? len : room;
         const char *feed = memchr(data, '\n', look);

@@ -1,5 +1,7 @@
 #include "rules/mime/body_content.h"
 
+#include <assert.h>
+
 #include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
 #include "rules/util/buffer.h"
@@ -102,6 +104,7 @@ static void read_parameter(struct content *content, struct reader *reader)
     bool quoted = reader->c < reader->end && *reader->c == '"';
     char *value = quoted ? read_quoted(reader) : read_unquoted(reader);
     skip_behind(reader, ';');
+    assert(content->count < CONTENT_PARAMETERS_MAX);
     content->parameters[content->count++] = (struct content_parameter){name, value};
 }
 

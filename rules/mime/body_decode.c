@@ -1,5 +1,6 @@
 #include "rules/mime/body_decode.h"
 
+#include <assert.h>
 #include <stdbool.h>
 
 #include "rules/mime/base64.h"
@@ -90,6 +91,7 @@ void body_decoder_feed(struct body_decoder *decoder, const char *data, size_t le
         charset_reader_feed(decoder->charset, data, len, out);
         return;
     }
+    assert(decoder->octets.len == 0);
     if (decoder->encoding == BASE64)
         base64_read(&decoder->base64, data, len, &decoder->octets);
     else

@@ -1,5 +1,6 @@
 #include "rules/mime/charset.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <iconv.h>
 #include <stdbool.h>
@@ -276,6 +277,7 @@ static void convert(struct charset_reader *reader, bool last, struct buffer *out
 {
     size_t used = reader->kind == KIND_ICONV ? convert_iconv(reader, last, out)
                                              : convert_here(reader, last, out);
+    assert(used <= reader->held_len);
     reader->held_len -= used;
     memmove(reader->held, reader->held + used, reader->held_len);
 }
@@ -293,10 +295,12 @@ void charset_reader_feed(struct charset_reader *reader, const char *data, size_t
         len -= take;
         if (reader->held_len == CHUNK)
             convert(reader, false, out);
+        assert(reader->held_len < CHUNK);
     }
 }
 
 void charset_reader_flush(struct charset_reader *reader, struct buffer *out)
 {
     convert(reader, true, out);
+    assert(reader->held_len == 0);
 }

@@ -1,5 +1,6 @@
 #include "rules/mime/encoded_word.h"
 
+#include <assert.h>
 #include <strings.h>
 
 #include "rules/mime/base64.h"
@@ -186,6 +187,7 @@ void encoded_word_write(struct buffer *out, const char *text)
             utf8.data[i] = ' ';
     for (size_t done = 0; done < utf8.len;) {
         size_t n = utf8_cut(utf8.data + done, utf8.len - done, WORD_OCTETS);
+        assert(n > 0);
         buffer_text(out, done > 0 ? " =?utf-8?B?" : "=?utf-8?B?");
         base64_write(out, utf8.data + done, n);
         buffer_text(out, "?=");

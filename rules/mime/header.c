@@ -1,5 +1,6 @@
 #include "rules/mime/header.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -68,6 +69,7 @@ static size_t name_length(const char *start, const char *colon)
 
 static struct header_field make_field(const char *start, const char *end)
 {
+    assert(start < end);
     struct header_field field = {.start = start, .len = (size_t)(end - start)};
     const char *value_end = end;
     if (value_end > start && value_end[-1] == '\n')
@@ -89,6 +91,7 @@ bool header_next(const char **at, const char *end, struct header_field *field)
     if (*at >= end)
         return false;
     const char *next = field_end(*at, end);
+    assert(next > *at && next <= end);
     *field = make_field(*at, next);
     *at = next;
     return true;
@@ -124,6 +127,7 @@ struct header *header_parse(const char *text, size_t len)
         header_next(&start, end, &field);
         add_field(header, &room, field);
     }
+    assert(header->count == 0 || header->fields[0].start == text);
     return header;
 }
 

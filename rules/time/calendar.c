@@ -1,5 +1,6 @@
 #include "rules/time/calendar.h"
 
+#include <assert.h>
 #include <stdbool.h>
 
 /* Counts in cycles of 400 years that begin on the first of March, so that the leap day is the last
@@ -15,6 +16,7 @@ static int64_t floor_divide(int64_t a, int64_t b)
 
 int64_t calendar_days(int64_t year, int month, int day)
 {
+    assert(month >= 1 && month <= 12);
     year -= month <= 2;
     int64_t cycle = floor_divide(year, 400);
     int64_t year_of_cycle = year - cycle * 400;
@@ -72,11 +74,13 @@ static bool is_leap(int64_t year)
 int calendar_month_days(int64_t year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    assert(month >= 1 && month <= 12);
     return days[month - 1] + (month == 2 && is_leap(year));
 }
 
 const char *calendar_weekday_text(int weekday)
 {
     static const char *const names[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    assert(weekday >= 0 && weekday < 7);
     return names[weekday];
 }

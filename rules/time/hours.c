@@ -1,5 +1,6 @@
 #include "rules/time/hours.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -18,6 +19,7 @@ struct hours {
 
 static void add_minutes(struct hours *hours, unsigned days, int from, int to)
 {
+    assert(from >= 0 && from < DAY_MINUTES && to >= 0 && to <= DAY_MINUTES);
     int length = to > from ? to - from : to - from + DAY_MINUTES;
     for (int day = 0; day < 7; day++) {
         if ((days & 1u << day) == 0)
@@ -187,6 +189,7 @@ bool hours_match(const struct hours *hours, time_t time)
 {
     struct calendar clock = local(hours, time);
     int minute = clock.weekday * DAY_MINUTES + clock.hour * 60 + clock.minute;
+    assert(minute >= 0 && minute < WEEK_MINUTES);
     return (hours->minutes[minute / 8] & 1u << minute % 8) != 0;
 }
 

@@ -1,5 +1,6 @@
 #include "rules/time/zone.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -146,6 +147,8 @@ int zone_offset(const struct zone *zone, int64_t time)
         else
             high = middle;
     }
+    assert(low == 0 || zone->changes[low - 1].time <= time);
+    assert(low == zone->count || zone->changes[low].time > time);
     if (low == zone->count && zone->has_rule)
         return zone_rule_offset(&zone->rule, time);
     return low > 0 ? zone->changes[low - 1].offset : zone->first_offset;
