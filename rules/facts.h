@@ -1,6 +1,6 @@
 /*
- * What several rules ask of the same header, read from it once a message and only when first asked:
- * the addresses in a group of fields, and their decoded texts.
+ * Header facts that several rules need, extracted once per message and only on first use: the
+ * addresses in a group of fields, and their decoded texts.
  */
 #ifndef RULES_FACTS_H
 #define RULES_FACTS_H
@@ -8,13 +8,13 @@
 #include "rules/mime/address.h"
 #include "rules/mime/header.h"
 
-/* Octets of one field's text that patterns see. */
+/* Octets of a field's text that are matched against patterns. */
 #define FACTS_TEXT_MAX (1024 * 1024)
 
 enum facts_group {
     FACTS_FROM,    /* From, Sender */
     FACTS_TO,      /* To, Cc, Bcc */
-    FACTS_EXEMPT,  /* those, and every other field that names a sender or a recipient */
+    FACTS_EXEMPT,  /* those, and all other fields that name a sender or recipient */
     FACTS_SUBJECT, /* texts only */
     FACTS_GROUPS
 };
@@ -22,7 +22,7 @@ enum facts_group {
 struct field_facts {
     bool gathered;
     struct address_list addresses;
-    char **texts; /* one for each field, decoded to UTF-8 */
+    char **texts; /* one per field, decoded to UTF-8 */
     size_t count, room;
 };
 

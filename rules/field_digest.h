@@ -1,7 +1,7 @@
 /*
- * SHA-256 over the values of header fields of certain names, unfolded, in the order of the names
- * and then of the header; each with its name and length before it, so that nothing can be moved
- * from one to the next. A field that is missing and one that is empty differ.
+ * SHA-256 over the unfolded values of the header fields with certain names, in the order of the
+ * names and then of the header. Each value is preceded by its name and length, so that nothing can
+ * be shifted from one field to the next. A missing field differs from an empty one.
  */
 #ifndef RULES_FIELD_DIGEST_H
 #define RULES_FIELD_DIGEST_H

@@ -1,9 +1,8 @@
 /*
- * What the rules may know of a message: plain facts, gathered by the caller. No I/O, no clock.
+ * What rules know about a message: plain facts, gathered by the caller. No I/O, no clock.
  *
- * Two kinds of knowledge come at different times: the header first, what the body holds (its
- * attachments and its text) only when the body was read. message.body NULL means not yet known, and
- * then a rule may answer MATCH_UNDECIDED.
+ * They become known in two steps: the header first; attachments and text only once the body has
+ * been read. As long as message.body is NULL a rule may be MATCH_UNDECIDED.
  */
 #ifndef RULES_MESSAGE_H
 #define RULES_MESSAGE_H
@@ -14,15 +13,15 @@
 
 #include "rules/mime/header.h"
 
-/* An answer of a condition, a rule or all rules. UNDECIDED: more of the message must be known. */
+/* The result of a condition, a rule or all rules. UNDECIDED: more of the message is needed. */
 enum match_result { MATCH_NO, MATCH_YES, MATCH_UNDECIDED };
 
-/* The account in which the message lies. All borrowed. */
+/* The account that holds the message. All borrowed. */
 struct owner {
     const char *account; /* its name in the configuration */
     const char *address;
     const char *const *aliases; /* NULL-terminated, or NULL */
-    bool monitor;               /* the tick that "selected" means */
+    bool monitor;               /* what "selected" refers to */
 };
 
 enum folder_role { FOLDER_OTHER, FOLDER_SENT };
@@ -32,7 +31,7 @@ struct body_facts; /* mime/body.h: attachments, and decoded text for body patter
 struct message {
     const struct owner *owner;
     enum folder_role role;
-    uint64_t size; /* octets of the message itself where known, else RFC822.SIZE */
+    uint64_t size; /* of the message as read if known, else RFC822.SIZE */
     time_t internaldate;
     const struct header *header;
     const struct body_facts *body; /* NULL: not read (yet) */

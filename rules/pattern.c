@@ -10,7 +10,7 @@
 #include "rules/util/memory.h"
 #include "rules/util/octet.h"
 
-/* A step that moved far in the text costs more than one. */
+/* A step that moves far in the text costs more than one. */
 #define WORK_OCTETS_A_STEP 32
 
 struct pattern {
@@ -60,10 +60,10 @@ static void literal_to_regex(const char *text, size_t len, struct buffer *regex)
 }
 
 /*
- * Of the pieces between the stars each may be taken where it is first found: if the rest does not
- * match behind that place, it does not behind a later one. So the pieces are atomic groups, and
- * behind the first of them no other starting place is tried (COMMIT): no text makes this backtrack
- * over more than one piece.
+ * Each piece between stars may match at its first occurrence: if the rest does not match after
+ * that, it does not match after a later one either. So the pieces are atomic groups, and after the
+ * first of them no other starting position is tried (COMMIT): no text makes this backtrack over
+ * more than one piece.
  */
 static void glob_to_regex(const char *glob, struct buffer *regex)
 {
@@ -100,7 +100,7 @@ static char *compile(const char *text, size_t len, uint32_t options, pcre2_code 
         return NULL;
     PCRE2_UCHAR message[200] = "";
     pcre2_get_error_message(error, message, sizeof(message));
-    return xasprintf("%s, at octet %zu", (const char *)message, (size_t)offset + 1);
+    return xasprintf("%s, at byte %zu", (const char *)message, (size_t)offset + 1);
 }
 
 static char *compile_glob(const char *text, struct pattern *pattern)
@@ -113,8 +113,8 @@ static char *compile_glob(const char *text, struct pattern *pattern)
     buffer_free(&regex);
     if (mistake == NULL)
         return NULL;
-    free(mistake); /* its offset is that of our translation */
-    return xstrdup("is too long, or no UTF-8");
+    free(mistake); /* its offset refers to our translation */
+    return xstrdup("is too long or not UTF-8");
 }
 
 static uint32_t flag_option(char flag)
@@ -137,15 +137,14 @@ static char *compile_regex(const char *text, struct pattern *pattern)
 {
     const char *end = strrchr(text, '/');
     if (end == text)
-        return xstrdup("begins with \"/\" and has no second one behind the expression");
+        return xstrdup("is a regular expression without a closing \"/\"");
     if (end == text + 1)
-        return xstrdup("has nothing between its slashes");
+        return xstrdup("is an empty regular expression");
     uint32_t options = PCRE2_AUTO_CALLOUT;
     for (const char *flag = end + 1; *flag != '\0'; flag++) {
         uint32_t option = flag_option(*flag);
         if (option == 0)
-            return xasprintf("has \"%s\" behind its last slash: the flags are i, m, s and u",
-                             end + 1);
+            return xasprintf("has invalid flags \"%s\": known flags are i, m, s and u", end + 1);
         options |= option;
     }
     pattern->kind = PATTERN_REGEX;
@@ -169,7 +168,7 @@ struct step_count {
     size_t position;
 };
 
-/* PCRE2 calls this before each item of a regex that it tries. */
+/* Called by PCRE2 before each item of a regex. */
 static int count_step(pcre2_callout_block *block, void *arg)
 {
     struct step_count *steps = arg;

@@ -55,17 +55,18 @@ unsigned route_possible(enum folder_role role)
     return role == FOLDER_SENT ? sent : sent | DIRECTION_INCOMING;
 }
 
-static bool is_inside(const struct rule_set *set, const char *address)
+static bool is_internal(const struct rule_set *set, const char *address)
 {
     const char *domain = address_domain(address);
-    for (char **ours = set->domains; domain != NULL && ours != NULL && *ours != NULL; ours++)
-        if (strcasecmp(domain, *ours) == 0)
+    for (char **internal = set->domains; domain != NULL && internal != NULL && *internal != NULL;
+         internal++)
+        if (strcasecmp(domain, *internal) == 0)
             return true;
     return false;
 }
 
-/* The owner's address as he is configured, or NULL if it is none of his. */
-static const char *owners_own(const struct owner *owner, const char *address)
+/* The owner's address as configured, or NULL if the address is not the owner's. */
+static const char *own_address(const struct owner *owner, const char *address)
 {
     if (address_same(owner->address, address))
         return owner->address;
@@ -82,7 +83,7 @@ static void parse_field(const struct header_field *field, struct address_list *l
     free(value);
 }
 
-/* Returns how many fields of that name there are. */
+/* Returns the number of fields of that name. */
 static size_t gather(const struct header *header, const char *name, struct address_list *list)
 {
     size_t fields = 0;
@@ -99,13 +100,13 @@ static size_t count_own(const struct owner *owner, const struct address_list *li
 {
     size_t own = 0;
     for (size_t i = 0; i < list->count; i++)
-        own += owners_own(owner, list->addresses[i]) != NULL;
+        own += own_address(owner, list->addresses[i]) != NULL;
     return own;
 }
 
 /*
- * In Sent, or filed elsewhere by the owner: then no server has stamped it, and all its authors are
- * he. A header that was cut may have lost its Received.
+ * In Sent, or filed elsewhere by the owner: no server has added Received, and all authors are the
+ * owner. A truncated header may have lost its Received.
  */
 static bool was_sent(const struct message *message, const struct address_list *authors)
 {
@@ -117,7 +118,7 @@ static bool was_sent(const struct message *message, const struct address_list *a
 
 static void add_recipient(struct route *route, const char *address, enum basis basis)
 {
-    if ((route->n_recipients & (route->n_recipients - 1)) == 0) { /* none, or a power of two */
+    if ((route->n_recipients & (route->n_recipients - 1)) == 0) { /* 0 or a power of two */
         size_t room = route->n_recipients == 0 ? 1 : route->n_recipients * 2;
         route->recipients = xreallocarray(route->recipients, room, sizeof(*route->recipients));
     }
@@ -139,12 +140,12 @@ static void sent_recipients(const struct rule_set *set, const struct header *hea
         for (; known < list.count; known++) {
             add_recipient(route, list.addresses[known], fields[i].basis);
             route->directions |=
-                is_inside(set, list.addresses[known]) ? DIRECTION_INTERNAL : DIRECTION_OUTGOING;
+                is_internal(set, list.addresses[known]) ? DIRECTION_INTERNAL : DIRECTION_OUTGOING;
         }
     }
     if (list.count >= ADDRESS_LIST_MAX && list.skipped > 0) {
         route->warnings |= WARNING_TOO_MANY_RECIPIENTS;
-        route->directions |= DIRECTION_OUTGOING; /* nobody knows that the rest is inside */
+        route->directions |= DIRECTION_OUTGOING; /* the rest may be external */
     }
     if (route->n_recipients == 0)
         route->directions = DIRECTION_OUTGOING;
@@ -162,13 +163,13 @@ static void route_sent(const struct rule_set *set, const struct message *message
 }
 
 /* The first of the owner's addresses in the field, or NULL. */
-static const char *names_owner(const struct header_field *field, const struct owner *owner)
+static const char *find_own_address(const struct header_field *field, const struct owner *owner)
 {
     struct address_list list = {0};
     const char *own = NULL;
     parse_field(field, &list);
     for (size_t i = 0; i < list.count && own == NULL; i++)
-        own = owners_own(owner, list.addresses[i]);
+        own = own_address(owner, list.addresses[i]);
     address_list_clear(&list);
     return own;
 }
@@ -178,7 +179,7 @@ struct basis_field {
     enum basis basis;
 };
 
-/* Only what stands above the first Received was written by the server that delivered. */
+/* Only fields above the first Received were written by the delivering server. */
 static const char *find_delivered(const struct message *message, enum basis *basis)
 {
     static const struct basis_field fields[] = {{"Delivered-To", BASIS_DELIVERED_TO},
@@ -189,8 +190,9 @@ static const char *find_delivered(const struct message *message, enum basis *bas
         return NULL;
     for (const struct header_field *field = message->header->fields; field < received; field++)
         for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
-            const char *own =
-                header_field_is(field, fields[i].name) ? names_owner(field, message->owner) : NULL;
+            const char *own = header_field_is(field, fields[i].name)
+                                  ? find_own_address(field, message->owner)
+                                  : NULL;
             *basis = fields[i].basis;
             if (own != NULL)
                 return own;
@@ -205,8 +207,9 @@ static const char *find_addressed(const struct message *message, enum basis *bas
         *basis = fields[i].basis;
         for (size_t n = 0; n < message->header->count; n++) {
             const struct header_field *field = &message->header->fields[n];
-            const char *own =
-                header_field_is(field, fields[i].name) ? names_owner(field, message->owner) : NULL;
+            const char *own = header_field_is(field, fields[i].name)
+                                  ? find_own_address(field, message->owner)
+                                  : NULL;
             if (own != NULL)
                 return own;
         }
@@ -231,10 +234,10 @@ static void route_received(const struct rule_set *set, const struct message *mes
 {
     route->sender = xstrdup(authors->count > 0 ? authors->addresses[0] : "");
     route->sender_claimed = true;
-    /* Of several authors each counts, or one in front could hide the others. */
+    /* Of several authors all count, or the first could hide the others. */
     for (size_t i = 0; i < authors->count; i++)
         route->directions |=
-            is_inside(set, authors->addresses[i]) ? DIRECTION_INTERNAL : DIRECTION_INCOMING;
+            is_internal(set, authors->addresses[i]) ? DIRECTION_INTERNAL : DIRECTION_INCOMING;
     if (route->directions == 0)
         route->directions = DIRECTION_INCOMING;
     if ((route->directions & DIRECTION_INTERNAL) != 0)

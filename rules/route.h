@@ -1,15 +1,16 @@
 /*
- * Who sent it to whom, which way: DESIGN "Direction".
- * - In a Sent folder, or elsewhere without Received and From one of the owner's: sent by the owner.
- *   Sender: the owner's address, basis mailbox. Recipients: To, Cc, Bcc (Resent-* are not looked
- *   at). Any outside domains: outgoing; any inside: internal; none at all: outgoing; so many that
- *   some were not read: outgoing too. Elsewhere, all authors must be the owner's, and a truncated
- *   header proves no missing Received.
- * - Else received: the recipient is the owner. The address is the alias by which the topmost
- *   Delivered-To, X-Original-To or Envelope-To (only above the first Received field), then To, then
- *   Cc, names him, with that basis; his main address, basis owner, in all other cases, also where
- *   it is what names him: no field need prove it. Sender: the first author in From (claimed).
- *   Any author inside: internal; any outside, or none: incoming.
+ * Who sent a message to whom, and in which direction (share/doc/design.md, "Rules and direction").
+ *
+ * - Sent by the owner: in a Sent folder; elsewhere if it has no Received field and all its authors
+ *   are the owner (a truncated header does not prove that Received is missing). Sender: the owner's
+ *   address. Recipients: To, Cc, Bcc (Resent-* are ignored). Any external recipient: outgoing; any
+ *   internal: internal; none: outgoing; too many to read all: outgoing as well.
+ * - Else received: the recipient is the owner. If the topmost Delivered-To, X-Original-To or
+ *   Envelope-To (only above the first Received field), else To, else Cc names an alias of the
+ *   owner, that alias is the address and the field its basis. In all other cases, also where a
+ *   field names the main address, it is the main address with basis owner: it needs no proof.
+ *   Sender: the first author in From (claimed). Any internal author: internal; any external one, or
+ *   none: incoming.
  */
 #ifndef RULES_ROUTE_H
 #define RULES_ROUTE_H
@@ -20,20 +21,20 @@
 #include "rules/rule.h"
 
 enum warning {
-    WARNING_FROM_MISMATCH = 1 << 0,    /* in Sent, From is none of the owner's */
-    WARNING_CLAIMED_INTERNAL = 1 << 1, /* received, and claims an inside sender */
+    WARNING_FROM_MISMATCH = 1 << 0,    /* in Sent, but From is not the owner */
+    WARNING_CLAIMED_INTERNAL = 1 << 1, /* received, but claims an internal sender */
     WARNING_NO_FROM = 1 << 2,
     WARNING_SEVERAL_FROM = 1 << 3, /* more than one From field, or several authors */
     WARNING_HEADER_TRUNCATED = 1 << 4,
     WARNING_TOO_MANY_RECIPIENTS = 1 << 5,
     WARNING_TNEF = 1 << 6, /* winmail.dat may hold a receipt request that cannot be removed */
     WARNING_OLD_MESSAGE = 1 << 7,  /* found again after a change of UIDVALIDITY */
-    WARNING_BODY_LIMITED = 1 << 8, /* body patterns saw only a part, see body.h */
+    WARNING_BODY_LIMITED = 1 << 8, /* body patterns saw only part of the text, see body.h */
 };
-/* "from-mismatch" ...; NULL behind the last: for (i = 0; warning_text(1u << i); i++). */
+/* "from-mismatch" ...; NULL after the last: for (i = 0; warning_text(1u << i); i++). */
 const char *warning_text(unsigned warning);
 
-/* How a recipient is known, strongest first where several hold. */
+/* How a recipient is known, strongest first if several apply. */
 enum basis {
     BASIS_OWNER,
     BASIS_TO,
@@ -53,7 +54,7 @@ struct recipient {
 struct route {
     bool sent;           /* by the owner */
     unsigned directions; /* of enum direction */
-    char *sender;        /* never NULL; "" if there is none */
+    char *sender;        /* "" if unknown */
     bool sender_claimed;
     struct recipient *recipients;
     size_t n_recipients;
@@ -62,7 +63,7 @@ struct route {
 struct route *route_find(const struct rule_set *set, const struct message *message);
 void route_free(struct route *route);
 
-/* Which directions a message in such a folder can have at all, before any header is seen. */
+/* The directions that messages in such a folder can have. */
 unsigned route_possible(enum folder_role role);
 
 #endif

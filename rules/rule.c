@@ -24,7 +24,7 @@ struct rule *rule_set_add(struct rule_set *set)
     return rule;
 }
 
-/* The keys that hold patterns. */
+/* A key that holds patterns. */
 struct pattern_key {
     const char *key;
     char **texts;
@@ -88,7 +88,6 @@ void rule_set_free(struct rule_set *set)
     free(set);
 }
 
-/* Where mistakes go. */
 struct complaints {
     rules_complain *complain;
     void *arg;
@@ -103,7 +102,7 @@ static void complain(struct complaints *complaints, const char *key, const char 
         complaints->complain(complaints->arg, complaints->rule, key, what);
 }
 
-/* The pattern in "X-Class: secret", or NULL if no field name stands before it. */
+/* The pattern in "X-Class: secret", or NULL if it is not preceded by a field name. */
 static const char *header_pattern(const char *text)
 {
     const char *c = text;
@@ -121,9 +120,10 @@ static void compile_text(struct patterns *patterns, const struct pattern_key *ke
                          struct complaints *complaints)
 {
     const char *pattern = strcmp(key->key, "header") == 0 ? header_pattern(text) : text;
-    char *mistake = pattern != NULL
-                        ? patterns_add(patterns, pattern)
-                        : xstrdup("is no field name, colon and pattern, like \"X-Class: secret\"");
+    char *mistake =
+        pattern != NULL
+            ? patterns_add(patterns, pattern)
+            : xstrdup("is not a field name, a colon and a pattern, like \"X-Class: secret\"");
     if (mistake == NULL)
         return;
     char *what = xasprintf("\"%s\" %s", text, mistake);
@@ -137,7 +137,7 @@ static void compile_key(const struct pattern_key *key, struct complaints *compla
     if (key->texts == NULL || *key->patterns != NULL)
         return;
     if (key->texts[0] == NULL)
-        complain(complaints, key->key, "is an empty list, which nothing matches");
+        complain(complaints, key->key, "is an empty list, which matches nothing");
     *key->patterns = patterns_new();
     for (char **text = key->texts; *text != NULL; text++)
         compile_text(*key->patterns, key, *text, complaints);
@@ -163,20 +163,21 @@ static bool has_condition(const struct rule *rule)
            rule->has_since || rule->has_until;
 }
 
-/* What is well formed and still makes no sense. */
-static void check_sense(const struct rule *rule, struct complaints *complaints)
+/* Well-formed rules that contradict themselves. */
+static void check_consistency(const struct rule *rule, struct complaints *complaints)
 {
     if (!(rule->sample >= 0 && rule->sample <= 100))
-        complain(complaints, "sample", "is no percentage from 0 to 100");
+        complain(complaints, "sample", "must be a percentage from 0 to 100");
     if (rule->has_min_size && rule->has_max_size && rule->min_size > rule->max_size)
-        complain(complaints, "min_size", "is above max_size: no message is of that size");
+        complain(complaints, "min_size", "is above max_size: no message can match");
     if (rule->has_since && rule->has_until && rule->since >= rule->until)
-        complain(complaints, "since", "is not before the end of until: no message is of that time");
+        complain(complaints, "since", "is after until: no message can match");
     if (!rule->exempt && rule->addresses != NULL)
         complain(complaints, "addresses",
-                 "belongs to a rule with exempt = true; others have users, from and to");
+                 "requires exempt = true; other rules use users, from and to");
     if (rule->exempt && !has_condition(rule))
-        complain(complaints, "exempt", "without addresses would exempt every message");
+        complain(complaints, "exempt",
+                 "without addresses or conditions would exempt every message");
 }
 
 static void prepare_rule(struct rule *rule, zone_find *find_zone, struct complaints *complaints)
@@ -187,7 +188,7 @@ static void prepare_rule(struct rule *rule, zone_find *find_zone, struct complai
     for (size_t i = 0; i < PATTERN_KEYS; i++)
         compile_key(&keys[i], complaints);
     compile_hours(rule, find_zone, complaints);
-    check_sense(rule, complaints);
+    check_consistency(rule, complaints);
 }
 
 static void lower_domains(struct rule_set *set)

@@ -9,13 +9,13 @@
 #include "rules/util/memory.h"
 
 /*
- * Line ends go into the digest as LF, and only when something follows them: those at the end of
- * the body never do. A CR is a line end only before an LF.
+ * Line ends enter the digest as LF, and only once other text follows: those at the end of the body
+ * never do. A CR is part of a line end only before an LF.
  */
 struct sameness {
     EVP_MD_CTX *body;
-    uint64_t line_ends;   /* seen, not yet in the digest */
-    bool carriage_return; /* the last octet, not yet known what it is */
+    uint64_t line_ends;   /* not yet in the digest */
+    bool carriage_return; /* the last octet, held back */
 };
 
 static void add(EVP_MD_CTX *digest, const void *data, size_t len)
@@ -66,7 +66,7 @@ static void add_text(struct sameness *sameness, const char *text, size_t len)
     add(sameness->body, text, len);
 }
 
-/* The CR held back was an octet like any other. */
+/* The CR held back was not part of a line end. */
 static void flush_carriage_return(struct sameness *sameness)
 {
     if (sameness->carriage_return)

@@ -30,8 +30,8 @@ static uint64_t keyed_hash(const unsigned char key[32], const char *name,
     return hash;
 }
 
-bool sample_takes(const unsigned char key[32], const struct rule *rule,
-                  const unsigned char digest[32])
+bool sample_includes(const unsigned char key[32], const struct rule *rule,
+                     const unsigned char digest[32])
 {
     if (!(rule->sample > 0))
         return false;

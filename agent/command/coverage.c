@@ -45,7 +45,7 @@ static unsigned exempt_directions(const struct config *config, const struct acco
         const struct rule *rule = &config->rules->rules[i];
         if (rule->exempt && !is_conditional(rule) && rule->users == NULL &&
             rule->not_users == NULL && match_exempt_owner(rule, &owner))
-            exempt |= match_direction_taken(rule, &owner);
+            exempt |= match_directions(rule, &owner);
     }
     return exempt;
 }

@@ -36,7 +36,8 @@ static void note_removed(struct copy_removed *removed, const struct header_field
         removed->names[removed->count++] = xmemdup0(field->start, len);
 }
 
-/* The first is replaced in its place, others go: the copy has an id of its own, and only one. */
+/* The first is replaced in place, others are removed: a copy has exactly one Message-ID, its own.
+ */
 static void rewrite_message_id(struct rewriting *rewriting, const struct header_field *field)
 {
     if (rewriting->has_message_id) {
@@ -65,9 +66,8 @@ static void rewrite_field(struct rewriting *rewriting, const struct header_field
 }
 
 /*
- * The caller gave only the beginning of a header that is too large, and the octets that follow will
- * complete the last line: if that may be a field which must not stand in the copy, it gets another
- * name, for it cannot be removed.
+ * The header is too large and was truncated; the octets that follow complete its last line. If that
+ * may be a field that must not appear in the copy, it is renamed, because it cannot be removed.
  */
 static void rewrite_cut_field(struct rewriting *rewriting, const struct header_field *field)
 {
@@ -82,7 +82,7 @@ static void rewrite_all(struct rewriting *rewriting, const char *text, size_t le
 {
     const char *at = text, *end = text + len;
     struct header_field field;
-    /* A folded line without a field before it would become a part of our own last field. */
+    /* A folded line at the start would become part of our own last field. */
     if (len > 0 && (*text == ' ' || *text == '\t'))
         buffer_text(&rewriting->fields, "X-Monitor-Unnamed:");
     while (header_next(&at, end, &field))

@@ -6,9 +6,7 @@
 
 #define LINE_GOOD 78
 #define WORD_MAX 900
-#define PARAMETER_MAX                                                                              \
-    800 /* octets of an account or folder as written; the ledger has all of it                     \
-         */
+#define PARAMETER_MAX 800 /* of an account or folder as written; the ledger has it in full */
 #define INSTANCE_MAX 200
 
 void field_begin(struct field_writer *writer, struct buffer *out, const char *name)
@@ -72,7 +70,7 @@ void field_text(struct field_writer *writer, const char *text, bool comma)
         buffer_text(&words, clean);
     else
         encoded_word_write(&words, clean);
-    if (comma) /* an encoded word ends with a blank, RFC 2047 section 5 */
+    if (comma) /* an encoded word must be followed by a blank, RFC 2047 section 5 */
         buffer_text(&words, plain ? "," : " ,");
     if (words.len > 0)
         put_words(writer, words.data);

@@ -8,7 +8,7 @@
 
 static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 
-/* 128 bits: 25 digits of five bits, and three bits in the last, filled up with zeros. */
+/* 128 bits: 25 digits of five bits each, and one of three bits padded with zeros. */
 static void base32(const unsigned char bits[16], char id[MONITOR_ID_LEN + 1])
 {
     unsigned window = 0, count = 0;

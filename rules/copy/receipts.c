@@ -1,5 +1,5 @@
-/* The fields that ask for a receipt or a report, DESIGN section 5: the union of what list servers,
- * gateways and readers of mail remove or answer. */
+/* The fields that request a receipt or a report (share/doc/design.md, "The copy"): the union of
+ * those that list servers, gateways and mail readers remove or answer. */
 #include <string.h>
 #include <strings.h>
 

@@ -10,7 +10,7 @@
 #define SUBJECT_DECODED_MAX 1000
 #define REPORT_LINE_MAX 900
 
-/* Keyed, so that no sender can write a message that holds the boundary of its own copy. */
+/* Keyed, so that no sender can write a message that contains the boundary of its own copy. */
 static void make_boundary(const struct rule_set *set, const struct copy_plan *plan,
                           char boundary[BOUNDARY_LEN + 1])
 {
@@ -22,14 +22,14 @@ static void make_boundary(const struct rule_set *set, const struct copy_plan *pl
              source.len, digest, &len) == NULL)
         memory_exhausted();
     buffer_free(&source);
-    /* "=_" cannot stand in base64 or quoted-printable text, RFC 2045 section 6.7 */
+    /* "=_" cannot occur in base64 or quoted-printable text, RFC 2045 section 6.7 */
     char *end = stpcpy(boundary, "=_mailvigil_");
     for (size_t i = 0; i < 18; i++)
         end += snprintf(end, 3, "%02x", digest[i]);
 }
 
-/* Whether the value can stand in our header as it is: 7-bit, CRLF, its lines not too long. */
-static bool value_is_fit(const struct header_field *field)
+/* Whether the value can be used as it is: 7-bit, CRLF, no line too long. */
+static bool value_fits(const struct header_field *field)
 {
     size_t line = 0;
     for (size_t i = 0; i < field->value_len && i < SUBJECT_RAW_MAX && line < REPORT_LINE_MAX; i++) {
@@ -45,8 +45,7 @@ static bool value_is_fit(const struct header_field *field)
     return field->value_len <= SUBJECT_RAW_MAX && line < REPORT_LINE_MAX;
 }
 
-/* The original's Subject behind the prefix; re-encoded only where it could not stand in a header.
- */
+/* The original's Subject after the prefix, re-encoded only if it is not fit for a header. */
 static void outer_subject(struct buffer *out, const struct rule_set *set,
                           const struct copy_plan *plan, const struct header_field *original)
 {
@@ -56,7 +55,7 @@ static void outer_subject(struct buffer *out, const struct rule_set *set,
     }
     struct buffer text = {0};
     buffer_text(&text, "Subject:");
-    if (value_is_fit(original)) {
+    if (value_fits(original)) {
         buffer_add(&text, original->value, original->value_len);
     } else {
         char *decoded = header_value_decoded(original, SUBJECT_DECODED_MAX);
@@ -104,12 +103,12 @@ static void outer_header(struct buffer *out, const struct rule_set *set,
     outer_subject(out, set, plan, first_field(header_text, header_len, "Subject", &field));
     buffer_text(out, "Message-ID: ");
     copy_message_id(out, plan);
-    /* RFC 3834 section 5: no reader's program shall answer it */
+    /* RFC 3834 section 5: no automatic replies */
     buffer_text(out, "\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n");
     buffer_printf(out, "Content-Type: multipart/mixed;\r\n boundary=\"%s\"\r\n\r\n", boundary);
 }
 
-/* One line of the report; label may be "" for a further value of the one before. */
+/* One line of the report; label is "" for further values of the previous one. */
 static void report_line(struct buffer *out, const char *label, const char *text)
 {
     char *clean = copy_clean(text);
@@ -124,7 +123,7 @@ static void report_value(struct buffer *out, const char *label, char *text)
     free(text);
 }
 
-static void report_people(struct buffer *out, const struct copy_plan *plan)
+static void report_addresses(struct buffer *out, const struct copy_plan *plan)
 {
     report_value(out, "Sender:",
                  xasprintf("%s (%s)", plan->sender[0] != '\0' ? plan->sender : "<>",
@@ -144,12 +143,12 @@ static void report_text(struct buffer *out, const struct copy_plan *plan, uint64
     char directions[40], date[COPY_DATE_LEN], hex[65];
     buffer_text(out, "A monitored copy, made by mailvigil.\r\n\r\n");
     report_line(out, "Direction:", direction_text(plan->directions, directions));
-    report_people(out, plan);
+    report_addresses(out, plan);
     report_value(out, "Source:", xasprintf("account %s, folder %s", plan->account, plan->folder));
     report_value(out, "",
                  xasprintf("UIDVALIDITY %lu, UID %lu", (unsigned long)plan->uidvalidity,
                            (unsigned long)plan->uid));
-    report_value(out, "Size:", xasprintf("%llu octets", (unsigned long long)original_size));
+    report_value(out, "Size:", xasprintf("%llu bytes", (unsigned long long)original_size));
     copy_sha256(plan->sha256, hex);
     report_line(out, "SHA-256:", hex);
     copy_date(plan->internaldate, date);

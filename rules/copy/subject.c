@@ -29,9 +29,9 @@ static void drop_blanks_at_end(char *text)
 }
 
 /*
- * The prefix as it stands before the old text. Blanks between two encoded words are not shown (RFC
- * 2047 section 6.2): where one follows our own, the blank is within ours. An encoded word needs a
- * blank before it to be seen as one.
+ * The prefix as written before the old text. Blanks between two encoded words are not displayed
+ * (RFC 2047 section 6.2): if one follows ours, the blank is inside ours. An encoded word must be
+ * preceded by a blank.
  */
 static char *written_prefix(const char *configured, bool word_follows)
 {
@@ -67,7 +67,7 @@ static size_t leading_blanks(const char *text, size_t len)
     return n;
 }
 
-/* Nothing but blanks up to the line end. */
+/* Only blanks up to the line end. */
 static bool line_is_blank(const char *text, size_t len)
 {
     size_t n = leading_blanks(text, len);
@@ -82,7 +82,7 @@ static bool is_encoded_word(const char *text, size_t len)
     return i + 1 < len && text[i] == '=' && text[i + 1] == '?';
 }
 
-/* Parts prefix and old text with a fold. */
+/* Separates prefix and old text with a fold. */
 static void fold_at_end(struct buffer *out)
 {
     assert(out->len > 0);
@@ -91,13 +91,13 @@ static void fold_at_end(struct buffer *out)
     buffer_text(out, "\r\n ");
 }
 
-/* old: the value with its line end, where it has one. */
+/* old: the value, with its line end if it has one. */
 static void prefix_before(struct buffer *out, const char *configured, const char *old, size_t len)
 {
     size_t blanks = leading_blanks(old, len);
     bool nothing_on_line = line_is_blank(old, len);
     char *prefix = written_prefix(configured, is_encoded_word(old, len));
-    if (nothing_on_line) /* what follows, if any, is folded and brings its blank */
+    if (nothing_on_line) /* any text that follows is folded and brings its own blank */
         drop_blanks_at_end(prefix);
 
     size_t line = blanks + strlen(prefix) + first_line_len(old + blanks, len - blanks);

@@ -1,5 +1,5 @@
 /*
- * attachment: "any", a glob for the name, or for the type if it has a "/", or a /regex/ for the
+ * attachment: "any", a glob for the name (for the type if it contains a "/"), or a /regex/ for the
  * name.
  */
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "rules/match/conditions.h"
 #include "rules/mime/body.h"
 
-static bool asked(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->attachment_patterns != NULL;
 }
@@ -34,25 +34,25 @@ static const struct attachment *find(const struct rule *rule, const struct body_
     return NULL;
 }
 
-static void say_attachments(struct buffer *found, const struct body_facts *body,
+static void add_attachments(struct buffer *found, const struct body_facts *body,
                             const struct attachment *hit)
 {
     const struct attachment *shown = hit != NULL ? hit : body->attachments;
     if (body->count == 0) {
-        match_say(found, "the message has no attachment");
+        match_add_text(found, "the message has no attachment");
     } else {
-        match_say(found, "the message has the attachment ");
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): with a count there is an array */
-        match_quote(found, shown->name);
-        match_say(found, " of type ");
-        match_quote(found, shown->type);
+        match_add_text(found, "the message has the attachment ");
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): count > 0, so there is an array */
+        match_add_quoted(found, shown->name);
+        match_add_text(found, " of type ");
+        match_add_quoted(found, shown->type);
         if (body->count > 1) {
-            match_say(found, " among ");
-            match_number(found, body->count);
+            match_add_text(found, ", one of ");
+            match_add_number(found, body->count);
         }
     }
     if (body->limited)
-        match_say(found, ", as far as it could be read");
+        match_add_text(found, ", as far as the message was read");
 }
 
 static bool is_type(const char *value, const char *type)
@@ -62,8 +62,8 @@ static bool is_type(const char *value, const char *type)
 }
 
 /*
- * Whether the header alone shows that the message is one text without a name. Anything out of the
- * ordinary says no: then the body is read.
+ * Whether the header alone proves that the message is a single unnamed text. In any unusual case
+ * the answer is no, and the body is read.
  */
 static bool is_plain_text(const struct header *header)
 {
@@ -84,24 +84,24 @@ static enum match_result match(const struct match_input *in, const struct rule *
 {
     const struct body_facts *body = in->message->body;
     if (body == NULL && is_plain_text(in->message->header)) {
-        match_say(found, "the message is one text without attachments");
+        match_add_text(found, "the message is a single text without attachments");
         return MATCH_NO;
     }
     if (body == NULL) {
-        match_say(found, "the body has not been read");
+        match_add_text(found, "the body has not been read");
         return MATCH_UNDECIDED;
     }
     struct pattern_search search = {0};
     const struct attachment *hit = find(rule, body, &search);
     if (found != NULL)
-        say_attachments(found, body, hit);
-    match_limited(found, &search);
+        add_attachments(found, body, hit);
+    match_add_limited(found, &search);
     return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_patterns(wanted, rule->attachment);
+    match_add_patterns(wanted, rule->attachment);
 }
 
-const struct match match_attachment = {"attachment", NEEDS_BODY, asked, match, describe};
+const struct match match_attachment = {"attachment", NEEDS_BODY, is_set, match, describe};

@@ -1,8 +1,8 @@
-/* body: the decoded text of the message's text parts, see body.h. */
+/* body: the decoded text of all text parts, see rules/mime/body.h. */
 #include "rules/mime/body.h"
 #include "rules/match/conditions.h"
 
-static bool asked(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->body_patterns != NULL;
 }
@@ -12,22 +12,22 @@ static enum match_result match(const struct match_input *in, const struct rule *
 {
     const struct body_facts *body = in->message->body;
     if (body == NULL) {
-        match_say(found, "the body has not been read");
+        match_add_text(found, "the body has not been read");
         return MATCH_UNDECIDED;
     }
     struct pattern_search search = {0};
     const char *text = body->text != NULL ? body->text : "";
     bool hit = patterns_match(rule->body_patterns, PATTERN_ANY_KIND, text, body->text_len, &search);
-    match_say(found, hit ? "the body's text has it (" : "the body's text does not have it (");
-    match_number(found, body->text_len);
-    match_say(found, body->limited ? " octets, only a part of it could be read)" : " octets)");
-    match_limited(found, &search);
+    match_add_text(found, hit ? "the body text matches (" : "the body text does not match (");
+    match_add_number(found, body->text_len);
+    match_add_text(found, body->limited ? " bytes, only part of the text was read)" : " bytes)");
+    match_add_limited(found, &search);
     return hit ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_patterns(wanted, rule->body);
+    match_add_patterns(wanted, rule->body);
 }
 
-const struct match match_body = {"body", NEEDS_BODY, asked, match, describe};
+const struct match match_body = {"body", NEEDS_BODY, is_set, match, describe};

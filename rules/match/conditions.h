@@ -1,5 +1,5 @@
 /*
- * All conditions, and what two of them answer without a message.
+ * All conditions, and what two of them can tell without a message.
  */
 #ifndef RULES_MATCH_CONDITIONS_H
 #define RULES_MATCH_CONDITIONS_H
@@ -10,9 +10,9 @@ extern const struct match match_direction, match_users, match_not_users, match_m
     match_max_size, match_since, match_until, match_hours, match_exempt, match_from, match_to,
     match_subject, match_header, match_sample, match_attachment, match_body;
 
-/* The directions in which the rule's selectors take messages of that owner. */
-unsigned match_direction_taken(const struct rule *rule, const struct owner *owner);
-/* Whether the rule's `addresses` name the owner: then all that is his is meant. */
+/* The directions that the rule's selectors choose for this owner. */
+unsigned match_directions(const struct rule *rule, const struct owner *owner);
+/* Whether the rule's `addresses` match the owner, which covers all of the owner's mail. */
 bool match_exempt_owner(const struct rule *rule, const struct owner *owner);
 
 #endif

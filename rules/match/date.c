@@ -1,13 +1,13 @@
-/* since, until: INTERNALDATE, for the Date field is the sender's. */
+/* since, until: INTERNALDATE, because the sender controls the Date field. */
 #include "rules/match/conditions.h"
 
-static void say_date(const struct match_input *in, struct buffer *found)
+static void add_date(const struct match_input *in, struct buffer *found)
 {
-    match_say(found, "the message came on ");
-    match_time(found, in->message->internaldate);
+    match_add_text(found, "the message arrived on ");
+    match_add_time(found, in->message->internaldate);
 }
 
-static bool since_asked(const struct rule *rule)
+static bool since_is_set(const struct rule *rule)
 {
     return rule->has_since;
 }
@@ -15,17 +15,17 @@ static bool since_asked(const struct rule *rule)
 static enum match_result since_match(const struct match_input *in, const struct rule *rule,
                                      struct buffer *found)
 {
-    say_date(in, found);
+    add_date(in, found);
     return in->message->internaldate >= rule->since ? MATCH_YES : MATCH_NO;
 }
 
 static void since_describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_time(wanted, rule->since);
-    match_say(wanted, " or later");
+    match_add_time(wanted, rule->since);
+    match_add_text(wanted, " or later");
 }
 
-static bool until_asked(const struct rule *rule)
+static bool until_is_set(const struct rule *rule)
 {
     return rule->has_until;
 }
@@ -33,15 +33,17 @@ static bool until_asked(const struct rule *rule)
 static enum match_result until_match(const struct match_input *in, const struct rule *rule,
                                      struct buffer *found)
 {
-    say_date(in, found);
+    add_date(in, found);
     return in->message->internaldate < rule->until ? MATCH_YES : MATCH_NO;
 }
 
 static void until_describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_say(wanted, "before ");
-    match_time(wanted, rule->until);
+    match_add_text(wanted, "before ");
+    match_add_time(wanted, rule->until);
 }
 
-const struct match match_since = {"since", NEEDS_MESSAGE, since_asked, since_match, since_describe};
-const struct match match_until = {"until", NEEDS_MESSAGE, until_asked, until_match, until_describe};
+const struct match match_since = {"since", NEEDS_MESSAGE, since_is_set, since_match,
+                                  since_describe};
+const struct match match_until = {"until", NEEDS_MESSAGE, until_is_set, until_match,
+                                  until_describe};

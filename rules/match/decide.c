@@ -7,7 +7,7 @@
 #include "rules/mime/body.h"
 #include "rules/util/memory.h"
 
-/* Ends with NULL; what is cheap to answer first, what needs the body last. */
+/* NULL-terminated; cheap conditions first, those that need the body last. */
 static const struct match *const conditions[] = {
     &match_direction, &match_users, &match_not_users, &match_min_size, &match_max_size,
     &match_since,     &match_until, &match_hours,     &match_sample,   &match_exempt,
@@ -18,7 +18,7 @@ static const struct match *const conditions[] = {
 static void add_reason(struct rule_decision *decision, const struct match *match,
                        enum match_result result, struct buffer *found)
 {
-    buffer_text(found, ", the rule wants ");
+    buffer_text(found, ", the rule requires ");
     match->describe(decision->rule, found);
     decision->reasons =
         xreallocarray(decision->reasons, decision->n_reasons + 1, sizeof(*decision->reasons));
@@ -26,7 +26,7 @@ static void add_reason(struct rule_decision *decision, const struct match *match
         (struct reason){.condition = match->name, .result = result, .text = buffer_take(found)};
 }
 
-/* One no is no; else what is undecided leaves the whole undecided. */
+/* NO if any is NO, else UNDECIDED if any is. */
 static enum match_result join(enum match_result a, enum match_result b)
 {
     if (a == MATCH_NO || b == MATCH_NO)
@@ -38,9 +38,9 @@ static void evaluate(const struct match_input *in, bool explain, struct rule_dec
 {
     const struct rule *rule = decision->rule;
     decision->result = MATCH_YES;
-    decision->directions = match_direction_taken(rule, in->message->owner) & in->route->directions;
+    decision->directions = match_directions(rule, in->message->owner) & in->route->directions;
     for (const struct match *const *match = conditions; *match != NULL; match++) {
-        if (!(*match)->asked(rule))
+        if (!(*match)->is_set(rule))
             continue;
         struct buffer found = {0};
         enum match_result result = (*match)->match(in, rule, explain ? &found : NULL);
@@ -69,7 +69,7 @@ static void choose_targets(struct decision *decision, const struct rule_decision
     for (char **name = by->rule->targets; *name != NULL; name++) {
         struct target_decision *target = find_target(decision, *name);
         if (target->n_rules > 0 && target->rules[target->n_rules - 1] == by->rule)
-            continue; /* named twice */
+            continue; /* duplicate */
         target->rules =
             xreallocarray(target->rules, target->n_rules + 1, sizeof(const struct rule *));
         target->rules[target->n_rules++] = by->rule;
@@ -121,10 +121,10 @@ static void conclude(struct decision *decision)
         decision->result = undecided ? MATCH_UNDECIDED : MATCH_YES;
 }
 
-static bool asks_body(const struct rule *rule)
+static bool needs_body(const struct rule *rule)
 {
     for (const struct match *const *match = conditions; *match != NULL; match++)
-        if ((*match)->needs == NEEDS_BODY && (*match)->asked(rule))
+        if ((*match)->needs == NEEDS_BODY && (*match)->is_set(rule))
             return true;
     return false;
 }
@@ -134,7 +134,7 @@ static unsigned body_warnings(const struct rule_set *set, const struct message *
     if (message->body == NULL || !message->body->limited)
         return 0;
     for (size_t i = 0; i < set->count; i++)
-        if (asks_body(&set->rules[i]))
+        if (needs_body(&set->rules[i]))
             return WARNING_BODY_LIMITED;
     return 0;
 }
@@ -181,15 +181,15 @@ void decision_free(struct decision *decision)
     free(decision);
 }
 
-/* All conditions but the direction, as far as the owner alone answers them. YES: there are no
- * others; UNDECIDED: there are. */
+/* All conditions but the direction, as far as they depend on the owner alone. UNDECIDED: there are
+ * others. */
 static enum match_result evaluate_owner(const struct rule *rule, const struct owner *owner)
 {
     const struct message message = {.owner = owner};
     const struct match_input in = {.message = &message};
     enum match_result result = MATCH_YES;
     for (const struct match *const *match = conditions; *match != NULL; match++) {
-        if (*match == &match_direction || !(*match)->asked(rule))
+        if (*match == &match_direction || !(*match)->is_set(rule))
             continue;
         if (*match == &match_exempt && match_exempt_owner(rule, owner))
             continue;
@@ -203,11 +203,11 @@ static enum match_result evaluate_owner(const struct rule *rule, const struct ow
 static enum match_result evaluate_before_fetch(const struct rule *rule, const struct owner *owner,
                                                unsigned possible)
 {
-    unsigned taken = match_direction_taken(rule, owner) & possible;
+    unsigned chosen = match_directions(rule, owner) & possible;
     bool never = !rule->exempt && (!has_targets(rule) || !(rule->sample > 0));
-    if (taken == 0 || never)
+    if (chosen == 0 || never)
         return MATCH_NO;
-    return join(evaluate_owner(rule, owner), taken == possible ? MATCH_YES : MATCH_UNDECIDED);
+    return join(evaluate_owner(rule, owner), chosen == possible ? MATCH_YES : MATCH_UNDECIDED);
 }
 
 enum match_result decide_before_fetch(const struct rule_set *set, const struct owner *owner,
@@ -231,7 +231,6 @@ enum match_result decide_before_fetch(const struct rule_set *set, const struct o
 
 bool rule_covers(const struct rule *rule, const struct owner *owner, enum direction direction)
 {
-    return !rule->exempt && rule->sample > 0 &&
-           (match_direction_taken(rule, owner) & direction) != 0 &&
+    return !rule->exempt && rule->sample > 0 && (match_directions(rule, owner) & direction) != 0 &&
            evaluate_owner(rule, owner) != MATCH_NO;
 }

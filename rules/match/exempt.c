@@ -1,12 +1,12 @@
 /*
- * addresses of an exempt rule: the owner, whoever sent the message or claims to, and whoever the
- * header names as a recipient.
+ * addresses of an exempt rule: the owner, the actual or claimed sender, and all recipients named in
+ * the header.
  */
 #include <string.h>
 
 #include "rules/match/conditions.h"
 
-static bool asked(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->addresses_patterns != NULL;
 }
@@ -31,7 +31,7 @@ static const char *find_owner(const struct rule *rule, const struct owner *owner
 bool match_exempt_owner(const struct rule *rule, const struct owner *owner)
 {
     struct pattern_search search = {0};
-    return asked(rule) && find_owner(rule, owner, &search) != NULL;
+    return is_set(rule) && find_owner(rule, owner, &search) != NULL;
 }
 
 static const char *find_in_header(const struct rule *rule, const struct field_facts *fields,
@@ -43,7 +43,7 @@ static const char *find_in_header(const struct rule *rule, const struct field_fa
     return NULL;
 }
 
-/* The route's sender and recipients are the owner's or the header's. */
+/* The route needs no look: its addresses are from the owner or the header. */
 static enum match_result match(const struct match_input *in, const struct rule *rule,
                                struct buffer *found)
 {
@@ -51,17 +51,17 @@ static enum match_result match(const struct match_input *in, const struct rule *
     const char *hit = find_owner(rule, in->message->owner, &search);
     if (hit == NULL)
         hit = find_in_header(rule, facts_get(in->facts, FACTS_EXEMPT), &search);
-    match_say(found,
-              hit != NULL ? "the message has to do with " : "nobody of the message is named");
+    match_add_text(found,
+                   hit != NULL ? "the message involves " : "no address of the message is listed");
     if (hit != NULL)
-        match_quote(found, hit);
-    match_limited(found, &search);
+        match_add_quoted(found, hit);
+    match_add_limited(found, &search);
     return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_patterns(wanted, rule->addresses);
+    match_add_patterns(wanted, rule->addresses);
 }
 
-const struct match match_exempt = {"addresses", NEEDS_MESSAGE, asked, match, describe};
+const struct match match_exempt = {"addresses", NEEDS_MESSAGE, is_set, match, describe};

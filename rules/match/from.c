@@ -1,7 +1,8 @@
-/* from: the addresses in From and Sender; a /regex/ also sees the whole text of these fields. */
+/* from: the addresses in From and Sender; a /regex/ also searches the whole text of these fields.
+ */
 #include "rules/match/conditions.h"
 
-static bool asked(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->from_patterns != NULL;
 }
@@ -12,15 +13,15 @@ static enum match_result match(const struct match_input *in, const struct rule *
     const struct field_facts *from = facts_get(in->facts, FACTS_FROM);
     struct pattern_search search = {0};
     const char *hit = match_fields(rule->from_patterns, from, &search);
-    match_say(found, "the message is from ");
-    match_people(found, hit, from);
-    match_limited(found, &search);
+    match_add_text(found, "the message is from ");
+    match_add_addresses(found, hit, from);
+    match_add_limited(found, &search);
     return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_patterns(wanted, rule->from);
+    match_add_patterns(wanted, rule->from);
 }
 
-const struct match match_from = {"from", NEEDS_MESSAGE, asked, match, describe};
+const struct match match_from = {"from", NEEDS_MESSAGE, is_set, match, describe};

@@ -4,12 +4,12 @@
 
 #include "rules/match/conditions.h"
 
-static bool asked(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->header_patterns != NULL;
 }
 
-/* Whether the field has the name that the rule writes before its colon. */
+/* Whether the field has the name given before the colon. */
 static bool is_named(const struct header_field *field, const char *wanted)
 {
     size_t len = strcspn(wanted, ": \t");
@@ -24,7 +24,7 @@ static bool match_field(const struct rule *rule, size_t number, const struct hea
     if (hit && found != NULL) {
         buffer_printf(found, "the field %.*s is ", (int)strcspn(rule->header[number], ": \t"),
                       rule->header[number]);
-        match_quote(found, value);
+        match_add_quoted(found, value);
     }
     free(value);
     return hit;
@@ -49,14 +49,14 @@ static enum match_result match(const struct match_input *in, const struct rule *
     struct pattern_search search = {0};
     bool hit = find(rule, in->message->header, &search, found);
     if (!hit)
-        match_say(found, "the message has no such field");
-    match_limited(found, &search);
+        match_add_text(found, "no such field matches");
+    match_add_limited(found, &search);
     return hit ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_patterns(wanted, rule->header);
+    match_add_patterns(wanted, rule->header);
 }
 
-const struct match match_header = {"header", NEEDS_MESSAGE, asked, match, describe};
+const struct match match_header = {"header", NEEDS_MESSAGE, is_set, match, describe};

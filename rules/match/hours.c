@@ -1,8 +1,8 @@
-/* hours: of the week in which the message came, in a time zone. */
+/* hours: of the week in which the message arrived, in a time zone. */
 #include "rules/time/hours.h"
 #include "rules/match/conditions.h"
 
-static bool asked(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->hours != NULL;
 }
@@ -12,7 +12,7 @@ static enum match_result match(const struct match_input *in, const struct rule *
 {
     if (found != NULL) {
         char *clock = hours_clock(rule->hours, in->message->internaldate);
-        buffer_printf(found, "the message came on %s", clock);
+        buffer_printf(found, "the message arrived on %s", clock);
         free(clock);
     }
     return hours_match(rule->hours, in->message->internaldate) ? MATCH_YES : MATCH_NO;
@@ -20,7 +20,7 @@ static enum match_result match(const struct match_input *in, const struct rule *
 
 static void describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_say(wanted, rule->hours_text);
+    match_add_text(wanted, rule->hours_text);
 }
 
-const struct match match_hours = {"hours", NEEDS_MESSAGE, asked, match, describe};
+const struct match match_hours = {"hours", NEEDS_MESSAGE, is_set, match, describe};

@@ -8,14 +8,14 @@
 #define QUOTE_MAX 60
 #define SHOWN_MAX 5
 
-void match_say(struct buffer *buffer, const char *text)
+void match_add_text(struct buffer *buffer, const char *text)
 {
     if (buffer != NULL)
         buffer_text(buffer, text);
 }
 
-/* C0, C1, and the marks U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069. */
-static bool is_unshowable(const char *character, size_t len)
+/* C0 and C1 controls, line and paragraph separators, bidirectional marks. */
+static bool is_unprintable(const char *character, size_t len)
 {
     const unsigned char *c = (const unsigned char *)character;
     if (len == 1)
@@ -29,7 +29,7 @@ static bool is_unshowable(const char *character, size_t len)
     return c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9;
 }
 
-void match_quote(struct buffer *buffer, const char *text)
+void match_add_quoted(struct buffer *buffer, const char *text)
 {
     if (buffer == NULL)
         return;
@@ -37,7 +37,7 @@ void match_quote(struct buffer *buffer, const char *text)
     buffer_char(buffer, '"');
     while (shown < len && shown < QUOTE_MAX) {
         size_t octets = utf8_length(text + shown, len - shown);
-        if (octets == 0 || is_unshowable(text + shown, octets))
+        if (octets == 0 || is_unprintable(text + shown, octets))
             buffer_char(buffer, '?');
         else
             buffer_add(buffer, text + shown, octets);
@@ -46,7 +46,7 @@ void match_quote(struct buffer *buffer, const char *text)
     buffer_text(buffer, shown < len ? "...\"" : "\"");
 }
 
-void match_number(struct buffer *buffer, uint64_t number)
+void match_add_number(struct buffer *buffer, uint64_t number)
 {
     if (buffer == NULL)
         return;
@@ -65,19 +65,19 @@ static void list(struct buffer *buffer, char *const *texts, size_t count, const 
     for (size_t i = 0; i < shown; i++) {
         if (i > 0)
             buffer_text(buffer, i + 1 == count ? last : ", ");
-        match_quote(buffer, texts[i]);
+        match_add_quoted(buffer, texts[i]);
     }
     if (shown < count)
         buffer_printf(buffer, "%s%zu more", last, count - shown);
 }
 
-static void match_texts(struct buffer *buffer, char *const *texts, size_t count)
+static void add_texts(struct buffer *buffer, char *const *texts, size_t count)
 {
     if (buffer != NULL)
         list(buffer, texts, count, " and ");
 }
 
-void match_patterns(struct buffer *buffer, char *const *texts)
+void match_add_patterns(struct buffer *buffer, char *const *texts)
 {
     size_t count = 0;
     while (texts[count] != NULL)
@@ -101,24 +101,23 @@ const char *match_fields(const struct patterns *patterns, const struct field_fac
     return NULL;
 }
 
-void match_people(struct buffer *buffer, const char *hit, const struct field_facts *fields)
+void match_add_addresses(struct buffer *buffer, const char *hit, const struct field_facts *fields)
 {
     if (hit != NULL)
-        match_quote(buffer, hit);
+        match_add_quoted(buffer, hit);
     else if (fields->addresses.count > 0)
-        match_texts(buffer, fields->addresses.addresses, fields->addresses.count);
+        add_texts(buffer, fields->addresses.addresses, fields->addresses.count);
     else
-        match_say(buffer, "nobody that could be read");
+        match_add_text(buffer, "no readable address");
 }
 
-void match_limited(struct buffer *buffer, const struct pattern_search *search)
+void match_add_limited(struct buffer *buffer, const struct pattern_search *search)
 {
     if (buffer != NULL && search->limited > 0)
-        buffer_text(buffer, " (a /regex/ was given up at the limit of its work, which counts as no "
-                            "match)");
+        buffer_text(buffer, " (a /regex/ reached its work limit, which counts as no match)");
 }
 
-void match_time(struct buffer *buffer, time_t time)
+void match_add_time(struct buffer *buffer, time_t time)
 {
     struct calendar clock = calendar_split(time);
     if (buffer != NULL)

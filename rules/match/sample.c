@@ -1,8 +1,8 @@
-/* sample: a part of the messages, chosen by a keyed hash (rules/sample.h). */
+/* sample: a percentage of messages, chosen by a keyed hash (rules/sample.h). */
 #include "rules/sample.h"
 #include "rules/match/conditions.h"
 
-static bool asked(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return !(rule->sample >= 100);
 }
@@ -10,15 +10,15 @@ static bool asked(const struct rule *rule)
 static enum match_result match(const struct match_input *in, const struct rule *rule,
                                struct buffer *found)
 {
-    bool taken = sample_takes(in->set->key, rule, facts_sample_digest(in->facts));
-    match_say(found, taken ? "the message falls into the sample"
-                           : "the message falls outside of the sample");
-    return taken ? MATCH_YES : MATCH_NO;
+    bool included = sample_includes(in->set->key, rule, facts_sample_digest(in->facts));
+    match_add_text(found,
+                   included ? "the message is in the sample" : "the message is not in the sample");
+    return included ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
 {
-    buffer_printf(wanted, "%g %% of all", rule->sample);
+    buffer_printf(wanted, "a sample of %g %%", rule->sample);
 }
 
-const struct match match_sample = {"sample", NEEDS_MESSAGE, asked, match, describe};
+const struct match match_sample = {"sample", NEEDS_MESSAGE, is_set, match, describe};

@@ -1,9 +1,9 @@
-/* subject: its decoded text; a missing one counts as empty. */
+/* subject: the decoded text; a missing one counts as empty. */
 #include <string.h>
 
 #include "rules/match/conditions.h"
 
-static bool asked(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->subject_patterns != NULL;
 }
@@ -28,18 +28,18 @@ static enum match_result match(const struct match_input *in, const struct rule *
     struct pattern_search search = {0};
     const char *hit = find(rule->subject_patterns, subjects, &search);
     if (subjects->count == 0) {
-        match_say(found, "the message has no subject");
+        match_add_text(found, "the message has no subject");
     } else {
-        match_say(found, "the subject is ");
-        match_quote(found, hit != NULL ? hit : subjects->texts[0]);
+        match_add_text(found, "the subject is ");
+        match_add_quoted(found, hit != NULL ? hit : subjects->texts[0]);
     }
-    match_limited(found, &search);
+    match_add_limited(found, &search);
     return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_patterns(wanted, rule->subject);
+    match_add_patterns(wanted, rule->subject);
 }
 
-const struct match match_subject = {"subject", NEEDS_MESSAGE, asked, match, describe};
+const struct match match_subject = {"subject", NEEDS_MESSAGE, is_set, match, describe};

@@ -1,12 +1,12 @@
 /*
- * to: the addresses in To, Cc and Bcc, and of a received message the one by which it came; a
- * /regex/ also sees the whole text of these fields.
+ * to: the addresses in To, Cc and Bcc, and for a received message the address it was delivered to;
+ * a /regex/ also searches the whole text of these fields.
  */
 #include <string.h>
 
 #include "rules/match/conditions.h"
 
-static bool asked(const struct rule *rule)
+static bool is_set(const struct rule *rule)
 {
     return rule->to_patterns != NULL;
 }
@@ -28,19 +28,19 @@ static enum match_result match(const struct match_input *in, const struct rule *
     const struct field_facts *to = facts_get(in->facts, FACTS_TO);
     struct pattern_search search = {0};
     const char *hit = NULL;
-    if (!in->route->sent) /* of a sent one they are the fields' */
+    if (!in->route->sent) /* the recipients of a sent message are those of the fields */
         hit = find_in_route(rule->to_patterns, in->route, &search);
     if (hit == NULL)
         hit = match_fields(rule->to_patterns, to, &search);
-    match_say(found, "the message is to ");
-    match_people(found, hit, to);
-    match_limited(found, &search);
+    match_add_text(found, "the message is to ");
+    match_add_addresses(found, hit, to);
+    match_add_limited(found, &search);
     return hit != NULL ? MATCH_YES : MATCH_NO;
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_patterns(wanted, rule->to);
+    match_add_patterns(wanted, rule->to);
 }
 
-const struct match match_to = {"to", NEEDS_MESSAGE, asked, match, describe};
+const struct match match_to = {"to", NEEDS_MESSAGE, is_set, match, describe};

@@ -1,10 +1,10 @@
-/* users, not_users: the owner, by the name of his account, his address or an alias. */
+/* users, not_users: the owner, by account name, address or alias. */
 #include <string.h>
 
 #include "rules/match/conditions.h"
 
-static bool names_owner(const struct patterns *patterns, const struct owner *owner,
-                        struct pattern_search *search)
+static bool matches_owner(const struct patterns *patterns, const struct owner *owner,
+                          struct pattern_search *search)
 {
     if (patterns_match(patterns, PATTERN_ANY_KIND, owner->account, strlen(owner->account), search))
         return true;
@@ -20,14 +20,14 @@ static bool find(const struct match_input *in, const struct patterns *patterns,
                  struct buffer *found)
 {
     struct pattern_search search = {0};
-    bool named = names_owner(patterns, in->message->owner, &search);
-    match_say(found, "the owner is ");
-    match_quote(found, in->message->owner->account);
-    match_limited(found, &search);
-    return named;
+    bool matched = matches_owner(patterns, in->message->owner, &search);
+    match_add_text(found, "the owner is ");
+    match_add_quoted(found, in->message->owner->account);
+    match_add_limited(found, &search);
+    return matched;
 }
 
-static bool users_asked(const struct rule *rule)
+static bool users_is_set(const struct rule *rule)
 {
     return rule->users_patterns != NULL;
 }
@@ -40,10 +40,10 @@ static enum match_result users_match(const struct match_input *in, const struct 
 
 static void users_describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_patterns(wanted, rule->users);
+    match_add_patterns(wanted, rule->users);
 }
 
-static bool not_users_asked(const struct rule *rule)
+static bool not_users_is_set(const struct rule *rule)
 {
     return rule->not_users_patterns != NULL;
 }
@@ -56,10 +56,10 @@ static enum match_result not_users_match(const struct match_input *in, const str
 
 static void not_users_describe(const struct rule *rule, struct buffer *wanted)
 {
-    match_say(wanted, "anybody but ");
-    match_patterns(wanted, rule->not_users);
+    match_add_text(wanted, "anyone but ");
+    match_add_patterns(wanted, rule->not_users);
 }
 
-const struct match match_users = {"users", NEEDS_OWNER, users_asked, users_match, users_describe};
-const struct match match_not_users = {"not_users", NEEDS_OWNER, not_users_asked, not_users_match,
+const struct match match_users = {"users", NEEDS_OWNER, users_is_set, users_match, users_describe};
+const struct match match_not_users = {"not_users", NEEDS_OWNER, not_users_is_set, not_users_match,
                                       not_users_describe};

@@ -6,28 +6,28 @@
 #include "rules/util/memory.h"
 #include "rules/util/octet.h"
 
-/* One word, or one address in the making: what goes beyond is dropped and the rest too long. */
+/* A word, or an address being assembled. What does not fit is dropped and too_long set. */
 struct candidate {
     char text[ADDRESS_MAX + 1];
     size_t len;
-    size_t at;  /* position of the "@" plus 1; 0: none yet */
+    size_t at;  /* position after the "@"; 0: none yet */
     size_t ats; /* how many */
     bool too_long;
-    bool quoted_last;      /* ends with a quoted string */
-    bool dot_behind_blank; /* ends with a dot that had a blank before it */
+    bool quoted_last;     /* ends with a quoted string */
+    bool dot_after_blank; /* ends with a dot that follows a blank */
 };
 
-/* An element is what stands between separators: a mailbox, if it is well formed. */
+/* An element is the text between separators: a mailbox, if well-formed. */
 struct parser {
     struct address_list *list;
-    struct address_list bare; /* of this element, found outside of angle brackets */
+    struct address_list bare; /* of this element, outside angle brackets */
     const char *c, *end;
     struct candidate candidate;
     bool in_angle;
-    bool blank;                    /* white space or a comment precedes */
-    bool words;                    /* the element has text that is no address */
+    bool blank;                    /* preceded by white space or a comment */
+    bool words;                    /* the element has text other than addresses */
     bool angle;                    /* the element had an address in angle brackets */
-    bool open_comment, open_quote; /* no closing one follows: they are passed over from here on */
+    bool open_comment, open_quote; /* unterminated: such characters are ignored from here on */
 };
 
 bool address_same(const char *a, const char *b)
@@ -43,7 +43,7 @@ const char *address_domain(const char *address)
     return at != NULL ? at + 1 : NULL;
 }
 
-/* Seeded with an address in memory, so that a sender cannot choose colliding recipients. */
+/* Seeded with a memory address, so that a sender cannot choose colliding recipients. */
 static size_t hash(const struct address_list *list, const char *address)
 {
     uint64_t h = (uintptr_t)list->slots ^ 0x9e3779b97f4a7c15u;
@@ -54,10 +54,10 @@ static size_t hash(const struct address_list *list, const char *address)
     return (size_t)h;
 }
 
-/* Where the address is, or where it belongs. */
+/* The slot that holds the address, or the free slot where it belongs. */
 static uint32_t *find_slot(const struct address_list *list, const char *address)
 {
-    /* a power of two, and more than the addresses, or the search would not end */
+    /* a power of two, with a free slot, or the search would not end */
     assert(list->n_slots > list->count && (list->n_slots & (list->n_slots - 1)) == 0);
     size_t i = hash(list, address) & (list->n_slots - 1);
     while (list->slots[i] != 0 && !address_same(list->addresses[list->slots[i] - 1], address))
@@ -108,8 +108,8 @@ void address_list_clear(struct address_list *list)
     *list = (struct address_list){0};
 }
 
-/* Adds to the list; an address that finds it full is counted. */
-static void take(struct address_list *list, const char *address)
+/* An address that does not fit into the list is counted as skipped. */
+static void add_or_count(struct address_list *list, const char *address)
 {
     if (!address_list_add(list, address) && !address_list_has(list, address))
         list->skipped++;
@@ -118,7 +118,7 @@ static void take(struct address_list *list, const char *address)
 static void start_candidate(struct candidate *candidate)
 {
     candidate->len = candidate->at = candidate->ats = 0;
-    candidate->too_long = candidate->quoted_last = candidate->dot_behind_blank = false;
+    candidate->too_long = candidate->quoted_last = candidate->dot_after_blank = false;
 }
 
 static void append(struct candidate *candidate, const char *text, size_t len)
@@ -142,12 +142,12 @@ static bool is_atom(char c)
     return !is_control(c) && c != ' ' && strchr("()<>[]:;@\\,.\"", c) == NULL;
 }
 
-/* A quoted local part that is a dot-atom loses its quotes. Returns its new length. */
+/* Removes the quotes of a local part that is a dot-atom. Returns its new length. */
 static size_t unquote(char *local, size_t len)
 {
     if (len < 3 || local[0] != '"' || local[len - 1] != '"')
         return len;
-    if (local[1] == '\'' || local[1] == '=') /* would be read as something else */
+    if (local[1] == '\'' || local[1] == '=') /* would change meaning */
         return len;
     for (size_t i = 1; i + 1 < len; i++) {
         bool dot = local[i] == '.' && i > 1 && i + 2 < len && local[i - 1] != '.';
@@ -168,7 +168,7 @@ static bool is_domain(const char *domain)
     return *domain != '\0' && *domain != '.';
 }
 
-/* One pair of them: what has more is meant so, or nonsense. */
+/* Exactly one pair: more are intended, or garbage. */
 static bool in_single_quotes(const char *text, size_t len)
 {
     return len > 4 && text[0] == '\'' && text[1] != '\'' && text[1] != '@' &&
@@ -182,7 +182,7 @@ static void drop_dots_at_end(struct candidate *candidate)
     candidate->text[candidate->len] = '\0';
 }
 
-/* Makes "local@domain" of a candidate with an "@"; false: it is none. */
+/* Turns a candidate with an "@" into "local@domain"; false: not an address. */
 static bool finish_address(struct candidate *candidate)
 {
     if (candidate->too_long || candidate->ats != 1)
@@ -191,14 +191,14 @@ static bool finish_address(struct candidate *candidate)
     size_t local = candidate->at - 1;
     if (local == 0 || local >= candidate->len)
         return false;
-    /* Outlook writes 'bob@example.org' for an address that is its own display name. */
+    /* Outlook writes 'bob@example.org' where the display name is the address. */
     if (in_single_quotes(candidate->text, candidate->len)) {
         memmove(candidate->text, candidate->text + 1, candidate->len - 2);
         candidate->len -= 2;
         local--;
         drop_dots_at_end(candidate);
     }
-    /* the beginning of an encoded word with a comma in it */
+    /* the start of an encoded word that contains a comma */
     if (candidate->text[0] == '=' && candidate->text[1] == '?')
         return false;
     size_t plain = unquote(candidate->text, local);
@@ -206,7 +206,7 @@ static bool finish_address(struct candidate *candidate)
     return is_domain(candidate->text + plain + 1);
 }
 
-/* A candidate is complete: it is an address, or a word, or cannot be read. */
+/* Classifies a complete candidate: address, word, or unreadable. */
 static void end_candidate(struct parser *parser)
 {
     struct candidate *candidate = &parser->candidate;
@@ -216,10 +216,10 @@ static void end_candidate(struct parser *parser)
         parser->list->skipped++;
         parser->angle |= parser->in_angle;
     } else if (parser->in_angle) {
-        take(parser->list, candidate->text);
+        add_or_count(parser->list, candidate->text);
         parser->angle = true;
     } else {
-        take(&parser->bare, candidate->text);
+        add_or_count(&parser->bare, candidate->text);
     }
     start_candidate(candidate);
 }
@@ -230,7 +230,7 @@ static void end_element(struct parser *parser)
     if (parser->words && !parser->angle && parser->bare.count == 0)
         parser->list->skipped++;
     for (size_t i = 0; i < parser->bare.count; i++)
-        take(parser->list, parser->bare.addresses[i]);
+        add_or_count(parser->list, parser->bare.addresses[i]);
     if (parser->bare.room > 0) {
         parser->list->skipped += parser->bare.skipped;
         address_list_clear(&parser->bare);
@@ -238,7 +238,7 @@ static void end_element(struct parser *parser)
     parser->in_angle = parser->words = parser->angle = false;
 }
 
-/* Behind the comment at parser->c, nested ones included; or it is an unclosed parenthesis. */
+/* Skips the comment at parser->c with nested comments, or an unmatched parenthesis. */
 static void skip_comment(struct parser *parser)
 {
     size_t depth = 0;
@@ -267,8 +267,8 @@ static const char *quote_end(const struct parser *parser)
     return NULL;
 }
 
-/* Whether a word behind a blank goes on with the candidate (obsolete syntax: blanks around "." and
- * "@") or starts a new one. */
+/* Whether a word after a blank continues the candidate (obsolete syntax: blanks around "." and "@")
+ * or starts a new one. */
 static bool joins(const struct parser *parser)
 {
     const struct candidate *candidate = &parser->candidate;
@@ -279,7 +279,7 @@ static bool joins(const struct parser *parser)
         return false;
     if (last == '@' && candidate->at == candidate->len)
         return true;
-    return last == '.' && (candidate->ats == 0 || parser->in_angle || candidate->dot_behind_blank);
+    return last == '.' && (candidate->ats == 0 || parser->in_angle || candidate->dot_after_blank);
 }
 
 static void add_word(struct parser *parser, const char *word, size_t len, bool quoted)
@@ -292,7 +292,7 @@ static void add_word(struct parser *parser, const char *word, size_t len, bool q
         end_candidate(parser);
     append(candidate, word, len);
     candidate->quoted_last = quoted;
-    candidate->dot_behind_blank = false;
+    candidate->dot_after_blank = false;
     parser->blank = false;
 }
 
@@ -306,7 +306,7 @@ static void read_atom(struct parser *parser)
     add_word(parser, start, (size_t)(c - start), false);
 }
 
-/* Controls within a quoted string have no place in an address. */
+/* Control characters within the quotes are dropped. */
 static void read_quoted(struct parser *parser)
 {
     const char *close = quote_end(parser);
@@ -330,7 +330,7 @@ static void read_quoted(struct parser *parser)
     add_word(parser, word, len, true);
 }
 
-/* The end of a domain literal, or NULL; nothing that could begin another address is in it. */
+/* The end of a domain literal, or NULL; it cannot contain the start of another address. */
 static const char *literal_end(const struct parser *parser)
 {
     for (const char *c = parser->c + 1; c < parser->end; c++) {
@@ -373,13 +373,13 @@ static void read_at(struct parser *parser)
 static void read_dot(struct parser *parser)
 {
     append(&parser->candidate, ".", 1);
-    parser->candidate.dot_behind_blank = parser->blank;
+    parser->candidate.dot_after_blank = parser->blank;
     parser->candidate.quoted_last = false;
     parser->blank = false;
     parser->c++;
 }
 
-/* What precedes "<" is a display name, whatever it looks like. */
+/* Whatever precedes "<" is a display name. */
 static void open_angle(struct parser *parser)
 {
     if (parser->in_angle)
@@ -401,7 +401,7 @@ static void close_angle(struct parser *parser)
     parser->c++;
 }
 
-/* Ends a route, the name of a group, or "mailto". */
+/* Ends a route, a group name, or "mailto". */
 static void read_colon(struct parser *parser)
 {
     struct candidate *candidate = &parser->candidate;
@@ -452,7 +452,7 @@ static void step(struct parser *parser)
         read_separator(parser);
     } else if (is_atom(c)) {
         read_atom(parser);
-    } else { /* white space, controls, and specials out of place */
+    } else { /* white space, controls, and misplaced specials */
         parser->blank = true;
         parser->c++;
     }

@@ -27,7 +27,7 @@ void base64_read(struct base64_reader *reader, const char *data, size_t len, str
             continue;
         reader->bits = (reader->bits << 6 | (unsigned)value) & 0xffffff;
         reader->count++;
-        /* an octet is complete with the second, third and fourth digit of a group */
+        /* the second, third and fourth digit of a group each complete an octet */
         if (reader->count > 1)
             buffer_char(out, (char)(reader->bits >> (8 - 2 * reader->count)));
         reader->count %= 4;

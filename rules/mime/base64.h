@@ -1,13 +1,13 @@
 /*
- * Base64, RFC 4648 section 4, as mail has it (RFC 2045 section 6.8): octets outside of the alphabet
- * are passed over, padding ends a group and another may follow.
+ * Base64, RFC 4648 section 4, as used in mail (RFC 2045 section 6.8): octets outside the alphabet
+ * are skipped; padding ends a group and more groups may follow.
  */
 #ifndef RULES_MIME_BASE64_H
 #define RULES_MIME_BASE64_H
 
 #include "rules/util/buffer.h"
 
-/* Start with {0}; pieces of any size. */
+/* Start with {0}; input may be split anywhere. */
 struct base64_reader {
     unsigned bits, count;
 };

@@ -8,17 +8,17 @@
 #include "rules/mime/charset.h"
 #include "rules/util/buffer.h"
 
-/* Lines are looked at in chunks of this size, wherever the pieces that are fed end. */
+/* Lines are processed in chunks of this size, however the input is split. */
 #define CHUNK 4096
 #define FIELD_MAX (16 * 1024)
 #define PARTS_MAX 10000
-#define TEXT_PARTS_MAX 1000 /* each may need another converter */
+#define TEXT_PARTS_MAX 1000 /* each may need a converter of its own */
 #define BOUNDARY_MAX 250    /* RFC 2046 section 5.1.1 allows 70 */
 
 enum state {
     IN_HEADER,
-    IN_TEXT,  /* of a part whose text is gathered */
-    IN_OTHER, /* preamble, epilogue, and parts that are only counted */
+    IN_TEXT,  /* of a part whose text is collected */
+    IN_OTHER, /* preamble, epilogue, and parts whose content is ignored */
 };
 
 enum field { CONTENT_TYPE, CONTENT_DISPOSITION, CONTENT_ENCODING, FIELDS, NO_FIELD = FIELDS };
@@ -26,11 +26,11 @@ enum field { CONTENT_TYPE, CONTENT_DISPOSITION, CONTENT_ENCODING, FIELDS, NO_FIE
 static const char *const field_names[FIELDS] = {"Content-Type", "Content-Disposition",
                                                 "Content-Transfer-Encoding"};
 
-/* A multipart, or a message within the message (which has no boundary). */
+/* A multipart, or an embedded message (without boundary). */
 struct level {
     char boundary[BOUNDARY_MAX + 1];
     size_t len;
-    bool digest; /* its parts are messages unless they say otherwise, RFC 2046 section 5.1.5 */
+    bool digest; /* parts default to message/rfc822, RFC 2046 section 5.1.5 */
 };
 
 struct body_scan {
@@ -38,19 +38,19 @@ struct body_scan {
     bool want_text;
     char line[CHUNK];
     size_t line_len;
-    bool in_line; /* the chunk goes on with a line */
+    bool in_line; /* the next chunk continues a line */
     struct level levels[BODY_DEPTH_MAX];
     size_t depth;
     size_t parts, text_parts;
-    struct buffer fields[FIELDS]; /* of the entity whose header is read, names included */
+    struct buffer fields[FIELDS]; /* of the current entity, including names */
     bool has_field[FIELDS];
-    enum field field; /* to which a folded line belongs */
+    enum field field; /* that a folded line continues */
     struct body_decoder *decoder;
     struct buffer text;
     struct body_facts *facts;
 };
 
-/* What an entity's header says. */
+/* The relevant fields of an entity's header. */
 struct entity {
     struct content type, disposition;
     char *encoding;
@@ -90,7 +90,7 @@ static bool in_digest(const struct body_scan *scan)
     return scan->depth > 0 && scan->levels[scan->depth - 1].digest;
 }
 
-/* RFC 2045 section 5.2: what has no type that can be read is plain text. */
+/* RFC 2045 section 5.2: without a valid type an entity is plain text. */
 static void default_type(const struct body_scan *scan, struct content *type)
 {
     const char *slash = strchr(type->value, '/');
@@ -129,8 +129,8 @@ static void entity_clear(struct entity *entity)
     free(entity->name);
 }
 
-/* A signature under its usual name is none of the attachments that a rule asks for; a file that
- * only says it is one, is. */
+/* A signature with a usual name is not an attachment; a file merely declared to be a signature is.
+ */
 static bool is_signature(const struct entity *entity)
 {
     const char *type = entity->type.value, *name = entity->name;
@@ -176,12 +176,12 @@ static void note_tnef(struct body_scan *scan, const struct entity *entity)
         scan->facts->tnef = true;
 }
 
-/* false: it is deeper than we follow, or has no boundary that we could find. */
+/* false: nested too deeply, or without a usable boundary. */
 static bool enter_multipart(struct body_scan *scan, const struct entity *entity)
 {
     char *boundary = content_parameter_decoded(&entity->type, "boundary");
     const char *raw = content_parameter(&entity->type, "boundary");
-    if (raw != NULL) { /* as it stands: not a name for people */
+    if (raw != NULL) { /* verbatim: it is compared, not displayed */
         free(boundary);
         boundary = xstrdup(raw);
     }
@@ -207,7 +207,7 @@ static bool is_message(const struct entity *entity)
            strcmp(entity->type.value, "message/global") == 0;
 }
 
-/* false: it is deeper than we follow, or encoded, which RFC 2046 section 5.2.1 forbids. */
+/* false: nested too deeply, or encoded, which RFC 2046 section 5.2.1 forbids. */
 static bool enter_message(struct body_scan *scan, const struct entity *entity)
 {
     bool encoded = strcmp(entity->encoding, "base64") == 0 ||
@@ -321,8 +321,9 @@ static void read_header_chunk(struct body_scan *scan, const char *chunk, size_t 
     buffer_add(field, chunk, len);
 }
 
-/* The level whose boundary the line has, plus 1; 0: none. RFC 2046 section 5.1.1: the line need
- * only begin with it; where one boundary begins with another the longer one is meant. */
+/* The number (from 1) of the level whose boundary the line is; 0: not a boundary. RFC 2046 section
+ * 5.1.1: the line need only start with it; if one boundary is a prefix of another, the longer one
+ * matches. */
 static size_t find_boundary(const struct body_scan *scan, const char *line, size_t len)
 {
     if (len < 3 || line[0] != '-' || line[1] != '-')

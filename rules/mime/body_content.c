@@ -43,7 +43,7 @@ static void skip_space(struct reader *reader)
             return;
 }
 
-/* Lower case, up to one of the stops; blanks, comments, controls and 8-bit are left out. */
+/* Lower case, up to one of the stops; blanks, comments, controls and 8-bit octets are dropped. */
 static char *read_word(struct reader *reader, const char *stops)
 {
     struct buffer word = {0};
@@ -58,7 +58,7 @@ static char *read_word(struct reader *reader, const char *stops)
     return buffer_take(&word);
 }
 
-static void skip_behind(struct reader *reader, char stop)
+static void skip_past(struct reader *reader, char stop)
 {
     while (reader->c < reader->end && *reader->c != stop)
         reader->c++;
@@ -79,7 +79,7 @@ static char *read_quoted(struct reader *reader)
     return buffer_take(&value);
 }
 
-/* Without quotes: up to the semicolon, for senders leave blanks in file names. */
+/* Unquoted: up to the semicolon, because senders do not quote file names with blanks. */
 static char *read_unquoted(struct reader *reader)
 {
     struct buffer value = {0};
@@ -96,14 +96,14 @@ static void read_parameter(struct content *content, struct reader *reader)
     char *name = read_word(reader, "=;");
     if (reader->c >= reader->end || *reader->c != '=') {
         free(name);
-        skip_behind(reader, ';');
+        skip_past(reader, ';');
         return;
     }
     reader->c++;
     skip_space(reader);
     bool quoted = reader->c < reader->end && *reader->c == '"';
     char *value = quoted ? read_quoted(reader) : read_unquoted(reader);
-    skip_behind(reader, ';');
+    skip_past(reader, ';');
     assert(content->count < CONTENT_PARAMETERS_MAX);
     content->parameters[content->count++] = (struct content_parameter){name, value};
 }
@@ -113,7 +113,7 @@ void content_parse(struct content *content, const char *text, size_t len)
     struct reader reader = {text, text + len};
     content->count = 0;
     content->value = read_word(&reader, ";");
-    skip_behind(&reader, ';');
+    skip_past(&reader, ';');
     while (reader.c < reader.end && content->count < CONTENT_PARAMETERS_MAX)
         read_parameter(content, &reader);
     content->more = reader.c < reader.end;
@@ -138,7 +138,7 @@ const char *content_parameter(const struct content *content, const char *name)
     return NULL;
 }
 
-/* The value of name, "*", section, and where *extended is set on return another "*". */
+/* The value of parameter name*section or, with *extended set, of name*section*. */
 static const char *find_section(const struct content *content, const char *name, unsigned section,
                                 bool *extended)
 {
@@ -167,7 +167,7 @@ static void add_percent_decoded(struct buffer *out, const char *text)
     }
 }
 
-/* Behind charset'language', which goes to *charset. */
+/* Skips charset'language' and sets *charset. */
 static const char *split_charset(const char *value, const char **charset, size_t *charset_len)
 {
     const char *first = strchr(value, '\'');
@@ -195,7 +195,7 @@ static char *to_utf8(const struct buffer *octets, const char *charset, size_t ch
     return text;
 }
 
-/* RFC 2231 sections 3 and 4; NULL: the parameter has no such form. */
+/* RFC 2231 sections 3 and 4; NULL: the parameter does not use them. */
 static char *decode_extended(const struct content *content, const char *name)
 {
     struct buffer octets = {0};

@@ -9,7 +9,7 @@
 
 enum encoding { IDENTITY, BASE64, QUOTED_PRINTABLE };
 
-/* What of "=XX" or of a soft line end ("=", blanks, CR, LF) has been seen. */
+/* How much of "=XX" or of a soft line break ("=", blanks, CR, LF) has been seen. */
 enum escape { NO_ESCAPE, EQUALS, EQUALS_DIGIT, EQUALS_BLANK };
 
 struct body_decoder {
@@ -18,7 +18,7 @@ struct body_decoder {
     enum escape escape;
     char digit;
     struct charset_reader *charset;
-    struct buffer octets; /* between encoding and charset; empty between two calls */
+    struct buffer octets; /* between the two decoders; empty between calls */
 };
 
 struct body_decoder *body_decoder_new(const char *encoding, const char *charset)
@@ -28,13 +28,13 @@ struct body_decoder *body_decoder_new(const char *encoding, const char *charset)
         decoder->encoding = BASE64;
     else if (strcmp(encoding, "quoted-printable") == 0)
         decoder->encoding = QUOTED_PRINTABLE;
-    /* without quotes a comment may stand behind it */
+    /* an unquoted value may be followed by a comment */
     size_t len = charset != NULL ? strcspn(charset, " \t(") : 0;
     decoder->charset = charset_reader_new(charset, len);
     return decoder;
 }
 
-/* Octets that turned out to be no escape are text. */
+/* What turned out not to be an escape is text. */
 static void end_escape(struct body_decoder *decoder)
 {
     if (decoder->escape != NO_ESCAPE)
@@ -46,7 +46,7 @@ static void end_escape(struct body_decoder *decoder)
     decoder->escape = NO_ESCAPE;
 }
 
-/* Whether c goes on with, or ends, the escape that was begun. */
+/* Whether c continues or completes the current escape. */
 static bool in_escape(struct body_decoder *decoder, char c)
 {
     int value = octet_hex(c);

@@ -15,16 +15,17 @@ struct charset_reader {
     enum kind kind;
     iconv_t converter;
     size_t held_len;
-    char held[CHUNK]; /* converted when full, so that the pieces fed make no difference */
+    char held[CHUNK]; /* converted when full, so that the result does not depend on how the input is
+                         split */
 };
 
 struct charset_name {
     const char *name;
-    const char *iconv_name; /* NULL: read here */
+    const char *iconv_name; /* NULL: decoded here */
     enum kind kind;
 };
 
-/* Supersets take the place of what senders mislabel (WHATWG Encoding, section 4.2). */
+/* Supersets replace charsets that are commonly mislabelled (WHATWG Encoding, section 4.2). */
 static const struct charset_name charset_names[] = {
     {"utf-8", NULL, KIND_UTF8},
     {"utf8", NULL, KIND_UTF8},
@@ -142,7 +143,7 @@ size_t utf8_length(const char *text, size_t len)
     for (size_t i = 1; i < need; i++)
         if ((c[i] & 0xc0) != 0x80)
             return 0;
-    /* overlong forms, surrogates, and what is above U+10FFFF (RFC 3629 section 4) */
+    /* overlong forms, surrogates, and code points above U+10FFFF (RFC 3629 section 4) */
     if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
         (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
         return 0;
@@ -158,7 +159,7 @@ size_t utf8_cut(const char *text, size_t len, size_t max)
     return max;
 }
 
-/* A character that is cut off by the end of the text may still be completed. */
+/* Whether the incomplete character at the end of the text may still be completed. */
 static bool may_continue(const char *text, size_t len)
 {
     unsigned char first = (unsigned char)text[0];
@@ -193,7 +194,7 @@ static unsigned windows1252(unsigned char c)
     return c >= 0x80 && c < 0xa0 ? windows1252_high[c - 0x80] : c;
 }
 
-/* ASCII without controls; CR goes, for a CRLF is one line feed. */
+/* Replaces controls; CR is dropped, which turns CRLF into a line feed. */
 static void add_ascii(struct buffer *out, char c)
 {
     if ((unsigned char)c < ' ' || c == 0x7f) {
@@ -205,7 +206,7 @@ static void add_ascii(struct buffer *out, char c)
     buffer_char(out, c);
 }
 
-/* Converts what is held where the charset is read here; returns the octets that were used. */
+/* Converts held octets of a charset that is decoded here; returns how many were consumed. */
 static size_t convert_here(struct charset_reader *reader, bool last, struct buffer *out)
 {
     size_t i = 0;
@@ -231,7 +232,7 @@ static size_t convert_here(struct charset_reader *reader, bool last, struct buff
     return i;
 }
 
-/* iconv's output is cleaned as our own is: a converter may emit controls, and has had bugs. */
+/* iconv's output is sanitized like our own: converters may emit controls, and have had bugs. */
 static void add_clean(struct buffer *out, const char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {

@@ -7,10 +7,10 @@
 #include "rules/mime/charset.h"
 #include "rules/util/octet.h"
 
-/* Each charset that a text switches to costs a converter: a text may do so this often. */
+/* Each change of charset costs a converter; a text may change this often. */
 #define SWITCHES_MAX 200
-/* RFC 2047 section 2 allows words of 75 octets on lines of 76; these leave room for a field's name
- * before the first: 44 octets of text, and 12 of "=?utf-8?B?" and "?=". */
+/* RFC 2047 section 2 allows words of 75 octets on lines of 76; ours leave room for a field name
+ * before the first: 44 octets of base64, and 12 of "=?utf-8?B?" and "?=". */
 #define WORD_OCTETS 33
 
 struct encoded_word {
@@ -24,7 +24,7 @@ struct encoded_word {
 
 struct word_reader {
     struct buffer *out;
-    struct charset_reader *charset; /* of the run of words that is being joined; NULL: none */
+    struct charset_reader *charset; /* of the current run of joined words; NULL: none */
     const char *name;
     size_t name_len;
     unsigned switches;
@@ -35,8 +35,8 @@ static bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Text of a word runs to "?="; a blank ends it unfinished, except that some senders leave blanks
- * in Q text. */
+/* The text of a word ends at "?="; blanks are allowed, because some senders leave them in Q text.
+ */
 static const char *word_text_end(const char *c, const char *end)
 {
     while ((c = memchr(c, '?', (size_t)(end - c))) != NULL) {
@@ -152,7 +152,7 @@ char *encoded_word_decode(const char *text, size_t len, size_t max)
             c++;
             continue;
         }
-        /* RFC 2047 section 6.2: blanks between two encoded words are not shown */
+        /* RFC 2047 section 6.2: blanks between two encoded words are not displayed */
         if (reader.charset == NULL || skip_space(plain, c) != c)
             add_plain(&reader, plain, c);
         add_word(&reader, &word);

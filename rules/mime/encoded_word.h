@@ -1,10 +1,10 @@
 /*
- * Encoded words, RFC 2047: reading what others wrote, writing our own.
+ * Encoded words, RFC 2047: decoding those of others, writing our own.
  *
- * Reading is for matching and showing. Adjacent words of one charset are joined before they are
- * converted, for many senders cut a character in two. What is no encoded word, or has a charset
- * that charset.h does not take, stays as it is; raw 8-bit text is UTF-8 where it is valid, else
- * taken as Latin-1. Controls (NUL among them) become spaces. Linear; no recursion.
+ * Decoding is for matching and display. Adjacent words of one charset are joined before conversion,
+ * because many senders split characters. What is not an encoded word stays as it is; raw 8-bit text
+ * is read as UTF-8 where valid, else as Windows-1252. Controls (including NUL) become spaces.
+ * Linear; no recursion.
  */
 #ifndef RULES_MIME_ENCODED_WORD_H
 #define RULES_MIME_ENCODED_WORD_H
@@ -13,16 +13,17 @@
 
 #include "rules/util/buffer.h"
 
-/* Valid UTF-8 of at most max octets; a string of the caller's. */
+/* Returns valid UTF-8 of at most max octets, which the caller frees. */
 char *encoded_word_decode(const char *text, size_t len, size_t max);
 
 /*
- * Adds text (UTF-8; other 8-bit is read as Latin-1) as encoded words of at most 56 octets, each
- * with whole characters, separated by a space. Blanks at both ends stay within the words.
+ * Appends text (UTF-8; other 8-bit octets are read as Windows-1252) as encoded words of at most 56
+ * octets, each of whole characters, separated by a space. Leading and trailing blanks are part of
+ * the words.
  */
 void encoded_word_write(struct buffer *out, const char *text);
 
-/* No octet of it needs an encoded word: printable ASCII and blanks, without "=?". */
+/* Whether text needs no encoded words: printable ASCII and blanks, without "=?". */
 bool encoded_word_plain(const char *text);
 
 #endif

@@ -48,7 +48,7 @@ static const char *line_end(const char *line, const char *end)
     return feed != NULL ? feed + 1 : end;
 }
 
-/* Where the field that starts at start ends: behind its last folded line. */
+/* The end of the field at start, after its last folded line. */
 static const char *field_end(const char *start, const char *end)
 {
     const char *next = line_end(start, end);

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdbool.h>
 
-/* Counts in cycles of 400 years that begin on the first of March, so that the leap day is the last
- * of a year. */
+/* Counts in 400-year cycles that start on 1 March, so that the leap day is the last day of a year.
+ */
 #define CYCLE_DAYS 146097
 #define CYCLE_TO_1970 719468
 #define SECONDS_BOUND ((int64_t)1 << 50)

@@ -1,6 +1,6 @@
 /*
- * Days and seconds of the proleptic Gregorian calendar, without the C library's time zone, its
- * locks and its environment variable.
+ * Conversion between seconds and dates of the proleptic Gregorian calendar, without the C library's
+ * time zone, its locks and its environment variable.
  */
 #ifndef RULES_TIME_CALENDAR_H
 #define RULES_TIME_CALENDAR_H
@@ -11,15 +11,14 @@
 
 struct calendar {
     int64_t year;
-    int month, day; /* from 1 */
+    int month, day; /* counted from 1 */
     int weekday;    /* 0: Sunday */
     int hour, minute, second;
 };
 
 /* Days since 1970-01-01; month 1 to 12. */
 int64_t calendar_days(int64_t year, int month, int day);
-/* Seconds since 1970-01-01 00:00, no zone applied. Times beyond the year 30,000,000 or before its
- * like are taken as that bound. */
+/* Seconds since 1970-01-01 00:00, no zone applied. Clamped to about 35 million years either way. */
 struct calendar calendar_split(int64_t seconds);
 int calendar_month_days(int64_t year, int month);
 int calendar_weekday(int64_t days);

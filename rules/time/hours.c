@@ -12,7 +12,7 @@
 #define EVERY_DAY 0x7fu
 
 struct hours {
-    unsigned char minutes[WEEK_MINUTES / 8]; /* a bit each, from Sunday 00:00 */
+    unsigned char minutes[WEEK_MINUTES / 8]; /* one bit each, from Sunday 00:00 */
     struct zone *zone;
     char *zone_name;
 };
@@ -31,7 +31,7 @@ static void add_minutes(struct hours *hours, unsigned days, int from, int to)
     }
 }
 
-/* The weekday that a token of that length names, or -1. */
+/* The weekday named by a token of that length, or -1. */
 static int read_day(const char *text, size_t len)
 {
     static const char *const names[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
@@ -42,7 +42,7 @@ static int read_day(const char *text, size_t len)
     return -1;
 }
 
-/* "Mon" or "Mon-Fri". 0: no days. */
+/* "Mon" or "Mon-Fri"; 0: not days. */
 static unsigned read_days(const char *text, size_t len)
 {
     const char *dash = memchr(text, '-', len);
@@ -66,7 +66,7 @@ static const char *read_number(const char *text, const char *end, int most, int 
     return text > start && *number <= most ? text : NULL;
 }
 
-/* "8:30" and "24:00"; the minute of the day, and what follows, or NULL. */
+/* "8:30" or "24:00". Returns the end of the time, or NULL. */
 static const char *read_time(const char *text, const char *end, int *minute_of_day)
 {
     int hour, minute;
@@ -91,12 +91,12 @@ static bool read_range(const char *text, size_t len, int *from, int *to)
 struct parse {
     struct hours *hours;
     zone_find *find_zone;
-    unsigned days;  /* that the next range of time is for */
-    bool days_used; /* a range of time has taken them */
-    bool any;
+    unsigned days;  /* to which the next time range applies */
+    bool days_used; /* a time range has been applied to them */
+    bool any;       /* any day or range was read */
 };
 
-/* Days without a time are whole days. */
+/* Days without a time range are whole days. */
 static void end_days(struct parse *parse)
 {
     if (parse->days != 0 && !parse->days_used)
@@ -112,14 +112,14 @@ static void read_zone(struct parse *parse, const char *text, size_t len, char **
     else if (parse->find_zone != NULL)
         parse->hours->zone = parse->find_zone(name, mistake_r);
     else
-        *mistake_r = xasprintf("no time zone \"%.80s\"", name);
+        *mistake_r = xasprintf("unknown time zone \"%.80s\"", name);
 }
 
 static void read_token(struct parse *parse, const char *text, size_t len, char **mistake_r)
 {
     if (parse->hours->zone != NULL) {
         *mistake_r =
-            xasprintf("\"%.*s\" stands behind the time zone, which comes last", (int)len, text);
+            xasprintf("unexpected \"%.*s\" after the time zone, which comes last", (int)len, text);
         return;
     }
     unsigned days = read_days(text, len);
@@ -133,7 +133,7 @@ static void read_token(struct parse *parse, const char *text, size_t len, char *
         parse->days_used = true;
         parse->any = true;
     } else if (*text >= '0' && *text <= '9') {
-        *mistake_r = xasprintf("\"%.*s\" is no range of time, like 08:00-18:00", (int)len, text);
+        *mistake_r = xasprintf("\"%.*s\" is not a time range like 08:00-18:00", (int)len, text);
     } else {
         read_zone(parse, text, len, mistake_r);
     }
@@ -150,7 +150,7 @@ static void parse_tokens(struct parse *parse, const char *text, char **mistake_r
     }
     end_days(parse);
     if (*mistake_r == NULL && !parse->any)
-        *mistake_r = xstrdup("names neither days nor times, like Mon-Fri 08:00-18:00");
+        *mistake_r = xstrdup("has neither days nor times, like Mon-Fri 08:00-18:00");
     if (*mistake_r == NULL && parse->hours->zone == NULL)
         read_zone(parse, "UTC", 3, mistake_r);
 }

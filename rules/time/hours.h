@@ -1,16 +1,16 @@
 /*
  * Hours of the week in a time zone: "Mon-Fri 08:00-18:00 Europe/Berlin".
  *
- * Days, then ranges of time, separated by blanks or commas; then further days with theirs; last
- * the zone, UTC if none is named.
+ * Days, then time ranges, separated by blanks or commas; further days and ranges may follow; the
+ * time zone comes last and defaults to UTC.
  *
  *     Mon-Fri 08:00-12:00, 13:00-17:00, Sat 09:00-12:00 Europe/Berlin
- *     Mon,Wed 22:00-06:00          begins on Monday and Wednesday, ends on the next morning
- *     Sat,Sun                      the whole of both days
+ *     Mon,Wed 22:00-06:00          starts on Monday and Wednesday, ends the next morning
+ *     Sat,Sun                      both days in full
  *     08:00-18:00                  every day
  *
- * Days are the first three letters of the English names, or the names; "Fri-Mon" goes over Sunday.
- * A range holds its first minute and not its last; 24:00 ends a day.
+ * Days are English names or their first three letters; "Fri-Mon" includes Sunday. A range includes
+ * its first minute and excludes its last; 24:00 is the end of a day.
  */
 #ifndef RULES_TIME_HOURS_H
 #define RULES_TIME_HOURS_H
@@ -22,14 +22,14 @@
 
 struct hours;
 
-/* find_zone is called for a zone other than UTC; NULL: there is no other. Result NULL: *mistake_r
- * says what is wrong, to be freed. */
+/* find_zone is called for any zone but UTC; NULL: only UTC is known. Returns NULL on error, with a
+ * message in *mistake_r that the caller frees. */
 struct hours *hours_parse(const char *text, zone_find *find_zone, char **mistake_r);
 void hours_free(struct hours *hours);
 
 bool hours_match(const struct hours *hours, time_t time);
 
-/* "Sat 2026-01-03 14:03 Europe/Berlin": the time on the clocks of that zone; a new string. */
+/* Local time in that zone, "Sat 2026-01-03 14:03 Europe/Berlin"; the caller frees it. */
 char *hours_clock(const struct hours *hours, time_t time);
 
 #endif

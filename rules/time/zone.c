@@ -20,7 +20,7 @@ struct zone {
     struct change *changes;
     size_t count;
     bool has_rule;
-    struct zone_rule rule; /* behind the last change */
+    struct zone_rule rule; /* applies after the last change */
 };
 
 /* The counts of a header, RFC 8536 section 3.1, in the order of the file. */
@@ -38,7 +38,7 @@ static int64_t read_64(const unsigned char *data)
     return (int64_t)((uint64_t)read_32(data) << 32 | read_32(data + 4));
 }
 
-/* The length of the block behind a header, or 0 if there is no header with a sane one. */
+/* The length of the data block that follows a header, or 0 if the header is missing or invalid. */
 static size_t read_counts(const unsigned char *data, size_t len, size_t time_size,
                           struct counts *counts)
 {
@@ -74,7 +74,7 @@ static bool read_changes(struct zone *zone, const unsigned char *block, const st
     return true;
 }
 
-/* RFC 8536 section 3.3: a line feed, the rule, a line feed. An empty rule is none. */
+/* RFC 8536 section 3.3: a line feed, the rule (may be empty), a line feed. */
 static bool read_footer(struct zone *zone, const unsigned char *footer, size_t len)
 {
     if (len < 2 || footer[0] != '\n')
@@ -139,7 +139,7 @@ int zone_offset(const struct zone *zone, int64_t time)
         time = TIME_BOUND;
     if (time < -TIME_BOUND)
         time = -TIME_BOUND;
-    size_t low = 0, high = zone->count; /* changes up to low are not behind the time */
+    size_t low = 0, high = zone->count; /* changes below low are not after time */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (zone->changes[middle].time <= time)

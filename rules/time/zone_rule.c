@@ -8,7 +8,7 @@ struct cursor {
     const char *at, *end;
 };
 
-static bool take(struct cursor *cursor, char c)
+static bool accept(struct cursor *cursor, char c)
 {
     if (cursor->at == cursor->end || *cursor->at != c)
         return false;
@@ -27,7 +27,7 @@ static bool is_letter(const struct cursor *cursor)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool take_number(struct cursor *cursor, int least, int most, int *number)
+static bool read_number(struct cursor *cursor, int least, int most, int *number)
 {
     int value = 0, digits = 0;
     for (; is_digit(cursor) && digits < 4; digits++)
@@ -37,9 +37,9 @@ static bool take_number(struct cursor *cursor, int least, int most, int *number)
 }
 
 /* "CET", or "<+0330>". */
-static bool take_name(struct cursor *cursor)
+static bool read_name(struct cursor *cursor)
 {
-    if (take(cursor, '<')) {
+    if (accept(cursor, '<')) {
         const char *end = memchr(cursor->at, '>', (size_t)(cursor->end - cursor->at));
         if (end == NULL)
             return false;
@@ -53,52 +53,52 @@ static bool take_name(struct cursor *cursor)
 }
 
 /* [+-]hh[:mm[:ss]] */
-static bool take_time(struct cursor *cursor, int hours_most, int *seconds)
+static bool read_time(struct cursor *cursor, int hours_most, int *seconds)
 {
-    int sign = take(cursor, '-') ? -1 : 1;
+    int sign = accept(cursor, '-') ? -1 : 1;
     if (sign == 1)
-        take(cursor, '+');
+        accept(cursor, '+');
     int hour, minute = 0, second = 0;
-    if (!take_number(cursor, 0, hours_most, &hour))
+    if (!read_number(cursor, 0, hours_most, &hour))
         return false;
-    if (take(cursor, ':') && !take_number(cursor, 0, 59, &minute))
+    if (accept(cursor, ':') && !read_number(cursor, 0, 59, &minute))
         return false;
-    if (take(cursor, ':') && !take_number(cursor, 0, 59, &second))
+    if (accept(cursor, ':') && !read_number(cursor, 0, 59, &second))
         return false;
     *seconds = sign * (hour * 3600 + minute * 60 + second);
     return true;
 }
 
-static bool take_day(struct cursor *cursor, struct zone_change *change)
+static bool read_day(struct cursor *cursor, struct zone_change *change)
 {
-    if (take(cursor, 'M')) {
+    if (accept(cursor, 'M')) {
         change->kind = ZONE_WEEKDAY_OF_MONTH;
-        return take_number(cursor, 1, 12, &change->month) && take(cursor, '.') &&
-               take_number(cursor, 1, 5, &change->week) && take(cursor, '.') &&
-               take_number(cursor, 0, 6, &change->day);
+        return read_number(cursor, 1, 12, &change->month) && accept(cursor, '.') &&
+               read_number(cursor, 1, 5, &change->week) && accept(cursor, '.') &&
+               read_number(cursor, 0, 6, &change->day);
     }
-    if (take(cursor, 'J')) {
+    if (accept(cursor, 'J')) {
         change->kind = ZONE_DAY_WITHOUT_LEAP;
-        return take_number(cursor, 1, 365, &change->day);
+        return read_number(cursor, 1, 365, &change->day);
     }
     change->kind = ZONE_DAY_OF_YEAR;
-    return take_number(cursor, 0, 365, &change->day);
+    return read_number(cursor, 0, 365, &change->day);
 }
 
-static bool take_change(struct cursor *cursor, struct zone_change *change)
+static bool read_change(struct cursor *cursor, struct zone_change *change)
 {
     change->time = 2 * 3600;
-    if (!take(cursor, ',') || !take_day(cursor, change))
+    if (!accept(cursor, ',') || !read_day(cursor, change))
         return false;
-    return !take(cursor, '/') || take_time(cursor, 167, &change->time);
+    return !accept(cursor, '/') || read_time(cursor, 167, &change->time);
 }
 
 bool zone_rule_parse(const char *text, size_t len, struct zone_rule *rule)
 {
     struct cursor cursor = {text, text + len};
     *rule = (struct zone_rule){0};
-    /* The string counts westward, we eastward. */
-    if (!take_name(&cursor) || !take_time(&cursor, 24, &rule->standard))
+    /* POSIX offsets count west of UTC, ours east. */
+    if (!read_name(&cursor) || !read_time(&cursor, 24, &rule->standard))
         return false;
     rule->standard = -rule->standard;
     if (cursor.at == cursor.end)
@@ -106,12 +106,12 @@ bool zone_rule_parse(const char *text, size_t len, struct zone_rule *rule)
 
     rule->has_summer = true;
     rule->summer = -(rule->standard + 3600);
-    if (!take_name(&cursor))
+    if (!read_name(&cursor))
         return false;
-    if (cursor.at < cursor.end && *cursor.at != ',' && !take_time(&cursor, 24, &rule->summer))
+    if (cursor.at < cursor.end && *cursor.at != ',' && !read_time(&cursor, 24, &rule->summer))
         return false;
     rule->summer = -rule->summer;
-    return take_change(&cursor, &rule->to_summer) && take_change(&cursor, &rule->to_standard) &&
+    return read_change(&cursor, &rule->to_summer) && read_change(&cursor, &rule->to_standard) &&
            cursor.at == cursor.end;
 }
 
@@ -119,12 +119,12 @@ static int64_t weekday_of_month(const struct zone_change *change, int64_t year)
 {
     int64_t first = calendar_days(year, change->month, 1);
     int day = (change->day - calendar_weekday(first) + 7) % 7 + 7 * (change->week - 1);
-    if (day >= calendar_month_days(year, change->month)) /* week 5 is the last */
+    if (day >= calendar_month_days(year, change->month)) /* week 5 means the last */
         day -= 7;
     return first + day;
 }
 
-/* When the clocks change in that year, by the clock that ends then. */
+/* When local time changes in that year, by the local time before the change. */
 static int64_t change_time(const struct zone_change *change, int64_t year)
 {
     int64_t day = 0;

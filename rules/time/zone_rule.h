@@ -1,6 +1,6 @@
 /*
- * The rule by which a zone goes on behind its last listed change: a POSIX TZ string,
- * "CET-1CEST,M3.5.0,M10.5.0/3", with the extensions of RFC 8536 section 3.3.1 (hours from -167 to
+ * The rule that applies after the last listed change of a zone: a POSIX TZ string,
+ * "CET-1CEST,M3.5.0,M10.5.0/3", with the extension of RFC 8536 section 3.3.1 (hours from -167 to
  * 167).
  */
 #ifndef RULES_TIME_ZONE_RULE_H
@@ -15,7 +15,7 @@ enum zone_day { ZONE_DAY_OF_YEAR, ZONE_DAY_WITHOUT_LEAP, ZONE_WEEKDAY_OF_MONTH }
 struct zone_change {
     enum zone_day kind;
     int month, week, day;
-    int time; /* seconds from that day's midnight, of the time that ends */
+    int time; /* seconds since midnight, by the local time in effect before the change */
 };
 
 struct zone_rule {

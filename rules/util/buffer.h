@@ -1,5 +1,5 @@
 /*
- * A growing run of octets. Whoever adds to it bounds what he adds. Start with {0}.
+ * A growing byte buffer. The caller bounds what it appends. Start with {0}.
  */
 #ifndef RULES_UTIL_BUFFER_H
 #define RULES_UTIL_BUFFER_H
@@ -7,7 +7,7 @@
 #include "rules/util/memory.h"
 
 struct buffer {
-    char *data; /* always with a NUL behind len, once something was added */
+    char *data; /* once anything was appended, data[len] is NUL */
     size_t len, room;
 };
 
@@ -59,7 +59,7 @@ static inline void buffer_free(struct buffer *buffer)
     *buffer = (struct buffer){0};
 }
 
-/* The octets as a string of the caller's; never NULL. The buffer is empty afterwards. */
+/* Hands the contents to the caller as a string; never NULL. The buffer is empty afterwards. */
 static inline char *buffer_take(struct buffer *buffer)
 {
     char *text = buffer->data != NULL ? buffer->data : xstrdup("");

@@ -1,7 +1,6 @@
 /*
- * Allocation that ends the program when memory is exhausted (STYLE "Errors"): the callers have no
- * branch for it. Sizes must have been bounded before; a product that overflows ends the program
- * too.
+ * Allocation that ends the program when memory is exhausted, so that callers need no error branch.
+ * Sizes must be bounded beforehand; a product that overflows ends the program too.
  */
 #ifndef RULES_UTIL_MEMORY_H
 #define RULES_UTIL_MEMORY_H
@@ -40,7 +39,7 @@ static inline void *xrealloc(void *old, size_t size)
     return memory_check(realloc(old, size > 0 ? size : 1));
 }
 
-/* For arrays that grow: count * size without overflow. */
+/* For growing arrays: count * size, checked for overflow. */
 static inline void *xreallocarray(void *old, size_t count, size_t size)
 {
     size_t bytes;
@@ -54,7 +53,7 @@ static inline char *xstrdup(const char *text)
     return memory_check(strdup(text));
 }
 
-/* Copies len octets, NUL among them too, and adds a NUL. */
+/* Copies len octets, which may include NULs, and appends a NUL. */
 static inline char *xmemdup0(const void *data, size_t len)
 {
     char *copy = xmalloc(len + 1);

@@ -1,5 +1,7 @@
-/* What single octets of a message mean, in ASCII and never by the locale: mail's syntax knows no
- * other, and <ctype.h> asks for the locale. */
+/*
+ * Classification of single octets as ASCII, independent of the locale: mail syntax is ASCII, while
+ * <ctype.h> depends on the locale.
+ */
 #ifndef RULES_UTIL_OCTET_H
 #define RULES_UTIL_OCTET_H
 
@@ -16,7 +18,7 @@ static inline bool octet_is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* The value of a hexadecimal digit of either case; -1: c is none. */
+/* The value of a hexadecimal digit, in either case; -1: not a digit. */
 static inline int octet_hex(char c)
 {
     if (c >= '0' && c <= '9')

@@ -56,7 +56,7 @@ struct zone *zone_file_load(const char *name, char **mistake_r)
     len = read_file(path, data, ZONE_FILE_MAX);
     zone = len > 0 ? zone_parse(data, (size_t)len) : NULL;
     if (zone == NULL && len < 0)
-        *mistake_r = xasprintf("no time zone \"%s\": %s: %s", name, path, strerror(errno));
+        *mistake_r = xasprintf("unknown time zone \"%s\": %s: %s", name, path, strerror(errno));
     else if (zone == NULL)
         *mistake_r = xasprintf("%s is not a usable time zone file", path);
     free(data);

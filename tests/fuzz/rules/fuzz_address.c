@@ -1,4 +1,4 @@
-/* What is taken for an address has one, with a domain, and no control in it. */
+/* Whatever is read as an address is one, with a domain and without control characters. */
 #include <stdint.h>
 
 #include "rules/mime/address.h"
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check((*c < 'A' || *c > 'Z') && *c != '"' && *c != ' ' && *c != ',' && *c != '>');
         check(address_list_has(&list, address) && !address_list_add(&list, address));
 
-        struct address_list again = {0}; /* what was read is read as the same */
+        struct address_list again = {0}; /* what was read is read the same again */
         address_list_parse(&again, address, strlen(address));
         check(again.count == 1 && address_same(again.addresses[0], address));
         address_list_clear(&again);

@@ -1,4 +1,4 @@
-/* The same facts however the message is cut into pieces; text is UTF-8 within its bounds. */
+/* The same facts however the message is split; text is UTF-8 and within its bounds. */
 #include <stdint.h>
 
 #include "rules/mime/body.h"

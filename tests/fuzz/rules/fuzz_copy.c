@@ -1,6 +1,6 @@
 /*
- * A hostile message, and hostile words in the plan (its first line): the copy says what it must, in
- * clean lines, and nothing that was to be removed survives.
+ * A hostile message, and hostile texts in the plan (its first line): the copy has all required
+ * fields, in clean lines, and nothing that had to be removed survives.
  */
 #include <stdint.h>
 #include <strings.h>
@@ -118,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t word_len = feed != NULL ? (size_t)(feed - data) - 2 : 0;
     char *word = xmemdup0(data + 2, word_len);
     for (char *c = word; *c != '\0'; c++)
-        *c = *c == '\v' ? '\n' : *c; /* line feeds in the words too */
+        *c = *c == '\v' ? '\n' : *c; /* line feeds in the texts too */
     size_t text_len = size - 2 - word_len;
     char *text = xrealloc(xmemdup0(data + 2 + word_len, text_len), text_len);
 

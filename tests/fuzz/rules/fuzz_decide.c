@@ -1,8 +1,8 @@
 /*
  * Any header, any owner, a set of rules with every condition: the decision is the same each time,
- * with and without reasons, never needs a body that is there, and what it says without the body
- * holds with it.
- * The first octet chooses the folder's role and the owner, the second the body, the rest is the
+ * with and without reasons, never needs a body that is there, and a decision made without the body
+ * is still valid with it.
+ * The first octet selects the folder role and the owner, the second the body, the rest is the
  * message.
  */
 #include <stdint.h>
@@ -152,7 +152,7 @@ static void decide_and_check(const struct rule_set *set, const struct message *m
     decision_free(explained);
 }
 
-/* What the header decides, the body does not change. */
+/* The body does not change what the header decides. */
 static void check_body_adds_only(const struct rule_set *set, const struct message *message,
                                  const char *text, size_t len)
 {

@@ -1,4 +1,4 @@
-/* Spans make up every octet; values are clean; the scan finds the same end in any two pieces. */
+/* Spans cover every octet; values are clean; the scan finds the same end however it is split. */
 #include <stdint.h>
 
 #include "rules/mime/charset.h"

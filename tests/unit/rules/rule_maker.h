@@ -1,4 +1,4 @@
-/* Rules and messages for tests, made in a line. */
+/* Concise rules and messages for tests. */
 #ifndef TESTS_RULE_MAKER_H
 #define TESTS_RULE_MAKER_H
 
@@ -33,7 +33,7 @@ static inline struct rule_set *make_set(void)
     return set;
 }
 
-/* A rule that wants everything for the target "t". */
+/* A rule that selects everything for the target "t". */
 static inline struct rule *make_rule(struct rule_set *set, const char *name)
 {
     struct rule *rule = rule_set_add(set);
@@ -67,10 +67,10 @@ static inline void free_message(struct message *message)
 static inline void prepare(struct rule_set *set)
 {
     if (rules_prepare(set, zone_sample, NULL, NULL) != 0)
-        fail_msg("the rules are not good");
+        fail_msg("the rules have mistakes");
 }
 
-/* decide() both ways, which must agree, with and without reasons. */
+/* decide() with and without reasons, which must agree. */
 static inline struct decision *decide_both(const struct rule_set *set,
                                            const struct message *message)
 {

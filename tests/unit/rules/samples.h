@@ -1,4 +1,4 @@
-/* The messages of tests/samples, and joined octets of a view; for unit tests. */
+/* The messages in tests/samples, for unit tests. */
 #ifndef TESTS_UNIT_RULES_SAMPLES_H
 #define TESTS_UNIT_RULES_SAMPLES_H
 
@@ -26,7 +26,7 @@ static inline struct buffer sample_read(const char *name)
     return text;
 }
 
-/* Calls each for every sample; fails if there are fewer than a score. */
+/* Calls each for every sample; fails if there are fewer than twenty. */
 static inline void samples_each(void (*each)(const char *name, const struct buffer *text))
 {
     char *path = samples_path("");

@@ -80,7 +80,7 @@ static const struct example globs[] = {
     {"[list] *", "l news", false},
     {"a.c", "abc", false},
     {"a+(b)|{2}^$\\", "a+(b)|{2}^$\\", true},
-    {"b*@example.org", "b\xF6se@example.org", true}, /* Latin-1: no UTF-8 */
+    {"b*@example.org", "b\xF6se@example.org", true}, /* Latin-1, not UTF-8 */
 };
 
 static const struct example regexes[] = {
@@ -98,7 +98,7 @@ static const struct example regexes[] = {
     {"/\xC3\x96/i", "\xC3\xB6", true},
     {"/a\\/b/", "a/b", true},
     {"/a/b/", "xa/by", true},
-    {"/secret/", "\xFF\xFE secret", true}, /* no UTF-8 */
+    {"/secret/", "\xFF\xFE secret", true}, /* not UTF-8 */
     {"/^.$/", "\xFF", true},
 };
 
@@ -133,13 +133,13 @@ static void test_mistakes(void **state)
         struct patterns *patterns = patterns_new();
         char *mistake = patterns_add(patterns, texts[i]);
         if (mistake == NULL)
-            fail_msg("%s was taken", texts[i]);
+            fail_msg("%s was accepted", texts[i]);
         free(mistake);
         patterns_free(patterns);
     }
 }
 
-static void test_hit_tells_which_pattern(void **state)
+static void test_hit_is_the_number_of_the_pattern(void **state)
 {
     (void)state;
     struct patterns *patterns = patterns_new();
@@ -170,7 +170,7 @@ static void test_nul_is_an_octet(void **state)
     patterns_free(patterns);
 }
 
-/* Regexes on which backtracking explodes, at one starting place or over many. */
+/* Regexes with exponential backtracking, at one starting position or over many. */
 static void test_limits(void **state)
 {
     static const char *const texts[] = {"/(a+)+[yz]/",        "/a.*[yz]/s",
@@ -204,7 +204,7 @@ static void test_work_is_counted_over_all_texts(void **state)
     patterns_free(patterns);
 }
 
-/* A sender cannot write a text that a glob gives up on. */
+/* No text makes a glob hit a limit. */
 static void test_globs_have_no_limit(void **state)
 {
     static const char *const patterns_texts[] = {"*a*a*a*a*a*a*a*ab", "a*a*a*a*a*a*b*a", "*b*b",
@@ -229,7 +229,7 @@ static void test_globs_have_no_limit(void **state)
     free(text);
 }
 
-/* Each start runs over all of the text in one step: the way counts too. */
+/* Each starting position scans the whole text in one step: the distance counts too. */
 static void test_long_steps_count(void **state)
 {
     (void)state;
@@ -245,7 +245,9 @@ static void test_long_steps_count(void **state)
     free(text);
 }
 
-/* With a star before the last piece only one starting place is tried; else this takes hours. */
+/* With a star before the last piece only one starting position is tried, or this would run for
+ * hours.
+ */
 static void test_globs_start_once(void **state)
 {
     (void)state;
@@ -267,7 +269,7 @@ int main(void)
         cmocka_unit_test(test_globs),
         cmocka_unit_test(test_regexes),
         cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_hit_tells_which_pattern),
+        cmocka_unit_test(test_hit_is_the_number_of_the_pattern),
         cmocka_unit_test(test_kinds_are_kept_apart),
         cmocka_unit_test(test_nul_is_an_octet),
         cmocka_unit_test(test_limits),

@@ -90,7 +90,7 @@ static const struct example examples[] = {
     {"an inside author in front hides no outside one",
      RECEIVED "From: bob@example.org, eve@x.test\r\n", FOLDER_OTHER, IN | INT, "bob@example.org",
      false, "alice@example.org owner", WARNING_SEVERAL_FROM | WARNING_CLAIMED_INTERNAL},
-    {"nobody is told: Bcc", RECEIVED "From: bob@x.test\r\nTo: undisclosed-recipients:;\r\n",
+    {"no recipient is named: Bcc", RECEIVED "From: bob@x.test\r\nTo: undisclosed-recipients:;\r\n",
      FOLDER_OTHER, IN, "bob@x.test", false, "alice@example.org owner", 0},
     {"others in To", RECEIVED "From: bob@x.test\r\nTo: all@example.org, carol@x.test\r\n",
      FOLDER_OTHER, IN, "bob@x.test", false, "alice@example.org owner", 0},
@@ -98,7 +98,7 @@ static const struct example examples[] = {
      FOLDER_OTHER, IN, "bob@x.test", false, "a.liddell@example.org to", 0},
     {"alias in Cc", RECEIVED "From: bob@x.test\r\nTo: c@x.test\r\nCc: wonder@example.net\r\n",
      FOLDER_OTHER, IN, "bob@x.test", false, "wonder@example.net cc", 0},
-    {"To comes before Cc wherever they stand",
+    {"To precedes Cc in any order",
      RECEIVED "From: bob@x.test\r\nCc: wonder@example.net\r\nTo: a.liddell@example.org\r\n",
      FOLDER_OTHER, IN, "bob@x.test", false, "a.liddell@example.org to", 0},
     {"alias by Delivered-To",
@@ -145,7 +145,7 @@ static void check(const struct rule_set *set, const struct example *example)
     if (route->directions != example->directions)
         fail_msg("%s: directions %u", example->name, route->directions);
     if ((route->directions & ~route_possible(example->role)) != 0)
-        fail_msg("%s: a direction that route_possible() does not know", example->name);
+        fail_msg("%s: a direction outside of route_possible()", example->name);
     if (strcmp(route->sender, example->sender) != 0)
         fail_msg("%s: sender %s", example->name, route->sender);
     if (route->sent != example->sent || route->sender_claimed == example->sent)
@@ -210,11 +210,11 @@ static void test_too_many_recipients(void **state)
     struct route *route = route_to_many(ADDRESS_LIST_MAX + 1);
     assert_int_equal(route->n_recipients, ADDRESS_LIST_MAX);
     assert_int_equal(route->warnings, WARNING_TOO_MANY_RECIPIENTS);
-    assert_int_equal(route->directions, INT | OUT); /* the rest may be anywhere */
+    assert_int_equal(route->directions, INT | OUT); /* the rest may be external */
     route_free(route);
 }
 
-/* What lies beyond the bounds of a header may have held the Received field. */
+/* The truncated part of a header may have contained Received. */
 static void test_truncated_header_proves_no_missing_received(void **state)
 {
     (void)state;

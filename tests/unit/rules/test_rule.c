@@ -9,19 +9,19 @@
 
 #include "rules/rule_maker.h"
 
-/* What the last mistake was about; how often. */
-struct told {
+/* The last mistake, and how many there were. */
+struct reported {
     int count;
     char key[40], rule[40], what[200];
 };
 
-static void tell(void *arg, const struct rule *rule, const char *key, const char *what)
+static void record(void *arg, const struct rule *rule, const char *key, const char *what)
 {
-    struct told *told = arg;
-    told->count++;
-    snprintf(told->key, sizeof(told->key), "%s", key);
-    snprintf(told->rule, sizeof(told->rule), "%s", rule->name);
-    snprintf(told->what, sizeof(told->what), "%s", what);
+    struct reported *reported = arg;
+    reported->count++;
+    snprintf(reported->key, sizeof(reported->key), "%s", key);
+    snprintf(reported->rule, sizeof(reported->rule), "%s", rule->name);
+    snprintf(reported->what, sizeof(reported->what), "%s", what);
 }
 
 static void test_a_good_rule(void **state)
@@ -35,9 +35,9 @@ static void test_a_good_rule(void **state)
     rule->hours_text = xstrdup("Mon-Fri 08:00-18:00 Europe/Berlin");
     rule->has_min_size = rule->has_max_size = true;
     rule->min_size = rule->max_size = 10;
-    struct told told = {0};
-    assert_int_equal(rules_prepare(set, zone_sample, tell, &told), 0);
-    assert_int_equal(told.count, 0);
+    struct reported reported = {0};
+    assert_int_equal(rules_prepare(set, zone_sample, record, &reported), 0);
+    assert_int_equal(reported.count, 0);
     assert_non_null(set->rules[0].from_patterns);
     assert_non_null(set->rules[0].hours);
     assert_null(set->rules[0].to_patterns);
@@ -144,30 +144,30 @@ static void test_mistakes_name_rule_and_key(void **state)
         struct rule_set *set = make_set();
         make_rule(set, "good");
         mistakes[i].make(make_rule(set, "bad"));
-        struct told told = {0};
-        if (rules_prepare(set, zone_sample, tell, &told) != 1 || told.count != 1)
-            fail_msg("mistake %zu, %s: told %d times", i, mistakes[i].key, told.count);
-        assert_string_equal(told.key, mistakes[i].key);
-        assert_string_equal(told.rule, "bad");
-        assert_string_not_equal(told.what, "");
+        struct reported reported = {0};
+        if (rules_prepare(set, zone_sample, record, &reported) != 1 || reported.count != 1)
+            fail_msg("mistake %zu, %s: reported %d times", i, mistakes[i].key, reported.count);
+        assert_string_equal(reported.key, mistakes[i].key);
+        assert_string_equal(reported.rule, "bad");
+        assert_string_not_equal(reported.what, "");
         rule_set_free(set);
     }
 }
 
-static void test_all_mistakes_are_told(void **state)
+static void test_all_mistakes_are_reported(void **state)
 {
     (void)state;
     struct rule_set *set = make_set();
     for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++)
         mistakes[i].make(make_rule(set, "bad"));
-    struct told told = {0};
+    struct reported reported = {0};
     int count = (int)(sizeof(mistakes) / sizeof(*mistakes));
-    assert_int_equal(rules_prepare(set, zone_sample, tell, &told), count);
-    assert_int_equal(told.count, count);
+    assert_int_equal(rules_prepare(set, zone_sample, record, &reported), count);
+    assert_int_equal(reported.count, count);
     rule_set_free(set);
 }
 
-static void test_nobody_need_listen(void **state)
+static void test_reporting_is_optional(void **state)
 {
     (void)state;
     struct rule_set *set = make_set();
@@ -181,9 +181,9 @@ static void test_a_pattern_is_named(void **state)
     (void)state;
     struct rule_set *set = make_set();
     bad_from(make_rule(set, "bad"));
-    struct told told = {0};
-    rules_prepare(set, zone_sample, tell, &told);
-    assert_non_null(strstr(told.what, "/(/"));
+    struct reported reported = {0};
+    rules_prepare(set, zone_sample, record, &reported);
+    assert_non_null(strstr(reported.what, "/(/"));
     rule_set_free(set);
 }
 
@@ -199,7 +199,7 @@ static void test_prefixes(void **state)
     rule_set_free(set);
 }
 
-static void test_new_rules_take_every_sample(void **state)
+static void test_new_rules_include_every_message(void **state)
 {
     (void)state;
     struct rule_set *set = rule_set_new();
@@ -227,11 +227,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_good_rule),
         cmocka_unit_test(test_mistakes_name_rule_and_key),
-        cmocka_unit_test(test_all_mistakes_are_told),
-        cmocka_unit_test(test_nobody_need_listen),
+        cmocka_unit_test(test_all_mistakes_are_reported),
+        cmocka_unit_test(test_reporting_is_optional),
         cmocka_unit_test(test_a_pattern_is_named),
         cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_new_rules_take_every_sample),
+        cmocka_unit_test(test_new_rules_include_every_message),
         cmocka_unit_test(test_domains_are_lowered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

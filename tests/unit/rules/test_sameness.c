@@ -12,7 +12,7 @@
     "From: a@example.org\r\nTo: b@example.org\r\nCc: c@example.org\r\nSubject: Hello\r\n"          \
     "Date: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@x>\r\n"
 
-/* The body is fed in pieces of that size; 0: at once. */
+/* The body is fed in pieces of that size; 0: all at once. */
 static void digest_of(const char *header_text, const char *body, size_t len, size_t piece,
                       unsigned char digest[32])
 {
@@ -58,7 +58,7 @@ static void test_each_field_counts(void **state)
     }
 }
 
-static void test_a_second_message_behind_the_id_of_the_first(void **state)
+static void test_a_second_message_with_the_id_of_the_first(void **state)
 {
     (void)state;
     assert_false(same(SENT, "Hello\r\n", SENT, "Other\r\n"));
@@ -154,7 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sent_and_received_copy),
         cmocka_unit_test(test_each_field_counts),
-        cmocka_unit_test(test_a_second_message_behind_the_id_of_the_first),
+        cmocka_unit_test(test_a_second_message_with_the_id_of_the_first),
         cmocka_unit_test(test_folding_does_not_count),
         cmocka_unit_test(test_every_octet_of_the_body_counts),
         cmocka_unit_test(test_pieces),

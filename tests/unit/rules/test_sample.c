@@ -15,15 +15,15 @@
 
 static const unsigned char key[] = "a key of thirty-two octets: 0123";
 
-static bool takes(const unsigned char use_key[32], char *name, double percent, const char *text)
+static bool includes(const unsigned char use_key[32], char *name, double percent, const char *text)
 {
     struct rule rule = {.name = name, .sample = percent};
     struct header *header = header_parse(text, strlen(text));
     unsigned char digest[32];
     sample_digest(header, digest);
-    bool taken = sample_takes(use_key, &rule, digest);
+    bool included = sample_includes(use_key, &rule, digest);
     header_free(header);
-    return taken;
+    return included;
 }
 
 static const char *text_of(int number)
@@ -36,12 +36,12 @@ static const char *text_of(int number)
     return text;
 }
 
-static void assert_share(int taken, double share)
+static void assert_share(int included, double share)
 {
-    double off = taken - MESSAGES * share;
+    double off = included - MESSAGES * share;
     double variance = MESSAGES * share * (1 - share);
     if (off * off > 9 * variance)
-        fail_msg("%d of %d taken, %.1f expected: more than three standard deviations", taken,
+        fail_msg("%d of %d included, %.1f expected: more than three standard deviations", included,
                  MESSAGES, MESSAGES * share);
 }
 
@@ -50,10 +50,10 @@ static void test_share(void **state)
     static const double percents[] = {0.1, 0.5, 1, 5, 12.5, 25, 50, 75, 99.5};
     (void)state;
     for (size_t i = 0; i < sizeof(percents) / sizeof(*percents); i++) {
-        int taken = 0;
+        int included = 0;
         for (int number = 0; number < MESSAGES; number++)
-            taken += takes(key, (char[]){"rule"}, percents[i], text_of(number));
-        assert_share(taken, percents[i] / 100);
+            included += includes(key, (char[]){"rule"}, percents[i], text_of(number));
+        assert_share(included, percents[i] / 100);
     }
 }
 
@@ -62,8 +62,8 @@ static void test_two_rules_are_independent(void **state)
     (void)state;
     int both = 0;
     for (int number = 0; number < MESSAGES; number++)
-        both += takes(key, (char[]){"one"}, 30, text_of(number)) &&
-                takes(key, (char[]){"two"}, 20, text_of(number));
+        both += includes(key, (char[]){"one"}, 30, text_of(number)) &&
+                includes(key, (char[]){"two"}, 20, text_of(number));
     assert_share(both, 0.30 * 0.20);
 }
 
@@ -71,27 +71,27 @@ static void test_none_and_all(void **state)
 {
     (void)state;
     for (int number = 0; number < 1000; number++) {
-        assert_false(takes(key, (char[]){"rule"}, 0, text_of(number)));
-        assert_true(takes(key, (char[]){"rule"}, 100, text_of(number)));
+        assert_false(includes(key, (char[]){"rule"}, 0, text_of(number)));
+        assert_true(includes(key, (char[]){"rule"}, 100, text_of(number)));
     }
 }
 
 static void test_odd_percentages(void **state)
 {
     (void)state;
-    assert_true(takes(key, (char[]){"rule"}, 0x1.8ffffffffffffp+6, text_of(1)));
-    assert_true(takes(key, (char[]){"rule"}, INFINITY, text_of(1)));
-    assert_false(takes(key, (char[]){"rule"}, 0x1p-1074, text_of(1)));
-    assert_false(takes(key, (char[]){"rule"}, -1, text_of(1)));
-    assert_false(takes(key, (char[]){"rule"}, NAN, text_of(1)));
+    assert_true(includes(key, (char[]){"rule"}, 0x1.8ffffffffffffp+6, text_of(1)));
+    assert_true(includes(key, (char[]){"rule"}, INFINITY, text_of(1)));
+    assert_false(includes(key, (char[]){"rule"}, 0x1p-1074, text_of(1)));
+    assert_false(includes(key, (char[]){"rule"}, -1, text_of(1)));
+    assert_false(includes(key, (char[]){"rule"}, NAN, text_of(1)));
 }
 
 static void test_a_larger_sample_holds_the_smaller(void **state)
 {
     (void)state;
     for (int number = 0; number < 1000; number++)
-        if (takes(key, (char[]){"rule"}, 10, text_of(number)))
-            assert_true(takes(key, (char[]){"rule"}, 20, text_of(number)));
+        if (includes(key, (char[]){"rule"}, 10, text_of(number)))
+            assert_true(includes(key, (char[]){"rule"}, 20, text_of(number)));
 }
 
 static void test_another_key_chooses_others(void **state)
@@ -100,8 +100,8 @@ static void test_another_key_chooses_others(void **state)
     (void)state;
     int both = 0;
     for (int number = 0; number < MESSAGES; number++)
-        both += takes(key, (char[]){"rule"}, 50, text_of(number)) &&
-                takes(other, (char[]){"rule"}, 50, text_of(number));
+        both += includes(key, (char[]){"rule"}, 50, text_of(number)) &&
+                includes(other, (char[]){"rule"}, 50, text_of(number));
     assert_share(both, 0.25);
 }
 
@@ -116,7 +116,7 @@ static bool same_choice(const char *a, const char *b)
     for (int i = 0; i < 64; i++) {
         char name[20];
         snprintf(name, sizeof(name), "rule %d", i);
-        if (takes(key, name, 50, a) != takes(key, name, 50, b))
+        if (includes(key, name, 50, a) != includes(key, name, 50, b))
             return false;
     }
     return true;
@@ -139,7 +139,7 @@ static void test_same_in_every_folder(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         if (!same_choice(IDENTITY, texts[i]))
-            fail_msg("text %zu is chosen otherwise", i);
+            fail_msg("text %zu is chosen differently", i);
 }
 
 static void test_each_field_counts(void **state)

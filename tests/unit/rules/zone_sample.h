@@ -7,7 +7,7 @@
 #include "rules/time/zone.h"
 #include "rules/util/memory.h"
 
-/* The octets of a zone's file, or NULL. */
+/* The contents of a zone's file, or NULL. */
 static inline unsigned char *zone_sample_data(const char *name, size_t *len)
 {
     char path[200];

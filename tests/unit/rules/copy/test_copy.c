@@ -74,7 +74,7 @@ static struct buffer make_simply(const struct copy_plan *plan, const char *text)
     return copy;
 }
 
-/* The n-th field of that name as it stands, line ends shown, or "-". */
+/* The n-th field of that name verbatim, line ends made visible, or "-". */
 static char *field_as_written(const struct buffer *copy, const char *name, size_t n)
 {
     struct header *header = header_parse(copy->data, copy->len);
@@ -99,7 +99,7 @@ static void assert_field(const struct buffer *copy, const char *name, const char
     const struct header_field *field = header_find(header, name, 0);
     char *value = field != NULL ? header_value(field, 100000) : xstrdup("-");
     if (strcmp(value, want) != 0)
-        fail_msg("%s: \"%s\", want \"%s\"", name, value, want);
+        fail_msg("%s: \"%s\", expected \"%s\"", name, value, want);
     free(value);
     header_free(header);
 }
@@ -173,7 +173,7 @@ static void test_only_the_first_subject_is_changed(void **state)
     buffer_free(&copy);
 }
 
-static void test_a_long_subject_line_is_folded_behind_the_prefix(void **state)
+static void test_a_long_subject_line_is_folded_after_the_prefix(void **state)
 {
     (void)state;
     struct copy_plan plan = make_plan();
@@ -402,7 +402,7 @@ static void test_what_is_broken_stays_as_it_is(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *rest; /* of the copy, behind our own fields */
+        const char *text, *rest; /* of the copy, after our own fields */
     } cases[] = {
         {"A: b\r\nno colon\r\nSubject: x\r\n\r\nbody",
          "A: b\r\nno colon\r\nSubject: {Mon-In} x\r\n\r\nbody"},
@@ -443,7 +443,7 @@ static void test_nul_octets_stay(void **state)
     copy_view_clear(&view);
 }
 
-/* The caller gives only the beginning of a header that is too large: the rest follows as it is. */
+/* Only the start of an oversized header is passed: the rest follows unchanged. */
 static void test_a_header_that_was_cut(void **state)
 {
     (void)state;
@@ -674,7 +674,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_subject),
         cmocka_unit_test(test_only_the_first_subject_is_changed),
-        cmocka_unit_test(test_a_long_subject_line_is_folded_behind_the_prefix),
+        cmocka_unit_test(test_a_long_subject_line_is_folded_after_the_prefix),
         cmocka_unit_test(test_prefix_of_outgoing_then_incoming_then_internal),
         cmocka_unit_test(test_fields_that_are_added),
         cmocka_unit_test(test_fields_of_several),

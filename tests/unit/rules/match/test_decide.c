@@ -21,7 +21,7 @@ static const struct owner unmonitored = {.account = "dave", .address = "dave@exa
 
 #define SENT_TO_BOTH "From: alice@example.org\r\nTo: b@example.org, c@x.test\r\n"
 
-static void test_directions_that_a_rule_takes(void **state)
+static void test_directions_that_a_rule_selects(void **state)
 {
     static const struct {
         enum selector outgoing, internal;
@@ -142,7 +142,7 @@ static const struct exempt_case exempt_cases[] = {
     {"office@x.test", INCOMING, FOLDER_OTHER, true},
     {"carol@example.org", INCOMING, FOLDER_OTHER, true},
     {"alice@example.org", INCOMING, FOLDER_OTHER, true},
-    {"wonder@example.net", INCOMING, FOLDER_OTHER, true}, /* an alias of the owner's */
+    {"wonder@example.net", INCOMING, FOLDER_OTHER, true}, /* an alias of the owner */
     {"doctor@example.org", INCOMING, FOLDER_OTHER, false},
     {"builder", INCOMING, FOLDER_OTHER, false},
     {"doctor@x.test", "Delivered-To: doctor@x.test\r\n" INCOMING, FOLDER_OTHER, true},
@@ -161,7 +161,7 @@ static void test_exempt_addresses(void **state)
         const struct exempt_case *one = &exempt_cases[i];
         struct rule_set *set = make_set();
         make_rule(set, "all");
-        make_exempt(set, one->address); /* its place does not matter */
+        make_exempt(set, one->address); /* its position does not matter */
         prepare(set);
         struct message message = make_message(one->header, one->role);
         struct decision *decision = decide_both(set, &message);
@@ -270,17 +270,17 @@ static void only_selected(struct rule_set *set)
     set->rules[0].incoming = set->rules[0].outgoing = set->rules[0].internal = SELECT_SELECTED;
 }
 
-static void asks_subject(struct rule_set *set)
+static void needs_subject(struct rule_set *set)
 {
     set->rules[0].subject = LIST("*");
 }
 
-static void asks_size(struct rule_set *set)
+static void needs_size(struct rule_set *set)
 {
     set->rules[0].has_min_size = true;
 }
 
-static void asks_sample(struct rule_set *set)
+static void needs_sample(struct rule_set *set)
 {
     set->rules[0].sample = 50;
 }
@@ -301,9 +301,9 @@ static void not_for_alice(struct rule_set *set)
     set->rules[0].subject = LIST("*");
 }
 
-static void one_asks_one_does_not(struct rule_set *set)
+static void one_needs_the_header_one_does_not(struct rule_set *set)
 {
-    asks_subject(set);
+    needs_subject(set);
     make_rule(set, "second");
 }
 
@@ -337,13 +337,13 @@ static const struct {
     {"incoming only", incoming_only, BODY, NO, BODY},
     {"all that is sent", all_that_is_sent, BODY, YES, BODY},
     {"only selected", only_selected, YES, YES, NO},
-    {"asks for the subject", asks_subject, BODY, BODY, BODY},
-    {"asks for the size", asks_size, BODY, BODY, BODY},
-    {"asks for a sample", asks_sample, BODY, BODY, BODY},
+    {"needs the subject", needs_subject, BODY, BODY, BODY},
+    {"needs the size", needs_size, BODY, BODY, BODY},
+    {"needs a sample", needs_sample, BODY, BODY, BODY},
     {"a sample of none", sample_of_none, NO, NO, NO},
     {"for alice", for_alice, YES, YES, NO},
     {"not for alice", not_for_alice, NO, NO, BODY},
-    {"one asks, one does not", one_asks_one_does_not, YES, YES, YES},
+    {"one needs the header, one does not", one_needs_the_header_one_does_not, YES, YES, YES},
     {"an exempt rule may match", exempt_may_match, BODY, BODY, BODY},
     {"an exempt rule names the owner", exempt_is_alice, NO, NO, BODY},
     {"an exempt rule names the owner at times", exempt_is_alice_at_times, BODY, BODY, BODY},
@@ -421,7 +421,7 @@ static void test_a_large_header(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_directions_that_a_rule_takes),
+        cmocka_unit_test(test_directions_that_a_rule_selects),
         cmocka_unit_test(test_one_target_many_rules),
         cmocka_unit_test(test_certain_targets_while_the_body_is_needed),
         cmocka_unit_test(test_no_rules),

@@ -48,7 +48,7 @@ static const struct condition conditions[] = {
     {KEY(from), {"bob@partner.test"}, YES, NULL},
     {KEY(from), {"*@PARTNER.test"}, YES, NULL},
     {KEY(from), {"x", "*@x.test"}, YES, NULL}, /* Sender */
-    {KEY(from), {"*Builder*"}, NO, NULL},      /* a glob sees addresses only */
+    {KEY(from), {"*Builder*"}, NO, NULL},      /* a glob is matched against addresses only */
     {KEY(from), {"/bob builder/i"}, YES, NULL},
     {KEY(from), {"/^bob@partner\\.test$/"}, YES, NULL},
     {KEY(from), {"partner.test"}, NO, NULL},
@@ -84,7 +84,7 @@ static const struct condition conditions[] = {
     {KEY(attachment), {"application/x-*"}, NO, &with_image},
     {KEY(attachment), {"*.pdf", "image/*"}, YES, &with_image},
     {KEY(attachment), {"/\\.zip$/i"}, YES, &with_zip},
-    {KEY(attachment), {"/x-zip/"}, NO, &with_zip}, /* a /regex/ is for the name */
+    {KEY(attachment), {"/x-zip/"}, NO, &with_zip}, /* a /regex/ is matched against the name */
 };
 
 static void check_condition(const struct condition *condition)
@@ -96,9 +96,10 @@ static void check_condition(const struct condition *condition)
     struct message message = make_message(INCOMING, FOLDER_OTHER);
     message.body = condition->body;
     struct decision *decision = decide_both(set, &message);
-    const struct reason *reason = &decision->rules[0].reasons[1]; /* behind the direction */
+    const struct reason *reason = &decision->rules[0].reasons[1]; /* after the direction */
     if (decision->result != condition->result)
-        fail_msg("\"%s\": not so: %s: %s", condition->values[0], reason->condition, reason->text);
+        fail_msg("\"%s\": unexpected: %s: %s", condition->values[0], reason->condition,
+                 reason->text);
     assert_int_equal(reason->result, condition->result);
     decision_free(decision);
     free_message(&message);
@@ -112,7 +113,7 @@ static void test_conditions(void **state)
         check_condition(&conditions[i]);
 }
 
-/* The result of a single rule, changed by a function, for a message of INCOMING. */
+/* The result of a single rule, after `change`, for the message INCOMING. */
 static enum match_result result_with(void (*change)(struct rule *rule, struct message *message))
 {
     struct rule_set *set = make_set();
@@ -171,20 +172,20 @@ static void on_the_last_second(struct rule *rule, struct message *message)
     rule->until = message->internaldate + 1;
 }
 
-static void behind_the_last_second(struct rule *rule, struct message *message)
+static void after_the_last_second(struct rule *rule, struct message *message)
 {
     rule->has_until = true;
     rule->until = message->internaldate;
 }
 
 /* INTERNALDATE is a Thursday, 01:00 in Berlin. */
-static void within_hours(struct rule *rule, struct message *message)
+static void within_the_hours(struct rule *rule, struct message *message)
 {
     (void)message;
     rule->hours_text = xstrdup("Thu 00:30-01:30 Europe/Berlin");
 }
 
-static void outside_of_hours(struct rule *rule, struct message *message)
+static void outside_the_hours(struct rule *rule, struct message *message)
 {
     (void)message;
     rule->hours_text = xstrdup("Thu 00:30-01:30 Europe/London");
@@ -235,36 +236,36 @@ static void all_although_not_selected(struct rule *rule, struct message *message
     message->owner = &unmonitored;
 }
 
-/* What the header settles needs no body. */
-static void body_asked_but_too_small(struct rule *rule, struct message *message)
+/* What the header decides needs no body. */
+static void body_required_but_too_small(struct rule *rule, struct message *message)
 {
     rule->body = LIST("/x/");
     rule->attachment = LIST("any");
     just_too_small(rule, message);
 }
 
-static void body_asked_and_wrong_subject(struct rule *rule, struct message *message)
+static void body_required_and_wrong_subject(struct rule *rule, struct message *message)
 {
     (void)message;
     rule->attachment = LIST("any");
     rule->subject = LIST("never");
 }
 
-static void body_asked_and_no_sample(struct rule *rule, struct message *message)
+static void body_required_and_no_sample(struct rule *rule, struct message *message)
 {
     (void)message;
     rule->attachment = LIST("any");
     rule->sample = 0;
 }
 
-static void all_hold_but_body(struct rule *rule, struct message *message)
+static void all_match_but_the_body(struct rule *rule, struct message *message)
 {
     rule->attachment = LIST("any");
     rule->subject = LIST("*invoice*");
     just_large_enough(rule, message);
 }
 
-static void one_key_does_not_hold(struct rule *rule, struct message *message)
+static void one_key_does_not_match(struct rule *rule, struct message *message)
 {
     (void)message;
     rule->from = LIST("*@partner.test");
@@ -285,9 +286,9 @@ static void test_results(void **state)
         {"on the first second", on_the_first_second, YES},
         {"before the first second", before_the_first_second, NO},
         {"on the last second", on_the_last_second, YES},
-        {"behind the last second", behind_the_last_second, NO},
-        {"within hours", within_hours, YES},
-        {"outside of hours", outside_of_hours, NO},
+        {"after the last second", after_the_last_second, NO},
+        {"within the hours", within_the_hours, YES},
+        {"outside the hours", outside_the_hours, NO},
         {"no sample", no_sample, NO},
         {"no target", no_target, NO},
         {"no direction", no_direction, NO},
@@ -295,21 +296,21 @@ static void test_results(void **state)
         {"selected", selected, YES},
         {"not selected", not_selected, NO},
         {"all although not selected", all_although_not_selected, YES},
-        {"body asked but too small", body_asked_but_too_small, NO},
-        {"body asked and wrong subject", body_asked_and_wrong_subject, NO},
-        {"body asked and no sample", body_asked_and_no_sample, NO},
-        {"all hold but body", all_hold_but_body, BODY},
-        {"one key does not hold", one_key_does_not_hold, NO},
+        {"body required but too small", body_required_but_too_small, NO},
+        {"body required and wrong subject", body_required_and_wrong_subject, NO},
+        {"body required and no sample", body_required_and_no_sample, NO},
+        {"all match but the body", all_match_but_the_body, BODY},
+        {"one key does not match", one_key_does_not_match, NO},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         if (result_with(cases[i].change) != cases[i].result)
-            fail_msg("%s: another result", cases[i].name);
+            fail_msg("%s: unexpected result", cases[i].name);
 }
 
-/* ---- The header alone can show that there is no attachment ---- */
+/* ---- The header alone can prove that there is no attachment ---- */
 
-/* How many attachments are found when the message is read after all. */
+/* The number of attachments found by reading the whole message. */
 static size_t attachments_in(const char *header)
 {
     struct body_scan *scan = body_scan_new(false);
@@ -349,7 +350,7 @@ static void test_attachments_that_the_header_excludes(void **state)
         struct message message = make_message(cases[i].header, FOLDER_OTHER);
         struct decision *decision = decide_both(set, &message);
         if (decision->result != cases[i].result)
-            fail_msg("%s: another result", cases[i].header);
+            fail_msg("%s: unexpected result", cases[i].header);
         if (decision->result == NO && attachments_in(cases[i].header) > 0)
             fail_msg("%s: there is an attachment", cases[i].header);
         decision_free(decision);
@@ -368,26 +369,30 @@ static const char *reason_of(const struct decision *decision, const char *condit
     return "";
 }
 
-static void test_reasons_in_words(void **state)
+static void test_reasons_as_printed(void **state)
 {
     static const struct {
         const char *condition, *text;
     } expected[] = {
-        {"direction", "the message is incoming and its owner is selected, the rule wants incoming "
-                      "of all owners, outgoing of all owners, internal of all owners"},
-        {"min_size", "the message has 9,999 octets, the rule wants at least 10,000"},
-        {"max_size", "the message has 9,999 octets, the rule wants at most 1,234,567"},
-        {"users", "the owner is \"alice\", the rule wants \"bob\" or \"carol\""},
-        {"from", "the message is from \"bob@partner.test\" and \"office@x.test\", the rule wants "
-                 "\"eve@*\""},
-        {"subject", "the subject is \"Re: Invoice f\xC3\xBCr Mai\", the rule wants \"*invoice*\""},
-        {"since", "the message came on 2026-01-01 00:00 UTC, the rule wants 2026-01-01 00:00 UTC "
-                  "or later"},
-        {"hours", "the message came on Thu 2026-01-01 01:00 Europe/Berlin, the rule wants "
+        {"direction",
+         "the message is incoming and its owner is selected, the rule requires incoming "
+         "for all owners, outgoing for all owners, internal for all owners"},
+        {"min_size", "the message has 9,999 bytes, the rule requires at least 10,000"},
+        {"max_size", "the message has 9,999 bytes, the rule requires at most 1,234,567"},
+        {"users", "the owner is \"alice\", the rule requires \"bob\" or \"carol\""},
+        {"from",
+         "the message is from \"bob@partner.test\" and \"office@x.test\", the rule requires "
+         "\"eve@*\""},
+        {"subject",
+         "the subject is \"Re: Invoice f\xC3\xBCr Mai\", the rule requires \"*invoice*\""},
+        {"since",
+         "the message arrived on 2026-01-01 00:00 UTC, the rule requires 2026-01-01 00:00 UTC "
+         "or later"},
+        {"hours", "the message arrived on Thu 2026-01-01 01:00 Europe/Berlin, the rule requires "
                   "Mon-Fri 08:00-18:00 Europe/Berlin"},
-        {"sample", "the message falls outside of the sample, the rule wants 0 % of all"},
-        {"header", "the field X-Class is \"secret\", the rule wants \"X-Class: s*\""},
-        {"attachment", "the body has not been read, the rule wants \"any\""},
+        {"sample", "the message is not in the sample, the rule requires a sample of 0 %"},
+        {"header", "the field X-Class is \"secret\", the rule requires \"X-Class: s*\""},
+        {"attachment", "the body has not been read, the rule requires \"any\""},
     };
     (void)state;
     struct rule_set *set = make_set();
@@ -415,7 +420,7 @@ static void test_reasons_in_words(void **state)
     rule_set_free(set);
 }
 
-/* A reason is printed on a terminal: nothing that steers it, and not without end. */
+/* A reason is printed on a terminal: no control characters, limited length. */
 static void test_reasons_are_clean(void **state)
 {
     (void)state;
@@ -446,7 +451,7 @@ static void test_a_limit_is_reported(void **state)
     struct message message = make_message(text, FOLDER_OTHER);
     struct decision *decision = decide_both(set, &message);
     assert_int_equal(decision->result, NO);
-    assert_non_null(strstr(reason_of(decision, "subject"), "given up at the limit of its work"));
+    assert_non_null(strstr(reason_of(decision, "subject"), "reached its work limit"));
     decision_free(decision);
     free_message(&message);
     rule_set_free(set);
@@ -458,7 +463,7 @@ int main(void)
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_attachments_that_the_header_excludes),
-        cmocka_unit_test(test_reasons_in_words),
+        cmocka_unit_test(test_reasons_as_printed),
         cmocka_unit_test(test_reasons_are_clean),
         cmocka_unit_test(test_a_limit_is_reported),
     };

@@ -8,7 +8,7 @@
 #include "rules/mime/address.h"
 #include "rules/util/buffer.h"
 
-/* Addresses joined by a blank, then "/" and the number of skipped ones where there are some. */
+/* Addresses joined by a blank, then "/" and the number of skipped ones if any. */
 static char *read_all(const char *text, size_t len)
 {
     struct address_list list = {0};

@@ -103,7 +103,7 @@ static void test_what_is_an_attachment(void **state)
 {
     (void)state;
     static const struct {
-        const char *header, *want; /* of a part between boundaries, and what is told of it */
+        const char *header, *want; /* of a part between boundaries, and the expected facts */
     } cases[] = {
         {"Content-Type: text/plain", ""},
         {"Content-Type: TEXT/Plain; NAME=Notes.TXT", "text/plain=Notes.TXT"},
@@ -166,7 +166,7 @@ static void test_boundaries(void **state)
     static const struct {
         const char *name, *text, *want;
     } cases[] = {
-        {"quoted, with blanks behind the delimiter",
+        {"quoted, with blanks after the delimiter",
          "Content-Type: multipart/mixed; boundary=\"b b\"\n\n--b b \t\nContent-Type: a/b\n\n--b "
          "b--",
          "a/b="},
@@ -174,7 +174,7 @@ static void test_boundaries(void **state)
          "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; "
          "boundary=bb\n\n--bb\nContent-Type: a/b\n\n--bb--\n--b\nContent-Type: c/d\n\n--b--\n",
          "a/b= c/d="},
-        {"behind the last delimiter nothing counts",
+        {"text after the last delimiter is ignored",
          "Content-Type: multipart/mixed; boundary=b\n\n--b--\n--b\nContent-Type: a/b\n\n", ""},
         {"an outer delimiter ends inner parts",
          "Content-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: multipart/mixed; "
@@ -279,7 +279,7 @@ static void test_pieces_make_no_difference(void **state)
     samples_each(check_splits);
 }
 
-/* A small generator, so that a failure comes again. */
+/* A small generator, so that failures are reproducible. */
 static size_t next_random(uint64_t *random, size_t below)
 {
     *random = *random * 6364136223846793005u + 1442695040888963407u;

@@ -59,7 +59,7 @@ static const struct {
     {"Mon 22:00-06:00", 6, 5, 59, true},
     {"Mon 22:00-06:00", 6, 6, 0, false},
     {"Mon 22:00-06:00", 5, 5, 0, false},
-    {"Sat 22:00-06:00", 4, 5, 0, true}, /* over the end of the week */
+    {"Sat 22:00-06:00", 4, 5, 0, true}, /* past the end of the week */
     {"22:00-06:00", 4, 5, 0, true},
     {"22:00-06:00", 4, 12, 0, false},
     {"Sat,Sun", 10, 0, 0, true},
@@ -118,7 +118,7 @@ static void test_mistakes(void **state)
         char *mistake = NULL;
         struct hours *hours = hours_parse(texts[i], zone_sample, &mistake);
         if (hours != NULL || mistake == NULL)
-            fail_msg("\"%s\" was taken", texts[i]);
+            fail_msg("\"%s\" was accepted", texts[i]);
         free(mistake);
     }
 }
@@ -132,7 +132,7 @@ static void test_without_zones_there_is_only_utc(void **state)
     assert_true(hours_match(hours, january(5, 8, 0)));
     hours_free(hours);
     assert_null(hours_parse("Mon 08:00-09:00 Europe/Berlin", NULL, &mistake));
-    assert_string_equal(mistake, "no time zone \"Europe/Berlin\"");
+    assert_string_equal(mistake, "unknown time zone \"Europe/Berlin\"");
     free(mistake);
 }
 
@@ -156,7 +156,7 @@ static void test_any_time_is_answered(void **state)
     hours_free(hours);
 }
 
-/* The C library as the other opinion; a test has one thread and may set TZ. */
+/* Compared with the C library; a test has one thread and may set TZ. */
 static void compare_zone(const char *name)
 {
     char *mistake = NULL;
@@ -210,7 +210,7 @@ static void test_change_of_clocks_to_the_second(void **state)
     char *mistake = NULL;
     struct zone *zone = zone_sample("Europe/Berlin", &mistake);
     assert_non_null(zone);
-    /* 2060-03-28 and 2060-10-31, behind all listed changes, at 01:00 UTC */
+    /* 2060-03-28 and 2060-10-31, after all listed changes, at 01:00 UTC */
     int64_t spring = calendar_days(2060, 3, 28) * DAY_SECONDS + 3600;
     int64_t autumn = calendar_days(2060, 10, 31) * DAY_SECONDS + 3600;
     assert_int_equal(zone_offset(zone, spring - 1), 3600);
@@ -251,7 +251,8 @@ static void test_rules(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct zone_rule rule;
         if (zone_rule_parse(cases[i].text, strlen(cases[i].text), &rule) != cases[i].good)
-            fail_msg("%s: expected to be %s", cases[i].text, cases[i].good ? "taken" : "refused");
+            fail_msg("%s: expected to be %s", cases[i].text,
+                     cases[i].good ? "accepted" : "refused");
     }
 }
 
@@ -272,7 +273,7 @@ static void test_days_of_the_year(void **state)
     }
 }
 
-/* Cut or changed anywhere, a file is refused or answers; it never reads beyond its end. */
+/* Truncated or changed anywhere, a file is refused or usable, and never read past its end. */
 static void test_broken_files(void **state)
 {
     (void)state;
