@@ -29,9 +29,8 @@ struct captured_message *captured_message_new(struct parts *parts, const struct 
                                               const char *folder, enum folder_role role);
 void captured_message_write(struct captured_message *captured, const void *data, size_t len);
 uint64_t captured_message_size(const struct captured_message *captured);
-void captured_message_free(
-    struct captured_message
-        *captured); /* forgets the octets, unless captured_message_store() took them */
+/* Discards the octets, unless captured_message_store() took them. */
+void captured_message_free(struct captured_message *captured);
 
 struct outcome {
     bool wanted;          /* captured_message_store() is due */

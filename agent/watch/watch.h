@@ -54,8 +54,7 @@ void watch_free(struct watch *watch);
  */
 void watch_set_folders(struct watch *watch, const struct chosen_folder *folders, size_t n,
                        bool baseline);
-/* Before watch_set_folders() of a main watch: whether more than one folder could be waited for
- * without NOTIFY only by more sessions. */
+/* For account_watch.c: only with WATCH_MODE_IDLE does each further folder need a session. */
 enum watch_mode watch_mode(const struct watch *watch);
 /* Lists and checks all folders now; without a session, reconnects now. */
 void watch_wake(struct watch *watch);

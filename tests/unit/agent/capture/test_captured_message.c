@@ -1,4 +1,4 @@
-/* Messages on their way in: octets in pieces of any size, the decision, what the ledger gets. */
+/* Captured messages: octets in pieces of any size, the decision, what the ledger gets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,14 +22,14 @@ struct stage {
     struct account account;
     struct parts parts;
     struct message_facts facts;
-    char told[200]; /* targets that were told of, in order */
+    char stored[200]; /* targets, in the order of parts->stored() */
 };
 
 static void on_stored(void *arg, const char *target)
 {
     struct stage *stage = arg;
-    size_t used = strlen(stage->told);
-    snprintf(stage->told + used, sizeof(stage->told) - used, "%s ", target);
+    size_t used = strlen(stage->stored);
+    snprintf(stage->stored + used, sizeof(stage->stored) - used, "%s ", target);
 }
 
 static int setup(void **state)
@@ -157,11 +157,11 @@ struct shape {
 
 static const struct shape shapes[] = {
     {"ends inside its header", "From: bob@partner.test\r\nSubject: no en", 38},
-    {"ends behind a field", "From: bob@partner.test\r\n", 24},
+    {"ends after a field", "From: bob@partner.test\r\n", 24},
     {"header only", "From: eve@partner.test\r\n\r\n", 26},
     {"body only", "\r\nbody only\r\n", 2},
     {"bare line feeds", "From: bob@partner.test\n\nbody\n", 24},
-    {"an empty line with LF behind CRLF", "From: bob@partner.test\r\n\nbody\n", 25},
+    {"an empty line with LF after CRLF", "From: bob@partner.test\r\n\nbody\n", 25},
     {"NUL octets", "From: bob@partner.test\r\nX: \0\r\n\r\n\0\0\0", 32},
 };
 
@@ -203,7 +203,7 @@ static void holds_nothing_at_all(void **state)
 
 #define HUGE_FROM "From: alice@example.org\r\nTo: bob@partner.test\r\n"
 
-/* Its Received field stands where nobody looks. */
+/* Its Received field is past the limit. */
 static char *huge_header(size_t *len)
 {
     char *text = xmalloc(HEADER_MAX + 10000);
@@ -325,7 +325,7 @@ static void the_body_decides_in_pieces_of_any_size(void **state)
     }
 }
 
-static void an_exempt_one_tells_its_rule(void **state)
+static void an_exempt_one_names_its_rule(void **state)
 {
     struct stage *stage = *state;
     make_rule(stage->config.rules, "all");
@@ -344,7 +344,7 @@ static void an_exempt_one_tells_its_rule(void **state)
     captured_message_free(captured);
 }
 
-/* ---- what is left behind ---- */
+/* ---- what remains ---- */
 
 static void nothing_is_left_of_what_is_not_wanted(void **state)
 {
@@ -384,7 +384,7 @@ static void every_target_gets_a_copy(void **state)
     stage->facts.old = true;
     static const char text[] = FROM_BOB "\r\nbody\r\n";
     assert_true(take(stage, text, sizeof(text) - 1, 100));
-    assert_string_equal(stage->told, "t u ");
+    assert_string_equal(stage->stored, "t u ");
     static const char *const targets[] = {"t", "u"};
     static const char *const rules[] = {"rule first\nrule second\npurpose audit\n",
                                         "rule second\n"};
@@ -523,7 +523,7 @@ int main(void)
         TEST(a_cut_header_alone_proves_nothing_missing),
         TEST(the_header_decides),
         TEST(the_body_decides_in_pieces_of_any_size),
-        TEST(an_exempt_one_tells_its_rule),
+        TEST(an_exempt_one_names_its_rule),
         TEST(nothing_is_left_of_what_is_not_wanted),
         TEST(every_target_gets_a_copy),
         TEST(the_same_octets_again_are_a_duplicate),
