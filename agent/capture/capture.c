@@ -49,7 +49,10 @@ static bool may_follow(enum step before, enum step next)
 
 static void set_step(struct capture *capture, enum step step)
 {
-    assert(may_follow(capture->step, step));
+    bool is_legal = may_follow(capture->step, step);
+
+    assert(is_legal);
+    (void)is_legal; /* NDEBUG */
     assert((capture->folder == NULL) == (step == STEP_IDLE));
     capture->step = step;
 }

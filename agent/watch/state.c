@@ -60,7 +60,10 @@ enum watch_state watch_state_of(enum watch_phase phase)
 
 void watch_set_phase(struct watch *watch, enum watch_phase phase)
 {
-    assert(may_follow(watch->phase, phase));
+    bool is_legal = may_follow(watch->phase, phase);
+
+    assert(is_legal);
+    (void)is_legal; /* NDEBUG */
     /* With a session in all but these, and only then. */
     assert((watch->session == NULL) == (phase == PHASE_DOWN || phase == PHASE_CONNECTING));
     assert((watch->examining != NULL) ==
