@@ -1,5 +1,6 @@
 #include "agent/alert/alert.h"
 
+#include <assert.h>
 #include <event2/http.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,7 @@ static void next_job(struct lane *lane)
 {
     struct alerts *alerts = lane->alerts;
 
+    assert(!is_running(lane) && !STAILQ_EMPTY(&lane->jobs));
     drop_job(lane, STAILQ_FIRST(&lane->jobs));
     lane->backoff = alerts->backoff;
     if (STAILQ_EMPTY(&lane->jobs)) {
@@ -287,6 +289,7 @@ static void on_tried(void *arg, const char *why)
     struct lane *lane = arg;
     struct alerts *alerts = lane->alerts;
 
+    assert(is_running(lane));
     lane->running_command = NULL;
     lane->running_webhook = NULL;
     remove_running(alerts, lane);
@@ -321,6 +324,7 @@ static void start_lanes(struct alerts *alerts)
             return;
         if (!may_start(alerts, lane))
             continue;
+        assert(!STAILQ_EMPTY(&lane->jobs)); /* an empty lane is freed */
         const struct alert_message *message = &STAILQ_FIRST(&lane->jobs)->message;
         alerts->running[alerts->n_running++] = lane;
         if (lane->command != NULL)

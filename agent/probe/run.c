@@ -1,6 +1,7 @@
 #include "agent/probe/run.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ static void on_finish(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    assert(result != NULL && run->open == 0); /* done is called once, at the end */
     run->result = NULL;
     run->done(run->arg, result);
 }
@@ -88,6 +90,7 @@ static void on_done(void *arg, const struct dialogue_outcome *outcome)
         visit->path->pop3 = *pop3_facts(visit->pop3);
     if (outcome->end == DIALOGUE_OK && visit->imap != NULL)
         visit->path->imap = *probe_imap_facts(visit->imap);
+    assert(visit->run->open > 0);
     if (--visit->run->open == 0)
         finish(visit->run);
 }

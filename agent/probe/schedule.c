@@ -1,5 +1,6 @@
 #include "agent/probe/schedule.h"
 
+#include <assert.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,7 @@ static void on_run(void *arg, struct probe_result *result)
 {
     struct slot *slot = arg;
 
+    assert(slot->run != NULL && slot->roundtrip == NULL);
     probe_run_free(slot->run);
     slot->run = NULL;
     if (password_rejected(result))

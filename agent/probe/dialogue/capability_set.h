@@ -17,7 +17,7 @@ struct capability_set {
 };
 
 void capability_set_clear(struct capability_set *set);
-/* A line of a reply to EHLO or CAPA, without code. Parameters that are no mechanisms are left out.
+/* A line of a reply to EHLO or CAPA, without code. Parameters that are not mechanisms are left out.
  * false: the set is full. */
 bool capability_set_add(struct capability_set *set, const char *line, size_t len);
 

@@ -49,7 +49,7 @@ static void destroy(struct line_dialogue *dialogue)
     free(dialogue);
 }
 
-static void tell(struct line_dialogue *dialogue)
+static void report_end(struct line_dialogue *dialogue)
 {
     struct dialogue_outcome *outcome = &dialogue->outcome;
     dialogue->reported = true;
@@ -74,7 +74,7 @@ static void leave_loop(struct line_dialogue *dialogue)
         return;
     }
     if (dialogue->stage == STAGE_OVER && !dialogue->reported)
-        tell(dialogue);
+        report_end(dialogue);
     dialogue->depth--;
     if (dialogue->freed) {
         destroy(dialogue);

@@ -1,5 +1,6 @@
 #include "agent/probe/dialogue/submission.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,7 @@ void submission_send(struct submission *submission, const char *message, size_t 
         .committing = on_committing,
     };
 
+    assert(submission->smtp == NULL && submission->request == NULL); /* once, after ready */
     submission->smtp = smtp_new(&options, &events, submission);
     wipe_secret(submission);
 }

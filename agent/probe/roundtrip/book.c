@@ -195,7 +195,7 @@ static bool make_room(struct roundtrip_book *book)
 
 /* ---- counting: each of these ends by reporting the change ---- */
 
-static void tell(const struct roundtrip_book *book, const struct slot *slot)
+static void report_change(const struct roundtrip_book *book, const struct slot *slot)
 {
     if (book->events.changed != NULL)
         book->events.changed(book->arg, &slot->entry, &book->counts);
@@ -258,7 +258,7 @@ bool roundtrip_book_intend(struct roundtrip_book *book, const unsigned char nonc
         return false;
     struct book_entry entry = {.state = BOOK_INTENDED, .began = *now, .duration_us = -1};
     memcpy(entry.nonce, nonce, sizeof(entry.nonce));
-    tell(book, add(book, &entry));
+    report_change(book, add(book, &entry));
     return true;
 }
 
@@ -273,7 +273,7 @@ void roundtrip_book_sent(struct roundtrip_book *book, const unsigned char nonce[
     else if (slot->entry.state != BOOK_RETURNED && slot->entry.state != BOOK_LATE)
         return;
     slot->entry.accepted_us = now->wall_us;
-    tell(book, slot);
+    report_change(book, slot);
 }
 
 void roundtrip_book_rejected(struct roundtrip_book *book, const unsigned char nonce[TOKEN_NONCE],
@@ -287,14 +287,14 @@ void roundtrip_book_rejected(struct roundtrip_book *book, const unsigned char no
     drop(book, slot);
     gone.entry.state = BOOK_REJECTED;
     book->counts.rejected[reason]++;
-    tell(book, &gone);
+    report_change(book, &gone);
 }
 
 static void become_uncertain(struct roundtrip_book *book, struct slot *slot)
 {
     count_sent(book, slot);
     settle(book, slot, BOOK_UNCERTAIN);
-    tell(book, slot);
+    report_change(book, slot);
 }
 
 void roundtrip_book_uncertain(struct roundtrip_book *book, const unsigned char nonce[TOKEN_NONCE],
@@ -309,7 +309,7 @@ void roundtrip_book_uncertain(struct roundtrip_book *book, const unsigned char n
 static void become_lost(struct roundtrip_book *book, struct slot *slot)
 {
     settle(book, slot, BOOK_LOST);
-    tell(book, slot);
+    report_change(book, slot);
 }
 
 static void take_answer(struct slot *slot, const struct book_place *place,
@@ -336,7 +336,7 @@ static enum book_return first_answer(struct roundtrip_book *book, struct slot *s
     count_duration(&book->counts, slot->entry.duration_us);
     if (!late)
         book->counts.last_success = slot->entry.returned.wall_us / SECOND;
-    tell(book, slot);
+    report_change(book, slot);
     return late ? BOOK_IS_LATE : BOOK_IS_RETURNED;
 }
 
@@ -358,14 +358,14 @@ enum book_return roundtrip_book_returned(struct roundtrip_book *book,
         return BOOK_IS_KNOWN;
     if (slot->entry.duration_us >= 0) {
         book->counts.duplicates++;
-        tell(book, slot);
+        report_change(book, slot);
         return BOOK_IS_DUPLICATE;
     }
     take_answer(slot, place, now);
     if (is_open(slot))
         return first_answer(book, slot);
     book->counts.after_verdict++;
-    tell(book, slot);
+    report_change(book, slot);
     return BOOK_IS_AFTER_VERDICT;
 }
 

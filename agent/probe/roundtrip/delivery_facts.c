@@ -160,8 +160,8 @@ static void read_result(struct text *text, enum auth_result results[AUTH_METHODS
 static struct text take_server(struct text *text)
 {
     struct text before = *text, server = take_value(text);
-    struct text behind = *text;
-    if (take(&behind, '=')) {
+    struct text after = *text;
+    if (take(&after, '=')) {
         *text = before;
         server.end = server.at;
     }

@@ -1,5 +1,6 @@
 #include "agent/probe/roundtrip/reflector.h"
 
+#include <assert.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,7 @@ static void end_job(struct reflector_watch *watch, bool again)
 {
     struct job *job = watch->job;
 
+    assert(job != NULL && watch->request == NULL);
     submission_free(watch->submission);
     watch->submission = NULL;
     watch->job = NULL;
@@ -212,6 +214,7 @@ static void begin(struct reflector_watch *watch, struct job *job)
         .rcpt_to = reflector->reply_to,
     };
 
+    assert(watch->job == NULL && watch->submission == NULL && watch->request == NULL);
     watch->job = job;
     watch->submission = submission_new(watch->links, &options, &events, watch);
 }

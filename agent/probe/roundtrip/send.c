@@ -42,8 +42,8 @@ static char *write_message(const struct roundtrip *roundtrip, const struct probe
                      "Content-Type: text/plain; charset=us-ascii\n"
                      "Content-Transfer-Encoding: 7bit\n"
                      "\n"
-                     "This is a test message of mailvigil: it times the way of mail to this\n"
-                     "address and back. Nobody needs to read it, and it may be deleted.\n"
+                     "This is a test message from mailvigil: it measures how long mail takes to\n"
+                     "this address and back. No one needs to read it, and it may be deleted.\n"
                      "\n"
                      "Probe: %s\n"
                      "Instance: %s\n",

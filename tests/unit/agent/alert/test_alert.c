@@ -409,7 +409,7 @@ static void and_given_up(void **state)
     assert_int_equal(f->n_posts, ALERT_TRIES);
 }
 
-/* "localhost" may be ::1 first, where nobody listens. */
+/* "localhost" may be ::1 first, where nothing listens. */
 static void each_address_is_tried(void **state)
 {
     struct fixture *f = *state;
@@ -515,7 +515,7 @@ static void a_full_queue_drops_the_oldest(void **state)
     assert_int_equal(alerts_count(f->alerts).dropped, 2);
 }
 
-/* One that waits for its next try goes first, and what is behind it is tried at once. */
+/* One that waits for its next try goes first, and the one after it is tried at once. */
 static void what_waits_between_tries_is_dropped_too(void **state)
 {
     struct fixture *f = *state;
@@ -538,7 +538,7 @@ static void what_waits_between_tries_is_dropped_too(void **state)
     free(told);
 }
 
-/* ---- answers that are no answers ---- */
+/* ---- invalid responses ---- */
 
 static const struct {
     const char *answer;

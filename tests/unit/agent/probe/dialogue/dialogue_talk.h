@@ -1,6 +1,6 @@
 /*
  * What the tests of dialogues share: a scripted server (scripted_server.h), a dialogue with it on
- * the same loop, and what came of it. Include it behind cmocka.h.
+ * the same loop, and what came of it. Include it after cmocka.h.
  */
 #ifndef AGENT_PROBE_DIALOGUE_DIALOGUE_TALK_H
 #define AGENT_PROBE_DIALOGUE_DIALOGUE_TALK_H
@@ -30,7 +30,7 @@ struct talk {
     void (*free_now)(struct talk *talk); /* called in the callback that free_at names */
     void *dialogue;
     const char *free_at; /* a phase, "committing" or "done" */
-    char phases[256];    /* as they were told, with "committing" among them */
+    char phases[256];    /* as reported, with "committing" among them */
     unsigned ended;
     struct dialogue_outcome outcome;
     struct certificate_chain certificates; /* count 0: none */
@@ -105,7 +105,7 @@ static inline void talk_done(void *arg, const struct dialogue_outcome *outcome)
 
 static const struct dialogue_events talk_events = {.phase = talk_phase, .done = talk_done};
 
-/* With a server that plays the script; NULL: nobody listens at the port. */
+/* With a server that plays the script; NULL: nothing listens on the port. */
 static inline void talk_begin(struct talk *talk, enum security security, const char *const *script,
                               const struct talk_tls *tls)
 {
@@ -230,10 +230,14 @@ static inline void talk_assert_well(const struct talk *talk)
 static inline void talk_assert_told(const struct talk *talk, const char *expect)
 {
     static const char *const ends[] = {
-        [DIALOGUE_OK] = "WELL",           [DIALOGUE_RESOLVE] = "RESOLVE",
-        [DIALOGUE_CONNECT] = "CONNECT",   [DIALOGUE_TLS] = "TLS",
-        [DIALOGUE_PROTOCOL] = "PROTOCOL", [DIALOGUE_AUTH] = "AUTH",
-        [DIALOGUE_REFUSED] = "REFUSED",   [DIALOGUE_TIMEOUT] = "TIMEOUT",
+        [DIALOGUE_OK] = "OK",
+        [DIALOGUE_RESOLVE] = "RESOLVE",
+        [DIALOGUE_CONNECT] = "CONNECT",
+        [DIALOGUE_TLS] = "TLS",
+        [DIALOGUE_PROTOCOL] = "PROTOCOL",
+        [DIALOGUE_AUTH] = "AUTH",
+        [DIALOGUE_REFUSED] = "REFUSED",
+        [DIALOGUE_TIMEOUT] = "TIMEOUT",
         [DIALOGUE_CLOSED] = "CLOSED",
     };
     const struct dialogue_outcome *outcome = &talk->outcome;
@@ -245,7 +249,7 @@ static inline void talk_assert_told(const struct talk *talk, const char *expect)
              outcome->temporary ? " temporary" : "", outcome->uncertain ? " uncertain" : "",
              talk->reason, talk->reply[0] != '\0' ? " | " : "", talk->reply);
     if (fnmatch(expect, told, 0) != 0)
-        fail_msg("expected \"%s\", told \"%s\"", expect, told);
+        fail_msg("expected \"%s\", got \"%s\"", expect, told);
 }
 
 static inline void talk_assert_contains(const char *text, const char *part)

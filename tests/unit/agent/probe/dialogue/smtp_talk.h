@@ -1,6 +1,6 @@
 /*
- * What the tests of SMTP share: what a client named client.test is told and says. Include it behind
- * cmocka.h.
+ * What the tests of SMTP share: what a client named client.test receives and sends. Include it
+ * after cmocka.h.
  */
 #ifndef AGENT_PROBE_DIALOGUE_SMTP_TALK_H
 #define AGENT_PROBE_DIALOGUE_SMTP_TALK_H

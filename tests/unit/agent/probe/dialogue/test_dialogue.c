@@ -194,7 +194,7 @@ static void replies_are_read_however_they_are_cut(void **state)
         {"one line", "220 hello\r\n", "220:1:220 hello;"},
         {"bare LF", "220 hello\n", "220:1:220 hello;"},
         {"no text", "220\r\n", "220:1:220 ;"},
-        {"no text behind the space", "220 \r\n", "220:1:220 ;"},
+        {"no text after the space", "220 \r\n", "220:1:220 ;"},
         {"many lines", "220-a\r\n220-\r\n220 c\r\n", "220:3:220 a\n\nc;"},
         {"the last without text", "250-a\r\n250\r\n", "250:2:250 a\n;"},
         {"many replies", "220 a\r\n250-b\n250 c\r\n", "220:1:220 a;250:2:250 b\nc;"},

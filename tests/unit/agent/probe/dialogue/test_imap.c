@@ -125,7 +125,7 @@ static void stage_start(struct stage *stage)
     static const struct dialogue_events events = {.phase = on_phase, .done = on_done};
 
     stage->probe = probe_imap_new(&stage->options, &events, stage);
-    assert_int_equal(stage->done, 0); /* nothing is told from inside */
+    assert_int_equal(stage->done, 0); /* nothing is called inside */
     assert_string_equal(stage->phases, "");
 }
 
@@ -285,7 +285,7 @@ static const struct fault faults[] = {
      .reason = "login as alice was refused",
      .reply = "NO wrong",
      .phases = to_auth},
-    {.title = "the sign-in will be possible later",
+    {.title = "the login will be possible later",
      .script = {GREETING, SIGN_IN, "T NO [UNAVAILABLE] later", FAREWELL},
      .end = DIALOGUE_REFUSED,
      .phase = PHASE_AUTH,
@@ -294,7 +294,7 @@ static const struct fault faults[] = {
      .reason = "login as alice was refused",
      .reply = "NO [UNAVAILABLE] later",
      .phases = to_auth},
-    {.title = "BAD to the sign-in",
+    {.title = "BAD to the login",
      .script = {GREETING, SIGN_IN, "T BAD confused", FAREWELL},
      .end = DIALOGUE_REFUSED,
      .phase = PHASE_AUTH,
@@ -302,7 +302,7 @@ static const struct fault faults[] = {
      .reason = "login as alice was refused",
      .reply = "BAD confused",
      .phases = to_auth},
-    {.title = "no sign-in is offered",
+    {.title = "no login is offered",
      .script = {"S * OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi", FAREWELL},
      .end = DIALOGUE_AUTH,
      .phase = PHASE_AUTH,
@@ -310,7 +310,7 @@ static const struct fault faults[] = {
      .reason = "the server offers neither AUTH=PLAIN nor LOGIN (LOGINDISABLED)",
      .reply = "",
      .phases = to_auth},
-    {.title = "BYE at the sign-in, behind a warning",
+    {.title = "BYE during the login, after a warning",
      .script = {GREETING, SIGN_IN, "S * NO [ALERT] soon down", "S * BYE down", "END"},
      .end = DIALOGUE_REFUSED,
      .phase = PHASE_AUTH,
@@ -319,7 +319,7 @@ static const struct fault faults[] = {
      .reason = "the server sent BYE",
      .reply = "BYE down",
      .phases = to_auth},
-    {.title = "no answer to the sign-in",
+    {.title = "no answer to the login",
      .script = {GREETING, SIGN_IN, "R V1 O", FAREWELL},
      .timeout = 300,
      .end = DIALOGUE_TIMEOUT,
@@ -328,7 +328,7 @@ static const struct fault faults[] = {
      .reason = "no answer to AUTHENTICATE within 300 ms",
      .reply = "",
      .phases = to_auth},
-    {.title = "gone at the sign-in, behind a warning",
+    {.title = "connection lost during the login, after a warning",
      .script = {GREETING, SIGN_IN, "S * NO soon down", "CLOSE"},
      .end = DIALOGUE_CLOSED,
      .phase = PHASE_AUTH,
@@ -336,7 +336,7 @@ static const struct fault faults[] = {
      .reason = "the server closed the connection",
      .reply = "NO soon down",
      .phases = to_auth},
-    {.title = "there is no such folder",
+    {.title = "no such folder",
      .script = {BEGIN(""), "C EXAMINE INBOX", "T NO [NONEXISTENT] {3} is no literal", FAREWELL},
      .end = DIALOGUE_REFUSED,
      .phase = PHASE_COMMAND,
@@ -445,7 +445,7 @@ static void each_fault_at_each_phase(void **state)
         run_fault(&faults[i]);
 }
 
-/* ---- all is well ---- */
+/* ---- nothing is wrong ---- */
 
 struct good {
     const char *title;
@@ -474,7 +474,7 @@ static const struct good goods[] = {
      .phases = "connect greeting capability command quit",
      .capabilities = "IMAP4REV1",
      .facts = {.messages = 3}},
-    {.title = "nobody signs in",
+    {.title = "no login",
      .unsigned_in = true,
      .look_inside = true,
      .script = {GREETING, LEAVE},
@@ -500,7 +500,7 @@ static const struct good goods[] = {
                 "T OK done", "C EXAMINE INBOX.Lists.Users", "S * 0 EXISTS", "T OK opened", LEAVE},
      .phases = to_quit,
      .capabilities = "IMAP4REV1 SASL-IR AUTH=PLAIN NAMESPACE"},
-    {.title = "a folder that names the prefix, in a server that tells it to nobody",
+    {.title = "a folder with the prefix, on a server without NAMESPACE",
      .folder = "inbox.Sent",
      .script = {BEGIN("NAMESPACE"), "C NAMESPACE", "S * NAMESPACE ((\"INBOX.\" \".\")) NIL NIL",
                 "T NO done", "C EXAMINE inbox.Sent", "S * 0 EXISTS", "T OK opened", LEAVE},
@@ -673,7 +673,7 @@ static const struct secured secureds[] = {
      "connect tls",
      "",
      true},
-    {"an expired certificate behind STARTTLS",
+    {"an expired certificate after STARTTLS",
      SECURITY_STARTTLS,
      "IP:127.0.0.1",
      -DAY,

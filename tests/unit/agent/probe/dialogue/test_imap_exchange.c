@@ -1,4 +1,4 @@
-/* The last exchange of an IMAP dialogue: which command, which refusal, and nothing said twice. */
+/* The last exchange of an IMAP dialogue: which command, which refusal, and no repetition. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

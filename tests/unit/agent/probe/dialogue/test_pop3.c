@@ -62,7 +62,7 @@ static void finish(struct talk *talk)
     talk_end(talk);
 }
 
-/* ---- what goes well ---- */
+/* ---- successes ---- */
 
 struct good_case {
     const char *title;
@@ -76,7 +76,7 @@ struct good_case {
 #define ALL_PHASES "connect greeting capability auth command quit"
 
 static const struct good_case good_cases[] = {
-    {"nobody signs in", NOBODY, {GREETS, OFFERS("S STLS", "S UIDL"), QUITS}, "STLS UIDL", 0, 0, ""},
+    {"no login", NOBODY, {GREETS, OFFERS("S STLS", "S UIDL"), QUITS}, "STLS UIDL", 0, 0, ""},
     {"AUTH PLAIN",
      PASSWORD,
      {GREETS, OFFERS("S USER", "S SASL PLAIN LOGIN", "S uidl"), BY_PLAIN, HAS_MAIL},
@@ -237,7 +237,7 @@ static const struct bad_case bad_cases[] = {
      PASSWORD,
      {"S -ERR no", "D QUIT"},
      "REFUSED greeting: the connection was refused | -ERR no"},
-    {"refused for now",
+    {"refused temporarily",
      PASSWORD,
      {"S -ERR [SYS/TEMP] later", "D QUIT"},
      "REFUSED greeting temporary: the connection was refused | -ERR \\[SYS/TEMP] later"},
@@ -279,11 +279,11 @@ static const struct bad_case bad_cases[] = {
      PASSWORD,
      {GREETS, "S +OK"},
      "PROTOCOL capability CAPA: the server replied before the command was sent | +OK"},
-    {"closes down behind the greeting",
+    {"closes down after the greeting",
      PASSWORD,
      {GREETS, "S -ERR [SYS/TEMP] down"},
      "REFUSED capability CAPA temporary: CAPA was refused | *down"},
-    /* The sign-in. */
+    /* The login. */
     {"wrong password",
      PASSWORD,
      {GREETS, OFFERS("S SASL PLAIN"), "D AUTH *", "S -ERR no", "D QUIT"},
@@ -339,11 +339,11 @@ static const struct bad_case bad_cases[] = {
      {GREETS, OFFERS("S SASL PLAIN"), "D AUTH *", "S + ", "D [*]", "S + ", "D [*]", "S + ", "D [*]",
       "S + ", "D [*]", "S + "},
      "PROTOCOL auth AUTH: *unexpected continuation request | + "},
-    {"closed at the sign-in",
+    {"closed during the login",
      PASSWORD,
      {GREETS, KNOWS_NO_CAPA, "D USER *", "CLOSE"},
      "CLOSED auth USER temporary: *closed*"},
-    {"silence at the sign-in",
+    {"silence during the login",
      PASSWORD,
      {GREETS, KNOWS_NO_CAPA, "D USER *", "S +OK", "D PASS *", "D QUIT"},
      "TIMEOUT auth PASS temporary: no answer to PASS within 0.4 seconds"},
@@ -378,7 +378,7 @@ static const struct bad_case bad_cases[] = {
      {GREETS, KNOWS_NO_CAPA, BY_USER, "D STAT", "S +OK 1 2", "D UIDL 1", "D QUIT"},
      "TIMEOUT command UIDL temporary: no answer to UIDL within 0.4 seconds"},
     /* QUIT. */
-    {"silence behind QUIT",
+    {"silence after QUIT",
      NOBODY,
      {GREETS, OFFERS("S USER"), "D QUIT", "HOLD"},
      "TIMEOUT quit QUIT temporary: no answer to QUIT within 0.4 seconds"},
@@ -488,7 +488,7 @@ static void stls_goes_wrong(void **state)
         {"refused",
          {GREETS, OFFERS("S STLS"), "D STLS", "S -ERR no", "D QUIT"},
          "TLS tls STLS: STLS was refused | -ERR no"},
-        {"something is slipped in behind the answer",
+        {"something is slipped in after the reply",
          {GREETS, OFFERS("S STLS"), "D STLS", "S +OK go", "S +OK"},
          "PROTOCOL tls STLS: unexpected data after the reply to STLS"},
         {"no handshake",

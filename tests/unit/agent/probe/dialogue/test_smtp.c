@@ -8,7 +8,7 @@
 
 #include "agent/probe/dialogue/smtp_talk.h"
 
-/* ---- what goes well ---- */
+/* ---- successes ---- */
 
 struct good_case {
     const char *title;

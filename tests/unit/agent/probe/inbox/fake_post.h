@@ -1,8 +1,8 @@
 /*
  * A post office for tests: an IMAP server with two folders (INBOX, and Junk, marked so) and a
  * submission server, on the test's own loop, for any number of connections, with knobs for what may
- * go wrong. All that IMAP clients said is in `heard`, one command a line without its tag.
- * Include it behind cmocka.h.
+ * go wrong. Everything that IMAP clients sent is in `heard`, one command a line without its tag.
+ * Include it after cmocka.h.
  */
 #ifndef AGENT_PROBE_INBOX_FAKE_POST_H
 #define AGENT_PROBE_INBOX_FAKE_POST_H
@@ -63,8 +63,8 @@ struct post {
     struct account account;
 
     /* IMAP */
-    const char *capabilities; /* after sign-in */
-    bool idle_is_deaf;        /* tells nothing while it idles */
+    const char *capabilities; /* after login */
+    bool idle_is_deaf;        /* sends nothing during IDLE */
     bool refuse_fetch;
     bool has_no_junk;
     size_t sign_ins;
@@ -505,7 +505,7 @@ static inline void post_drop(struct post *post)
         post_leave(&post->guests[i]);
 }
 
-/* Whoever waits for the reply to his last dot gets it. */
+/* Clients that wait for the reply to their final dot get it. */
 static inline void post_release(struct post *post)
 {
     post->hold = false;

@@ -4,7 +4,8 @@
  * clock, restarts the agent (with a dialogue at work, too) and reboots the machine. The messages
  * are accounted a second time here, by what the world knows, and both must agree after each step.
  *
- * What the books tell is written to rows as a database would keep them; a restart has nothing else.
+ * What the books report is written to rows as a database would keep them; a restart has nothing
+ * else.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,7 +69,7 @@ struct truth {
     enum book_state verdict; /* BOOK_INTENDED: none yet */
     bool answered;
     uint32_t first_uid;
-    unsigned verdicts; /* that the books told: one at most */
+    unsigned verdicts; /* that the books reported: one at most */
     bool has_row;
     struct book_entry row;
 };
@@ -136,7 +137,7 @@ static int64_t age(const struct world *world, const struct truth *truth)
     return wall > 0 ? wall : 0;
 }
 
-/* ---- what the books tell ---- */
+/* ---- what the books report ---- */
 
 static bool is_verdict(enum book_state state)
 {
@@ -463,7 +464,7 @@ static void one_step(struct world *world)
     }
 }
 
-/* Rows and books tell the same, message by message. */
+/* Rows and books agree, message by message. */
 static void check_rows(struct world *world)
 {
     for (uint32_t i = 0; i < world->begun; i++) {
@@ -511,7 +512,7 @@ static void play(uint64_t seed)
     CHECK(world, world->early > 20 && world->foreign > 20);
     print_message("seed %" PRIu64 ": %u steps, %" PRIu64 " sent = %" PRIu64 " returned + %" PRIu64
                   " late + %" PRIu64 " lost + %" PRIu64 " uncertain; %" PRIu64
-                  " duplicates, %" PRIu64 " behind their verdict, %u boots\n",
+                  " duplicates, %" PRIu64 " after their verdict, %u boots\n",
                   seed, world->step, counts->sent, counts->returned, counts->late, counts->lost,
                   counts->uncertain, counts->duplicates, counts->after_verdict, world->boot + 1);
     roundtrip_book_free(world->book);

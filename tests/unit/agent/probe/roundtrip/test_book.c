@@ -1,4 +1,4 @@
-/* The life of one message, told as a line of steps; what was said of its returns, and the counts at
+/* The life of one message, as a line of steps; the outcome of its returns, and the counts at
  * the end. The balance under everything at once is agent/probe/roundtrip/test_balance.c. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ struct stage {
     struct book_time now;
     struct book_entry row; /* as a database would have it */
     bool has_row;
-    struct book_counts counts; /* as told with it */
+    struct book_counts counts; /* as reported with it */
     unsigned forgotten;
     char said[200];
 };
@@ -172,7 +172,7 @@ static const struct example examples[] = {
     {"intend sent inbox=1 restart inbox=1 inbox=2", "returned known duplicate",
      "sent=1 returned=1 duplicates=1"},
     {"intend sent wait=61 junk=4 junk=4", "late known", "sent=1 late=1"},
-    /* behind the verdict */
+    /* after the verdict */
     {"intend sent wait=601 tick inbox=1", "after-verdict", "sent=1 lost=1 after=1"},
     {"intend sent wait=601 inbox=1", "after-verdict", "sent=1 lost=1 after=1"},
     {"intend sent wait=601 inbox=1 inbox=1 inbox=2", "after-verdict known duplicate",
@@ -189,7 +189,7 @@ static const struct example examples[] = {
     {"intend inbox=1 sent", "returned", "sent=1 returned=1"},
     {"intend inbox=1 rejected", "returned", "sent=1 returned=1"},
     {"intend inbox=1 uncertain restart", "returned", "sent=1 returned=1"},
-    /* an outcome is told once */
+    /* an outcome is reported once */
     {"intend sent sent rejected uncertain", "", "sent=1 outstanding=1"},
     {"intend uncertain sent rejected uncertain", "", "sent=1 uncertain=1"},
     {"intend rejected sent uncertain rejected", "", "rejected=1"},

@@ -1,4 +1,4 @@
-/* Dates as they stand in Received and Date fields, and what must not be taken for one. */
+/* Dates as they appear in Received and Date fields, and what must not be taken for one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -38,7 +38,7 @@ static const struct {
     {AT("10:05:07 +0000") "Subject: x\r\n" AT("11:00:07 +0100") AT("09:59:00 +0000"), 2, {67, 300}},
     /* clocks disagree */
     {AT("10:00:00 +0000") AT("10:00:09 +0000"), 1, {-9}},
-    /* a line without a date is no hop, and does not part the others */
+    /* a line without a date is not a hop, and does not separate the others */
     {AT("10:00:07 +0000") "Received: by host with nothing\r\n" AT("10:00:00 +0000"), 1, {7}},
     {"Received:\r\nReceived: ;\r\n", 0, {0}},
     {"RECEIVED : by x\r\n by y;\r\n\tSun, 1 Jan 2006\r\n 10:00:01 +0000\r\n" AT("10:00:00 +0000"),
@@ -58,7 +58,7 @@ static void hops_are_the_steps_between_dates(void **state)
     }
 }
 
-/* Of many the newest are told: those that a server of the way back wrote. */
+/* Of many the newest are reported: those that servers of the way back wrote. */
 static void the_newest_hops_are_told(void **state)
 {
     (void)state;

@@ -83,7 +83,7 @@ static void what_cannot_be_is_not_taken(void **state)
     assert_int_equal(bounds.offset_min, 4711);
 }
 
-/* A stamp of whole seconds may lie a second before what it stands for. */
+/* A stamp of whole seconds may be up to a second early. */
 static void whole_seconds_are_intervals(void **state)
 {
     (void)state;
@@ -169,7 +169,7 @@ static struct trip make_trip(uint64_t *chance, int64_t t1)
                          .t1 = t1};
 }
 
-/* Sends one, and what is true must lie within what is told. The width of the offset's bounds. */
+/* Sends one, and what is true must lie within the bounds. The width of the offset's bounds. */
 static int64_t play(uint64_t seed, struct path_delay *delay, const struct far_clock *clock,
                     const struct trip *trip)
 {
@@ -216,7 +216,7 @@ static void truth_lies_within(void **state)
         }
 }
 
-/* It is found with the next probe, and what is told afterwards is true again. */
+/* It is found with the next probe, and the bounds after that are right again. */
 static void moved_clocks_are_found(void **state)
 {
     (void)state;
@@ -241,7 +241,7 @@ static void moved_clocks_are_found(void **state)
     }
 }
 
-/* An answer that comes a day late, behind newer ones. */
+/* An answer that arrives a day late, after newer ones. */
 static void answers_may_overtake_one_another(void **state)
 {
     (void)state;

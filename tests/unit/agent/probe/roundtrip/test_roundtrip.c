@@ -1,4 +1,4 @@
-/* Round trips: every way that a test message may take, what is told and booked of it, restarts, and
+/* Round trips: every way that a test message may take, what is reported and booked, restarts, and
  * what clean-up deletes and leaves. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +52,7 @@ static char *answer_to(const struct stage *stage, const char *message)
     return xmemdup0(answer, len);
 }
 
-/* A notice that nobody is there: it has the token where it quotes the Subject. */
+/* A vacation reply: it has the token where it quotes the Subject. */
 static void send_notice(struct stage *stage, const char *message)
 {
     const char *subject = strstr(message, "\nSubject: ") + 10;
@@ -199,7 +199,7 @@ static void assert_text(const char *text, const char *part)
         fail_msg("no \"%s\" in:\n%s", part, text);
 }
 
-/* What the ledger has, when all that was told to it is there. */
+/* What the ledger has, once everything sent to it is committed. */
 static int64_t in_ledger(struct stage *stage, const char *sql)
 {
     room_figures(&stage->room);
@@ -402,7 +402,7 @@ static const struct rejection rejections[] = {
     {"RCPT", "550 nobody", REJECT_RCPT, PHASE_COMMAND},
     {"DATA", "452 full", REJECT_DATA, PHASE_COMMAND},
     {".", "554 spam", REJECT_DATA, PHASE_COMMAND},
-    {"AUTH", "535 wrong", REJECT_AUTH, PHASE_AUTH}, /* last: none is sent behind it */
+    {"AUTH", "535 wrong", REJECT_AUTH, PHASE_AUTH}, /* last: none is sent after it */
 };
 
 static void what_is_rejected_has_a_reason(void **state)
@@ -582,7 +582,7 @@ static void nothing_is_counted_again_behind_a_restart(void **state)
         assert_int_equal(counts(stage)->returned, 1);
         assert_int_equal(counts(stage)->duplicates, 1);
     }
-    /* Another UIDVALIDITY: all is looked at again, and one of the copies is no news. */
+    /* Another UIDVALIDITY: all is looked at again, and one of the copies is not new. */
     stage->post.inbox.uidvalidity = 70;
     restart(stage);
     POST_AWAIT(&stage->post, counts(stage)->duplicates > 1);

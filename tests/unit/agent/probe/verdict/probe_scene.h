@@ -1,5 +1,5 @@
 /*
- * A probe and a result of it that is well, for tests to spoil; what its verdict says. Included
+ * A probe and a good result of it, for tests to spoil, and its verdict. Included
  * after cmocka.h.
  */
 #ifndef AGENT_PROBE_VERDICT_PROBE_SCENE_H
@@ -15,7 +15,7 @@
 #define NOW ((time_t)1795413600) /* 2026-11-23 06:00 UTC */
 #define DAY 86400
 
-/* ---- a probe and its result, made well; tests then change them ---- */
+/* ---- a probe and its good result; tests then change them ---- */
 
 struct scene {
     struct server server;

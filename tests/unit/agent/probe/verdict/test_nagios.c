@@ -93,7 +93,7 @@ static void figures_are_perfdata(void **state)
     rest[strcspn(rest, "\n")] = '\0';
     for (char *figure; (figure = strsep(&rest, " ")) != NULL; count++)
         if (regexec(&regex, figure, 0, NULL, 0) != 0)
-            fail_msg("\"%s\" is no perfdata", figure);
+            fail_msg("\"%s\" is not perfdata", figure);
     assert_int_equal(count, scene->verdict->n_perfdata);
     regfree(&regex);
     free(pattern);

@@ -1,4 +1,4 @@
-/* From results to what people are told: sequences of results, and the events that they make. */
+/* From results to what is reported: sequences of results, and the events that they make. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ static const struct {
     unsigned raise_failures, raise_of, clear, remind;
     const char *results, *told, *shown;
 } sequences[] = {
-    {"all is well", 2, 3, 2, 0, "oooo", "....", "oooo"},
+    {"nothing is wrong", 2, 3, 2, 0, "oooo", "....", "oooo"},
     {"one failure is none", 2, 3, 2, 0, "ocooco", "......", "oooooo"},
     {"two of three", 2, 3, 2, 0, "occ", "..R", "ooc"},
     {"two of three, apart", 2, 3, 2, 0, "coc", "..R", "ooc"},
@@ -55,7 +55,7 @@ static const struct {
     {"lowered to the worst of K", 2, 2, 2, 0, "ccwoo", ".R.XK", "occwo"},
     {"unknown raises unknown", 2, 3, 2, 0, "uuoo", ".R.K", "ouuo"},
     {"one unknown is nothing", 2, 3, 2, 0, "uoouoo", "......", "oooooo"},
-    {"unknown is no failure", 2, 3, 2, 0, "cuou", "...R", "ooou"},
+    {"unknown is not a failure", 2, 3, 2, 0, "cuou", "...R", "ooou"},
     {"unknown does not part two failures", 2, 3, 2, 0, "cuc", "..R", "ooc"},
     {"unknown does not break a row of good ones", 2, 3, 2, 0, "ccouo", ".R..K", "occco"},
     {"unknown is worse than a warning", 2, 2, 2, 0, "wwuu", ".R.X", "owwu"},
@@ -65,7 +65,7 @@ static const struct {
     {"unknown breaks its own row", 2, 2, 2, 0, "uuouoo", ".R...K", "ouuuuo"},
     {"reminders", 1, 1, 1, 2 * STEP, "cccccoo", "R.!.!K.", "cccccoo"},
     {"a change begins the interval anew", 1, 1, 1, 2 * STEP, "wwccc", "R.X.!", "wwccc"},
-    {"no reminder of what is well", 1, 1, 1, STEP, "ooo", "...", "ooo"},
+    {"no reminder of what is OK", 1, 1, 1, STEP, "ooo", "...", "ooo"},
     {"nonsense is made the least", 0, 0, 0, 0, "co", "RK", "co"},
     {"nonsense is made the most", 99, 99, 99, 0, "cccccccccccccccccccccccccccccc",
      ".............................R", "oooooooooooooooooooooooooooooc"},
@@ -89,8 +89,8 @@ static void results_make_events(void **state)
             states[r] = statuses[shown.shown];
         }
         if (strcmp(told, sequences[i].told) != 0 || strcmp(states, sequences[i].shown) != 0)
-            fail_msg("%s: told %s instead of %s, shown %s instead of %s", sequences[i].what, told,
-                     sequences[i].told, states, sequences[i].shown);
+            fail_msg("%s: reported %s instead of %s, shown %s instead of %s", sequences[i].what,
+                     told, sequences[i].told, states, sequences[i].shown);
     }
 }
 
@@ -121,10 +121,10 @@ static void since_is_when_it_was_raised(void **state)
 static const struct {
     const char *what, *results, *told; /* '-': no result, a tick */
 } windows[] = {
-    {"nothing is told within", "cccc------------", "................"},
-    {"what is still raised is told behind it", "cc---------------------------c---",
+    {"nothing is reported within", "cccc------------", "................"},
+    {"what is still raised is reported after it", "cc---------------------------c---",
      "..............................R.."},
-    {"it is told without a result, too", "cc-------------------------------",
+    {"it is reported without a result, too", "cc-------------------------------",
      "..............................R.."},
     {"raised and cleared within", "ccoo-----------------------------",
      "................................."},
@@ -154,7 +154,7 @@ static void maintenance_is_quiet(void **state)
                                      : probe_state_result(&shown, &probe, status_of(result), now)];
         }
         if (strcmp(told, windows[i].told) != 0)
-            fail_msg("%s: told %s instead of %s", windows[i].what, told, windows[i].told);
+            fail_msg("%s: reported %s instead of %s", windows[i].what, told, windows[i].told);
     }
     hours_free(other);
     hours_free(window);

@@ -1,4 +1,4 @@
-/* Verdicts: what is a fault, and how it is told. */
+/* Verdicts: what is a fault, and how it is reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include "agent/probe/verdict/probe_scene.h"
 #include "in_range.h"
 
-/* ---- all is well ---- */
+/* ---- nothing is wrong ---- */
 
 static void good_services(void **state)
 {
@@ -37,8 +37,8 @@ static const struct {
      "connect failed on 192.0.2.7: Connection refused"},
     {DIALOGUE_TIMEOUT, PHASE_GREETING, "no reply in time", "",
      "greeting timed out on 192.0.2.7 after 10 s"},
-    {DIALOGUE_PROTOCOL, PHASE_GREETING, "this is no IMAP server", "SSH-2.0-OpenSSH_9",
-     "greeting failed on 192.0.2.7: this is no IMAP server: SSH-2.0-OpenSSH_9"},
+    {DIALOGUE_PROTOCOL, PHASE_GREETING, "not an IMAP server", "SSH-2.0-OpenSSH_9",
+     "greeting failed on 192.0.2.7: not an IMAP server: SSH-2.0-OpenSSH_9"},
     {DIALOGUE_CLOSED, PHASE_QUIT, "the server closed the connection", "",
      "quit failed on 192.0.2.7: the server closed the connection"},
     {DIALOGUE_TLS, PHASE_TLS, "STARTTLS is not offered", "",
@@ -191,7 +191,7 @@ static void certificates_are_to_be_renewed_in_time(void **state)
     assert_verdict(scene, PROBE_OK, "0.0003 s on 192.0.2.7, certificate good for 6 days");
 }
 
-/* An expired one that was sent besides the chain that verifies harms nobody. */
+/* An expired one that was sent besides the chain that verifies does no harm. */
 static void the_verified_chain_counts(void **state)
 {
     struct scene *scene = *state;
