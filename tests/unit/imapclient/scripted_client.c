@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "imapclient/scripted_client.h"
 #include "imapclient/session_private.h"
@@ -274,15 +275,24 @@ void client_settle(struct client *client, unsigned milliseconds)
     event_base_dispatch(client->base);
 }
 
+static time_t monotonic_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
 void client_await(struct client *client, const char *text)
 {
-    if (!client_logged(client, text)) {
+    /* A timer of an earlier wait on this base may end the loop early: hence again. */
+    const time_t limit = monotonic_seconds() + PATIENCE;
+    client->awaited = text;
+    while (!client_logged(client, text) && monotonic_seconds() < limit) {
         struct timeval patience = {.tv_sec = PATIENCE};
-        client->awaited = text;
         event_base_loopexit(client->base, &patience);
         event_base_dispatch(client->base);
-        client->awaited = NULL;
     }
+    client->awaited = NULL;
     if (!client_logged(client, text)) {
         fail_msg("awaited \"%s\", but the log is:\n%s\ntrace:\n%s", text, client_log(client),
                  client_trace(client));
