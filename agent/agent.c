@@ -21,7 +21,7 @@
 struct agent {
     const char *config_path;
     struct config *config;
-    struct parts parts;
+    struct context context;
     struct account_watch **accounts;
     size_t n_accounts;
     struct deliver **deliveries;
@@ -80,7 +80,7 @@ static void take_snapshot(void *arg, struct snapshot *snapshot)
     const struct agent *agent = arg;
 
     *snapshot = (struct snapshot){
-        .parts = &agent->parts,
+        .context = &agent->context,
         .accounts = agent->accounts,
         .n_accounts = agent->n_accounts,
         .deliveries = agent->deliveries,
@@ -99,7 +99,7 @@ static void on_every_second(evutil_socket_t fd, short what, void *arg)
 {
     struct agent *agent = arg;
     time_t since;
-    const char *stuck = ledger_is_stuck(agent->parts.ledger, &since);
+    const char *stuck = ledger_is_stuck(agent->context.ledger, &since);
 
     (void)fd;
     (void)what;
@@ -115,7 +115,7 @@ static void on_every_second(evutil_socket_t fd, short what, void *arg)
 static struct event *start_ticking(struct agent *agent)
 {
     struct timeval interval = {.tv_sec = 1};
-    struct event *event = event_new(agent->parts.base, -1, EV_PERSIST, on_every_second, agent);
+    struct event *event = event_new(agent->context.base, -1, EV_PERSIST, on_every_second, agent);
 
     event_add(event, &interval);
     return event;
@@ -149,7 +149,7 @@ static void start_accounts(struct agent *agent, struct config *config)
         struct account_watch *watch = watches[i];
 
         if (watch == NULL && config->accounts[i]->watch)
-            watch = account_watch_new(&agent->parts, config->accounts[i]);
+            watch = account_watch_new(&agent->context, config->accounts[i]);
         if (watch != NULL)
             watches[n_watches++] = watch;
     }
@@ -178,7 +178,7 @@ static void start_deliveries(struct agent *agent, struct config *config)
         deliver_free(agent->deliveries[k]);
     for (size_t i = 0; i < config->n_targets; i++)
         if (deliveries[i] == NULL)
-            deliveries[i] = deliver_new(&agent->parts, config->targets[i]);
+            deliveries[i] = deliver_new(&agent->context, config->targets[i]);
     free(agent->deliveries);
     agent->deliveries = deliveries;
     agent->n_deliveries = config->n_targets;
@@ -191,10 +191,10 @@ static void apply_config(struct agent *agent, struct config *config)
 {
     struct config *old = agent->config;
 
-    memcpy(config->rules->key, ledger_key(agent->parts.ledger), sizeof(config->rules->key));
+    memcpy(config->rules->key, ledger_key(agent->context.ledger), sizeof(config->rules->key));
     agent->config = config;
-    agent->parts.config = config;
-    links_renew_tls(agent->parts.links);
+    agent->context.config = config;
+    links_renew_tls(agent->context.links);
     start_deliveries(agent, config);
     start_accounts(agent, config);
     probes_apply_config(agent->probes, config);
@@ -270,7 +270,7 @@ static void on_hangup(evutil_socket_t fd, short what, void *arg)
 
 static void leave_loop(struct agent *agent)
 {
-    event_base_loopbreak(agent->parts.base);
+    event_base_loopbreak(agent->context.base);
 }
 
 static void on_delivery_stopped(void *arg)
@@ -316,7 +316,7 @@ static void on_terminate(evutil_socket_t fd, short what, void *arg)
 
 static struct event *add_signal(struct agent *agent, int number, event_callback_fn callback)
 {
-    struct event *event = evsignal_new(agent->parts.base, number, callback, agent);
+    struct event *event = evsignal_new(agent->context.base, number, callback, agent);
 
     event_add(event, NULL);
     return event;
@@ -331,13 +331,13 @@ static int open_ledger(struct agent *agent)
     };
     char *why = NULL;
     enum ledger_open_error error =
-        ledger_open(agent->parts.base, &options, &agent->parts.ledger, &why);
+        ledger_open(agent->context.base, &options, &agent->context.ledger, &why);
 
     if (error == LEDGER_OPENED) {
-        ledger_set_plan_join(agent->parts.ledger, plan_join);
-        if (ledger_damage(agent->parts.ledger) != NULL)
+        ledger_set_plan_join(agent->context.ledger, plan_join);
+        if (ledger_damage(agent->context.ledger) != NULL)
             log_event(LOG_LEVEL_ERROR, "spool-damaged", "reason",
-                      ledger_damage(agent->parts.ledger), (char *)NULL);
+                      ledger_damage(agent->context.ledger), (char *)NULL);
         return 0;
     }
     log_event(LOG_LEVEL_ERROR, "ledger-not-opened", "reason", why, (char *)NULL);
@@ -349,7 +349,7 @@ static int open_status_service(struct agent *agent)
 {
     char *why = NULL;
 
-    agent->service = status_service_new(agent->parts.base, agent->parts.ledger,
+    agent->service = status_service_new(agent->context.base, agent->context.ledger,
                                         agent->config->state_dir, take_snapshot, agent, &why);
     if (agent->service != NULL)
         return 0;
@@ -362,18 +362,18 @@ static void start(struct agent *agent)
 {
     struct config *config = agent->config;
 
-    agent->parts.links = links_new(agent->parts.base);
-    agent->parts.spool_room = spool_room_new(agent->parts.ledger);
-    agent->parts.stored = on_stored;
-    agent->parts.settled = on_settled;
-    agent->parts.arg = agent;
-    agent->probes = probes_new(agent->parts.base, agent->parts.links, agent->parts.ledger);
-    agent->parts.started = agent->started = time(NULL);
+    agent->context.links = links_new(agent->context.base);
+    agent->context.spool_room = spool_room_new(agent->context.ledger);
+    agent->context.stored = on_stored;
+    agent->context.settled = on_settled;
+    agent->context.arg = agent;
+    agent->probes = probes_new(agent->context.base, agent->context.links, agent->context.ledger);
+    agent->context.started = agent->started = time(NULL);
     agent->on_terminate = add_signal(agent, SIGTERM, on_terminate);
     agent->on_interrupt = add_signal(agent, SIGINT, on_terminate);
     agent->on_hangup = add_signal(agent, SIGHUP, on_hangup);
-    agent->give_up = evtimer_new(agent->parts.base, on_give_up, agent);
-    agent->watchdog = service_watchdog(agent->parts.base);
+    agent->give_up = evtimer_new(agent->context.base, on_give_up, agent);
+    agent->watchdog = service_watchdog(agent->context.base);
     agent->tick = start_ticking(agent);
     log_event(LOG_LEVEL_NOTICE, "started", "version", MAILVIGIL_VERSION, "instance",
               config->instance, (char *)NULL);
@@ -402,11 +402,11 @@ static void stop(struct agent *agent)
     agent->n_accounts = agent->n_deliveries = 0;
     agent->accounts = NULL;
     agent->deliveries = NULL;
-    if (agent->parts.ledger != NULL)
-        ledger_close(agent->parts.ledger);
+    if (agent->context.ledger != NULL)
+        ledger_close(agent->context.ledger);
     status_service_free(agent->service);
-    links_free(agent->parts.links);
-    spool_room_free(agent->parts.spool_room);
+    links_free(agent->context.links);
+    spool_room_free(agent->context.spool_room);
     free_event(agent->on_terminate);
     free_event(agent->on_interrupt);
     free_event(agent->on_hangup);
@@ -415,7 +415,7 @@ static void stop(struct agent *agent)
     free_event(agent->tick);
     config_free(agent->config);
     free(agent->reload_trouble);
-    event_base_free(agent->parts.base);
+    event_base_free(agent->context.base);
 }
 
 int agent_run(const char *config_path)
@@ -432,13 +432,13 @@ int agent_run(const char *config_path)
     signal(SIGPIPE, SIG_IGN);
     umask(077);
     evthread_use_pthreads();
-    agent.parts.base = event_base_new();
+    agent.context.base = event_base_new();
     status = open_ledger(&agent);
     if (status == 0)
         status = open_status_service(&agent);
     if (status == 0) {
         start(&agent);
-        event_base_dispatch(agent.parts.base);
+        event_base_dispatch(agent.context.base);
         log_event(LOG_LEVEL_NOTICE, "stopped", (char *)NULL);
     }
     stop(&agent);

@@ -1,6 +1,6 @@
 /*
- * The running agent: `mailvigil run`. Joins configuration, ledger, watches, deliveries and probes on
- * one event loop; handles signals and reloads, and speaks the service manager's protocol.
+ * The running agent: `mailvigil run`. Joins configuration, ledger, watches, deliveries and probes
+ * on one event loop; handles signals and reloads, and speaks the service manager's protocol.
  */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H

@@ -209,7 +209,7 @@ static enum depth depth_for(const struct capture *capture)
 {
     struct owner owner = account_owner(*capture->account);
 
-    switch (decide_before_fetch(capture->parts->config->rules, &owner, capture->folder->role)) {
+    switch (decide_before_fetch(capture->context->config->rules, &owner, capture->folder->role)) {
     case MATCH_NO:
         return DEPTH_NOTHING;
     case MATCH_YES:
@@ -362,11 +362,11 @@ static void add_ranges(struct imap_uidset *set, const struct imap_uidset *more)
         imap_uidset_add(set, more->ranges[i].first, more->ranges[i].last);
 }
 
-struct capture *capture_new(struct parts *parts)
+struct capture *capture_new(struct context *context)
 {
     struct capture *capture = xcalloc(1, sizeof(*capture));
 
-    capture->parts = parts;
+    capture->context = context;
     return capture;
 }
 

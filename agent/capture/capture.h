@@ -46,7 +46,7 @@ struct capture;
 /* Nothing new is left. Not called when the session ends: what was not recorded is listed again. */
 typedef void capture_done(void *arg);
 
-struct capture *capture_new(struct parts *parts);
+struct capture *capture_new(struct context *context);
 void capture_free(struct capture *capture);
 
 /*

@@ -13,7 +13,7 @@
 #include "rules/util/memory.h"
 
 struct captured_message {
-    struct parts *parts;
+    struct context *context;
     /* Ours: a reload may come before the header section has ended. */
     char *account, *address, **aliases, *folder;
     enum folder_role role;
@@ -68,23 +68,24 @@ static char **copy_list(char *const *list)
     return copy;
 }
 
-struct captured_message *captured_message_new(struct parts *parts, const struct account *account,
-                                              const char *folder, enum folder_role role)
+struct captured_message *captured_message_new(struct context *context,
+                                              const struct account *account, const char *folder,
+                                              enum folder_role role)
 {
     struct captured_message *captured = xcalloc(1, sizeof(*captured));
     bool text;
 
-    captured->parts = parts;
+    captured->context = context;
     captured->account = xstrdup(account->name);
     captured->address = xstrdup(account->address);
     captured->aliases = copy_list(account->aliases);
     captured->folder = xstrdup(folder);
     captured->role = role;
-    if (parts->ledger != NULL)
-        captured->entry = spool_entry_new(parts->ledger);
+    if (context->ledger != NULL)
+        captured->entry = spool_entry_new(context->ledger);
     captured->whole = digest_new();
     captured->body = digest_new();
-    if (rules_read_bodies(parts->config->rules, &text))
+    if (rules_read_bodies(context->config->rules, &text))
         captured->body_scan = body_scan_new(text);
     captured->has_text = text;
     fault_point(FAULT_CAPTURE_BEGIN);
@@ -127,7 +128,7 @@ static void end_header(struct captured_message *captured)
     captured->header_ended = true;
     captured->header = whole_header(held_header(captured), captured->header_text.len);
     message.header = captured->header;
-    route = route_find(captured->parts->config->rules, &message);
+    route = route_find(captured->context->config->rules, &message);
     captured->internal = (route->directions & DIRECTION_INTERNAL) != 0;
     if (captured->internal)
         captured->sameness = sameness_new();
@@ -196,7 +197,7 @@ void captured_message_free(struct captured_message *captured)
     free(captured);
 }
 
-static struct decision *decide_message(struct parts *parts, const struct message_facts *facts,
+static struct decision *decide_message(struct context *context, const struct message_facts *facts,
                                        const struct header *header, uint64_t size,
                                        const struct body_facts *body, bool explain)
 {
@@ -209,7 +210,7 @@ static struct decision *decide_message(struct parts *parts, const struct message
         .header = header,
         .body = body,
     };
-    struct decision *decision = decide(parts->config->rules, &message, explain);
+    struct decision *decision = decide(context->config->rules, &message, explain);
 
     if (facts->old)
         decision->route->warnings |= WARNING_OLD_MESSAGE;
@@ -230,12 +231,12 @@ static struct outcome outcome_of(const struct decision *decision)
     return (struct outcome){.state = UID_NOT_WANTED};
 }
 
-enum match_result header_decide(struct parts *parts, const struct message_facts *facts,
+enum match_result header_decide(struct context *context, const struct message_facts *facts,
                                 const char *header_text, size_t len, uint64_t size,
                                 struct outcome *outcome)
 {
     struct header *header = whole_header(header_text, len);
-    struct decision *decision = decide_message(parts, facts, header, size, NULL, false);
+    struct decision *decision = decide_message(context, facts, header, size, NULL, false);
     enum match_result result = decision->exempt ? MATCH_NO : decision->result;
 
     *outcome = outcome_of(decision);
@@ -271,14 +272,15 @@ static struct decision *decide_whole(struct captured_message *captured,
 
     finish(captured);
     body = captured->facts != NULL ? captured->facts : &nothing_asked;
-    return decide_message(captured->parts, facts, captured->header, captured->size, body, explain);
+    return decide_message(captured->context, facts, captured->header, captured->size, body,
+                          explain);
 }
 
 /* A reload while the message arrived may have brought rules with more conditions on its body. */
 static bool knows_enough(const struct captured_message *captured)
 {
     bool text;
-    bool body = rules_read_bodies(captured->parts->config->rules, &text);
+    bool body = rules_read_bodies(captured->context->config->rules, &text);
 
     return (!body || captured->body_scan != NULL) && (!text || captured->has_text);
 }
@@ -313,7 +315,7 @@ const unsigned char *captured_message_sha256(const struct captured_message *capt
 /* ---- storing ---- */
 
 struct handed_over {
-    struct parts *parts;
+    struct context *context;
     char *account, *folder;
     uint32_t uid;
     uint64_t size;
@@ -331,18 +333,19 @@ static const char *outcome_text(enum capture_outcome outcome)
 static void on_stored(void *arg, enum capture_outcome outcome)
 {
     struct handed_over *handed = arg;
-    struct parts *parts = handed->parts;
+    struct context *context = handed->context;
 
-    uint64_t *counts[] = {&parts->count.captured, &parts->count.duplicates, &parts->count.joined,
-                          &parts->count.own_copies, &parts->count.unfetched};
+    uint64_t *counts[] = {&context->count.captured, &context->count.duplicates,
+                          &context->count.joined, &context->count.own_copies,
+                          &context->count.unfetched};
     ++*counts[outcome];
     if (outcome == CAPTURE_STORED && handed->came != 0)
-        histogram_add_since(&parts->capture_latency, handed->came);
+        histogram_add_since(&context->capture_latency, handed->came);
     log_event(LOG_LEVEL_INFO, outcome_text(outcome), "account", handed->account, "folder",
               handed->folder, "uid", log_number(handed->uid), "bytes",
               log_number((long long)handed->size), (char *)NULL);
     for (char **target = handed->targets; *target != NULL; target++) {
-        parts->stored(parts->arg, *target);
+        context->stored(context->arg, *target);
         free(*target);
     }
     free(handed->targets);
@@ -357,12 +360,12 @@ static struct handed_over *handed_over_new(const struct captured_message *captur
     const struct decision *decision = captured->decision;
     struct handed_over *handed = xcalloc(1, sizeof(*handed));
 
-    handed->parts = captured->parts;
+    handed->context = captured->context;
     handed->account = xstrdup(facts->account->name);
     handed->folder = xstrdup(facts->folder);
     handed->uid = facts->uid;
     handed->size = captured->size;
-    if (!facts->old && facts->internaldate >= captured->parts->started)
+    if (!facts->old && facts->internaldate >= captured->context->started)
         handed->came = facts->internaldate;
     handed->targets = xcalloc(decision->n_targets + 1, sizeof(char *));
     for (size_t i = 0; i < decision->n_targets; i++)
@@ -376,7 +379,7 @@ static struct ledger_new_copy *copies_new(const struct captured_message *capture
                                           char (*ids)[MONITOR_ID_LEN + 1])
 {
     const struct decision *decision = captured->decision;
-    const struct config *config = captured->parts->config;
+    const struct config *config = captured->context->config;
     struct owner owner = account_owner(facts->account);
     struct ledger_new_copy *copies = xcalloc(decision->n_targets, sizeof(*copies));
     bool internal = (decision->route->directions & DIRECTION_INTERNAL) != 0;
@@ -415,7 +418,7 @@ void captured_message_store(struct captured_message *captured, const struct mess
     memcpy(capture.sha256, captured->sha256, sizeof(capture.sha256));
     memcpy(capture.body_sha256, captured->body_sha256, sizeof(capture.body_sha256));
     memcpy(capture.sameness, captured->same, sizeof(capture.sameness));
-    ledger_capture(captured->parts->ledger, &capture, captured->entry, on_stored,
+    ledger_capture(captured->context->ledger, &capture, captured->entry, on_stored,
                    handed_over_new(captured, facts));
     captured->entry = NULL;
     for (size_t i = 0; i < n; i++)

@@ -25,8 +25,9 @@ struct message_facts {
 
 struct captured_message;
 /* account and folder are copied. */
-struct captured_message *captured_message_new(struct parts *parts, const struct account *account,
-                                              const char *folder, enum folder_role role);
+struct captured_message *captured_message_new(struct context *context,
+                                              const struct account *account, const char *folder,
+                                              enum folder_role role);
 void captured_message_write(struct captured_message *captured, const void *data, size_t len);
 uint64_t captured_message_size(const struct captured_message *captured);
 /* Discards the octets, unless captured_message_store() took them. */
@@ -40,13 +41,13 @@ struct outcome {
 /* All octets have arrived. */
 struct outcome captured_message_decide(struct captured_message *captured,
                                        const struct message_facts *facts);
-/* Passes the octets and copies to the ledger; frees captured. Calls parts->stored later. */
+/* Passes the octets and copies to the ledger; frees captured. Calls context->stored later. */
 void captured_message_store(struct captured_message *captured, const struct message_facts *facts);
 
 /* The decision by the header alone: NEEDS_BODY and YES both mean: fetch it. */
-enum match_result header_decide(struct parts *parts, const struct message_facts *facts,
-                           const char *header_text, size_t len, uint64_t size,
-                           struct outcome *outcome);
+enum match_result header_decide(struct context *context, const struct message_facts *facts,
+                                const char *header_text, size_t len, uint64_t size,
+                                struct outcome *outcome);
 
 /* For `explain`: the decision with its reasons. The caller frees it. */
 struct decision *captured_message_explain(struct captured_message *captured,

@@ -63,7 +63,7 @@ void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last)
     struct folder *folder = capture->folder;
 
     assert(first <= last);
-    capture->parts->count.vanished += (uint64_t)last - first + 1;
+    capture->context->count.vanished += (uint64_t)last - first + 1;
     for (size_t i = 0; i < folder->vanished.count && first <= last; i++) {
         const struct imap_uidrange *range = &folder->vanished.ranges[i];
         uint32_t to = range->last < last ? range->last : last;
@@ -71,30 +71,30 @@ void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last)
         if (range->last < first || range->first > last)
             continue;
         if (range->first > first)
-            ledger_note(capture->parts->ledger, folder->ledger_id, first, range->first - 1,
+            ledger_note(capture->context->ledger, folder->ledger_id, first, range->first - 1,
                         UID_VANISHED_INFERRED, NULL);
-        ledger_note(capture->parts->ledger, folder->ledger_id,
+        ledger_note(capture->context->ledger, folder->ledger_id,
                     range->first > first ? range->first : first, to, UID_VANISHED, NULL);
         if (to == UINT32_MAX)
             return;
         first = to + 1;
     }
     if (first <= last)
-        ledger_note(capture->parts->ledger, folder->ledger_id, first, last, UID_VANISHED_INFERRED,
+        ledger_note(capture->context->ledger, folder->ledger_id, first, last, UID_VANISHED_INFERRED,
                     NULL);
 }
 
-static void count_outcome(struct parts *parts, enum uid_state state)
+static void count_outcome(struct context *context, enum uid_state state)
 {
-    parts->count.seen++;
+    context->count.seen++;
     if (state == UID_NOT_WANTED)
-        parts->count.not_wanted++;
+        context->count.not_wanted++;
     else if (state == UID_EXEMPT)
-        parts->count.exempt++;
+        context->count.exempt++;
     else if (state == UID_UNFETCHED)
-        parts->count.unfetched++;
+        context->count.unfetched++;
     else if (state == UID_FAILED)
-        parts->count.failed++;
+        context->count.failed++;
 }
 
 static void emit(struct capture *capture, struct item *item)
@@ -109,13 +109,13 @@ static void emit(struct capture *capture, struct item *item)
         folder->seen_through = item->uid;
     }
     if (item->message != NULL) {
-        capture->parts->count.seen++;
+        capture->context->count.seen++;
         captured_message_store(item->message, &facts);
         item->message = NULL;
-        spool_room_pause_if_full(capture->parts->spool_room, &capture->waiter, capture->session);
+        spool_room_pause_if_full(capture->context->spool_room, &capture->waiter, capture->session);
         return;
     }
-    count_outcome(capture->parts, item->outcome.state);
+    count_outcome(capture->context, item->outcome.state);
     if (item->outcome.state == UID_UNFETCHED)
         imap_uidset_add(&folder->retry, item->uid, item->uid);
     if (item->outcome.state == UID_UNFETCHED || item->outcome.state == UID_FAILED)
@@ -123,7 +123,7 @@ static void emit(struct capture *capture, struct item *item)
                   folder->name, "uid", log_number(item->uid), "state",
                   uid_state_text(item->outcome.state), "reason", item->outcome.reason,
                   (char *)NULL);
-    ledger_note(capture->parts->ledger, folder->ledger_id, item->uid, item->uid,
+    ledger_note(capture->context->ledger, folder->ledger_id, item->uid, item->uid,
                 item->outcome.state, item->outcome.reason);
     free(item->outcome.reason);
     item->outcome.reason = NULL;

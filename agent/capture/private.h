@@ -42,7 +42,7 @@ struct item {
 };
 
 struct capture {
-    struct parts *parts;
+    struct context *context;
     struct imap_session *session;
     const struct account *const *account;
     struct folder *folder;

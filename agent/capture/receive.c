@@ -20,7 +20,7 @@ bool capture_body_begin(struct capture *capture, const struct imap_body *body)
     if (*body->section != '\0')
         return false;
     captured_message_free(capture->arriving);
-    capture->arriving = captured_message_new(capture->parts, *capture->account,
+    capture->arriving = captured_message_new(capture->context, *capture->account,
                                              capture->folder->name, capture->folder->role);
     return true;
 }
@@ -29,7 +29,7 @@ void capture_body_data(struct capture *capture, const unsigned char *data, size_
 {
     if (!capture->is_header) {
         captured_message_write(capture->arriving, data, len);
-        spool_room_pause_if_full(capture->parts->spool_room, &capture->waiter, capture->session);
+        spool_room_pause_if_full(capture->context->spool_room, &capture->waiter, capture->session);
         return;
     }
     if (len > HEADER_MAX - capture->header_len)
@@ -59,7 +59,7 @@ static void handle_header(struct capture *capture, struct item *item,
     struct message_facts facts = capture_facts(capture, item);
     struct outcome outcome;
     enum match_result result = header_decide(
-        capture->parts, &facts, capture->header_text != NULL ? capture->header_text : "",
+        capture->context, &facts, capture->header_text != NULL ? capture->header_text : "",
         capture->header_len, fetch->has_size ? fetch->size : capture->header_len, &outcome);
 
     if (result != MATCH_NO) {

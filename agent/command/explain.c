@@ -17,7 +17,7 @@
 #define EXPLAIN_MAX (512ull * 1024 * 1024)
 
 struct explained {
-    struct parts parts;
+    struct context context;
     const struct explain_options *options;
     struct captured_message *message;
     struct message_facts facts;
@@ -69,7 +69,7 @@ static int load_file(struct explained *explained, const struct account *account)
         .internaldate = time(NULL),
     };
     explained->message =
-        captured_message_new(&explained->parts, account, folder, explained->facts.role);
+        captured_message_new(&explained->context, account, folder, explained->facts.role);
     return read_file(explained) ? 0 : EX_NOINPUT;
 }
 
@@ -77,7 +77,7 @@ static int load_from_server(struct explained *explained, const struct account *a
 {
     struct fetched fetched = {0};
 
-    explain_fetch(&explained->parts, account, explained->options->folder, explained->options->uid,
+    explain_fetch(&explained->context, account, explained->options->folder, explained->options->uid,
                   &fetched);
     explained->message = fetched.message;
     explained->facts = fetched.facts;
@@ -186,7 +186,7 @@ static void print_result(const struct decision *decision)
 static void view_for(struct explained *explained, const struct decision *decision,
                      const struct target_decision *chosen, struct copy_view *view)
 {
-    const struct config *config = explained->parts.config;
+    const struct config *config = explained->context.config;
     const struct target *target = config_target(config, chosen->target);
     const struct message_facts *facts = &explained->facts;
     struct owner owner = account_owner(facts->account);
@@ -352,7 +352,7 @@ static const struct account *choose_account(const struct config *config, const c
 int explain_command(const struct config *config, const struct explain_options *given)
 {
     struct explain_options options = *given;
-    struct explained explained = {.options = &options, .parts = {.config = config}};
+    struct explained explained = {.options = &options, .context = {.config = config}};
     const struct account *account = choose_account(config, options.account);
     struct decision *decision;
     int status;

@@ -7,7 +7,7 @@
 #include "rules/util/memory.h"
 
 struct fetch {
-    struct parts *parts;
+    struct context *context;
     const struct account *account;
     const char *folder;
     uint32_t uid;
@@ -28,7 +28,7 @@ static void finish(struct fetch *fetch, const char *why, bool absent)
         captured_message_free(fetch->fetched->message);
         fetch->fetched->message = NULL;
     }
-    event_base_loopbreak(fetch->parts->base);
+    event_base_loopbreak(fetch->context->base);
 }
 
 static void on_fetched(void *arg, const struct imap_result *result)
@@ -106,7 +106,7 @@ static bool on_body_begin(void *arg, const struct imap_body *body)
     (void)body;
     if (fetch->fetched->message != NULL)
         return false;
-    fetch->fetched->message = captured_message_new(fetch->parts, fetch->account, fetch->folder,
+    fetch->fetched->message = captured_message_new(fetch->context, fetch->account, fetch->folder,
                                                    fetch->fetched->facts.role);
     return true;
 }
@@ -124,7 +124,7 @@ static void on_body_end(void *arg, bool complete)
     (void)complete;
 }
 
-void explain_fetch(struct parts *parts, const struct account *account, const char *folder,
+void explain_fetch(struct context *context, const struct account *account, const char *folder,
                    uint32_t uid, struct fetched *fetched)
 {
     static const struct imap_events events = {
@@ -136,21 +136,21 @@ void explain_fetch(struct parts *parts, const struct account *account, const cha
         .on_body_end = on_body_end,
     };
     struct fetch fetch = {
-        .parts = parts, .account = account, .folder = folder, .uid = uid, .fetched = fetched};
+        .context = context, .account = account, .folder = folder, .uid = uid, .fetched = fetched};
     struct link_login login = {
         .server = account->server, .login = account->login, .secret = &account->secret};
 
     fetched->facts.account = account;
     fetched->facts.folder = folder;
     fetched->facts.uid = uid;
-    parts->base = event_base_new();
-    parts->links = links_new(parts->base);
-    fetch.link = link_new(parts->links, &login, &events, &fetch);
-    event_base_dispatch(parts->base);
+    context->base = event_base_new();
+    context->links = links_new(context->base);
+    fetch.link = link_new(context->links, &login, &events, &fetch);
+    event_base_dispatch(context->base);
     link_free(fetch.link);
     folder_list_clear(&fetch.list);
-    links_free(parts->links);
-    event_base_free(parts->base);
-    parts->links = NULL;
-    parts->base = NULL;
+    links_free(context->links);
+    event_base_free(context->base);
+    context->links = NULL;
+    context->base = NULL;
 }

@@ -14,7 +14,7 @@ struct fetched {
     bool absent; /* the server is fine, but the message or folder does not exist */
 };
 
-void explain_fetch(struct parts *parts, const struct account *account, const char *folder,
+void explain_fetch(struct context *context, const struct account *account, const char *folder,
                    uint32_t uid, struct fetched *fetched);
 
 #endif

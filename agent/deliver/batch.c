@@ -81,8 +81,9 @@ void batch_refuse(const struct batch_place *place, const struct ledger_copy *cop
     final = final || copy->attempts + 1 >= LIMIT_REFUSALS;
     log_event(LOG_LEVEL_WARNING, "refused", "target", place->target->name, "id", copy->monitor_id,
               "final", final ? "yes" : "no", "reason", reason, (char *)NULL);
-    place->parts->count.refused += final;
-    ledger_not_delivered(place->parts->ledger, copy->id, reason, final ? 0 : retry_at, NULL, NULL);
+    place->context->count.refused += final;
+    ledger_not_delivered(place->context->ledger, copy->id, reason, final ? 0 : retry_at, NULL,
+                         NULL);
 }
 
 static void refuse(struct batch *batch, const struct ledger_copy *copy, const char *reason,
@@ -97,7 +98,7 @@ static void refuse(struct batch *batch, const struct ledger_copy *copy, const ch
 static void put_back(struct batch *batch, size_t first, size_t count, const char *reason)
 {
     for (size_t i = first; i < first + count; i++)
-        ledger_not_delivered(batch->place->parts->ledger, outgoing_copy(batch->outgoing[i])->id,
+        ledger_not_delivered(batch->place->context->ledger, outgoing_copy(batch->outgoing[i])->id,
                              reason, time(NULL), NULL, NULL);
 }
 
@@ -130,11 +131,11 @@ static void record_stored(struct batch *batch, const struct sending *sending,
             .uid = uid,
         };
         target_folder_advance(folder, uid);
-        histogram_add_since(&batch->place->parts->delivery_latency, copy->captured);
+        histogram_add_since(&batch->place->context->delivery_latency, copy->captured);
         log_delivered(batch, copy, uid);
     }
-    batch->place->parts->count.delivered += sending->count;
-    ledger_delivered(batch->place->parts->ledger, deliveries, sending->count, NULL, NULL);
+    batch->place->context->count.delivered += sending->count;
+    ledger_delivered(batch->place->context->ledger, deliveries, sending->count, NULL, NULL);
     free(deliveries);
 }
 
@@ -263,7 +264,7 @@ static void commit_intent(struct batch *batch)
                sizeof(intended[i].body_sha256));
     }
     batch->intending =
-        ledger_intent(place->parts->ledger, intended, batch->n_outgoing,
+        ledger_intent(place->context->ledger, intended, batch->n_outgoing,
                       target_folder_name(place->folder), target_folder_uidvalidity(place->folder),
                       target_folder_uidnext(place->folder), on_intent, batch);
     set_state(batch, INTENDING);
@@ -325,7 +326,7 @@ struct batch *batch_new(const struct batch_place *place, struct ledger_copy *cop
     batch->outgoing = xcalloc(n, sizeof(struct outgoing *));
     for (size_t i = 0; i < n; i++)
         batch->outgoing[i] =
-            outgoing_new(place->parts, &copies[i], place->target->form, on_made, batch);
+            outgoing_new(place->context, &copies[i], place->target->form, on_made, batch);
     return batch;
 }
 

@@ -21,7 +21,7 @@ struct batch;
 
 /* What a batch works with; outlives it. */
 struct batch_place {
-    struct parts *parts;
+    struct context *context;
     const struct target *target;
     struct imap_session *session;
     struct target_folder *folder; /* the batch's folder is selected */

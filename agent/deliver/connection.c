@@ -148,5 +148,5 @@ struct persistent_link *deliver_link_new(struct deliver *deliver)
         .on_body_end = on_body_end,
     };
 
-    return persistent_link_new(deliver->place.parts->links, &events, deliver);
+    return persistent_link_new(deliver->place.context->links, &events, deliver);
 }

@@ -256,7 +256,7 @@ static void ask(struct deliver *deliver)
     deliver->woken = false;
     note_in_flight(deliver);
     deliver->asked =
-        ledger_pending(deliver->place.parts->ledger, deliver->place.target->name, time(NULL),
+        ledger_pending(deliver->place.context->ledger, deliver->place.target->name, time(NULL),
                        LIMIT_BATCH_COPIES + deliver->n_in_flight, on_pending, deliver);
     deliver_enter(deliver, STEP_ASKING);
 }
@@ -313,18 +313,18 @@ static void on_session_idle(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ---- */
 
-struct deliver *deliver_new(struct parts *parts, const struct target *target)
+struct deliver *deliver_new(struct context *context, const struct target *target)
 {
     struct deliver *deliver = xcalloc(1, sizeof(*deliver));
 
-    deliver->place.parts = parts;
+    deliver->place.context = context;
     deliver->place.target = target;
     deliver->since = time(NULL);
     deliver->lost_at = time(NULL); /* a crash may have cut off an APPEND a moment ago */
     deliver->link = deliver_link_new(deliver);
-    deliver->work = evtimer_new(parts->base, on_work, deliver);
-    deliver->due = evtimer_new(parts->base, on_due, deliver);
-    deliver->session_idle = evtimer_new(parts->base, on_session_idle, deliver);
+    deliver->work = evtimer_new(context->base, on_work, deliver);
+    deliver->due = evtimer_new(context->base, on_due, deliver);
+    deliver->session_idle = evtimer_new(context->base, on_session_idle, deliver);
     return deliver;
 }
 

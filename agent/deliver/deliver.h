@@ -18,7 +18,7 @@
 
 struct deliver;
 
-struct deliver *deliver_new(struct parts *parts, const struct target *target);
+struct deliver *deliver_new(struct context *context, const struct target *target);
 void deliver_free(struct deliver *deliver);
 const struct target *deliver_target(const struct deliver *deliver);
 /* After a reload. false: server or login have changed; free this one and make a new one. */

@@ -37,7 +37,7 @@ size_t next_batch_size(const struct batch_place *place, const struct ledger_copy
 
         free(name);
         octets += copies[count].size;
-        if (!same || (count > 0 && octets > LIMIT_BATCH_OCTETS))
+        if (!same || (count > 0 && octets > LIMIT_BATCH_BYTES))
             break;
         count++;
     }

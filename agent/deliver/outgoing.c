@@ -10,7 +10,7 @@
 #include "rules/util/memory.h"
 
 struct outgoing {
-    struct parts *parts;
+    struct context *context;
     const struct ledger_copy *copy;
     enum copy_form form;
     outgoing_ready *ready;
@@ -43,7 +43,7 @@ static void read_spool(struct outgoing *outgoing, uint64_t from, size_t len,
 {
     assert(outgoing->request == NULL);
     outgoing->then = then;
-    outgoing->request = spool_read(outgoing->parts->ledger, outgoing->copy->spool_segment,
+    outgoing->request = spool_read(outgoing->context->ledger, outgoing->copy->spool_segment,
                                    outgoing->copy->spool_offset + from, len, on_read, outgoing);
 }
 
@@ -142,8 +142,8 @@ static void make_view(struct outgoing *outgoing, const char *header_text, size_t
     plan.sha256 = copy->sha256;
     plan.captured = copy->captured;
     plan.internaldate = copy->internaldate;
-    plan.instance = outgoing->parts->config->instance;
-    copy_make(outgoing->parts->config->rules, &plan, header_text, header_len, copy->size,
+    plan.instance = outgoing->context->config->instance;
+    copy_make(outgoing->context->config->rules, &plan, header_text, header_len, copy->size,
               &outgoing->view);
     plan_free(parsed);
 }
@@ -280,13 +280,13 @@ void outgoing_message(struct outgoing *outgoing, struct imap_session *session,
 
 /* ---- life ---- */
 
-struct outgoing *outgoing_new(struct parts *parts, const struct ledger_copy *copy,
+struct outgoing *outgoing_new(struct context *context, const struct ledger_copy *copy,
                               enum copy_form form, outgoing_ready *ready, void *arg)
 {
     struct outgoing *outgoing = xcalloc(1, sizeof(*outgoing));
     size_t header = copy->header_len < HEADER_MAX ? copy->header_len : HEADER_MAX;
 
-    outgoing->parts = parts;
+    outgoing->context = context;
     outgoing->copy = copy;
     /* A header too large to be rewritten is sent unchanged, as an attachment. */
     outgoing->form = copy->header_len > HEADER_MAX && form == COPY_REWRITTEN ? COPY_ATTACHED : form;

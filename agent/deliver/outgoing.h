@@ -16,7 +16,7 @@ struct outgoing;
 typedef void outgoing_ready(void *arg, struct outgoing *outgoing, const char *why);
 
 /* copy is borrowed and must outlive the outgoing. */
-struct outgoing *outgoing_new(struct parts *parts, const struct ledger_copy *copy,
+struct outgoing *outgoing_new(struct context *context, const struct ledger_copy *copy,
                               enum copy_form form, outgoing_ready *ready, void *arg);
 void outgoing_free(struct outgoing *outgoing);
 

@@ -30,16 +30,16 @@ static bool is_searched(const struct resolve_intents *resolve, const struct ledg
 static void record_found(struct resolve_intents *resolve, const struct ledger_copy *copy,
                          uint32_t uid)
 {
-    struct parts *parts = resolve->place->parts;
+    struct context *context = resolve->place->context;
     struct ledger_delivery delivery = {
         .copy = copy->id,
         .uidvalidity = target_folder_uidvalidity(resolve->place->folder),
         .uid = uid,
     };
 
-    parts->count.delivered++;
-    histogram_add_since(&parts->delivery_latency, copy->captured);
-    ledger_delivered(parts->ledger, &delivery, 1, NULL, NULL);
+    context->count.delivered++;
+    histogram_add_since(&context->delivery_latency, copy->captured);
+    ledger_delivered(context->ledger, &delivery, 1, NULL, NULL);
     log_event(LOG_LEVEL_NOTICE, "found-in-target", "target", resolve->place->target->name, "id",
               copy->monitor_id, "target-uid", log_number(uid), (char *)NULL);
 }
@@ -56,8 +56,8 @@ static void record_all(struct resolve_intents *resolve, const char *why_not)
         if (uid != 0)
             record_found(resolve, copy, uid);
         else
-            ledger_not_delivered(resolve->place->parts->ledger, copy->id, why_not, time(NULL), NULL,
-                                 NULL);
+            ledger_not_delivered(resolve->place->context->ledger, copy->id, why_not, time(NULL),
+                                 NULL, NULL);
     }
 }
 
@@ -117,7 +117,7 @@ struct resolve_intents *resolve_intents_new(const struct batch_place *place,
     resolve->n = n;
     resolve->done = done;
     resolve->arg = arg;
-    resolve->settle = evtimer_new(place->parts->base, on_settled, resolve);
+    resolve->settle = evtimer_new(place->context->base, on_settled, resolve);
     event_add(resolve->settle, &wait);
     return resolve;
 }

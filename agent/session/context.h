@@ -1,6 +1,7 @@
 /*
- * What all parts of the running agent share: the loop, the links, the ledger, and the configuration
- * as it is now (a reload changes the pointer, between events; nobody keeps what it points into).
+ * What all parts of the running agent share: the event loop, the links, the ledger, the counters,
+ * and the current configuration (a reload changes the pointer between events, so nothing that it
+ * points to may be kept).
  */
 #ifndef AGENT_SESSION_CONTEXT_H
 #define AGENT_SESSION_CONTEXT_H
@@ -14,7 +15,7 @@
 
 struct spool_room; /* agent/capture/spool_room.h */
 
-struct parts {
+struct context {
     struct event_base *base;
     struct links *links;
     struct ledger *ledger;
@@ -23,10 +24,10 @@ struct parts {
     time_t started; /* the agent */
     /* A message was stored: its copies for this target wait in the ledger. */
     void (*stored)(void *arg, const char *target);
-    /* An account has been listed and is watched, or has failed for now. */
+    /* An account has been listed and is watched, or has failed once. */
     void (*settled)(void *arg);
     void *arg;
-    struct {
+    struct counters {
         uint64_t seen, captured, duplicates, joined, own_copies, not_wanted, exempt, vanished,
             unfetched, failed;
         uint64_t delivered, refused, reconnects;

@@ -170,6 +170,7 @@ static void set_state(struct link *link, enum link_state state)
         [LINK_CLOSED] = 0,
     };
 
+    (void)may_follow; /* without assertions */
     assert((may_follow[link->state] & 1u << state) != 0);
     link->state = state;
 }
@@ -341,7 +342,7 @@ static void admit(struct gate *gate)
 {
     struct link *link;
 
-    while (gate->logging_in < LIMIT_SIGN_INS && (link = next_in_queue(gate)) != NULL) {
+    while (gate->logging_in < LIMIT_LOGINS && (link = next_in_queue(gate)) != NULL) {
         leave_queue(link);
         gate->logging_in++;
         gate->open++;

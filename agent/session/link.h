@@ -2,7 +2,7 @@
  * A link: one logged-in IMAP session for one login, from the queue for a slot to the end of the
  * session.
  *
- * A link waits until fewer than LIMIT_SIGN_INS links of its server are logging in and fewer than
+ * A link waits until fewer than LIMIT_LOGINS links of its server are logging in and fewer than
  * the server's max_sessions are open, gets the secret (from a file or a command), connects and logs
  * in. Then either on_ready is called, and on_closed once later, or on_closed alone, as session.h
  * describes. Failures before there is a session are reported by on_closed too.

@@ -14,7 +14,7 @@ static void write_agent(struct metrics_writer *writer, const struct snapshot *sn
     metrics_sample(writer, 1, "version", MAILVIGIL_VERSION, (char *)NULL);
     metrics_family(writer, METRIC_INFO, "mailvigil_instance_info",
                    "The configured name of the instance.");
-    metrics_sample(writer, 1, "name", snapshot->parts->config->instance, (char *)NULL);
+    metrics_sample(writer, 1, "name", snapshot->context->config->instance, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "process_start_time_seconds",
                    "Start time of the agent, seconds since 1970.");
     metrics_sample(writer, (double)snapshot->started, (char *)NULL);
@@ -30,7 +30,7 @@ static void write_agent(struct metrics_writer *writer, const struct snapshot *sn
 
 /* ---- messages and copies ---- */
 
-#define COUNT(field) offsetof(struct parts, count.field)
+#define COUNT(field) offsetof(struct context, count.field)
 
 static const struct {
     size_t offset;
@@ -59,20 +59,20 @@ static const struct {
      "Attempts to restore a session that was lost or could not be established."},
 };
 
-static void write_counters(struct metrics_writer *writer, const struct parts *parts)
+static void write_counters(struct metrics_writer *writer, const struct context *context)
 {
     for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
         metrics_family(writer, METRIC_COUNTER, counters[i].name, counters[i].help);
-        metrics_sample(writer, metrics_number_at(parts, counters[i].offset), (char *)NULL);
+        metrics_sample(writer, metrics_number_at(context, counters[i].offset), (char *)NULL);
     }
     metrics_family(writer, METRIC_HISTOGRAM, "mailvigil_capture_latency_seconds",
                    "Time from the arrival of a message (INTERNALDATE, in seconds) to its capture.");
-    metrics_histogram(writer, histogram_bounds, parts->capture_latency.buckets, HISTOGRAM_BUCKETS,
-                      parts->capture_latency.sum, (char *)NULL);
+    metrics_histogram(writer, histogram_bounds, context->capture_latency.buckets, HISTOGRAM_BUCKETS,
+                      context->capture_latency.sum, (char *)NULL);
     metrics_family(writer, METRIC_HISTOGRAM, "mailvigil_delivery_latency_seconds",
                    "Time from the capture of a message to the delivery of a copy.");
-    metrics_histogram(writer, histogram_bounds, parts->delivery_latency.buckets, HISTOGRAM_BUCKETS,
-                      parts->delivery_latency.sum, (char *)NULL);
+    metrics_histogram(writer, histogram_bounds, context->delivery_latency.buckets,
+                      HISTOGRAM_BUCKETS, context->delivery_latency.sum, (char *)NULL);
 }
 
 /* ---- ledger and spool ---- */
@@ -98,7 +98,7 @@ static void write_ledger(struct metrics_writer *writer, const struct snapshot *s
 {
     metrics_family(writer, METRIC_GAUGE, "mailvigil_ledger_blocked",
                    "1 while the ledger cannot commit; capture and delivery are then suspended.");
-    metrics_sample(writer, ledger_is_stuck(snapshot->parts->ledger, NULL) != NULL, (char *)NULL);
+    metrics_sample(writer, ledger_is_stuck(snapshot->context->ledger, NULL) != NULL, (char *)NULL);
     for (size_t i = 0; i < sizeof(figures_of_ledger) / sizeof(*figures_of_ledger); i++) {
         metrics_family(writer, METRIC_GAUGE, figures_of_ledger[i].name, figures_of_ledger[i].help);
         metrics_sample(writer, metrics_number_at(figures, figures_of_ledger[i].offset),
@@ -214,7 +214,7 @@ static void write_target_states(struct metrics_writer *writer, const struct snap
 static void write_targets(struct metrics_writer *writer, const struct snapshot *snapshot,
                           const struct ledger_target_figures *targets, size_t n_targets)
 {
-    bool known = targets != NULL || ledger_is_stuck(snapshot->parts->ledger, NULL) == NULL;
+    bool known = targets != NULL || ledger_is_stuck(snapshot->context->ledger, NULL) == NULL;
 
     for (size_t m = 0; m < sizeof(target_metrics) / sizeof(*target_metrics); m++) {
         metrics_family(writer, target_metrics[m].type, target_metrics[m].name,
@@ -238,7 +238,7 @@ void metrics_write(FILE *out, bool openmetrics, const struct snapshot *snapshot,
 
     metrics_begin(&writer, out, openmetrics);
     write_agent(&writer, snapshot);
-    write_counters(&writer, snapshot->parts);
+    write_counters(&writer, snapshot->context);
     write_ledger(&writer, snapshot, figures);
     write_watches(&writer, snapshot);
     write_targets(&writer, snapshot, targets, n_targets);

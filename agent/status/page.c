@@ -317,7 +317,7 @@ static void put_spool(FILE *out, const struct snapshot *snapshot,
     begin_table(out, "Copies and spool",
                 "|#Delivered|#Pending|#Held|#Failed|#Spool, bytes|#Segments|"
                 "Oldest pending");
-    put_head(out, snapshot->parts->config->instance);
+    put_head(out, snapshot->context->config->instance);
     put_number(out, figures->delivered);
     put_number(out, figures->pending);
     put_number(out, figures->held);
@@ -388,10 +388,10 @@ void page_write(FILE *out, const struct snapshot *snapshot, const struct ledger_
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
           out);
-    page_text(out, snapshot->parts->config->instance);
+    page_text(out, snapshot->context->config->instance);
     fprintf(out, " - mailvigil</title>\n<style>%s</style>\n</head>\n<body>\n<header><h1>",
             page_style);
-    page_text(out, snapshot->parts->config->instance);
+    page_text(out, snapshot->context->config->instance);
     fprintf(out, "</h1>\n<p>mailvigil %s, running for %s</p></header>\n<main>\n", MAILVIGIL_VERSION,
             snapshot_ago(buffer, snapshot->started));
     put_troubles(out, snapshot);

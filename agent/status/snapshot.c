@@ -139,7 +139,7 @@ size_t snapshot_problems(const struct snapshot *snapshot, snapshot_report *repor
 {
     struct reporting reporting = {.report = report, .arg = arg};
     time_t since = 0;
-    const char *stuck = ledger_is_stuck(snapshot->parts->ledger, &since);
+    const char *stuck = ledger_is_stuck(snapshot->context->ledger, &since);
 
     if (stuck != NULL)
         add(&reporting,

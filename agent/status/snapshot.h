@@ -10,7 +10,7 @@
 
 /* All borrowed, valid until the event loop runs on. */
 struct snapshot {
-    const struct parts *parts;
+    const struct context *context;
     struct account_watch *const *accounts;
     size_t n_accounts;
     struct deliver *const *deliveries;

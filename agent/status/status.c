@@ -12,22 +12,22 @@
 
 /* ---- JSON ---- */
 
-static void write_counts(struct json *json, const struct parts *parts)
+static void write_counts(struct json *json, const struct context *context)
 {
     json_object(json, "counts");
-    json_number(json, "seen", (int64_t)parts->count.seen);
-    json_number(json, "captured", (int64_t)parts->count.captured);
-    json_number(json, "duplicates", (int64_t)parts->count.duplicates);
-    json_number(json, "joined", (int64_t)parts->count.joined);
-    json_number(json, "own_copies", (int64_t)parts->count.own_copies);
-    json_number(json, "not_wanted", (int64_t)parts->count.not_wanted);
-    json_number(json, "exempt", (int64_t)parts->count.exempt);
-    json_number(json, "vanished", (int64_t)parts->count.vanished);
-    json_number(json, "unfetched", (int64_t)parts->count.unfetched);
-    json_number(json, "failed", (int64_t)parts->count.failed);
-    json_number(json, "delivered", (int64_t)parts->count.delivered);
-    json_number(json, "refused", (int64_t)parts->count.refused);
-    json_number(json, "reconnects", (int64_t)parts->count.reconnects);
+    json_number(json, "seen", (int64_t)context->count.seen);
+    json_number(json, "captured", (int64_t)context->count.captured);
+    json_number(json, "duplicates", (int64_t)context->count.duplicates);
+    json_number(json, "joined", (int64_t)context->count.joined);
+    json_number(json, "own_copies", (int64_t)context->count.own_copies);
+    json_number(json, "not_wanted", (int64_t)context->count.not_wanted);
+    json_number(json, "exempt", (int64_t)context->count.exempt);
+    json_number(json, "vanished", (int64_t)context->count.vanished);
+    json_number(json, "unfetched", (int64_t)context->count.unfetched);
+    json_number(json, "failed", (int64_t)context->count.failed);
+    json_number(json, "delivered", (int64_t)context->count.delivered);
+    json_number(json, "refused", (int64_t)context->count.refused);
+    json_number(json, "reconnects", (int64_t)context->count.reconnects);
     json_object_end(json);
 }
 
@@ -35,7 +35,7 @@ static void write_ledger(struct json *json, const struct snapshot *snapshot,
                          const struct ledger_figures *figures)
 {
     time_t since = 0;
-    const char *stuck = ledger_is_stuck(snapshot->parts->ledger, &since);
+    const char *stuck = ledger_is_stuck(snapshot->context->ledger, &since);
 
     json_object(json, "ledger");
     json_string(json, "blocked", stuck);
@@ -131,13 +131,13 @@ void status_write_json(FILE *out, const struct snapshot *snapshot,
 
     json_begin(&json, out);
     json_object(&json, NULL);
-    json_string(&json, "instance", snapshot->parts->config->instance);
+    json_string(&json, "instance", snapshot->context->config->instance);
     json_string(&json, "version", MAILVIGIL_VERSION);
     json_time(&json, "started", snapshot->started);
     json_time(&json, "reloaded", snapshot->reloaded);
     json_string(&json, "reload_trouble", snapshot->reload_trouble);
     write_ledger(&json, snapshot, figures);
-    write_counts(&json, snapshot->parts);
+    write_counts(&json, snapshot->context);
     json_array(&json, "accounts");
     for (size_t i = 0; i < snapshot->n_accounts; i++)
         write_account(&json, snapshot->accounts[i]);
@@ -257,7 +257,7 @@ void status_write_text(FILE *out, const struct snapshot *snapshot,
 
     fputc(snapshot_problems(snapshot, NULL, NULL) > 0 ? '1' : '0', out);
     fprintf(out, "mailvigil %s, instance %s, running for %s\n", MAILVIGIL_VERSION,
-            snapshot->parts->config->instance, snapshot_ago(buffer, snapshot->started));
+            snapshot->context->config->instance, snapshot_ago(buffer, snapshot->started));
     snapshot_problems(snapshot, print_trouble, out);
     fprintf(out,
             "copies: %" PRIu64 " delivered, %" PRIu64 " pending (%" PRIu64

@@ -14,13 +14,13 @@
 #define LIMIT_LISTED 100000                    /* messages of one list; the rest is listed next */
 #define LIMIT_SUSPECT 3 /* sessions lost over one message before the others continue without it */
 #define LIMIT_UNFETCHED_TRIES                                                                      \
-    10                    /* of a message that its server does not deliver, before FAILED          \
-                           */
-#define LIMIT_SIGN_INS 16 /* sessions of one server that log in at the same time */
+    10                  /* of a message that its server does not deliver, before FAILED            \
+                         */
+#define LIMIT_LOGINS 16 /* sessions of one server that log in at the same time */
 
 /* Delivery */
-#define LIMIT_BATCH_COPIES 250               /* copies of one MULTIAPPEND */
-#define LIMIT_BATCH_OCTETS (8 * 1024 * 1024) /* of originals held in memory for one batch */
+#define LIMIT_BATCH_COPIES 250              /* copies of one MULTIAPPEND */
+#define LIMIT_BATCH_BYTES (8 * 1024 * 1024) /* of originals held in memory for one batch */
 #define LIMIT_WHOLE_READ (1024 * 1024) /* originals up to this are read from the spool at once */
 #define LIMIT_READ_PIECE (256 * 1024)  /* larger ones in pieces of this */
 #define LIMIT_REFUSALS 12              /* of one copy by a temporary NO, before it fails */

@@ -9,7 +9,7 @@
 #include "rules/util/memory.h"
 
 struct account_watch {
-    struct parts *parts;
+    struct context *context;
     const struct account *account;
     struct watch *main;
     struct watch *others[LIMIT_IDLE_SESSIONS];
@@ -19,7 +19,7 @@ struct account_watch {
     struct folder_choice *choice;
     bool is_known;   /* baselined before; valid once the ledger was asked */
     bool was_asked;  /* the ledger */
-    bool is_settled; /* parts->settled() was called */
+    bool is_settled; /* context->settled() was called */
     struct ledger_request *opening;
 };
 
@@ -72,7 +72,7 @@ static void assign_folders(struct account_watch *watch)
         watch_free(watch->others[--watch->n_others]);
     while (watch->n_others < wanted) {
         watch->others[watch->n_others] =
-            watch_new(watch->parts, &watch->account, false, &other_events, watch);
+            watch_new(watch->context, &watch->account, false, &other_events, watch);
         watch->n_others++;
     }
     for (size_t i = 0; i < watch->n_others; i++)
@@ -142,7 +142,7 @@ static void on_listing(void *arg, const struct folder_list *list)
     if (watch->opening != NULL)
         return;
     watch->opening =
-        ledger_account_open(watch->parts->ledger, watch->account->name, on_account_opened, watch);
+        ledger_account_open(watch->context->ledger, watch->account->name, on_account_opened, watch);
 }
 
 static void settle(struct account_watch *watch)
@@ -150,7 +150,7 @@ static void settle(struct account_watch *watch)
     if (watch->is_settled)
         return;
     watch->is_settled = true;
-    watch->parts->settled(watch->parts->arg);
+    watch->context->settled(watch->context->arg);
 }
 
 static bool all_opened(const struct account_watch *watch)
@@ -173,7 +173,7 @@ static void on_watching(void *arg)
         return;
     if (!watch->is_known) {
         watch->is_known = true;
-        ledger_account_baselined(watch->parts->ledger, watch->account->name);
+        ledger_account_baselined(watch->context->ledger, watch->account->name);
     }
     settle(watch);
 }
@@ -184,7 +184,7 @@ static void on_main_down(void *arg, bool refused)
     settle(arg);
 }
 
-struct account_watch *account_watch_new(struct parts *parts, const struct account *account)
+struct account_watch *account_watch_new(struct context *context, const struct account *account)
 {
     static const struct watch_events events = {
         .listing = on_listing,
@@ -193,11 +193,11 @@ struct account_watch *account_watch_new(struct parts *parts, const struct accoun
     };
     struct account_watch *watch = xcalloc(1, sizeof(*watch));
 
-    watch->parts = parts;
+    watch->context = context;
     watch->account = account;
     watch->others_max = LIMIT_IDLE_SESSIONS - 1;
-    watch->refusal = evtimer_new(parts->base, on_refusal, watch);
-    watch->main = watch_new(parts, &watch->account, true, &events, watch);
+    watch->refusal = evtimer_new(context->base, on_refusal, watch);
+    watch->main = watch_new(context, &watch->account, true, &events, watch);
     return watch;
 }
 

@@ -12,7 +12,7 @@
 
 struct account_watch;
 
-struct account_watch *account_watch_new(struct parts *parts, const struct account *account);
+struct account_watch *account_watch_new(struct context *context, const struct account *account);
 void account_watch_free(struct account_watch *watch);
 const struct account *account_watch_account(const struct account_watch *watch);
 

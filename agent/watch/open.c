@@ -30,7 +30,7 @@ static void on_captured(void *arg)
 
     if (folder != NULL && folder->examined_modseq > folder->modseq) {
         folder->modseq = folder->examined_modseq;
-        ledger_modseq(watch->parts->ledger, folder->ledger_id, folder->modseq);
+        ledger_modseq(watch->context->ledger, folder->ledger_id, folder->modseq);
     }
     if (folder != NULL)
         forget_vanished(folder);
@@ -120,7 +120,7 @@ static void open_in_ledger(struct watch *watch, struct folder *folder, uint32_t 
     watch_set_phase(watch, PHASE_OPENING);
     fault_point(FAULT_FOLDER_OPENED);
     watch->opening =
-        ledger_folder_open(watch->parts->ledger, (*watch->account)->name, folder->name,
+        ledger_folder_open(watch->context->ledger, (*watch->account)->name, folder->name,
                            folder->uidvalidity, uidnext, watch->baseline, on_opened, watch);
 }
 

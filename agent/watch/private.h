@@ -43,7 +43,7 @@ enum watch_phase {
 };
 
 struct watch {
-    struct parts *parts;
+    struct context *context;
     const struct account *const *account;
     bool is_main;
     struct watch_events events;

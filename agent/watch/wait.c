@@ -171,7 +171,7 @@ static bool retries_are_due(const struct watch *watch)
 
 static bool idle_is_due(const struct watch *watch, time_t now)
 {
-    const struct config *config = watch->parts->config;
+    const struct config *config = watch->context->config;
 
     if (now - watch->idle_since >= (time_t)config->idle_renew)
         return true;
@@ -191,7 +191,7 @@ static void renew(struct watch *watch, time_t now)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct watch *watch = arg;
-    const struct config *config = watch->parts->config;
+    const struct config *config = watch->context->config;
     time_t now = time(NULL);
 
     (void)fd;
@@ -213,13 +213,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 void watch_start_ticking(struct watch *watch)
 {
-    const struct config *config = watch->parts->config;
+    const struct config *config = watch->context->config;
     unsigned seconds = config->poll_interval < 10 ? config->poll_interval : 10;
     struct timeval interval = {.tv_sec = seconds > 0 ? (time_t)seconds : 1};
 
     watch->last_poll = watch->last_safety = watch->idle_since = watch->last_received = time(NULL);
     watch->heartbeat = 0;
     if (watch->tick == NULL)
-        watch->tick = event_new(watch->parts->base, -1, EV_PERSIST, on_tick, watch);
+        watch->tick = event_new(watch->context->base, -1, EV_PERSIST, on_tick, watch);
     event_add(watch->tick, &interval);
 }

@@ -228,7 +228,7 @@ static void log_in(void *arg, struct link_login *login, bool is_retry)
     const struct account *account = *watch->account;
 
     watch_set_phase(watch, PHASE_CONNECTING);
-    watch->parts->count.reconnects += is_retry;
+    watch->context->count.reconnects += is_retry;
     *login = (struct link_login){
         .server = account->server,
         .login = account->login,
@@ -237,7 +237,7 @@ static void log_in(void *arg, struct link_login *login, bool is_retry)
     };
 }
 
-struct watch *watch_new(struct parts *parts, const struct account *const *account, bool is_main,
+struct watch *watch_new(struct context *context, const struct account *const *account, bool is_main,
                         const struct watch_events *events, void *arg)
 {
     static const struct persistent_link_events link_events = {
@@ -251,16 +251,16 @@ struct watch *watch_new(struct parts *parts, const struct account *const *accoun
     };
     struct watch *watch = xcalloc(1, sizeof(*watch));
 
-    watch->parts = parts;
+    watch->context = context;
     watch->account = account;
     watch->is_main = is_main;
     watch->events = *events;
     watch->arg = arg;
     watch->phase = PHASE_DOWN;
-    watch->capture = capture_new(parts);
-    watch->work = evtimer_new(parts->base, on_work, watch);
-    watch->recheck = evtimer_new(parts->base, watch_on_recheck, watch);
-    watch->link = persistent_link_new(parts->links, &link_events, watch);
+    watch->capture = capture_new(context);
+    watch->work = evtimer_new(context->base, on_work, watch);
+    watch->recheck = evtimer_new(context->base, watch_on_recheck, watch);
+    watch->link = persistent_link_new(context->links, &link_events, watch);
     persistent_link_open(watch->link);
     return watch;
 }

@@ -44,7 +44,7 @@ struct watch_events {
     void (*down)(void *arg, bool refused);
 };
 
-struct watch *watch_new(struct parts *parts, const struct account *const *account, bool is_main,
+struct watch *watch_new(struct context *context, const struct account *const *account, bool is_main,
                         const struct watch_events *events, void *arg);
 void watch_free(struct watch *watch);
 

@@ -74,7 +74,7 @@ struct fake_client {
 
 struct fake {
     struct room room; /* loop, ledger */
-    struct parts parts;
+    struct context context;
     struct config config;
     struct server server;
     struct account account;
@@ -566,8 +566,8 @@ static inline void fake_listen(struct fake *fake)
 static inline void fake_open_ledger(struct fake *fake, const struct ledger_options *options)
 {
     room_open_with(&fake->room, options);
-    fake->parts.ledger = fake->room.ledger;
-    fake->parts.spool_room = spool_room_new(fake->room.ledger);
+    fake->context.ledger = fake->room.ledger;
+    fake->context.spool_room = spool_room_new(fake->room.ledger);
 }
 
 /* An account with an INBOX and no rule. */
@@ -601,12 +601,12 @@ static inline struct fake *fake_new(void)
                                      .monitor = true,
                                      .folders = fake->folders_wanted};
     fake->account.secret.password_file = fake->secret;
-    fake->parts.base = fake->room.base;
-    fake->parts.links = links_new(fake->room.base);
-    fake->parts.config = &fake->config;
-    fake->parts.stored = fake_on_stored;
-    fake->parts.settled = fake_on_settled;
-    fake->parts.arg = fake;
+    fake->context.base = fake->room.base;
+    fake->context.links = links_new(fake->room.base);
+    fake->context.config = &fake->config;
+    fake->context.stored = fake_on_stored;
+    fake->context.settled = fake_on_settled;
+    fake->context.arg = fake;
     fake_folder(fake, "INBOX", "");
     return fake;
 }
@@ -615,14 +615,14 @@ static inline void fake_free(struct fake *fake)
 {
     fake_drop(fake);
     evconnlistener_free(fake->listener);
-    links_free(fake->parts.links);
+    links_free(fake->context.links);
     for (size_t i = 0; i < fake->n_folders; i++)
         fake_empty(&fake->folders[i]);
     free(fake->received);
     unlink(fake->secret);
     rule_set_free(fake->config.rules);
     room_close(&fake->room);
-    spool_room_free(fake->parts.spool_room);
+    spool_room_free(fake->context.spool_room);
     room_remove(&fake->room);
     free(fake);
 }

@@ -87,7 +87,7 @@ static int setup(void **state)
     stage->fake = fake_new();
     stage->inbox = &stage->fake->folders[0];
     stage->account = &stage->fake->account;
-    stage->capture = capture_new(&stage->fake->parts);
+    stage->capture = capture_new(&stage->fake->context);
     stage->folder = (struct folder){.name = (char *)"INBOX", .uidvalidity = 78};
     *state = stage;
     return 0;
@@ -141,7 +141,7 @@ static void connect_it(struct stage *stage)
     if (stage->folder.ledger_id == 0)
         stage->folder.ledger_id = room_folder(&stage->fake->room, "alice", "INBOX", 78, 1, true);
     stage->examined = false;
-    stage->link = link_new(stage->fake->parts.links, &login, &events, stage);
+    stage->link = link_new(stage->fake->context.links, &login, &events, stage);
     FAKE_AWAIT(stage->fake, stage->examined);
     fake_forget(stage->fake);
 }
@@ -197,7 +197,7 @@ static void without_a_rule_nothing_is_fetched(void **state)
     run(stage);
     assert_states(stage, "1=not wanted 2=not wanted ");
     assert_int_equal(fake_received(stage->fake, "BODY"), 0);
-    assert_int_equal(stage->fake->parts.count.not_wanted, 2);
+    assert_int_equal(stage->fake->context.count.not_wanted, 2);
     assert_int_equal(stage->folder.seen_through, 2);
 }
 
@@ -213,7 +213,7 @@ static void if_all_are_wanted_bodies_are_fetched_at_once(void **state)
                                                "UID FETCH 1:2 (UID BODY.PEEK[])\n");
     assert_int_equal(stage->fake->stored, 2);
     run(stage); /* the last one is listed again: "3:*" */
-    assert_int_equal(stage->fake->parts.count.seen, 2);
+    assert_int_equal(stage->fake->context.count.seen, 2);
 }
 
 static void headers_tell_which_bodies_are_wanted(void **state)
@@ -247,7 +247,7 @@ static void an_exempt_message_is_noted_with_its_rule(void **state)
     fake_mail(stage->fake, stage->inbox);
     run(stage);
     assert_states(stage, "1=exempt ");
-    assert_int_equal(stage->fake->parts.count.exempt, 1);
+    assert_int_equal(stage->fake->context.count.exempt, 1);
 }
 
 static void a_long_header_is_read_up_to_its_limit(void **state)
@@ -277,7 +277,7 @@ static void a_backlog_is_worked_off_window_by_window(void **state)
     run(stage);
     assert_int_equal(fake_received(stage->fake, "UID FETCH 1:500 (UID BODY.PEEK[])"), 1);
     assert_int_equal(fake_received(stage->fake, "UID FETCH 501:503 (UID BODY.PEEK[])"), 1);
-    FAKE_AWAIT(stage->fake, stage->fake->parts.count.captured == LIMIT_FETCH_WINDOW + 3);
+    FAKE_AWAIT(stage->fake, stage->fake->context.count.captured == LIMIT_FETCH_WINDOW + 3);
 }
 
 static void drafts_are_no_mail_but_in_sent(void **state)
@@ -375,7 +375,7 @@ static void a_list_without_end_is_cut(void **state)
     run(stage);
     assert_int_equal(stage->folder.seen_through, LIMIT_LISTED);
     assert_true(stage->folder.dirty); /* the rest is listed next */
-    assert_int_equal(stage->fake->parts.count.not_wanted, LIMIT_LISTED);
+    assert_int_equal(stage->fake->context.count.not_wanted, LIMIT_LISTED);
     evbuffer_free(reply);
 }
 
@@ -473,7 +473,7 @@ static void one_that_never_comes_stops_no_other(void **state)
         run(stage);
         assert_states(stage, SECOND_UNFETCHED);
         assert_int_equal(stage->folder.retry.count, 1);
-        assert_int_equal(stage->fake->parts.count.unfetched, i + 1);
+        assert_int_equal(stage->fake->context.count.unfetched, i + 1);
         assert_int_equal(stage->folder.seen_through, 3);
     }
 }
@@ -496,7 +496,7 @@ static void it_is_tried_again_and_given_up_in_the_end(void **state)
     stage->folder.retries = LIMIT_UNFETCHED_TRIES;
     run(stage);
     assert_states(stage, "1=captured 2=failed 3=captured ");
-    assert_int_equal(stage->fake->parts.count.failed, 1);
+    assert_int_equal(stage->fake->context.count.failed, 1);
     assert_int_equal(stage->folder.retry.count, 0);
 }
 
@@ -544,7 +544,7 @@ static void gaps_are_inferred_or_proven(void **state)
     assert_states(stage, "1=vanished (inferred) 2=vanished 3=vanished (inferred) 4=captured "
                          "5=vanished (inferred) 6=vanished 7=vanished 8=vanished (inferred) "
                          "9=captured ");
-    assert_int_equal(stage->fake->parts.count.vanished, 7);
+    assert_int_equal(stage->fake->context.count.vanished, 7);
 }
 
 /* After the last message only what is proven, and only below UIDNEXT. */
@@ -684,7 +684,7 @@ static void freed_in_any_step(void **state)
         link_free(stage->link);
         stage->link = NULL;
         fake_run(stage->fake, 10);
-        stage->capture = capture_new(&stage->fake->parts);
+        stage->capture = capture_new(&stage->fake->context);
     }
 }
 
@@ -706,7 +706,7 @@ static void make_spool_small(struct stage *stage)
     struct ledger_options options = room_options(&stage->fake->room);
     options.buffer_high = 64 * 1024;
     room_close(&stage->fake->room);
-    spool_room_free(stage->fake->parts.spool_room);
+    spool_room_free(stage->fake->context.spool_room);
     fake_open_ledger(stage->fake, &options);
 }
 

@@ -20,9 +20,9 @@ struct stage {
     struct room room;
     struct config config;
     struct account account;
-    struct parts parts;
+    struct context context;
     struct message_facts facts;
-    char stored[200]; /* targets, in the order of parts->stored() */
+    char stored[200]; /* targets, in the order of context->stored() */
 };
 
 static void on_stored(void *arg, const char *target)
@@ -46,11 +46,11 @@ static int setup(void **state)
                                       .address = (char *)"alice@example.org",
                                       .aliases = no_aliases,
                                       .monitor = true};
-    stage->parts = (struct parts){.base = stage->room.base,
-                                  .ledger = stage->room.ledger,
-                                  .config = &stage->config,
-                                  .stored = on_stored,
-                                  .arg = stage};
+    stage->context = (struct context){.base = stage->room.base,
+                                      .ledger = stage->room.ledger,
+                                      .config = &stage->config,
+                                      .stored = on_stored,
+                                      .arg = stage};
     stage->facts = (struct message_facts){
         .account = &stage->account,
         .folder = "INBOX",
@@ -77,7 +77,7 @@ static struct captured_message *write_in(struct stage *stage, const char *octets
                                          size_t piece)
 {
     struct captured_message *captured = captured_message_new(
-        &stage->parts, stage->facts.account, stage->facts.folder, stage->facts.role);
+        &stage->context, stage->facts.account, stage->facts.folder, stage->facts.role);
     for (size_t at = 0; at < len; at += piece)
         captured_message_write(captured, octets + at, len - at < piece ? len - at : piece);
     assert_int_equal(captured_message_size(captured), len);
@@ -123,7 +123,7 @@ static void assert_in_spool(struct stage *stage, size_t i, const char *octets, s
     if (len > LEDGER_READ_MAX)
         return;
     stage->room.waiting++;
-    spool_read(stage->parts.ledger, copy->spool_segment, copy->spool_offset, len, on_whole, arg);
+    spool_read(stage->context.ledger, copy->spool_segment, copy->spool_offset, len, on_whole, arg);
     room_wait(&stage->room);
     assert_memory_equal(arg[1], octets, len);
     free(arg[1]);
@@ -144,7 +144,7 @@ static void comes_in_pieces_of_any_size(void **state)
         stage->facts.uid = (uint32_t)i + 1;
         assert_true(take(stage, texts[i], strlen(texts[i]), pieces[i]));
     }
-    assert_int_equal(stage->parts.count.captured, n);
+    assert_int_equal(stage->context.count.captured, n);
     assert_int_equal(room_pending(&stage->room, "t", time(NULL), 100), n);
     for (size_t i = 0; i < n; i++)
         assert_in_spool(stage, i, texts[i], strlen(texts[i]), strlen(FROM_BOB) + 2);
@@ -188,7 +188,7 @@ static void holds_nothing_at_all(void **state)
     make_rule(stage->config.rules, "all");
     prepare(stage->config.rules);
     struct captured_message *captured = captured_message_new(
-        &stage->parts, stage->facts.account, stage->facts.folder, stage->facts.role);
+        &stage->context, stage->facts.account, stage->facts.folder, stage->facts.role);
     captured_message_write(captured, NULL, 0);
     struct outcome outcome = captured_message_decide(captured, &stage->facts);
     assert_true(outcome.wanted);
@@ -244,9 +244,10 @@ static void a_cut_header_alone_proves_nothing_missing(void **state)
     rule->incoming = rule->internal = SELECT_NONE;
     prepare(stage->config.rules);
     assert_int_equal(
-        header_decide(&stage->parts, &stage->facts, text, HEADER_MAX, header, &outcome), MATCH_NO);
+        header_decide(&stage->context, &stage->facts, text, HEADER_MAX, header, &outcome),
+        MATCH_NO);
     assert_int_equal(
-        header_decide(&stage->parts, &stage->facts, HUGE_FROM, strlen(HUGE_FROM), 100, &outcome),
+        header_decide(&stage->context, &stage->facts, HUGE_FROM, strlen(HUGE_FROM), 100, &outcome),
         MATCH_YES);
     free(text);
 }
@@ -287,7 +288,7 @@ static void the_header_decides(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct outcome outcome;
-        enum match_result result = header_decide(&stage->parts, &stage->facts, cases[i].header,
+        enum match_result result = header_decide(&stage->context, &stage->facts, cases[i].header,
                                                  strlen(cases[i].header), cases[i].size, &outcome);
         if (result != cases[i].result || outcome.wanted != cases[i].wanted ||
             outcome.state != cases[i].state)
@@ -416,8 +417,8 @@ static void the_same_octets_again_are_a_duplicate(void **state)
     assert_true(take(stage, text, sizeof(text) - 1, 100));
     stage->facts.uid = 2;
     assert_true(take(stage, text, sizeof(text) - 1, 3));
-    assert_int_equal(stage->parts.count.captured, 1);
-    assert_int_equal(stage->parts.count.duplicates, 1);
+    assert_int_equal(stage->context.count.captured, 1);
+    assert_int_equal(stage->context.count.duplicates, 1);
     assert_int_equal(room_pending(&stage->room, "t", time(NULL), 10), 1);
 }
 
@@ -446,7 +447,7 @@ static void an_internal_one_waits_and_is_joined(void **state)
         .uid = 1,
         .internaldate = INTERNALDATE};
     assert_true(take(stage, sent, sizeof(sent) - 1, 10));
-    assert_int_equal(stage->parts.count.joined, 1);
+    assert_int_equal(stage->context.count.joined, 1);
     assert_int_equal(room_pending(&stage->room, "t", now + 60, 10), 1);
     struct plan *plan = plan_parse(stage->room.copies[0].plan);
     assert_string_equal(plan->sender, "carol@example.org");
@@ -473,7 +474,7 @@ static void the_account_may_go_before_the_header_ends(void **state)
     old->aliases = alias;
     char *folder = xstrdup("INBOX");
     struct captured_message *captured =
-        captured_message_new(&stage->parts, old, folder, FOLDER_OTHER);
+        captured_message_new(&stage->context, old, folder, FOLDER_OTHER);
     captured_message_write(captured, text, 10);
     free(folder);
     free(alias[0]);
@@ -484,7 +485,7 @@ static void the_account_may_go_before_the_header_ends(void **state)
     assert_true(captured_message_decide(captured, &stage->facts).wanted);
     captured_message_store(captured, &stage->facts);
     room_figures(&stage->room);
-    assert_int_equal(stage->parts.count.captured, 1);
+    assert_int_equal(stage->context.count.captured, 1);
 }
 
 /* ---- explain ---- */
@@ -494,7 +495,7 @@ static void is_explained_without_a_ledger(void **state)
     struct stage *stage = *state;
     make_rule(stage->config.rules, "all");
     prepare(stage->config.rules);
-    stage->parts.ledger = NULL;
+    stage->context.ledger = NULL;
     static const char text[] = FROM_BOB "\r\nbody\r\n";
     unsigned char digest[32];
     size_t len;

@@ -41,7 +41,7 @@
 struct stage {
     struct room room;
     struct config config;
-    struct parts parts;
+    struct context context;
     struct server server;
     struct target target;
     char secret[96];
@@ -68,7 +68,7 @@ static inline void write_secret(struct stage *stage)
 static inline void open_ledger(struct stage *stage)
 {
     room_open(&stage->room);
-    stage->parts.ledger = stage->room.ledger;
+    stage->context.ledger = stage->room.ledger;
 }
 
 static inline int stage_setup(void **state)
@@ -81,7 +81,7 @@ static inline int stage_setup(void **state)
     stage->config.rules = rule_set_new();
     memset(stage->config.rules->key, 7, sizeof(stage->config.rules->key));
     assert_int_equal(rules_prepare(stage->config.rules, NULL, NULL, NULL), 0);
-    stage->parts = (struct parts){
+    stage->context = (struct context){
         .base = stage->room.base, .config = &stage->config, .links = links_new(stage->room.base)};
     open_ledger(stage);
     stage->server = (struct server){.name = (char *)"office"};
@@ -102,7 +102,7 @@ static inline int stage_teardown(void **state)
     deliver_free(stage->deliver);
     if (stage->scripted != NULL)
         scripted_server_free(stage->scripted);
-    links_free(stage->parts.links);
+    links_free(stage->context.links);
     room_remove(&stage->room);
     rule_set_free(stage->config.rules);
     free(stage);
@@ -239,7 +239,7 @@ static inline void run_for(struct stage *stage, unsigned milliseconds)
 
 static inline void begin(struct stage *stage)
 {
-    stage->deliver = deliver_new(&stage->parts, &stage->target);
+    stage->deliver = deliver_new(&stage->context, &stage->target);
     stage->deliver->lost_at = 0; /* no wait before a search */
     assert_int_equal(stage->deliver->step, STEP_IDLE);
     deliver_wake(stage->deliver);

@@ -141,8 +141,8 @@ static void check_reply(void **state, const struct reply *reply, const char *con
                  copy_uid(stage, 1));
     if (reply->state == COPY_PENDING && copy_is_due(stage, 1))
         fail_msg("%s: due again at once", reply->title);
-    assert_int_equal(stage->parts.count.delivered, reply->state == COPY_DELIVERED);
-    assert_int_equal(stage->parts.count.refused, reply->state == COPY_FAILED);
+    assert_int_equal(stage->context.count.delivered, reply->state == COPY_DELIVERED);
+    assert_int_equal(stage->context.count.refused, reply->state == COPY_FAILED);
     stage_teardown(state);
 }
 

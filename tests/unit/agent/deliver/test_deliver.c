@@ -21,7 +21,7 @@ static void test_a_copy_is_delivered_and_its_uid_recorded(void **state)
     deliver_all(stage, script);
     assert_int_equal(copy_state(stage, 1), COPY_DELIVERED);
     assert_int_equal(copy_uid(stage, 1), 100);
-    assert_int_equal(stage->parts.count.delivered, 1);
+    assert_int_equal(stage->context.count.delivered, 1);
 }
 
 static void test_without_anything_due_it_does_not_connect(void **state)
@@ -50,7 +50,7 @@ static void test_the_next_copy_uses_the_selected_folder(void **state)
     capture(stage, 1);
     play(stage, script);
     begin(stage);
-    while (stage->parts.count.delivered == 0)
+    while (stage->context.count.delivered == 0)
         run_for(stage, 5);
     capture(stage, 1);
     deliver_wake(stage->deliver);
@@ -128,7 +128,7 @@ static void test_nothing_new_while_a_batch_is_sent(void **state)
     await_step(stage, STEP_SENDING);
     scripted_server_go(stage->scripted);
     await(stage, STEP_IDLE);
-    assert_int_equal(stage->parts.count.delivered, 1);
+    assert_int_equal(stage->context.count.delivered, 1);
 }
 
 static void test_another_folder_waits_for_the_end_of_what_is_sent(void **state)
@@ -250,7 +250,7 @@ static void test_a_batch_of_which_nothing_is_left(void **state)
     deliver_all(stage, script);
     assert_int_equal(copy_state(stage, 1), COPY_FAILED);
     assert_int_equal(copy_state(stage, 2), COPY_FAILED);
-    assert_int_equal(stage->parts.count.refused, 2);
+    assert_int_equal(stage->context.count.refused, 2);
 }
 
 /* ---- timers, reload ---- */
@@ -639,7 +639,7 @@ static void test_the_session_is_lost_in_every_state(void **state)
         await_step(stage, STEP_CONNECTING);
         await(stage, STEP_IDLE);
         assert_states(stage, &places[i], delivered);
-        assert_int_equal(stage->parts.count.delivered, places[i].messages);
+        assert_int_equal(stage->context.count.delivered, places[i].messages);
         stage_teardown(state);
     }
 }
@@ -696,7 +696,7 @@ static void test_it_is_stopped_while_it_has_nothing_to_do_or_is_down(void **stat
 
     stage_setup(state);
     stage = *state;
-    stage->deliver = deliver_new(&stage->parts, &stage->target);
+    stage->deliver = deliver_new(&stage->context, &stage->target);
     deliver_stop(stage->deliver, on_stopped, stage);
     await_stopped(stage);
     stage_teardown(state);

@@ -90,9 +90,9 @@ static void test_it_is_bounded(void **state)
 
     assert_int_equal(count(choice, LIMIT_BATCH_COPIES + 10, false), LIMIT_BATCH_COPIES);
     assert_int_equal(count(choice, 5, true), 1);
-    choice->copies[0].size = choice->copies[1].size = LIMIT_BATCH_OCTETS / 2;
+    choice->copies[0].size = choice->copies[1].size = LIMIT_BATCH_BYTES / 2;
     assert_int_equal(count(choice, 5, false), 2);
-    choice->copies[0].size = LIMIT_BATCH_OCTETS + 1; /* the first one goes in any case */
+    choice->copies[0].size = LIMIT_BATCH_BYTES + 1; /* the first one goes in any case */
     assert_int_equal(count(choice, 5, false), 1);
 }
 

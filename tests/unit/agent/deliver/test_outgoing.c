@@ -26,7 +26,7 @@ struct stage {
     struct room room;
     struct client client; /* a session at rest */
     struct config config;
-    struct parts parts;
+    struct context context;
     char *original;
     size_t size, header_len;
     struct outgoing *outgoing;
@@ -46,7 +46,7 @@ static int setup(void **state)
     stage->config.rules = rule_set_new();
     memset(stage->config.rules->key, 7, sizeof(stage->config.rules->key));
     assert_int_equal(rules_prepare(stage->config.rules, NULL, NULL, NULL), 0);
-    stage->parts = (struct parts){
+    stage->context = (struct context){
         .base = stage->room.base, .ledger = stage->room.ledger, .config = &stage->config};
     client_init(&stage->client);
     client_serve(&stage->client, at_rest);
@@ -123,7 +123,7 @@ static void on_made(void *arg, struct outgoing *outgoing, const char *why)
 static void make_outgoing(struct stage *stage, enum copy_form form)
 {
     stage->room.waiting++;
-    stage->outgoing = outgoing_new(&stage->parts, &stage->room.copies[0], form, on_made, stage);
+    stage->outgoing = outgoing_new(&stage->context, &stage->room.copies[0], form, on_made, stage);
     assert_int_equal(stage->ready, 0);
     room_wait(&stage->room);
     assert_int_equal(stage->ready, 1);
@@ -333,7 +333,7 @@ static void freed_while_it_is_read(void **state)
     make_original(stage, HEADER "\r\n", strlen(HEADER) + 2, 3 * MIB);
     capture(stage);
     stage->outgoing =
-        outgoing_new(&stage->parts, &stage->room.copies[0], COPY_ATTACHED, on_made, stage);
+        outgoing_new(&stage->context, &stage->room.copies[0], COPY_ATTACHED, on_made, stage);
     outgoing_free(stage->outgoing);
     stage->outgoing = NULL;
     room_figures(&stage->room);

@@ -22,7 +22,7 @@ static void test_those_found_are_delivered_the_others_sent_again(void **state)
     deliver_all(stage, script);
     assert_int_equal(copy_uid(stage, 1), 100);
     assert_int_equal(copy_uid(stage, 2), 95);
-    assert_int_equal(stage->parts.count.delivered, 2);
+    assert_int_equal(stage->context.count.delivered, 2);
 }
 
 static void test_a_changed_uidvalidity_searches_the_whole_folder(void **state)

@@ -22,7 +22,7 @@
 #include "imapclient/scripted_client.h"
 #include "rules/util/memory.h"
 
-#define LINKS_MAX (3 * LIMIT_SIGN_INS)
+#define LINKS_MAX (3 * LIMIT_LOGINS)
 
 /* A server for many: greets all, and answers AUTHENTICATE when the test lets it. */
 struct door {
@@ -391,16 +391,16 @@ static void an_own_secret_goes_before_the_masters(void **state)
 static void so_many_sign_in_at_a_time(void **state)
 {
     struct stage *stage = *state;
-    for (size_t i = 0; i < LIMIT_SIGN_INS + 5; i++)
+    for (size_t i = 0; i < LIMIT_LOGINS + 5; i++)
         begin(stage, i);
-    await_waiting(stage, LIMIT_SIGN_INS);
+    await_waiting(stage, LIMIT_LOGINS);
     door_admit(&stage->door);
     door_admit(&stage->door);
-    await_waiting(stage, LIMIT_SIGN_INS);
+    await_waiting(stage, LIMIT_LOGINS);
     assert_int_equal(count_ready(stage), 2);
     let_go(&stage->watchers[10]); /* while it signs in */
-    await_waiting(stage, LIMIT_SIGN_INS);
-    assert_int_equal(stage->door.n_guests, LIMIT_SIGN_INS + 3);
+    await_waiting(stage, LIMIT_LOGINS);
+    assert_int_equal(stage->door.n_guests, LIMIT_LOGINS + 3);
 }
 
 static void the_first_come_sign_in_first(void **state)
@@ -460,12 +460,12 @@ static void failures_leave_their_place(void **state)
     stage->door.answers = true;
     stage->server.max_sessions = 1;
     stage->source.password_file = (char *)"/tmp/mailvigil-test-none";
-    for (size_t i = 0; i < LIMIT_SIGN_INS + 1; i++)
+    for (size_t i = 0; i < LIMIT_LOGINS + 1; i++)
         begin(stage, i);
     stage->source.password_file = stage->secret;
-    struct watcher *last = begin(stage, LIMIT_SIGN_INS + 1);
+    struct watcher *last = begin(stage, LIMIT_LOGINS + 1);
     await_ready(stage, last);
-    for (size_t i = 0; i < LIMIT_SIGN_INS + 1; i++)
+    for (size_t i = 0; i < LIMIT_LOGINS + 1; i++)
         assert_int_equal(stage->watchers[i].closed, 1);
 }
 
@@ -492,7 +492,7 @@ static void servers_do_not_wait_for_each_other(void **state)
     struct server other = stage->server;
     other.name = (char *)"other";
     other.imap.port = door_open(&door, stage->base);
-    for (size_t i = 0; i < LIMIT_SIGN_INS + 2; i++)
+    for (size_t i = 0; i < LIMIT_LOGINS + 2; i++)
         begin(stage, i);
     struct watcher *watcher = begin_at(stage, LINKS_MAX - 1, &other);
     await_ready(stage, watcher);

@@ -164,7 +164,7 @@ struct alerts_count probes_alerts(const struct probes *probes)
 struct fake {
     struct config config;
     struct ledger ledger;
-    struct parts parts;
+    struct context context;
     struct account_watch accounts[FAKE_MAX];
     struct account_watch *account_list[FAKE_MAX];
     struct deliver deliveries[FAKE_MAX];
@@ -182,8 +182,8 @@ static inline void fake_make(struct fake *fake)
 {
     memset(fake, 0, sizeof(*fake));
     fake->config.instance = "example.org";
-    fake->parts.config = &fake->config;
-    fake->parts.ledger = &fake->ledger;
+    fake->context.config = &fake->config;
+    fake->context.ledger = &fake->ledger;
     for (size_t i = 0; i < FAKE_MAX; i++) {
         fake->account_list[i] = &fake->accounts[i];
         fake->delivery_list[i] = &fake->deliveries[i];
@@ -196,7 +196,7 @@ static inline void fake_make(struct fake *fake)
     fake->accounts[0].watches[0].folder.name = "INBOX";
     fake->deliveries[0].target.name = "compliance";
     fake->deliveries[0].status.trouble = "";
-    fake->snapshot = (struct snapshot){.parts = &fake->parts,
+    fake->snapshot = (struct snapshot){.context = &fake->context,
                                        .accounts = fake->account_list,
                                        .n_accounts = 1,
                                        .deliveries = fake->delivery_list,

@@ -68,10 +68,10 @@ static void an_agent_without_probes(void **state)
     struct fake fake;
     fake_make(&fake);
     fake.snapshot.probes = NULL;
-    fake.parts.count.seen = 7;
-    fake.parts.count.refused = 3;
-    fake.parts.capture_latency.buckets[2] = 5;
-    fake.parts.capture_latency.sum = .1;
+    fake.context.count.seen = 7;
+    fake.context.count.refused = 3;
+    fake.context.capture_latency.buckets[2] = 5;
+    fake.context.capture_latency.sum = .1;
     fake.figures.spool_bytes = 4096;
     fake.figures.oldest_pending = 1795413600;
     char *text = write_metrics(&fake);

@@ -39,7 +39,7 @@ static int teardown(void **state)
 
 static void start(struct stage *stage)
 {
-    stage->watch = account_watch_new(&stage->fake->parts, &stage->fake->account);
+    stage->watch = account_watch_new(&stage->fake->context, &stage->fake->account);
 }
 
 static void add_folders(struct stage *stage, size_t n)

@@ -83,7 +83,8 @@ static void start(struct stage *stage)
 {
     static const struct watch_events events = {
         .listing = on_listing, .watching = on_watching, .down = on_down};
-    stage->watch = watch_new(&stage->fake->parts, &stage->account, stage->is_main, &events, stage);
+    stage->watch =
+        watch_new(&stage->fake->context, &stage->account, stage->is_main, &events, stage);
 }
 
 static enum watch_state state_of(const struct stage *stage)
@@ -779,7 +780,7 @@ static void the_session_may_be_lost_in_any_phase(void **state)
         watch_status(stage->watch, &status);
         assert_int_equal(status.trouble_since, 0);
         assert_int_equal(status.next_try, 0);
-        assert_true(stage->fake->parts.count.reconnects > i);
+        assert_true(stage->fake->context.count.reconnects > i);
         watch_free(stage->watch);
         stage->watch = NULL;
     }
