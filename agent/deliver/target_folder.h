@@ -22,7 +22,7 @@ void target_folder_untagged(struct target_folder *folder, const struct imap_unta
 
 /*
  * Selects the folder of that name (below the personal namespace's prefix). create: if it is
- * missing, it is created. why: it cannot be selected or created; target_folder_is_missing() tells
+ * missing, it is created. why: it cannot be selected or created; target_folder_is_missing() returns
  * whether it does not exist. If the folder is selected already, done is called from inside this
  * function.
  */

@@ -126,17 +126,17 @@ static bool make_key(struct opening *opening)
     unlinkat(ledger->state_fd, "instance.key.new", 0);
     int fd =
         openat(ledger->state_fd, "instance.key.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool well = fd >= 0 && write(fd, ledger->key, DIGEST) == DIGEST && fsync(fd) == 0;
+    bool ok = fd >= 0 && write(fd, ledger->key, DIGEST) == DIGEST && fsync(fd) == 0;
     int error = errno;
     if (fd >= 0)
         close(fd);
-    if (well) {
-        well =
+    if (ok) {
+        ok =
             renameat(ledger->state_fd, "instance.key.new", ledger->state_fd, "instance.key") == 0 &&
             fsync(ledger->state_fd) == 0;
         error = errno;
     }
-    if (!well)
+    if (!ok)
         return refuse(opening, LEDGER_SYSTEM, "%s/instance.key cannot be made: %s",
                       ledger->state_dir, strerror(error));
     return true;
@@ -161,13 +161,13 @@ static bool read_key(struct opening *opening)
         return make_key(opening);
     }
     struct stat status;
-    bool well = fd >= 0 && fstat(fd, &status) == 0;
+    bool ok = fd >= 0 && fstat(fd, &status) == 0;
     unsigned char more;
-    bool whole = well && read(fd, ledger->key, DIGEST) == DIGEST && read(fd, &more, 1) == 0;
+    bool whole = ok && read(fd, ledger->key, DIGEST) == DIGEST && read(fd, &more, 1) == 0;
     int error = errno;
     if (fd >= 0)
         close(fd);
-    if (!well)
+    if (!ok)
         return refuse(opening, LEDGER_SYSTEM, "%s/instance.key cannot be read: %s",
                       ledger->state_dir, strerror(error));
     if (!whole)
@@ -220,14 +220,14 @@ static bool open_database(struct opening *opening)
 static bool read_pragma(struct opening *opening, const char *sql, int64_t *value)
 {
     sqlite3_stmt *query = NULL;
-    bool well = sqlite3_prepare_v2(opening->ledger->db, sql, -1, &query, NULL) == SQLITE_OK &&
-                sqlite3_step(query) == SQLITE_ROW;
-    if (well)
+    bool ok = sqlite3_prepare_v2(opening->ledger->db, sql, -1, &query, NULL) == SQLITE_OK &&
+              sqlite3_step(query) == SQLITE_ROW;
+    if (ok)
         *value = sqlite3_column_int64(query, 0);
     else
         refuse_database(opening, "cannot be read");
     sqlite3_finalize(query);
-    return well;
+    return ok;
 }
 
 static bool check_version(struct opening *opening)
@@ -289,15 +289,15 @@ static bool check_instance(struct opening *opening)
         return false;
     key_fingerprint(ledger, expected);
     query = ledger_query(ledger, "SELECT value FROM meta WHERE key = 'key'");
-    bool well = ledger_row(ledger, query) && column_digest(query, 0, recorded) &&
-                memcmp(expected, recorded, DIGEST) == 0;
+    bool ok = ledger_row(ledger, query) && column_digest(query, 0, recorded) &&
+              memcmp(expected, recorded, DIGEST) == 0;
     if (query != NULL)
         sqlite3_reset(query);
-    if (!well && !ledger->failed)
+    if (!ok && !ledger->failed)
         return refuse(opening, LEDGER_DAMAGED,
                       "%s/instance.key is not the key of its ledger: restore it from a backup",
                       ledger->state_dir);
-    return well;
+    return ok;
 }
 
 static void opened_record(struct ledger *ledger, const struct ledger_options *options)
@@ -320,10 +320,10 @@ static bool settle_database(struct opening *opening)
     ledger_batch_begin(ledger);
     if (opening->fresh)
         fill_fresh(ledger, opening->options->instance);
-    bool well = !ledger->failed && check_instance(opening);
-    if (well && !opening->fresh && opening->version < LEDGER_SCHEMA)
-        well = ledger_schema_advance(ledger, opening->version);
-    if (well) {
+    bool ok = !ledger->failed && check_instance(opening);
+    if (ok && !opening->fresh && opening->version < LEDGER_SCHEMA)
+        ok = ledger_schema_advance(ledger, opening->version);
+    if (ok) {
         ledger_recover(ledger, opening->fresh);
         chain_summaries(ledger);
         opened_record(ledger, opening->options);

@@ -30,10 +30,10 @@ static void read_run(struct worker_job *base, void *context)
 static void read_done(struct worker_job *base)
 {
     struct read_job *job = (struct read_job *)base;
-    bool well = job->why == NULL;
+    bool ok = job->why == NULL;
     if (!job->request.cancelled) {
         job->ledger->answering = true;
-        job->done(job->arg, well ? job->octets : NULL, well ? job->len : 0, job->why);
+        job->done(job->arg, ok ? job->octets : NULL, ok ? job->len : 0, job->why);
         job->ledger->answering = false;
     }
     free(job->octets);

@@ -272,28 +272,28 @@ void ledger_probe_forget(struct ledger *ledger, const char *probe,
     ledger_submit(ledger, &job->job);
 }
 
-/* ---- ledger_told_get(), ledger_told_set() ---- */
+/* ---- ledger_reported_get(), ledger_reported_set() ---- */
 
 struct told_job {
     struct ledger_job job;
     char *probe;
-    struct ledger_told told;
-    ledger_told_done *done;
+    struct ledger_reported reported;
+    ledger_reported_done *done;
     void *arg;
 };
 
 static void told_get_run(struct ledger *ledger, struct ledger_job *base)
 {
     struct told_job *job = (struct told_job *)base;
-    job->told = (struct ledger_told){0};
+    job->reported = (struct ledger_reported){0};
     sqlite3_stmt *query =
         ledger_query(ledger, "SELECT status, since, told_at FROM probe_told WHERE probe = ?1");
     bind_text(query, 1, job->probe);
     if (!ledger_row(ledger, query))
         return;
-    job->told.status = (unsigned)column_number(query, 0);
-    job->told.since = (time_t)column_number(query, 1);
-    job->told.told_at = (time_t)column_number(query, 2);
+    job->reported.status = (unsigned)column_number(query, 0);
+    job->reported.since = (time_t)column_number(query, 1);
+    job->reported.told_at = (time_t)column_number(query, 2);
     sqlite3_reset(query);
 }
 
@@ -303,16 +303,16 @@ static void told_set_run(struct ledger *ledger, struct ledger_job *base)
     sqlite3_stmt *query =
         ledger_query(ledger, "INSERT OR REPLACE INTO probe_told VALUES(?1, ?2, ?3, ?4)");
     bind_text(query, 1, job->probe);
-    bind_number(query, 2, job->told.status);
-    bind_number(query, 3, job->told.since);
-    bind_number(query, 4, job->told.told_at);
+    bind_number(query, 2, job->reported.status);
+    bind_number(query, 3, job->reported.since);
+    bind_number(query, 4, job->reported.told_at);
     ledger_run(ledger, query);
 }
 
 static void told_answer(struct ledger_job *base)
 {
     const struct told_job *job = (const struct told_job *)base;
-    job->done(job->arg, &job->told);
+    job->done(job->arg, &job->reported);
 }
 
 static void told_release(struct ledger_job *base)
@@ -322,8 +322,8 @@ static void told_release(struct ledger_job *base)
     free(job);
 }
 
-struct ledger_request *ledger_told_get(struct ledger *ledger, const char *probe,
-                                       ledger_told_done *done, void *arg)
+struct ledger_request *ledger_reported_get(struct ledger *ledger, const char *probe,
+                                           ledger_reported_done *done, void *arg)
 {
     struct told_job *job = xcalloc(1, sizeof(*job));
     job->job.run = told_get_run;
@@ -335,13 +335,14 @@ struct ledger_request *ledger_told_get(struct ledger *ledger, const char *probe,
     return ledger_submit(ledger, &job->job);
 }
 
-void ledger_told_set(struct ledger *ledger, const char *probe, const struct ledger_told *told)
+void ledger_reported_set(struct ledger *ledger, const char *probe,
+                         const struct ledger_reported *reported)
 {
     struct told_job *job = xcalloc(1, sizeof(*job));
     job->job.run = told_set_run;
     job->job.release = told_release;
     job->probe = xstrdup(probe);
-    job->told = *told;
+    job->reported = *reported;
     ledger_submit(ledger, &job->job);
 }
 

@@ -97,15 +97,16 @@ void ledger_place_set(struct ledger *ledger, const char *who, const char *folder
 
 /* The state of a probe that was alerted last, so that after a restart no alert is repeated and no
  * recovery is forgotten. */
-struct ledger_told {
+struct ledger_reported {
     unsigned status; /* probe/verdict/verdict.h's; 0: no alert was sent, or the last one was a
                         recovery */
     time_t since, told_at;
 };
-typedef void ledger_told_done(void *arg, const struct ledger_told *told);
-struct ledger_request *ledger_told_get(struct ledger *ledger, const char *probe,
-                                       ledger_told_done *done, void *arg);
-void ledger_told_set(struct ledger *ledger, const char *probe, const struct ledger_told *told);
+typedef void ledger_reported_done(void *arg, const struct ledger_reported *reported);
+struct ledger_request *ledger_reported_get(struct ledger *ledger, const char *probe,
+                                           ledger_reported_done *done, void *arg);
+void ledger_reported_set(struct ledger *ledger, const char *probe,
+                         const struct ledger_reported *reported);
 
 /* A reflector's answered nonces: noted before the answer goes. is_new false: answered before. At
  * most LEDGER_REFLECTED_MAX are kept for each reflector, the oldest are dropped. */

@@ -56,29 +56,29 @@ struct probes {
 
 static void remember(const struct slot *slot)
 {
-    struct ledger_told told = {.status = slot->state.reported,
-                               .since = slot->state.since,
-                               .told_at = slot->state.reported_at};
+    struct ledger_reported reported = {.status = slot->state.reported,
+                                       .since = slot->state.since,
+                                       .told_at = slot->state.reported_at};
 
-    ledger_told_set(slot->probes->ledger, slot->probe->name, &told);
+    ledger_reported_set(slot->probes->ledger, slot->probe->name, &reported);
 }
 
-static void on_recalled(void *arg, const struct ledger_told *told)
+static void on_recalled(void *arg, const struct ledger_reported *reported)
 {
     struct slot *slot = arg;
 
     slot->recall = NULL;
-    if (slot->state.since != 0 || told->status == PROBE_OK || told->status > PROBE_UNKNOWN)
+    if (slot->state.since != 0 || reported->status == PROBE_OK || reported->status > PROBE_UNKNOWN)
         return;
-    slot->state.shown = slot->state.reported = (enum probe_status)told->status;
-    slot->state.since = told->since;
-    slot->state.reported_at = told->told_at;
+    slot->state.shown = slot->state.reported = (enum probe_status)reported->status;
+    slot->state.since = reported->since;
+    slot->state.reported_at = reported->told_at;
 }
 
 /* The ledger answers in the order of requests, so this comes before the first result. */
 static void recall_reported(struct slot *slot)
 {
-    slot->recall = ledger_told_get(slot->probes->ledger, slot->probe->name, on_recalled, slot);
+    slot->recall = ledger_reported_get(slot->probes->ledger, slot->probe->name, on_recalled, slot);
 }
 
 /* ---- results ---- */

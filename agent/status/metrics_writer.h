@@ -33,8 +33,8 @@ void metrics_begin(struct metrics_writer *writer, FILE *out, bool openmetrics);
 /* "# EOF": what lacks it was cut off. */
 void metrics_end(struct metrics_writer *writer);
 
-/* name: in full, as its samples have it (a histogram's without _bucket); a constant. A unit is told
- * for names that end in _seconds, _bytes or _ratio. help: one sentence. */
+/* name: in full, as its samples have it (a histogram's without _bucket); a constant. A unit is
+ * declared for names that end in _seconds, _bytes or _ratio. help: one sentence. */
 void metrics_family(struct metrics_writer *writer, enum metric_type type, const char *name,
                     const char *help);
 /* Labels: pairs of name and value, ended by NULL. A value that is not finite is not known: no

@@ -11,7 +11,7 @@
  * silent; a slow safety poll checks everything, whatever the server reports.
  *
  * The main watch of an account lists its folders first (through watch_events.listing) and lists
- * them again with each safety poll and when NOTIFY tells of a new one.
+ * them again with each safety poll and when NOTIFY reports a new one.
  *
  * A watch that loses its session makes a new one (persistent_link.h) until it is freed. It may be
  * freed at any time, from its callbacks too.

@@ -308,15 +308,15 @@ bool spool_settle(struct spool *spool, uint64_t segment, uint64_t size, uint64_t
     if (fd < 0)
         return errno == ENOENT ? true : fail(spool, "spool/%s: cannot be opened", name);
     struct stat status;
-    bool well = fstat(fd, &status) == 0;
-    if (well)
+    bool ok = fstat(fd, &status) == 0;
+    if (ok)
         *actual = (uint64_t)status.st_size;
-    if (well && *actual > size)
-        well = ftruncate(fd, (off_t)size) == 0 && fsync(fd) == 0;
-    if (!well)
+    if (ok && *actual > size)
+        ok = ftruncate(fd, (off_t)size) == 0 && fsync(fd) == 0;
+    if (!ok)
         fail(spool, "spool/%s: cannot be cut to its size", name);
     close(fd);
-    return well;
+    return ok;
 }
 
 bool spool_list(struct spool *spool, void (*found)(void *arg, uint64_t segment), void *arg)

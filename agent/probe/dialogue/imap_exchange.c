@@ -5,7 +5,7 @@
 #include <strings.h>
 
 /* What follows one of our tags, "V12 "; NULL: the line has none. */
-static const char *behind_tag(const char *line, const char *end)
+static const char *after_tag(const char *line, const char *end)
 {
     if (line == end || *line++ != 'V')
         return NULL;
@@ -29,7 +29,7 @@ static bool is_refusal(const char *at, const char *end)
 
 void imap_exchange_sent(struct imap_exchange *exchange, const char *line, size_t len)
 {
-    const char *end = line + len, *verb = behind_tag(line, end);
+    const char *end = line + len, *verb = after_tag(line, end);
     size_t used = 0;
 
     if (verb == NULL) /* a continuation of the login */
@@ -43,7 +43,7 @@ void imap_exchange_sent(struct imap_exchange *exchange, const char *line, size_t
 void imap_exchange_received(struct imap_exchange *exchange, const char *line, size_t len,
                             bool greeting)
 {
-    const char *end = line + len, *tagged = behind_tag(line, end);
+    const char *end = line + len, *tagged = after_tag(line, end);
     bool untagged = len >= 2 && line[0] == '*' && line[1] == ' ';
     const char *text = tagged != NULL ? tagged : untagged ? line + 2 : line;
     bool is_ok = begins_with(text, end, "OK") || begins_with(text, end, "PREAUTH");

@@ -82,7 +82,7 @@ enum book_return {
     BOOK_IS_KNOWN,         /* the same message, seen again */
     BOOK_IS_FOREIGN,       /* not in the books */
 };
-/* *entry_r: as it stands now, borrowed until the next call; NULL when foreign. */
+/* *entry_r: as it is now, borrowed until the next call; NULL when foreign. */
 enum book_return roundtrip_book_returned(struct roundtrip_book *book,
                                          const unsigned char nonce[TOKEN_NONCE],
                                          const struct book_place *place,

@@ -43,7 +43,7 @@ struct reply {
     struct room *room;
     bool is_new;
     struct ledger_place place;
-    struct ledger_told told;
+    struct ledger_reported reported;
 };
 
 static void on_reflected(void *arg, bool is_new)
@@ -362,35 +362,35 @@ static void places_are_kept_by_name_and_folder(void **state)
 
 /* ---- what was alerted ---- */
 
-static void on_told(void *arg, const struct ledger_told *told)
+static void on_told(void *arg, const struct ledger_reported *reported)
 {
     struct reply *reply = arg;
-    reply->told = *told;
+    reply->reported = *reported;
     reply->room->waiting--;
 }
 
-static struct ledger_told told_of(struct room *room, const char *probe)
+static struct ledger_reported told_of(struct room *room, const char *probe)
 {
     struct reply reply = {.room = room};
     room->waiting++;
-    ledger_told_get(room->ledger, probe, on_told, &reply);
+    ledger_reported_get(room->ledger, probe, on_told, &reply);
     room_wait(room);
-    return reply.told;
+    return reply.reported;
 }
 
 static void what_was_alerted_is_kept_for_each_probe(void **state)
 {
     struct room *room = *state;
-    const struct ledger_told first = {1, 100, 200}, last = {2, 300, 400};
+    const struct ledger_reported first = {1, 100, 200}, last = {2, 300, 400};
     assert_int_equal(told_of(room, "mx").status, 0);
-    ledger_told_set(room->ledger, "mx", &first);
-    ledger_told_set(room->ledger, "mx", &last);
-    ledger_told_set(room->ledger, "imap", &first);
+    ledger_reported_set(room->ledger, "mx", &first);
+    ledger_reported_set(room->ledger, "mx", &last);
+    ledger_reported_set(room->ledger, "imap", &first);
     reopen(room);
-    struct ledger_told told = told_of(room, "mx");
-    assert_int_equal(told.status, 2);
-    assert_int_equal(told.since, 300);
-    assert_int_equal(told.told_at, 400);
+    struct ledger_reported reported = told_of(room, "mx");
+    assert_int_equal(reported.status, 2);
+    assert_int_equal(reported.since, 300);
+    assert_int_equal(reported.told_at, 400);
     assert_int_equal(told_of(room, "imap").status, 1);
     assert_int_equal(told_of(room, "pop3").told_at, 0);
 }

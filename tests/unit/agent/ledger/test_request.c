@@ -76,9 +76,9 @@ static void never_place(void *arg, const struct ledger_place *place)
     never(arg);
 }
 
-static void never_told(void *arg, const struct ledger_told *told)
+static void never_told(void *arg, const struct ledger_reported *reported)
 {
-    (void)told;
+    (void)reported;
     never(arg);
 }
 
@@ -177,7 +177,7 @@ static void questions_of_probes_can_be_cancelled(void **state)
     ledger_cancel(ledger_probe_change(ledger, "p", &entry, &counts, never, NULL));
     ledger_cancel(ledger_probe_load(ledger, "p", never_loaded, NULL));
     ledger_cancel(ledger_place_get(ledger, "p", "INBOX", never_place, NULL));
-    ledger_cancel(ledger_told_get(ledger, "p", never_told, NULL));
+    ledger_cancel(ledger_reported_get(ledger, "p", never_told, NULL));
     ledger_cancel(ledger_reflect(ledger, "r", nonce, 1, never_reflected, NULL));
     room_figures(room);
     assert_int_equal(room_sql(room, "SELECT count(*) FROM probe_entry"), 1);
