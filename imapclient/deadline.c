@@ -90,8 +90,7 @@ static void check_connecting(struct imap_session *session)
     }
     enum imap_phase phase =
         session->phase < IMAP_PHASE_GREETING ? transport_phase(session->transport) : session->phase;
-    if (phase > IMAP_PHASE_AUTH)
-        phase = IMAP_PHASE_AUTH;
+    assert(phase <= IMAP_PHASE_AUTH);
     session_fail(session, IMAP_FAILURE_TIMEOUT, "timed out after %u seconds %s",
                  session->connect_timeout, doing[phase]);
 }

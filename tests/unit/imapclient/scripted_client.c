@@ -51,6 +51,15 @@ static void append_line(struct client_text *text, const char *line, size_t len)
     text->data[text->len] = '\0';
 }
 
+static void free_if_due(struct client *client, const char *line)
+{
+    if (client->free_at == NULL || strstr(line, client->free_at) == NULL)
+        return;
+    imap_session_free(client->session);
+    client->session = NULL;
+    client->free_at = NULL;
+}
+
 __attribute__((format(printf, 2, 3))) static void note(struct client *client, const char *format,
                                                        ...)
 {
@@ -62,6 +71,7 @@ __attribute__((format(printf, 2, 3))) static void note(struct client *client, co
     append_line(&client->log, line, strlen(line));
     if (client->awaited != NULL && client_logged(client, client->awaited))
         event_base_loopbreak(client->base);
+    free_if_due(client, line);
 }
 
 const char *client_log(const struct client *client)
@@ -85,7 +95,7 @@ static void on_ready(void *arg)
 {
     struct client *client = arg;
     note(client, "ready");
-    if (client->on_ready != NULL)
+    if (client->session != NULL && client->on_ready != NULL)
         client->on_ready(client);
 }
 
@@ -144,7 +154,7 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     default:
         break;
     }
-    if (client->on_untagged != NULL)
+    if (client->session != NULL && client->on_untagged != NULL)
         client->on_untagged(client, untagged);
 }
 
@@ -188,6 +198,9 @@ static void on_phase(void *arg, enum imap_phase phase)
     size_t len = strlen(client->phases);
     snprintf(client->phases + len, sizeof(client->phases) - len, "%s%s", len > 0 ? " " : "",
              phases[phase]);
+    char line[32];
+    snprintf(line, sizeof(line), "phase %s", phases[phase]);
+    free_if_due(client, line);
 }
 
 void *client_named(struct client *client, const char *name)

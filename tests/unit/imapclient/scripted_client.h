@@ -31,6 +31,8 @@ struct client {
     void (*on_untagged)(struct client *client, const struct imap_untagged *untagged);
     void (*on_data)(struct client *client);
     const char *awaited;
+    /* The session is freed inside the callback whose line contains it, or "phase NAME". */
+    const char *free_at;
     bool refuse_bodies, free_when_closed;
     uint64_t body_size;
 };

@@ -301,6 +301,14 @@ static bool close_it(struct scripted_server *server)
     return true;
 }
 
+/* With a linger time of 0 the kernel sends RST. */
+static bool reset(struct scripted_server *server)
+{
+    struct linger at_once = {.l_onoff = 1};
+    setsockopt(bufferevent_getfd(server->bev), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    return close_it(server);
+}
+
 /* true: the step is done. */
 static bool do_step(struct scripted_server *server, const char *step)
 {
@@ -310,6 +318,8 @@ static bool do_step(struct scripted_server *server, const char *step)
         return start_tls(server);
     if (strcmp(step, "CLOSE") == 0)
         return close_it(server);
+    if (strcmp(step, "RESET") == 0)
+        return reset(server);
     if (strcmp(step, "HOLD") == 0)
         return hold(server);
     if (strcmp(step, "NUL") == 0) {

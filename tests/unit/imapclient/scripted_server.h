@@ -12,6 +12,7 @@
  *   "FLOOD text"  send the line endlessly            "BIG n"    send n octets of 'x'
  *   "NUL"      send that octet         "DEAF"   stop reading
  *   "DRIP text"  send the line octet by octet, each once the previous one has been written
+ *   "RESET"    abort the connection (RST)
  *   "END"      the client has closed, and sent nothing since the previous step
  *   "HOLD"     do nothing more until scripted_server_go()
  * Consecutive sends go out in one segment.

@@ -317,6 +317,117 @@ static void test_octets_over_blocked_tls(void **state)
     scripted_ca_free(ca);
 }
 
+static void append_invalid(struct client *client)
+{
+    imap_append(client->session, "Mon", NULL, 0, client_done, client_named(client, "none"));
+    messages[0].flags = "a\nb";
+    imap_append(client->session, "Mon", messages, 1, client_done, client_named(client, "flags"));
+    messages[0].flags = NULL;
+    imap_append(client->session, "a\nb", messages, 1, client_done, client_named(client, "name"));
+}
+
+static void test_invalid_messages_are_not_sent(void **state)
+{
+    (void)state;
+    static const char *const script[] = {OPEN(""), NULL};
+    struct client client;
+    client_init(&client);
+    prepare(10, 0);
+    client.on_ready = append_invalid;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "name: ");
+    assert_string_equal(client_log(&client), "ready\nnone: INVALID no message to append\n"
+                                             "flags: INVALID invalid flags\n"
+                                             "name: INVALID invalid mailbox name\n");
+    client_finish(&client);
+}
+
+/* The source stalls, so that the replies arrive in the middle of the literal. */
+static void test_replies_within_the_literal(void **state)
+{
+    (void)state;
+    static const char *const script[] = {OPEN("LITERAL+"),
+                                         "C APPEND *",
+                                         "L 30000",
+                                         "S + unexpected",
+                                         "T NO [OVERQUOTA] full",
+                                         "S V1 NO again",
+                                         "L 60000",
+                                         "D ",
+                                         "C NOOP",
+                                         "T OK done",
+                                         NULL};
+    struct client client;
+    client_init(&client);
+    prepare(90000, 0);
+    sources[0].stall_at = 30000;
+    client.on_ready = append_one_and_noop;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    client_settle(&client, 50);
+    assert_false(client_logged(&client, "append:"));
+    imap_append_ready(client.session);
+    client_await(&client, "noop: OK done");
+    assert_true(client_logged(&client, "append: NO full\n"));
+    client_finish(&client);
+}
+
+static ssize_t free_session(void *arg, struct evbuffer *out, size_t want)
+{
+    (void)out;
+    (void)want;
+    struct client *client = arg;
+    imap_session_free(client->session);
+    client->session = NULL;
+    return 0;
+}
+
+static void test_source_that_frees_the_session(void **state)
+{
+    (void)state;
+    static const char *const script[] = {OPEN("LITERAL+"), "C APPEND *", "HOLD", NULL};
+    struct client client;
+    client_init(&client);
+    prepare(10, 0);
+    messages[0].read = free_session;
+    messages[0].arg = &client;
+    client.on_ready = append_one;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    client_settle(&client, 20);
+    assert_null(client.session);
+    assert_string_equal(client_log(&client), "ready\n");
+    client_abandon(&client);
+}
+
+static void noop_and_append(struct client *client)
+{
+    imap_noop(client->session, client_done, client_named(client, "noop"));
+    append_one(client);
+}
+
+static void test_synchronising_append_waits_for_other_commands(void **state)
+{
+    (void)state;
+    static const char *const script[] = {OPEN(""), "C NOOP", "HOLD", "T OK done",     "C APPEND *",
+                                         "S + go", "L 10",   "D ",   "T OK appended", NULL};
+    struct client client;
+    client_init(&client);
+    prepare(10, 0);
+    client.on_ready = noop_and_append;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    client_settle(&client, 20);
+    assert_null(strstr(client_trace(&client), "APPEND Mon"));
+    scripted_server_go(client.server);
+    client_await(&client, "append: OK");
+    client_finish(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +439,10 @@ int main(void)
         cmocka_unit_test(test_source_that_stalls),
         cmocka_unit_test(test_server_that_stops_reading),
         cmocka_unit_test(test_octets_over_blocked_tls),
+        cmocka_unit_test(test_invalid_messages_are_not_sent),
+        cmocka_unit_test(test_replies_within_the_literal),
+        cmocka_unit_test(test_source_that_frees_the_session),
+        cmocka_unit_test(test_synchronising_append_waits_for_other_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

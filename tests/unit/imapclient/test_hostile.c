@@ -146,6 +146,22 @@ static void test_logout(void **state)
     client_finish(&client);
 }
 
+static void test_no_deadline_without_a_command(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN(""), "C NOOP", "T OK done", NULL};
+    struct client client;
+    client_init(&client);
+    client.options.reply_timeout = 1;
+    client.on_ready = send_noop;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "noop: OK");
+    client_settle(&client, 1300); /* the timer of the command fires */
+    assert_false(client_logged(&client, "closed"));
+    client_finish(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_plaintext_only_to_loopback),
         cmocka_unit_test(test_freed_inside_ready),
         cmocka_unit_test(test_logout),
+        cmocka_unit_test(test_no_deadline_without_a_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

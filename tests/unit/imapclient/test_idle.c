@@ -135,6 +135,61 @@ static void test_notify(void **state)
     client_finish(&client);
 }
 
+static void test_stopped_before_it_is_sent(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("IDLE"), "C NOOP",     "T OK done",
+                                         "C IDLE",      "S + idling", "S + again",
+                                         "D DONE",      "T OK left",  NULL};
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    imap_noop(client.session, client_done, client_named(&client, "noop"));
+    imap_idle(client.session, NULL, client_done, client_named(&client, "idle"));
+    imap_idle_stop(client.session);
+    client_await(&client, "idle: OK left");
+    uint64_t ignored, units;
+    imap_session_counters(client.session, &ignored, &units);
+    assert_int_equal(ignored, 1); /* the second plus */
+    client_finish(&client);
+}
+
+static void test_nothing_to_stop(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("IDLE"), "C NOOP", "T OK done", NULL};
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    imap_idle_stop(client.session);
+    imap_noop(client.session, client_done, client_named(&client, "noop"));
+    client_await(&client, "noop: OK");
+    client_finish(&client);
+}
+
+static void send_invalid_notify(struct client *client)
+{
+    static const char *const names[] = {"INBOX", "a\nb"};
+    imap_notify(client->session, names, 2, client_done, client_named(client, "notify"));
+}
+
+static void test_notify_of_an_invalid_name(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("NOTIFY"), NULL};
+    struct client client;
+    client_init(&client);
+    client.on_ready = send_invalid_notify;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "notify: INVALID invalid mailbox name");
+    client_finish(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +199,9 @@ int main(void)
         cmocka_unit_test(test_idle_not_offered),
         cmocka_unit_test(test_idle_done_unanswered),
         cmocka_unit_test(test_notify),
+        cmocka_unit_test(test_stopped_before_it_is_sent),
+        cmocka_unit_test(test_nothing_to_stop),
+        cmocka_unit_test(test_notify_of_an_invalid_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

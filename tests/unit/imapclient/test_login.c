@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "imapclient/scripted_client.h"
@@ -210,6 +211,41 @@ static const struct login_case logins[] = {
      0,
      {GREETING, LOG_IN, "CLOSE"},
      "closed CLOSED auth: the server closed the connection"},
+    {"CAPABILITY refused",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {"S * OK hello", "C CAPABILITY", "T NO not now"},
+     "closed PROTOCOL capability: CAPABILITY was refused: not now"},
+    {"NO instead of a greeting",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {"S * NO go away"},
+     "closed PROTOCOL greeting: the server's greeting is not OK: go away"},
+    {"Exchange has no connection to the mailbox",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, LOG_IN, "T BAD User is authenticated but not connected."},
+     "closed UNAVAILABLE auth: login as alice was refused: User is authenticated but not"},
+    {"a refusal without a reason",
+     NULL,
+     NULL,
+     NULL,
+     0,
+     {GREETING, LOG_IN, "T NO"},
+     "closed AUTH auth: login as alice was refused: no reason given"},
+    {"a password that LOGIN cannot carry",
+     NULL,
+     "won\nder",
+     NULL,
+     0,
+     {"S * OK [CAPABILITY IMAP4rev1] hello"},
+     "closed AUTH capability: login or password contains characters that LOGIN cannot carry"},
     {"a tagged reply to no command",
      NULL,
      NULL,
@@ -390,6 +426,150 @@ static void test_quota_and_sequence_numbers(void **state)
     client_finish(&client);
 }
 
+static void test_login_too_long_for_a_line(void **state)
+{
+    (void)state;
+    static const char *const script[] = {"S * OK [CAPABILITY IMAP4rev1] hello", NULL};
+    char login[5001] = {0}, secret[5001] = {0};
+    struct client client;
+    memset(login, 'a', sizeof(login) - 1);
+    memset(secret, 'b', sizeof(secret) - 1);
+    client_init(&client);
+    client.options.login = login;
+    client.options.secret = secret;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "closed AUTH auth: login as aaaa");
+    assert_null(strstr(client_log(&client), "bbbb"));
+    assert_in_range(client.log.len, 500, 600); /* the reason is truncated */
+    client_finish(&client);
+}
+
+static void test_capabilities_implied_by_rev2(void **state)
+{
+    (void)state;
+    static const char *const script[] = {
+        GREETING, LOG_IN, "T OK [CAPABILITY IMAP4rev2 APPENDLIMIT=99999999999999999999] in", NULL};
+    struct client client;
+    client_init(&client);
+    client.options.hide_idle = true;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    assert_string_equal(imap_session_capabilities(client.session),
+                        "IMAP4rev2 APPENDLIMIT=99999999999999999999");
+    assert_true(imap_session_has(client.session, "unselect"));
+    assert_true(imap_session_has(client.session, "LITERAL-"));
+    assert_false(imap_session_has(client.session, "IDLE")); /* hidden */
+    assert_false(imap_session_has(client.session, "NOTIFY"));
+    assert_int_equal(imap_session_append_limit(client.session), 0); /* out of range */
+    client_finish(&client);
+}
+
+static void test_append_limit_without_a_number(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("APPENDLIMIT APPENDLIMIT="), NULL};
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    assert_int_equal(imap_session_append_limit(client.session), 0);
+    assert_string_equal(imap_session_server_id(client.session), "");
+    client_finish(&client);
+}
+
+static void check_cut_capabilities(const struct imap_session *session)
+{
+    assert_true(imap_session_has(session, "IDLE"));
+    assert_true(imap_session_has(session, "ABCDE"));
+    assert_false(imap_session_has(session, "NOTIFY"));
+    assert_in_range(strlen(imap_session_capabilities(session)), 16000, 16 * 1024);
+}
+
+/* 4000 capabilities of five letters, in a response code and in a response. */
+static void test_too_many_capabilities_are_cut(void **state)
+{
+    (void)state;
+    char list[4000 * 6 + 1] = "";
+    for (size_t i = 0; i < 4000; i++)
+        memcpy(list + 6 * i, "ABCDE ", 7);
+    char code[sizeof(list) + 40], response[sizeof(list) + 40];
+    snprintf(code, sizeof(code), "T OK [CAPABILITY X IDLE %s] in", list);
+    snprintf(response, sizeof(response), "S * CAPABILITY IDLE %sNOTIFY", list);
+    const char *const script[] = {GREETING, LOG_IN, code, "HOLD", response, "S * OK done", NULL};
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    check_cut_capabilities(client.session);
+    scripted_server_go(client.server);
+    client_await(&client, "text done");
+    check_cut_capabilities(client.session);
+    client_finish(&client);
+}
+
+static void test_capabilities_change_with_any_code(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("IDLE"), "S * OK [CAPABILITY IMAP4rev1 NOTIFY] new",
+                                         NULL};
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "text new");
+    assert_string_equal(imap_session_capabilities(client.session), "IMAP4rev1 NOTIFY");
+    client_finish(&client);
+}
+
+static void test_enable_condstore(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN("ENABLE CONDSTORE"), "C ENABLE CONDSTORE",
+                                         "S * ENABLED CONDSTORE", "T OK enabled", NULL};
+    struct client client;
+    client_init(&client);
+    client.options.enable_qresync = true;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    client_finish(&client);
+}
+
+static void test_logout_before_ready(void **state)
+{
+    (void)state;
+    static const char *const script[] = {GREETING, LOG_IN, "HOLD", NULL};
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script);
+    client_start(&client);
+    client_settle(&client, 20);
+    imap_session_logout(client.session);
+    client_await(&client, "closed LOGOUT auth: logged out before the session was ready");
+    client_abandon(&client);
+}
+
+static void test_paused_before_the_connection(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN(""), NULL};
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script);
+    client_start(&client);
+    imap_session_pause(client.session);
+    client_settle(&client, 30);
+    assert_string_equal(client.phases, "resolve connect greeting");
+    imap_session_resume(client.session);
+    imap_session_resume(client.session); /* once too often */
+    client_await(&client, "ready");
+    client_finish(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +578,14 @@ int main(void)
         cmocka_unit_test(test_without_login),
         cmocka_unit_test(test_logout_at_the_end),
         cmocka_unit_test(test_quota_and_sequence_numbers),
+        cmocka_unit_test(test_login_too_long_for_a_line),
+        cmocka_unit_test(test_capabilities_implied_by_rev2),
+        cmocka_unit_test(test_append_limit_without_a_number),
+        cmocka_unit_test(test_too_many_capabilities_are_cut),
+        cmocka_unit_test(test_capabilities_change_with_any_code),
+        cmocka_unit_test(test_enable_condstore),
+        cmocka_unit_test(test_logout_before_ready),
+        cmocka_unit_test(test_paused_before_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "imapclient/scripted_client.h"
 
 static void send_pipelined(struct client *client)
@@ -152,6 +154,132 @@ static void test_unselect_fallback(void **state)
     client_finish(&client);
 }
 
+static void send_invalid(struct client *client)
+{
+    char items[9000] = "", name[8000 + 2];
+    struct imap_uidset none = {0}, one = {0};
+    imap_uidset_add(&one, 1, 1);
+    memset(items, 'x', sizeof(items) - 1);
+    memset(name, 'n', sizeof(name) - 2);
+    name[sizeof(name) - 2] = '\0';
+    imap_select(client->session, "a\nb", client_selected, client_named(client, "select"));
+    imap_unselect(client->session, client_done, client_named(client, "unselect"));
+    imap_status(client->session, "x", IMAP_STATUS_MAILBOXID, client_done,
+                client_named(client, "status"));
+    imap_list(client->session, "a\nb", 0, client_done, client_named(client, "list"));
+    imap_notify(client->session, NULL, 0, client_done, client_named(client, "notify"));
+    imap_uid_search(client->session, "ALL\nx", client_done, client_named(client, "search"));
+    imap_uid_fetch(client->session, &none, "FLAGS", client_done, client_named(client, "none"));
+    imap_uid_fetch(client->session, &one, items, client_done, client_named(client, "long"));
+    imap_uid_expunge(client->session, &one, client_done, client_named(client, "expunge"));
+    imap_create(client->session, name, client_done, client_named(client, "create"));
+    imap_uidset_clear(&one);
+}
+
+static void test_invalid_commands_are_not_sent(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN(""), "C CLOSE", "T BAD nothing is open", NULL};
+    struct client client;
+    client_init(&client);
+    client.on_ready = send_invalid;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "create: ");
+    const char *log = client_log(&client);
+    assert_true(client_logged(&client, "select: INVALID"));
+    assert_true(client_logged(&client, "unselect: BAD nothing is open"));
+    assert_true(client_logged(&client, "status: INVALID invalid mailbox name, or no status item"));
+    assert_true(client_logged(&client, "list: INVALID invalid pattern"));
+    assert_true(client_logged(&client, "notify: INVALID the server does not offer NOTIFY"));
+    assert_true(client_logged(&client, "search: INVALID invalid argument"));
+    assert_true(client_logged(&client, "none: INVALID empty set, or invalid arguments"));
+    assert_true(client_logged(&client, "long: INVALID empty set, or invalid arguments"));
+    assert_true(client_logged(&client, "expunge: INVALID the server does not offer UIDPLUS"));
+    assert_non_null(strstr(log, "create: INVALID command line too long"));
+    client_finish(&client);
+}
+
+static void send_unnoticed(struct client *client)
+{
+    struct imap_uidset set = {0};
+    imap_uidset_add(&set, 4, 4);
+    imap_expunge(client->session, NULL, NULL);
+    imap_check(client->session, NULL, NULL);
+    imap_uid_store(client->session, &set, "+FLAGS (x)", NULL, NULL);
+    imap_select(client->session, "Mine", NULL, NULL);
+    imap_noop(client->session, client_done, client_named(client, "noop"));
+    imap_uidset_clear(&set);
+}
+
+static void test_results_may_be_ignored(void **state)
+{
+    (void)state;
+    static const char *const script[] = {
+        BEGIN(""), "C EXPUNGE", "C CHECK",       "C UID STORE 4 +FLAGS (x)", "T OK a",
+        "T OK b",  "T NO c",    "C SELECT Mine", "T OK [READ-WRITE] d",      "C NOOP",
+        "T OK",    NULL};
+    struct client client;
+    client_init(&client);
+    client.on_ready = send_unnoticed;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "noop: OK no text given");
+    assert_string_equal(client_log(&client), "ready\nnoop: OK no text given\n");
+    client_finish(&client);
+}
+
+static void select_twice(struct client *client)
+{
+    imap_select(client->session, "First", client_selected, client_named(client, "first"));
+    imap_select(client->session, "Second", client_selected, client_named(client, "second"));
+}
+
+static void test_data_before_closed_is_of_the_previous_mailbox(void **state)
+{
+    (void)state;
+    static const char *const script[] = {BEGIN(""),
+                                         "C SELECT First",
+                                         "T OK open",
+                                         "C SELECT Second",
+                                         "S * 9 EXISTS",
+                                         "S * OK [UIDVALIDITY 3] of the first",
+                                         "S * OK [CLOSED] closed",
+                                         "S * 2 EXISTS",
+                                         "T OK open",
+                                         NULL};
+    struct client client;
+    client_init(&client);
+    client.on_ready = select_twice;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "second: OK exists 2 uidvalidity 0");
+    client_finish(&client);
+}
+
+static void send_list(struct client *client)
+{
+    imap_list(client->session, "*", 0, client_done, client_named(client, "list"));
+}
+
+static void test_trace_is_without_literals(void **state)
+{
+    (void)state;
+    static const char *const script[] = {
+        BEGIN(""), "C LIST *", "R * LIST () \"/\" {7}\r\nsecret!\r\n* LIST () \"/\" {2}\r\n{9\r\n",
+        "T OK done", NULL};
+    struct client client;
+    client_init(&client);
+    client.on_ready = send_list;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "list: OK done");
+    assert_true(client_logged(&client, "list secret!"));
+    assert_non_null(strstr(client_trace(&client), "S: * LIST () \"/\" {7}\n"));
+    assert_null(strstr(client_trace(&client), "secret!"));
+    client_finish(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +287,10 @@ int main(void)
         cmocka_unit_test(test_examine_qresync),
         cmocka_unit_test(test_condstore_without_enable),
         cmocka_unit_test(test_unselect_fallback),
+        cmocka_unit_test(test_invalid_commands_are_not_sent),
+        cmocka_unit_test(test_results_may_be_ignored),
+        cmocka_unit_test(test_data_before_closed_is_of_the_previous_mailbox),
+        cmocka_unit_test(test_trace_is_without_literals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

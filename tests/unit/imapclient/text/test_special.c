@@ -105,6 +105,7 @@ static void case_does_not_matter(void **state)
         {"ĐÃ GỬI", '/', true},
         {"ՈՒՂԱՐԿՎԱԾ", '/', true},
         {"ODOSLANÁ POŠTA", '/', true},
+        {"Sent\u00a0Items", '/', true},
     };
     CHECK(IMAP_SPECIAL_SENT, names);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -435,6 +436,86 @@ static void test_ca_file_missing(void **state)
     free(why);
 }
 
+static void test_name_that_cannot_be_verified(void **state)
+{
+    (void)state;
+    static const char *const script[] = {"HOLD", NULL};
+    char name[301] = {0};
+    memset(name, 'a', sizeof(name) - 1);
+    for (int with_context = 0; with_context < 2; with_context++) {
+        struct client client;
+        SSL_CTX *trusted = trusting_context();
+        client_init(&client);
+        client_serve(&client, script);
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_port = htons(client.options.port),
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        client.options.security = IMAP_SECURITY_TLS;
+        client.options.tls = with_context != 0 ? trusted : NULL;
+        client.options.host = name;
+        client.options.address = (struct sockaddr *)&address;
+        client.options.address_len = sizeof(address);
+        client_start(&client);
+        client_await(&client, "closed TLS tls: the server's name cannot be verified");
+        client_abandon(&client);
+        SSL_CTX_free(trusted);
+    }
+}
+
+static void test_logout_over_tls_when_freed(void **state)
+{
+    (void)state;
+    static const char *const script[] = {GREETING, LOG_IN, LOGGED_IN(""), "C LOGOUT", "END", NULL};
+    struct client client;
+    SSL_CTX *trusted = trusting_context();
+    SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, DAY);
+    client_init(&client);
+    client.options.security = IMAP_SECURITY_TLS;
+    client.options.tls = trusted;
+    client.options.send_logout = true;
+    client_serve_tls(&client, script, server, true);
+    client_start(&client);
+    client_await(&client, "ready");
+    imap_session_free(client.session);
+    client.session = NULL;
+    client_await_script(&client);
+    client_finish(&client);
+    SSL_CTX_free(trusted);
+    SSL_CTX_free(server);
+}
+
+static void test_freed_in_every_phase(void **state)
+{
+    (void)state;
+    static const char *const script[] = {
+        "S * OK hi", "C CAPABILITY", "S * CAPABILITY IMAP4rev1 STARTTLS",
+        "T OK done", "C STARTTLS",   "T OK go",
+        "TLS",       "C CAPABILITY", "S * CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN",
+        "T OK done", LOG_IN,         LOGGED_IN(""),
+        NULL};
+    static const char *const phases[] = {"phase resolve",    "phase connect", "phase greeting",
+                                         "phase capability", "phase tls",     "phase auth",
+                                         "phase ready"};
+    SSL_CTX *trusted = trusting_context();
+    SSL_CTX *server = scripted_ca_server(ca, "IP:127.0.0.1", -DAY, DAY);
+    for (size_t i = 0; i < sizeof(phases) / sizeof(*phases); i++) {
+        struct client client;
+        client_init(&client);
+        client.options.security = IMAP_SECURITY_STARTTLS;
+        client.options.tls = trusted;
+        client.free_at = phases[i];
+        client_serve_tls(&client, script, server, false);
+        client_start(&client);
+        while (client.free_at != NULL)
+            event_base_loop(client.base, EVLOOP_ONCE);
+        client_settle(&client, 10);
+        assert_string_equal(client_log(&client), "");
+        client_abandon(&client);
+    }
+    SSL_CTX_free(trusted);
+    SSL_CTX_free(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +529,9 @@ int main(void)
         cmocka_unit_test(test_certificates_are_recorded_although_refused),
         cmocka_unit_test(test_chain_longer_than_is_kept),
         cmocka_unit_test(test_nothing_is_recorded_unasked),
+        cmocka_unit_test(test_name_that_cannot_be_verified),
+        cmocka_unit_test(test_logout_over_tls_when_freed),
+        cmocka_unit_test(test_freed_in_every_phase),
     };
     return cmocka_run_group_tests(tests, make_cas, free_cas);
 }

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/dns.h>
@@ -246,6 +247,118 @@ static void test_freed_while_a_phase_is_reported(void **state)
     }
 }
 
+/* Accepts no connection beyond the first two, so that the kernel drops what follows. */
+static int full_listener(uint16_t port, int *clients)
+{
+    struct sockaddr_in address = address_of("127.0.0.2", port);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    for (size_t i = 0; i < 2; i++) {
+        clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(clients[i], (struct sockaddr *)&address, sizeof(address));
+    }
+    return fd;
+}
+
+static void test_silent_address_gets_its_share_of_time(void **state)
+{
+    (void)state;
+    struct client client;
+    int clients[2];
+    client_init(&client);
+    client_serve(&client, script);
+    int listener = full_listener(client.options.port, clients);
+    client.dns = resolver(client.base, "127.0.0.2 mail.test\n127.0.0.1 mail.test\n");
+    client.options.host = "mail.test";
+    client.options.connect_timeout = 6;
+    time_t begin = time(NULL);
+    client_start(&client);
+    client_await(&client, "ready");
+    assert_true(time(NULL) - begin >= 2); /* half of the six seconds, but for rounding */
+    client_finish(&client);
+    close(clients[0]);
+    close(clients[1]);
+    close(listener);
+}
+
+static void fail_to_connect(const struct sockaddr *address, socklen_t len,
+                            enum imap_security security, const char *reason)
+{
+    struct client client;
+    client_init(&client);
+    client.options.host = "mail.test";
+    client.options.security = security;
+    client.options.address = address;
+    client.options.address_len = (int)len;
+    client_start(&client);
+    client_await(&client, "closed CONNECT connect: cannot connect to mail.test port");
+    if (!client_logged(&client, reason))
+        fail_msg("no \"%s\" in %s", reason, client_log(&client));
+    client_abandon(&client);
+}
+
+static void test_addresses_that_cannot_be_used(void **state)
+{
+    (void)state;
+    struct sockaddr_in broadcast = address_of("255.255.255.255", 143);
+    struct sockaddr_storage odd = {.ss_family = 200};
+    const struct sockaddr *address = (const struct sockaddr *)&odd;
+    fail_to_connect(address, sizeof(odd), IMAP_SECURITY_TLS, "Address family not supported");
+    fail_to_connect(address, sizeof(odd), IMAP_SECURITY_NONE, "without TLS only loopback");
+    fail_to_connect((const struct sockaddr *)&broadcast, sizeof(broadcast), IMAP_SECURITY_TLS, "");
+}
+
+/* ---- TLS that cannot begin ---- */
+
+struct starter {
+    struct transport *transport;
+    char reason[200];
+};
+
+static void on_plain_up(void *arg)
+{
+    (void)arg;
+}
+
+static void on_plain_readable(void *arg)
+{
+    struct starter *starter = arg;
+    transport_start_tls(starter->transport); /* the greeting is still in the input */
+}
+
+static void on_plain_down(void *arg, enum imap_failure_kind kind, const char *reason)
+{
+    struct starter *starter = arg;
+    assert_int_equal(kind, IMAP_FAILURE_TLS);
+    snprintf(starter->reason, sizeof(starter->reason), "%s", reason);
+}
+
+static void test_plaintext_before_the_handshake(void **state)
+{
+    (void)state;
+    static const struct transport_events events = {
+        .up = on_plain_up, .readable = on_plain_readable, .writable = never, .down = on_plain_down};
+    struct client client;
+    client_init(&client);
+    client_serve(&client, script);
+    struct transport_options options = {
+        .host = "127.0.0.1", .port = client.options.port, .timeout = 5};
+    struct starter starter = {0};
+    starter.transport = transport_new(client.base, NULL, &options, &events, &starter);
+    assert_null(transport_input(starter.transport));
+    assert_null(transport_output(starter.transport));
+    assert_int_equal(transport_unsent(starter.transport), 0);
+    transport_set_reading(starter.transport, true);
+    transport_write_last(starter.transport, "x\r\n");
+    transport_open(starter.transport);
+    while (starter.reason[0] == '\0')
+        event_base_loop(client.base, EVLOOP_ONCE);
+    assert_string_equal(starter.reason, "the server does not speak TLS on this port");
+    transport_free(starter.transport);
+    client_abandon(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +371,9 @@ int main(void)
         cmocka_unit_test(test_fixed_address_is_not_loopback),
         cmocka_unit_test(test_fixed_address_refuses),
         cmocka_unit_test(test_freed_while_a_phase_is_reported),
+        cmocka_unit_test(test_silent_address_gets_its_share_of_time),
+        cmocka_unit_test(test_addresses_that_cannot_be_used),
+        cmocka_unit_test(test_plaintext_before_the_handshake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
