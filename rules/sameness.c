@@ -1,12 +1,11 @@
 #include "rules/sameness.h"
 
-#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "rules/field_digest.h"
-#include "rules/util/memory.h"
+#include "rules/util/sha256.h"
 
 /*
  * Line ends enter the digest as LF, and only once other text follows: those at the end of the body
@@ -18,42 +17,20 @@ struct sameness {
     bool carriage_return; /* the last octet, held back */
 };
 
-static void add(EVP_MD_CTX *digest, const void *data, size_t len)
-{
-    if (EVP_DigestUpdate(digest, data, len) != 1)
-        memory_exhausted();
-}
-
-static EVP_MD_CTX *digest_new(void)
-{
-    EVP_MD_CTX *digest = memory_check(EVP_MD_CTX_new());
-    if (EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1)
-        memory_exhausted();
-    return digest;
-}
-
-static void digest_end(EVP_MD_CTX *digest, unsigned char result[32])
-{
-    if (EVP_DigestFinal_ex(digest, result, NULL) != 1)
-        memory_exhausted();
-}
-
 struct sameness *sameness_new(void)
 {
     struct sameness *sameness = xcalloc(1, sizeof(*sameness));
-    sameness->body = digest_new();
+    sameness->body = sha256_new();
     return sameness;
 }
 
 static void flush_line_ends(struct sameness *sameness)
 {
-    static const char feeds[64 + 1] =
-        "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
-        "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
+    char feeds[64];
+    memset(feeds, '\n', sizeof(feeds));
     while (sameness->line_ends > 0) {
-        uint64_t most = sizeof(feeds) - 1;
-        uint64_t count = sameness->line_ends < most ? sameness->line_ends : most;
-        add(sameness->body, feeds, (size_t)count);
+        uint64_t count = sameness->line_ends < sizeof(feeds) ? sameness->line_ends : sizeof(feeds);
+        sha256_add(sameness->body, feeds, (size_t)count);
         sameness->line_ends -= count;
     }
 }
@@ -63,7 +40,7 @@ static void add_text(struct sameness *sameness, const char *text, size_t len)
     if (len == 0)
         return;
     flush_line_ends(sameness);
-    add(sameness->body, text, len);
+    sha256_add(sameness->body, text, len);
 }
 
 /* The CR held back was not part of a line end. */
@@ -106,11 +83,11 @@ void sameness_end(struct sameness *sameness, const struct header *header, unsign
     unsigned char parts[64];
     flush_carriage_return(sameness);
     field_digest(header, names, parts);
-    digest_end(sameness->body, parts + 32);
-    EVP_MD_CTX *both = digest_new();
-    add(both, parts, sizeof(parts));
-    digest_end(both, digest);
-    EVP_MD_CTX_free(both);
+    sha256_end(sameness->body, parts + 32);
+    sameness->body = NULL;
+    EVP_MD_CTX *both = sha256_new();
+    sha256_add(both, parts, sizeof(parts));
+    sha256_end(both, digest);
     sameness_free(sameness);
 }
 

@@ -47,9 +47,8 @@ void monitor_id_make(const unsigned char key[32], const char *account, const cha
 
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    if (HMAC(EVP_sha256(), key, 32, (const unsigned char *)source.data, source.len, digest, &len) ==
-        NULL)
-        memory_exhausted();
+    memory_check(
+        HMAC(EVP_sha256(), key, 32, (const unsigned char *)source.data, source.len, digest, &len));
     buffer_free(&source);
     base32(digest, id);
 }

@@ -18,9 +18,8 @@ static void make_boundary(const struct rule_set *set, const struct copy_plan *pl
     unsigned char digest[EVP_MAX_MD_SIZE] = {0};
     unsigned len = 0;
     buffer_printf(&source, "boundary %s", plan->monitor_id);
-    if (HMAC(EVP_sha256(), set->key, sizeof(set->key), (const unsigned char *)source.data,
-             source.len, digest, &len) == NULL)
-        memory_exhausted();
+    memory_check(HMAC(EVP_sha256(), set->key, sizeof(set->key), (const unsigned char *)source.data,
+                      source.len, digest, &len));
     buffer_free(&source);
     /* "=_" cannot occur in base64 or quoted-printable text, RFC 2045 section 6.7 */
     char *end = stpcpy(boundary, "=_mailvigil_");

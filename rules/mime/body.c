@@ -427,8 +427,7 @@ void body_scan_free(struct body_scan *scan)
         return;
     for (size_t i = 0; i < FIELDS; i++)
         buffer_free(&scan->fields[i]);
-    if (scan->decoder != NULL)
-        body_decoder_end(scan->decoder, &scan->text);
+    body_decoder_end(scan->decoder, &scan->text);
     buffer_free(&scan->text);
     body_facts_free(scan->facts);
     free(scan);

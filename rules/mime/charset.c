@@ -175,9 +175,8 @@ static bool may_continue(const char *text, size_t len)
 static void add_code_point(struct buffer *out, unsigned code)
 {
     char utf8[3];
-    if (code < 0x80) {
-        buffer_char(out, (char)code);
-    } else if (code < 0x800) {
+    assert(code >= 0x80 && code < 0x10000);
+    if (code < 0x800) {
         utf8[0] = (char)(0xc0 | code >> 6);
         utf8[1] = (char)(0x80 | (code & 0x3f));
         buffer_add(out, utf8, 2);

@@ -39,12 +39,8 @@ static bool is_space(char c)
  */
 static const char *word_text_end(const char *c, const char *end)
 {
-    while ((c = memchr(c, '?', (size_t)(end - c))) != NULL) {
-        if (c + 1 < end && c[1] == '=')
-            return c;
-        return NULL;
-    }
-    return NULL;
+    const char *mark = memchr(c, '?', (size_t)(end - c));
+    return mark != NULL && mark + 1 < end && mark[1] == '=' ? mark : NULL;
 }
 
 static bool read_word(const char *c, const char *end, struct encoded_word *word)

@@ -6,6 +6,7 @@
 #define RULES_UTIL_MEMORY_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +18,16 @@ _Noreturn static inline void memory_exhausted(void)
     abort();
 }
 
+/* For what fails only when memory is exhausted. */
+static inline void memory_require(bool success)
+{
+    if (!success)
+        memory_exhausted();
+}
+
 static inline void *memory_check(void *memory)
 {
-    if (memory == NULL)
-        memory_exhausted();
+    memory_require(memory != NULL);
     return memory;
 }
 
@@ -43,8 +50,7 @@ static inline void *xrealloc(void *old, size_t size)
 static inline void *xreallocarray(void *old, size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes))
-        memory_exhausted();
+    memory_require(!__builtin_mul_overflow(count, size, &bytes));
     return xrealloc(old, bytes);
 }
 
@@ -71,8 +77,7 @@ static inline char *xstrndup(const char *text, size_t max)
 static inline char *xvasprintf(const char *format, va_list arguments)
 {
     char *text = NULL;
-    if (vasprintf(&text, format, arguments) < 0)
-        memory_exhausted();
+    memory_require(vasprintf(&text, format, arguments) >= 0);
     return text;
 }
 

@@ -627,6 +627,81 @@ static void test_attached_is_well_formed(void **state)
     buffer_free(&copy);
 }
 
+static void test_report_names_sender_and_purpose(void **state)
+{
+    (void)state;
+    struct copy_plan plan = make_plan();
+    plan.form = COPY_HEADERS;
+    plan.sender = "";
+    plan.sender_claimed = true;
+    plan.purpose = "Retention";
+    struct buffer copy = make_simply(&plan, "Subject: s\r\n\r\n");
+    assert_field(&copy, "X-Monitor-Purpose", "Retention");
+    assert_non_null(strstr(copy.data, "Sender:     <> (claimed)\r\n"));
+    assert_non_null(strstr(copy.data, "Purpose:    Retention\r\n"));
+    assert_non_null(strstr(copy.data, "Size:       14 bytes\r\n"));
+    buffer_free(&copy);
+}
+
+static void test_without_recipients_there_is_no_field_for_them(void **state)
+{
+    (void)state;
+    struct copy_plan plan = make_plan();
+    plan.n_recipients = 0;
+    struct buffer copy = make_simply(&plan, "Subject: s\r\n\r\n");
+    assert_field(&copy, "X-Monitor-Recipient", "-");
+    assert_field(&copy, "X-Monitor-Recipients", "-");
+    assert_field(&copy, "X-Monitor-Recipient-Basis", "-");
+    buffer_free(&copy);
+}
+
+static void test_instance_is_made_a_domain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *instance, *domain;
+    } cases[] = {
+        {"mail.example.org", "mail.example.org"},
+        {"mail..example", "mail.-example"},
+        {"mail.", "mail-"},
+        {".mail", "-mail"},
+        {"a b@c", "a-b-c"},
+        {"", "mailvigil.invalid"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct copy_plan plan = make_plan();
+        plan.instance = cases[i].instance;
+        struct buffer copy = make_simply(&plan, "Subject: s\r\n\r\n");
+        char *id = xasprintf("<" ID ".mailvigil@%s>", cases[i].domain);
+        assert_field(&copy, "Message-ID", id);
+        free(id);
+        buffer_free(&copy);
+    }
+}
+
+static void test_dates(void **state)
+{
+    (void)state;
+    static const struct {
+        time_t when;
+        const char *date;
+    } cases[] = {
+        {0, "Thu, 01 Jan 1970 00:00:00 +0000"},
+        {1709251199, "Thu, 29 Feb 2024 23:59:59 +0000"},
+        {253402300799, "Fri, 31 Dec 9999 23:59:59 +0000"},
+        {253402300800, "Thu, 01 Jan 1970 00:00:00 +0000"},
+        {-2208988800, "Mon, 01 Jan 1900 00:00:00 +0000"},
+        {-2208988801, "Thu, 01 Jan 1970 00:00:00 +0000"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct copy_plan plan = make_plan();
+        plan.captured = cases[i].when;
+        struct buffer copy = make_simply(&plan, "Subject: s\r\n\r\n");
+        assert_field(&copy, "X-Monitor-Captured", cases[i].date);
+        buffer_free(&copy);
+    }
+}
+
 static void test_boundary_depends_on_the_key(void **state)
 {
     (void)state;
@@ -692,6 +767,10 @@ int main(void)
         cmocka_unit_test(test_no_octet_of_a_real_body_changes),
         cmocka_unit_test(test_attached_holds_the_original),
         cmocka_unit_test(test_attached_is_well_formed),
+        cmocka_unit_test(test_report_names_sender_and_purpose),
+        cmocka_unit_test(test_without_recipients_there_is_no_field_for_them),
+        cmocka_unit_test(test_instance_is_made_a_domain),
+        cmocka_unit_test(test_dates),
         cmocka_unit_test(test_boundary_depends_on_the_key),
         cmocka_unit_test(test_headers_form_has_no_body),
         cmocka_unit_test(test_outer_subject_is_seven_bit),

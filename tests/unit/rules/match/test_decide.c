@@ -243,6 +243,31 @@ static void test_body_warnings(void **state)
     rule_set_free(set);
 }
 
+static void test_a_limited_body_matters_to_body_rules_only(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_rule(set, "rule")->subject = LIST("/x/");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    struct body_facts body = {.limited = true};
+    message.body = &body;
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->route->warnings, 0);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_null_can_be_freed(void **state)
+{
+    (void)state;
+    decision_free(NULL);
+    route_free(NULL);
+    rule_set_free(NULL);
+    header_free(NULL);
+}
+
 /* ---- Before anything is fetched ---- */
 
 static void change_nothing(struct rule_set *set)
@@ -430,6 +455,8 @@ int main(void)
         cmocka_unit_test(test_exempt_in_one_direction_only),
         cmocka_unit_test(test_exempt_that_needs_the_body),
         cmocka_unit_test(test_body_warnings),
+        cmocka_unit_test(test_a_limited_body_matters_to_body_rules_only),
+        cmocka_unit_test(test_null_can_be_freed),
         cmocka_unit_test(test_before_fetch),
         cmocka_unit_test(test_rule_covers),
         cmocka_unit_test(test_a_large_header),

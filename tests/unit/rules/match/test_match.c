@@ -420,6 +420,123 @@ static void test_reasons_as_printed(void **state)
     rule_set_free(set);
 }
 
+/* The reason of the first rule's condition for a message, to be freed. */
+static char *reason_for(struct rule_set *set, const char *header, const struct body_facts *body,
+                        const char *condition)
+{
+    prepare(set);
+    struct message message = make_message(header, FOLDER_OTHER);
+    message.body = body;
+    struct decision *decision = decide_both(set, &message);
+    char *text = xstrdup(reason_of(decision, condition));
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+    return text;
+}
+
+static struct attachment two_attachments[] = {
+    {(char[]){"image/png"}, (char[]){"a.png"}},
+    {(char[]){"text/csv"}, (char[]){"b.csv"}},
+};
+static const struct body_facts several = {.attachments = two_attachments,
+                                          .count = 2,
+                                          .limited = true,
+                                          .text = (char[]){"text"},
+                                          .text_len = 4};
+
+static void test_reasons_of_unusual_messages(void **state)
+{
+    static const struct {
+        size_t key;
+        const char *pattern, *condition, *header;
+        const struct body_facts *body;
+        const char *reason;
+    } cases[] = {
+        {KEY(from), "x@y.z", "from", "Subject: a\r\n", NULL,
+         "the message is from no readable address, the rule requires \"x@y.z\""},
+        {KEY(from), "x@y.z", "from", "From: a@b.c, b@b.c, c@b.c, d@b.c, e@b.c, f@b.c, g@b.c\r\n",
+         NULL,
+         "the message is from \"a@b.c\", \"b@b.c\", \"c@b.c\", \"d@b.c\", \"e@b.c\" and 2 more, "
+         "the rule requires \"x@y.z\""},
+        {KEY(subject), "never", "subject", "From: a@b.c\r\n", NULL,
+         "the message has no subject, the rule requires \"never\""},
+        {KEY(subject), "never", "subject", "Subject: \xe2\x82\xac \xe6\x97\xa5 \xe2\x81\xa6 x\r\n",
+         NULL, "the subject is \"\xe2\x82\xac \xe6\x97\xa5 ? x\", the rule requires \"never\""},
+        {KEY(header), "X-A: b", "header", "X-A: c\r\n", NULL,
+         "no such field matches, the rule requires \"X-A: b\""},
+        {KEY(attachment), "*.csv", "attachment", "Subject: a\r\n", &several,
+         "the message has the attachment \"b.csv\" of type \"text/csv\", one of 2, as far as the "
+         "message was read, the rule requires \"*.csv\""},
+        {KEY(attachment), "any", "attachment", "Content-Type: text/plain\r\n", NULL,
+         "the message is a single text without attachments, the rule requires \"any\""},
+        {KEY(attachment), "any", "attachment", "Subject: a\r\n", &no_attachment,
+         "the message has no attachment, the rule requires \"any\""},
+        {KEY(body), "never", "body", "Subject: a\r\n", &several,
+         "the body text does not match (4 bytes, only part of the text was read), the rule "
+         "requires "
+         "\"never\""},
+        {KEY(not_users), "bob", "not_users", "Subject: a\r\n", NULL,
+         "the owner is \"alice\", the rule requires anyone but \"bob\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct rule_set *set = make_set();
+        *(char ***)((char *)make_rule(set, "rule") + cases[i].key) = LIST(cases[i].pattern);
+        char *reason = reason_for(set, cases[i].header, cases[i].body, cases[i].condition);
+        assert_string_equal(reason, cases[i].reason);
+        free(reason);
+    }
+}
+
+static void test_reasons_of_dates_directions_and_exemptions(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    struct rule *rule = make_rule(set, "rule");
+    rule->has_until = true;
+    rule->until = INTERNALDATE + 90 * 60;
+    char *reason = reason_for(set, INCOMING, NULL, "until");
+    assert_string_equal(reason, "the message arrived on 2026-01-01 00:00 UTC, the rule requires "
+                                "before 2026-01-01 01:30 UTC");
+    free(reason);
+
+    set = make_set();
+    rule = make_rule(set, "rule");
+    rule->incoming = rule->outgoing = rule->internal = SELECT_NONE;
+    reason = reason_for(set, INCOMING, NULL, "direction");
+    assert_string_equal(reason, "the message is incoming and its owner is selected, the rule "
+                                "requires no direction: incoming, outgoing and internal are none");
+    free(reason);
+
+    set = make_set();
+    rule = make_rule(set, "rule");
+    rule->exempt = true;
+    rule->addresses = LIST("doctor@*");
+    reason = reason_for(set, INCOMING, NULL, "addresses");
+    assert_string_equal(reason,
+                        "no address of the message is listed, the rule requires \"doctor@*\"");
+    free(reason);
+}
+
+/* Two conditions that look at the same fields. */
+static void test_two_rules_share_the_facts(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_rule(set, "one")->subject = LIST("*invoice*");
+    make_rule(set, "two")->subject = LIST("*Mai");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->rules[0].result, YES);
+    assert_int_equal(decision->rules[1].result, YES);
+    assert_int_equal(decision->targets[0].n_rules, 2);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
 /* A reason is printed on a terminal: no control characters, limited length. */
 static void test_reasons_are_clean(void **state)
 {
@@ -464,6 +581,9 @@ int main(void)
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_attachments_that_the_header_excludes),
         cmocka_unit_test(test_reasons_as_printed),
+        cmocka_unit_test(test_reasons_of_unusual_messages),
+        cmocka_unit_test(test_reasons_of_dates_directions_and_exemptions),
+        cmocka_unit_test(test_two_rules_share_the_facts),
         cmocka_unit_test(test_reasons_are_clean),
         cmocka_unit_test(test_a_limit_is_reported),
     };

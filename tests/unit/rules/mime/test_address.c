@@ -94,6 +94,10 @@ static void test_lists(void **state)
         {"=?utf-8?B?SsO2cmc=?= <j@x.y>, k@x.y", "j@x.y k@x.y"},
         {"=?utf-8?Q?a@b, c?= <j@x.y>", "j@x.y/1"},
         /* odds and ends */
+        {"\"'x\"@example.org", "\"'x\"@example.org"},
+        {"a@\"b\"", "/1"},
+        {"a@[1", "a@1"},
+        {"a@b.c:d@e.f", "a@b.c d@e.f"},
         {"mailto:a@b.c", "a@b.c"},
         {"<mailto:a@b.c>", "a@b.c"},
         {"<a@b.c:25>", "a@b.c"},

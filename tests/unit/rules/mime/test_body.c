@@ -370,6 +370,21 @@ static void test_text_is_bounded(void **state)
     buffer_free(&text);
 }
 
+/* The last piece of text exceeds the bound and is cut between characters. */
+static void test_text_is_cut_at_a_character(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    buffer_text(&text, "Content-Type: text/plain; charset=utf-8\n\nx");
+    for (size_t i = 0; i < BODY_TEXT_MAX; i++)
+        buffer_text(&text, "\xe2\x82\xac");
+    struct body_facts *facts = scan_pieces(text.data, text.len, text.len);
+    assert_true(facts->limited);
+    assert_int_equal(facts->text_len, 1 + (BODY_TEXT_MAX - 1) / 3 * 3);
+    body_facts_free(facts);
+    buffer_free(&text);
+}
+
 static void test_long_lines_and_fields(void **state)
 {
     (void)state;
@@ -415,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_attachments_are_bounded),
         cmocka_unit_test(test_text_is_bounded),
+        cmocka_unit_test(test_text_is_cut_at_a_character),
         cmocka_unit_test(test_long_lines_and_fields),
         cmocka_unit_test(test_a_scan_can_be_given_up),
     };
