@@ -191,12 +191,12 @@ static inline void intend(struct stage *stage, uint32_t uid, const char *folder,
 
 static inline int64_t copy_number(const struct stage *stage, uint32_t uid, const char *column)
 {
-    char sql[200];
+    char *sql = xasprintf(
+        "SELECT %s FROM copy WHERE message = (SELECT id FROM message WHERE uid = %u)", column, uid);
+    int64_t number = room_sql(&stage->room, sql);
 
-    snprintf(sql, sizeof(sql),
-             "SELECT %s FROM copy WHERE message = (SELECT id FROM message WHERE uid = %u)", column,
-             uid);
-    return room_sql(&stage->room, sql);
+    free(sql);
+    return number;
 }
 
 /* All that was handed to the ledger is committed first. */
