@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "agent/alert/private.h"
-#include "agent/system/resolve.h"
+#include "imapclient/wire/resolve.h"
 #include "imapclient/wire/tls.h"
 #include "rules/util/memory.h"
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "agent/probe/dialogue/smtp.h"
-#include "agent/system/resolve.h"
 #include "agent/system/secret.h"
 #include "imapclient/util/milliseconds.h"
+#include "imapclient/wire/resolve.h"
 #include "rules/util/memory.h"
 
 /* The dialogue with one address. */

@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 
 #include "imapclient/util/memory.h"
+#include "imapclient/wire/resolve.h"
 #include "imapclient/wire/tls.h"
 
 #define KEEPALIVE_IDLE 90
@@ -22,14 +23,6 @@
 #define USER_TIMEOUT_MS (150 * 1000)
 #define WRITE_MAX (256 * 1024)
 #define ATTEMPT_MIN 3 /* seconds per address, at least */
-
-/* A running lookup. It outlives a transport that was freed meanwhile: evdns calls back even if the
- * request was cancelled. */
-struct lookup {
-    struct transport *transport;
-    struct evdns_getaddrinfo_request *request;
-    bool *ended; /* NULL, or set when it ends: within the call that started it */
-};
 
 /* The only address to connect to. */
 struct fixed_address {
@@ -40,7 +33,7 @@ struct fixed_address {
 struct transport {
     struct event_base *base;
     struct evdns_base *dns;
-    struct lookup *lookup;
+    struct resolve_request *lookup;
     struct evutil_addrinfo *addresses, *next;
     struct fixed_address *fixed; /* NULL: the name is resolved */
     struct event *attempt_timer;
@@ -133,10 +126,7 @@ void transport_free(struct transport *transport)
         transport->freed = true;
         return;
     }
-    if (transport->lookup != NULL) {
-        transport->lookup->transport = NULL;
-        evdns_getaddrinfo_cancel(transport->lookup->request);
-    }
+    resolve_cancel(transport->lookup);
     drop_connection(transport);
     drop_addresses(transport);
     free(transport->fixed);
@@ -355,29 +345,13 @@ static void try_next(struct transport *transport)
 
 /* ---- names ---- */
 
-/* libevent's text for a name that does not exist is about getaddrinfo's arguments. */
-static const char *resolve_error(int result)
+static void on_resolved(void *arg, int error, struct evutil_addrinfo *addresses)
 {
-    if (result == 0)
-        return "it has no address";
-    return result == EVUTIL_EAI_NONAME ? "host not found" : evutil_gai_strerror(result);
-}
-
-static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg)
-{
-    struct lookup *lookup = arg;
-    struct transport *transport = lookup->transport;
-    if (lookup->ended != NULL)
-        *lookup->ended = true;
-    free(lookup);
-    if (transport == NULL) {
-        if (addresses != NULL)
-            evutil_freeaddrinfo(addresses);
-        return;
-    }
+    struct transport *transport = arg;
     transport->lookup = NULL;
-    if (result != 0 || addresses == NULL) {
-        char *reason = xasprintf("cannot resolve %s: %s", transport->host, resolve_error(result));
+    if (error != 0) {
+        char *reason =
+            xasprintf("cannot resolve %s: %s", transport->host, resolve_error_text(error));
         go_down(transport, IMAP_FAILURE_RESOLVE, reason);
         free(reason);
         return;
@@ -386,33 +360,6 @@ static void on_resolved(int result, struct evutil_addrinfo *addresses, void *arg
     transport->next = addresses;
     transport->phase = IMAP_PHASE_CONNECT;
     try_next(transport);
-}
-
-static void start_lookup(struct transport *transport)
-{
-    struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct evutil_addrinfo *addresses = NULL;
-    char service[8];
-    snprintf(service, sizeof(service), "%u", transport->port);
-    struct lookup *lookup = xcalloc(1, sizeof(*lookup));
-    lookup->transport = transport;
-    transport->lookup = lookup;
-
-    hints.ai_flags = EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV;
-    int numeric = evutil_getaddrinfo(transport->host, service, &hints, &addresses);
-    if (numeric == 0 || transport->dns == NULL) {
-        on_resolved(numeric, addresses, lookup);
-        return;
-    }
-    hints.ai_flags = EVUTIL_AI_ADDRCONFIG | EVUTIL_AI_NUMERICSERV;
-    bool ended = false; /* an immediate answer may free both the lookup and the transport */
-    lookup->ended = &ended;
-    struct evdns_getaddrinfo_request *request =
-        evdns_getaddrinfo(transport->dns, transport->host, service, &hints, on_resolved, lookup);
-    if (!ended) {
-        lookup->ended = NULL;
-        lookup->request = request;
-    }
 }
 
 void transport_open(struct transport *transport)
@@ -424,7 +371,8 @@ void transport_open(struct transport *transport)
         transport->next = &transport->fixed->info;
         try_next(transport);
     } else if (begin_phase(transport, IMAP_PHASE_RESOLVE)) {
-        start_lookup(transport);
+        transport->lookup = resolve_start(transport->base, transport->dns, transport->host,
+                                          transport->port, AF_UNSPEC, on_resolved, transport);
     }
 }
 

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/system/resolve.h"
+#include "imapclient/wire/resolve.h"
 
 struct room {
     struct event_base *base;
@@ -171,7 +171,7 @@ static void a_name_that_does_not_exist_says_so(void **state)
     struct room *room = *state;
 
     await(room, "none.example.org.", AF_INET);
-    assert_string_equal(resolve_error_text(room->error), "no such name");
+    assert_string_equal(resolve_error_text(room->error), "host not found");
 }
 
 static void a_name_without_an_address_of_the_family_is_an_error(void **state)

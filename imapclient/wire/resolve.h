@@ -7,8 +7,8 @@
  * Ownership: a request is valid until its done is called or it is cancelled. The
  * memory of one that was cancelled is freed by the event loop, once evdns has let go of it.
  */
-#ifndef AGENT_SYSTEM_RESOLVE_H
-#define AGENT_SYSTEM_RESOLVE_H
+#ifndef IMAPCLIENT_WIRE_RESOLVE_H
+#define IMAPCLIENT_WIRE_RESOLVE_H
 
 #include <event2/dns.h>
 #include <event2/event.h>
@@ -30,7 +30,7 @@ struct resolve_request *resolve_start(struct event_base *base, struct evdns_base
 /* At any time before done, in callbacks of others too. NULL: no effect. */
 void resolve_cancel(struct resolve_request *request);
 
-/* For people: "no such name". */
+/* For people: "host not found". */
 const char *resolve_error_text(int error);
 
 #endif

@@ -1,4 +1,4 @@
-#include "agent/system/resolve.h"
+#include "imapclient/wire/resolve.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "rules/util/memory.h"
+#include "imapclient/util/memory.h"
 
 struct resolve_request {
     resolve_done *done; /* NULL: cancelled */
@@ -133,7 +133,7 @@ const char *resolve_error_text(int error)
 {
     /* libevent's texts for these are about getaddrinfo's arguments. */
     if (error == EVUTIL_EAI_NONAME)
-        return "no such name";
+        return "host not found";
     if (error == EVUTIL_EAI_NODATA)
         return "no address";
     return evutil_gai_strerror(error);
