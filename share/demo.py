@@ -1,4 +1,4 @@
-"""The demonstration behind share/demo.sh: a throw-away Dovecot, the agent, two messages, their copies.
+"""The demonstration run by share/demo.sh: a temporary Dovecot, the agent, two messages, two copies.
 
     MAILVIGIL=path/to/mailvigil python3 share/demo.py [--keep]
 """
@@ -37,7 +37,7 @@ def configure(dovecot, directory):
 
 
 def show(copy):
-    """The header with '>' before each field that is not as it was in the original."""
+    """Prints the copy; header fields that differ from the original are marked with '>'."""
     mine = False
     for line in copy.header.split(b"\r\n"):
         if not line.startswith((b" ", b"\t")):
@@ -51,11 +51,11 @@ def show(copy):
 
 
 def wait_copy(reader, folder, count):
-    """The newest of `count` copies, and when it was there."""
+    """Waits for `count` copies; returns the newest, and when it appeared."""
     until = time.monotonic() + 30
     while reader.count(folder) < count:
         if time.monotonic() > until:
-            raise RuntimeError("no copy came within 30 seconds")
+            raise RuntimeError("no copy arrived within 30 seconds")
         time.sleep(0.005)
     return reader.fetch(folder)[-1], time.monotonic()
 
@@ -70,7 +70,7 @@ def demonstrate(dovecot):
         began = time.monotonic()
         say("Delivered by LMTP to alice@example.org: Tender 2041 (it asks for a receipt).")
         copy, arrived = wait_copy(reader, folder, 1)
-        say("Its copy in %s, %.0f ms after the delivery (Dovecot waits 500 ms before it tells):\n"
+        say("Its copy in %s, %.0f ms after the delivery (Dovecot delays notifications by 500 ms):\n"
             % (folder, (arrived - began) * 1000))
         show(copy)
 
@@ -80,18 +80,18 @@ def demonstrate(dovecot):
         with dovecot.mailbox("bob") as mailbox:
             mailbox.append("Sent", outgoing, "\\Seen")
         began = time.monotonic()
-        say("Saved into the Sent folder of bob@example.org: Re: Tender 2041 (with a Bcc).")
+        say("Saved in the Sent folder of bob@example.org: Re: Tender 2041 (with a Bcc).")
         copy, arrived = wait_copy(reader, folder, 2)
         say("Its copy, %.0f ms after it was saved:\n" % ((arrived - began) * 1000))
         show(copy)
-        say("Lines with > are mailvigil's; all others and the body are byte for byte the original's.")
+        say("Lines marked > were written by mailvigil; all others and the body are identical to the original.")
 
 
-def tell_how_to_sign_in(dovecot, agent, config):
+def print_login_help(dovecot, agent, config):
     say("""
-Still running. Sign in with any mail program (the password of everyone is "%s"):
+Still running. Log in with any mail client (the password of all users is "%s"):
 
-  IMAP with TLS  localhost port %d, authority %s
+  IMAP with TLS  localhost port %d, CA certificate %s
   users          %s
   for example    curl --cacert %s imaps://localhost:%d/INBOX -u alice@example.org:%s
   deliver        LMTP on 127.0.0.1 port %d
@@ -99,7 +99,7 @@ Still running. Sign in with any mail program (the password of everyone is "%s"):
   log            %s
   state          %s -c %s status
 
-To end it:  kill %d %d; rm -r %s %s"""
+To stop it:  kill %d %d; rm -r %s %s"""
         % (PASSWORD, dovecot.imaps_port, dovecot.ca_file,
            " ".join(dovecot.address(one) for one in USERS), dovecot.ca_file, dovecot.imaps_port,
            PASSWORD, dovecot.lmtp_port, config.path, agent.log_file, os.environ["MAILVIGIL"],
@@ -108,7 +108,7 @@ To end it:  kill %d %d; rm -r %s %s"""
 
 def main():
     keep = "--keep" in sys.argv[1:]
-    # As Ctrl-C: what was started is ended, what was written is removed.
+    # Like Ctrl-C: what was started is stopped, what was written is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     dovecot = Dovecot(users=USERS, own_session=keep)
     config = agent = None
@@ -119,10 +119,10 @@ def main():
         config = configure(dovecot, None)
         agent = Agent(config, log_file=os.path.join(config.dir, "log"), own_session=keep)
         agent.start()
-        say("mailvigil watches alice, bob and carol for the monitor.\n")
+        say("mailvigil is watching alice, bob and carol; copies go to monitor.\n")
         demonstrate(dovecot)
         if keep:
-            tell_how_to_sign_in(dovecot, agent, config)
+            print_login_help(dovecot, agent, config)
             return 0
         agent.stop()
         return 0

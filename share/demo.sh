@@ -1,8 +1,8 @@
 #!/bin/sh
-# mailvigil at work, in a minute: installs what is missing (as root; else names it), builds, starts
-# a throw-away Dovecot on loopback with TLS and its own authority, lets the agent watch three users,
-# and shows the copies of an incoming and an outgoing message. Leaves nothing running.
-# --keep: leaves all of it up and says how to sign in.
+# Demonstrates mailvigil in a minute: installs missing packages (as root; otherwise lists them),
+# builds, starts a temporary Dovecot on loopback with TLS and its own CA, lets the agent watch three
+# users, and shows the copies of an incoming and an outgoing message. Leaves nothing running.
+# --keep: leaves everything running and prints how to log in.
 set -eu
 cd "$(dirname "$0")/.."
 . tests/packages.sh
