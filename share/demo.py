@@ -84,7 +84,8 @@ def demonstrate(dovecot):
         copy, arrived = wait_copy(reader, folder, 2)
         say("Its copy, %.0f ms after it was saved:\n" % ((arrived - began) * 1000))
         show(copy)
-        say("Lines marked > were written by mailvigil; all others and the body are identical to the original.")
+        say("Lines marked > were written by mailvigil; all others, and the body, are identical to the"
+            " original.")
 
 
 def print_login_help(dovecot, agent, config):
