@@ -99,16 +99,16 @@ static void on_every_second(evutil_socket_t fd, short what, void *arg)
 {
     struct agent *agent = arg;
     time_t since;
-    const char *stuck = ledger_is_stuck(agent->context.ledger, &since);
+    const char *blocked = ledger_is_blocked(agent->context.ledger, &since);
 
     (void)fd;
     (void)what;
-    if (stuck != NULL && !agent->blocked)
-        log_event(LOG_LEVEL_ERROR, "ledger-blocked", "reason", stuck, "action",
+    if (blocked != NULL && !agent->blocked)
+        log_event(LOG_LEVEL_ERROR, "ledger-blocked", "reason", blocked, "action",
                   "capture and delivery are suspended; retrying", (char *)NULL);
-    if (stuck == NULL && agent->blocked)
+    if (blocked == NULL && agent->blocked)
         log_event(LOG_LEVEL_NOTICE, "ledger-resumed", (char *)NULL);
-    agent->blocked = stuck != NULL;
+    agent->blocked = blocked != NULL;
     status_service_every_second(agent->service);
 }
 

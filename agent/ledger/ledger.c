@@ -14,16 +14,16 @@ const char *ledger_damage(const struct ledger *ledger)
     return ledger->damage;
 }
 
-const char *ledger_is_stuck(const struct ledger *ledger, time_t *since)
+const char *ledger_is_blocked(const struct ledger *ledger, time_t *since)
 {
-    struct stuck *stuck = ledger->stuck;
-    pthread_mutex_lock(&stuck->mutex);
-    time_t when = stuck->since;
-    memcpy(stuck->shown, stuck->why, sizeof(stuck->shown));
-    pthread_mutex_unlock(&stuck->mutex);
+    struct blockage *blockage = ledger->blockage;
+    pthread_mutex_lock(&blockage->mutex);
+    time_t when = blockage->since;
+    memcpy(blockage->shown, blockage->why, sizeof(blockage->shown));
+    pthread_mutex_unlock(&blockage->mutex);
     if (since != NULL)
         *since = when;
-    return when == 0 ? NULL : stuck->shown;
+    return when == 0 ? NULL : blockage->shown;
 }
 
 void ledger_set_plan_join(struct ledger *ledger, ledger_plan_join *join)

@@ -6,8 +6,8 @@
  * groups what is queued into one transaction with one fsync of the spool before it. Functions here
  * are called on the loop, return at once, and call `done` on the loop after the commit: what done
  * reports is durable. When the disk is full or fails, the batch is rolled back whole and tried
- * again (no done is called meanwhile); ledger_is_stuck() returns since when and why; capture stops
- * by itself as its callbacks do not come.
+ * again (no done is called meanwhile); ledger_is_blocked() returns since when and why; capture
+ * stops by itself as its callbacks do not come.
  *
  * Every function that takes a `done` returns a request that the caller may cancel
  * (ledger_cancel()).
@@ -77,7 +77,7 @@ void ledger_close(struct ledger *ledger);
 const unsigned char *ledger_key(const struct ledger *ledger); /* 32 octets */
 /* NULL: it can commit. Else why the ledger cannot commit, since *since (may be NULL); valid until
  * the next call. */
-const char *ledger_is_stuck(const struct ledger *ledger, time_t *since);
+const char *ledger_is_blocked(const struct ledger *ledger, time_t *since);
 
 /* ---- folders ---- */
 

@@ -356,8 +356,8 @@ static void dismantle(struct ledger *ledger)
         free(ledger->targets[i].target);
     free(ledger->targets);
     free(ledger->chain.text);
-    pthread_mutex_destroy(&ledger->stuck->mutex);
-    free(ledger->stuck);
+    pthread_mutex_destroy(&ledger->blockage->mutex);
+    free(ledger->blockage);
     explicit_bzero(ledger->key, sizeof(ledger->key));
     free(ledger->damage);
     free(ledger->state_dir);
@@ -392,8 +392,8 @@ enum ledger_open_error ledger_open(struct event_base *base, const struct ledger_
     ledger->buffer_high = options->buffer_high != 0 ? options->buffer_high : BUFFER_HIGH;
     ledger->state_fd = ledger->lock_fd = -1;
     ledger->spool.dir_fd = ledger->spool.current.fd = -1;
-    ledger->stuck = xcalloc(1, sizeof(*ledger->stuck));
-    pthread_mutex_init(&ledger->stuck->mutex, NULL);
+    ledger->blockage = xcalloc(1, sizeof(*ledger->blockage));
+    pthread_mutex_init(&ledger->blockage->mutex, NULL);
     *result = NULL;
     *why = NULL;
     if (!open_directory(&opening) || !take_lock(&opening) || !read_key(&opening) ||

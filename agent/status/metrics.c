@@ -98,7 +98,8 @@ static void write_ledger(struct metrics_writer *writer, const struct snapshot *s
 {
     metrics_family(writer, METRIC_GAUGE, "mailvigil_ledger_blocked",
                    "1 while the ledger cannot commit; capture and delivery are then suspended.");
-    metrics_sample(writer, ledger_is_stuck(snapshot->context->ledger, NULL) != NULL, (char *)NULL);
+    metrics_sample(writer, ledger_is_blocked(snapshot->context->ledger, NULL) != NULL,
+                   (char *)NULL);
     for (size_t i = 0; i < sizeof(figures_of_ledger) / sizeof(*figures_of_ledger); i++) {
         metrics_family(writer, METRIC_GAUGE, figures_of_ledger[i].name, figures_of_ledger[i].help);
         metrics_sample(writer, metrics_number_at(figures, figures_of_ledger[i].offset),
@@ -214,7 +215,7 @@ static void write_target_states(struct metrics_writer *writer, const struct snap
 static void write_targets(struct metrics_writer *writer, const struct snapshot *snapshot,
                           const struct ledger_target_figures *targets, size_t n_targets)
 {
-    bool known = targets != NULL || ledger_is_stuck(snapshot->context->ledger, NULL) == NULL;
+    bool known = targets != NULL || ledger_is_blocked(snapshot->context->ledger, NULL) == NULL;
 
     for (size_t m = 0; m < sizeof(target_metrics) / sizeof(*target_metrics); m++) {
         metrics_family(writer, target_metrics[m].type, target_metrics[m].name,

@@ -81,7 +81,7 @@ static void ask_figures(void *arg, ledger_figures_done *done, void *done_arg)
     struct figures_request *request;
     time_t since;
 
-    if (ledger_is_stuck(service->ledger, &since) != NULL) {
+    if (ledger_is_blocked(service->ledger, &since) != NULL) {
         done(done_arg, &service->figures, NULL, 0);
         return;
     }
@@ -182,7 +182,7 @@ static const char *unhealthy(void *arg)
     const struct status_service *service = arg;
     time_t since;
 
-    return ledger_is_stuck(service->ledger, &since);
+    return ledger_is_blocked(service->ledger, &since);
 }
 
 static void open_http(struct status_service *service)
@@ -224,7 +224,7 @@ void status_service_every_second(struct status_service *service)
 {
     time_t since;
 
-    if (ledger_is_stuck(service->ledger, &since) != NULL)
+    if (ledger_is_blocked(service->ledger, &since) != NULL)
         answer_all(service);
     if (service->listen != NULL && service->http == NULL && --service->retry == 0)
         open_http(service);

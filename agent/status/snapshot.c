@@ -139,11 +139,11 @@ size_t snapshot_problems(const struct snapshot *snapshot, snapshot_report *repor
 {
     struct reporting reporting = {.report = report, .arg = arg};
     time_t since = 0;
-    const char *stuck = ledger_is_stuck(snapshot->context->ledger, &since);
+    const char *blocked = ledger_is_blocked(snapshot->context->ledger, &since);
 
-    if (stuck != NULL)
+    if (blocked != NULL)
         add(&reporting,
-            &(struct problem){.what = "ledger", .name = "", .since = since, .text = stuck});
+            &(struct problem){.what = "ledger", .name = "", .since = since, .text = blocked});
     if (*snapshot->reload_trouble != '\0')
         add(&reporting, &(struct problem){.what = "the last reload was refused, the old "
                                                   "configuration is still in use",

@@ -35,11 +35,11 @@ static void write_ledger(struct json *json, const struct snapshot *snapshot,
                          const struct ledger_figures *figures)
 {
     time_t since = 0;
-    const char *stuck = ledger_is_stuck(snapshot->context->ledger, &since);
+    const char *blocked = ledger_is_blocked(snapshot->context->ledger, &since);
 
     json_object(json, "ledger");
-    json_string(json, "blocked", stuck);
-    json_time(json, "since", stuck != NULL ? since : 0);
+    json_string(json, "blocked", blocked);
+    json_time(json, "since", blocked != NULL ? since : 0);
     json_object_end(json);
     json_object(json, "spool");
     json_number(json, "bytes", (int64_t)figures->spool_bytes);

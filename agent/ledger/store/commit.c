@@ -6,19 +6,19 @@
 #include "agent/system/fault.h"
 #include "rules/util/memory.h"
 
-/* The time when it became stuck stays that of the first failure. */
+/* The time when it became blocked stays that of the first failure. */
 static void show_stuck(struct ledger *ledger, const char *why)
 {
-    struct stuck *stuck = ledger->stuck;
-    pthread_mutex_lock(&stuck->mutex);
+    struct blockage *blockage = ledger->blockage;
+    pthread_mutex_lock(&blockage->mutex);
     if (why == NULL) {
-        stuck->since = 0;
+        blockage->since = 0;
     } else {
-        if (stuck->since == 0)
-            stuck->since = ledger->now;
-        snprintf(stuck->why, sizeof(stuck->why), "%s", why);
+        if (blockage->since == 0)
+            blockage->since = ledger->now;
+        snprintf(blockage->why, sizeof(blockage->why), "%s", why);
     }
-    pthread_mutex_unlock(&stuck->mutex);
+    pthread_mutex_unlock(&blockage->mutex);
 }
 
 void ledger_batch_begin(void *context)

@@ -35,11 +35,11 @@ struct statement {
 };
 
 /* Why the thread cannot commit, for the loop to ask. */
-struct stuck {
+struct blockage {
     pthread_mutex_t mutex;
     char why[256];
     time_t since;    /* 0: it can */
-    char shown[256]; /* the loop's: what ledger_is_stuck() returned last */
+    char shown[256]; /* the loop's: what ledger_is_blocked() returned last */
 };
 
 struct target_tally {
@@ -69,7 +69,7 @@ struct ledger {
     void *on_room_arg;
     char *(*plan_join)(const char *first, const char *second); /* ledger_set_plan_join() */
 
-    struct stuck *stuck; /* between both */
+    struct blockage *blockage; /* between both */
 
     /* on the thread */
     sqlite3 *db;

@@ -713,7 +713,7 @@ static void limit_files(rlim_t octets)
 
 static void wait_stuck(struct room *room)
 {
-    for (int i = 0; i < 3000 && ledger_is_stuck(room->ledger, NULL) == NULL; i++)
+    for (int i = 0; i < 3000 && ledger_is_blocked(room->ledger, NULL) == NULL; i++)
         usleep(1000);
 }
 
@@ -728,13 +728,13 @@ static void capture_on_full_disk(struct room *room, const char *octets, bool big
     else
         room_submit_mail(room, &(struct mail){1, 1, octets, .targets = {"compliance"}});
     wait_stuck(room);
-    const char *why = ledger_is_stuck(room->ledger, &since);
+    const char *why = ledger_is_blocked(room->ledger, &since);
     limit_files(RLIM_INFINITY);
     assert_non_null(why);
     assert_true(since >= time(NULL) - 60 && since <= time(NULL));
     assert_int_equal(room->waiting, 1);
     room_wait(room);
-    assert_null(ledger_is_stuck(room->ledger, NULL));
+    assert_null(ledger_is_blocked(room->ledger, NULL));
     assert_int_equal(room->outcome, CAPTURE_STORED);
     room_pending(room, "compliance", time(NULL), 10);
     room_read(room, 0);

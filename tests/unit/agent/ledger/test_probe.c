@@ -256,12 +256,12 @@ static void entry_and_counts_are_one_transaction(void **state)
                    " BEGIN SELECT RAISE(ABORT, 'not now'); END");
     room->waiting++;
     ledger_probe_change(room->ledger, "loop", entry, &counts, room_done, room);
-    for (int i = 0; i < 600 && ledger_is_stuck(room->ledger, NULL) == NULL; i++) {
+    for (int i = 0; i < 600 && ledger_is_blocked(room->ledger, NULL) == NULL; i++) {
         const struct timeval tick = {.tv_usec = 100000};
         event_base_loopexit(room->base, &tick);
         event_base_loop(room->base, EVLOOP_ONCE);
     }
-    assert_non_null(strstr(ledger_is_stuck(room->ledger, NULL), "not now"));
+    assert_non_null(strstr(ledger_is_blocked(room->ledger, NULL), "not now"));
     assert_int_equal(room->waiting, 1);
     assert_int_equal(room_sql(room, "SELECT count(*) FROM probe_entry"), 0);
     room_sql(room, "DROP TRIGGER no");

@@ -43,7 +43,7 @@ struct probes {
     struct alerts_count alerts;
 };
 struct ledger {
-    const char *stuck;
+    const char *blocked;
 };
 
 size_t account_watch_count(const struct account_watch *account)
@@ -114,11 +114,11 @@ const char *deliver_state_text(enum deliver_state state)
     return texts[state];
 }
 
-const char *ledger_is_stuck(const struct ledger *ledger, time_t *since)
+const char *ledger_is_blocked(const struct ledger *ledger, time_t *since)
 {
     if (since != NULL)
-        *since = ledger->stuck != NULL ? time(NULL) - 60 : 0;
-    return ledger->stuck;
+        *since = ledger->blocked != NULL ? time(NULL) - 60 : 0;
+    return ledger->blocked;
 }
 
 const char *uid_state_text(enum uid_state state)

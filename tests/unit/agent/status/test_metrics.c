@@ -114,7 +114,7 @@ static void targets_and_a_stuck_ledger(void **state)
     free(text);
 
     /* The counter of deliveries must not seem to have begun anew. */
-    fake.ledger.stuck = "the disk is full";
+    fake.ledger.blocked = "the disk is full";
     fake.n_targets = 0;
     struct written written;
     metrics_write(written_begin(&written), true, &fake.snapshot, &fake.figures, NULL, 0);

@@ -91,7 +91,7 @@ static void problems_come_first(void **state)
     fake.deliveries[0].status.trouble = "quota exceeded";
     fake.deliveries[0].status.trouble_since = time(NULL) - 300;
     fake.snapshot.reload_trouble = "line 3: unknown key";
-    fake.ledger.stuck = "the disk is full";
+    fake.ledger.blocked = "the disk is full";
     char *text = write_page(&fake);
     assert_has(text, "<h2>Problems: 7</h2>"); /* one is in maintenance */
     assert_order(text, "the disk is full", "unknown key");
