@@ -91,7 +91,7 @@ static char *verify_failure(long result, const char *host)
     switch (result) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return xasprintf("the server's certificate is not valid for %s", host);
+        return xasprintf("certificate name mismatch: not valid for %s", host);
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return xasprintf("the server's certificate has expired");
     case X509_V_ERR_CERT_NOT_YET_VALID:

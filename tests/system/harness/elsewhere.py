@@ -84,6 +84,6 @@ class Common:
     def test_check_tells_of_folders_and_target(self):
         done = self.command("check", "--connect")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("account alice <alice@example.org>: signed in, TLSv1.", done.stdout)
+        self.assertIn("account alice <alice@example.org>: logged in, TLSv1.", done.stdout)
         self.assertIn('folders watched: "INBOX", "%s" (Sent)\n' % self.sent, done.stdout)
-        self.assertIn("UIDs are told by the server (UIDPLUS)", done.stdout)
+        self.assertIn("UIDs are reported by the server (UIDPLUS)", done.stdout)

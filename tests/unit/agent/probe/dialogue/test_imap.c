@@ -696,7 +696,7 @@ static const struct secured secureds[] = {
      DIALOGUE_TLS,
      PHASE_TLS,
      "",
-     "the server's certificate is not valid for 127.0.0.1",
+     "certificate name mismatch: not valid for 127.0.0.1",
      "",
      "connect tls",
      "",
