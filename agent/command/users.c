@@ -16,13 +16,6 @@ static const char *yes_or_no(bool value)
     return value ? "yes" : "no";
 }
 
-static void put_header(struct text_table *table, const char *const *names, size_t count)
-{
-    text_table_begin(table, count);
-    for (size_t i = 0; i < count; i++)
-        text_table_cell(table, names[i]);
-}
-
 static void put_joined(struct text_table *table, char *const *texts)
 {
     char *joined = coverage_join(texts);
@@ -70,7 +63,7 @@ static void print_monitored(const struct config *config, FILE *out)
     struct text_table table;
     size_t count = 0;
 
-    put_header(&table, names, MONITORED_COLUMNS);
+    text_table_begin(&table, names, MONITORED_COLUMNS);
     for (size_t i = 0; i < config->n_accounts; i++) {
         if (coverage_reason(config, config->accounts[i]) != COVERAGE_MONITORED)
             continue;
@@ -91,7 +84,7 @@ static void print_others(const struct config *config, FILE *out)
     struct text_table table;
     size_t count = 0;
 
-    put_header(&table, names, OTHERS_COLUMNS);
+    text_table_begin(&table, names, OTHERS_COLUMNS);
     for (size_t i = 0; i < config->n_accounts; i++) {
         const struct account *account = config->accounts[i];
         const char *reason = coverage_reason_text(coverage_reason(config, account));
@@ -118,7 +111,7 @@ static void print_exempt(const struct config *config, FILE *out)
     struct text_table table;
     size_t count = 0;
 
-    put_header(&table, names, EXEMPT_COLUMNS);
+    text_table_begin(&table, names, EXEMPT_COLUMNS);
     for (size_t i = 0; i < config->rules->count; i++) {
         const struct rule *rule = &config->rules->rules[i];
         if (!rule->exempt)

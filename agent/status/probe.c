@@ -103,21 +103,6 @@ void status_probe_json(struct json *json, const struct snapshot *snapshot)
 
 /* ---- text ---- */
 
-static void put_names(struct text_table *table, const char *const *names, size_t count)
-{
-    text_table_begin(table, count);
-    for (size_t i = 0; i < count; i++)
-        text_table_cell(table, names[i]);
-}
-
-static void put_number(struct text_table *table, uint64_t number)
-{
-    char text[24];
-
-    snprintf(text, sizeof(text), "%" PRIu64, number);
-    text_table_cell(table, text);
-}
-
 static void print_table(FILE *out, struct text_table *table)
 {
     fputc('\n', out);
@@ -138,7 +123,7 @@ static void print_probes(FILE *out, const struct snapshot *snapshot)
     struct text_table table;
     char buffer[SNAPSHOT_AGO_MAX];
 
-    put_names(&table, names, sizeof(names) / sizeof(*names));
+    text_table_begin(&table, names, sizeof(names) / sizeof(*names));
     for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
         struct probe_view probe = probes_view(snapshot->probes, i);
         char *failures = xasprintf("%" PRIu64 " of %" PRIu64, probe.failures, probe.runs);
@@ -161,7 +146,7 @@ static void print_roundtrips(FILE *out, const struct snapshot *snapshot)
     struct text_table table;
     bool any = false;
 
-    put_names(&table, names, sizeof(names) / sizeof(*names));
+    text_table_begin(&table, names, sizeof(names) / sizeof(*names));
     for (size_t i = 0; i < snapshot_probes(snapshot); i++) {
         struct probe_view probe = probes_view(snapshot->probes, i);
 
@@ -169,13 +154,13 @@ static void print_roundtrips(FILE *out, const struct snapshot *snapshot)
             continue;
         any = true;
         text_table_cell(&table, probe.probe->name);
-        put_number(&table, probe.counts->sent);
-        put_number(&table, probe.counts->returned);
-        put_number(&table, probe.counts->late);
-        put_number(&table, probe.counts->lost);
-        put_number(&table, probe.counts->uncertain);
-        put_number(&table, probe.counts->outstanding);
-        put_number(&table, probe.counts->duplicates);
+        text_table_number(&table, probe.counts->sent);
+        text_table_number(&table, probe.counts->returned);
+        text_table_number(&table, probe.counts->late);
+        text_table_number(&table, probe.counts->lost);
+        text_table_number(&table, probe.counts->uncertain);
+        text_table_number(&table, probe.counts->outstanding);
+        text_table_number(&table, probe.counts->duplicates);
     }
     if (any)
         print_table(out, &table);
@@ -189,16 +174,16 @@ static void print_reflectors(FILE *out, const struct snapshot *snapshot)
                                         "REFUSED",   "REPLAYED", "FAILED"};
     struct text_table table;
 
-    put_names(&table, names, sizeof(names) / sizeof(*names));
+    text_table_begin(&table, names, sizeof(names) / sizeof(*names));
     for (size_t i = 0; i < snapshot_reflectors(snapshot); i++) {
         struct reflector_view reflector = probes_reflector_view(snapshot->probes, i);
 
         text_table_cell(&table, reflector.reflector->name);
         text_table_cell(&table, reflector.trouble == NULL ? "listening" : "down");
-        put_number(&table, reflector.counts.answered);
-        put_number(&table, reflector.counts.refused);
-        put_number(&table, reflector.counts.replayed);
-        put_number(&table, reflector.counts.failed);
+        text_table_number(&table, reflector.counts.answered);
+        text_table_number(&table, reflector.counts.refused);
+        text_table_number(&table, reflector.counts.replayed);
+        text_table_number(&table, reflector.counts.failed);
     }
     print_table(out, &table);
 }

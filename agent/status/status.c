@@ -167,21 +167,6 @@ static void print_trouble(void *arg, const struct problem *trouble)
     fprintf(out, ": %s\n", trouble->text);
 }
 
-static void put_header(struct text_table *table, const char *const *names, size_t count)
-{
-    text_table_begin(table, count);
-    for (size_t i = 0; i < count; i++)
-        text_table_cell(table, names[i]);
-}
-
-static void put_number(struct text_table *table, uint64_t number)
-{
-    char text[24];
-
-    snprintf(text, sizeof(text), "%" PRIu64, number);
-    text_table_cell(table, text);
-}
-
 static void print_targets(FILE *out, const struct snapshot *snapshot,
                           const struct ledger_target_figures *targets, size_t n_targets)
 {
@@ -189,7 +174,7 @@ static void print_targets(FILE *out, const struct snapshot *snapshot,
                                         "PENDING", "FAILED", "OLDEST PENDING"};
     struct text_table table;
 
-    put_header(&table, names, sizeof(names) / sizeof(*names));
+    text_table_begin(&table, names, sizeof(names) / sizeof(*names));
     for (size_t i = 0; i < snapshot->n_deliveries; i++) {
         const char *name = deliver_target(snapshot->deliveries[i])->name;
         const struct ledger_target_figures *figures = snapshot_target(targets, n_targets, name);
@@ -199,9 +184,9 @@ static void print_targets(FILE *out, const struct snapshot *snapshot,
         deliver_status(snapshot->deliveries[i], &status);
         text_table_cell(&table, name);
         text_table_cell(&table, deliver_state_text(status.state));
-        put_number(&table, figures->delivered);
-        put_number(&table, figures->pending);
-        put_number(&table, figures->failed);
+        text_table_number(&table, figures->delivered);
+        text_table_number(&table, figures->pending);
+        text_table_number(&table, figures->failed);
         text_table_cell(&table, figures->oldest_pending != 0
                                     ? snapshot_ago(buffer, figures->oldest_pending)
                                     : "-");
@@ -234,7 +219,7 @@ static void print_accounts(FILE *out, const struct snapshot *snapshot)
     static const char *const names[] = {"ACCOUNT", "STATE", "NOTIFIED BY", "FOLDERS"};
     struct text_table table;
 
-    put_header(&table, names, sizeof(names) / sizeof(*names));
+    text_table_begin(&table, names, sizeof(names) / sizeof(*names));
     for (size_t i = 0; i < snapshot->n_accounts; i++) {
         struct watch_status status;
 

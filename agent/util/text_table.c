@@ -1,6 +1,7 @@
 #include "agent/util/text_table.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "imapclient/text/printable.h"
@@ -8,10 +9,12 @@
 
 enum { GAP = 2 };
 
-void text_table_begin(struct text_table *table, size_t columns)
+void text_table_begin(struct text_table *table, const char *const *titles, size_t columns)
 {
     assert(columns > 0 && columns <= TEXT_TABLE_COLUMNS);
     *table = (struct text_table){.columns = columns};
+    for (size_t i = 0; i < columns; i++)
+        text_table_cell(table, titles[i]);
 }
 
 void text_table_cell(struct text_table *table, const char *text)
@@ -23,6 +26,14 @@ void text_table_cell(struct text_table *table, const char *text)
     char *copy = xstrdup(text);
     text_printable(copy, PRINTABLE_UTF8);
     table->cells[table->count++] = copy;
+}
+
+void text_table_number(struct text_table *table, uint64_t number)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRIu64, number);
+    text_table_cell(table, text);
 }
 
 /* Code points, which is the width of most scripts on a terminal. */
