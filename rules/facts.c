@@ -59,6 +59,7 @@ const struct field_facts *facts_get(struct facts *facts, enum facts_group group)
     for (size_t i = 0; i < facts->header->count; i++)
         if (is_one_of(&facts->header->fields[i], groups[group].names))
             gather_field(found, &facts->header->fields[i], group);
+    found->doubt = facts->header->truncated || found->addresses.skipped > 0;
     return found;
 }
 

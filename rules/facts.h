@@ -21,6 +21,7 @@ enum facts_group {
 
 struct field_facts {
     bool gathered;
+    bool doubt; /* incomplete: an address is unreadable, or a bound was reached */
     struct address_list addresses;
     char **texts; /* one per field, decoded to UTF-8 */
     size_t count, room;

@@ -29,6 +29,7 @@ struct rule {
     int line;
     enum selector incoming, outgoing, internal;
     bool exempt;
+    bool skip_undecided; /* undecided = "skip": a condition in doubt counts as no, not as yes */
     /* An exempt rule with no selector set applies to all directions; its conditions must match. */
     char **addresses; /* exempt only: of owner, sender (even if only claimed), recipients */
     char **targets;   /* names of targets, lists resolved, without duplicates */

@@ -214,7 +214,7 @@ static struct decision *decide_message(struct context *context, const struct mes
 
     if (facts->old)
         decision->route->warnings |= WARNING_OLD_MESSAGE;
-    if (body != NULL && body->limited)
+    if (body != NULL && body->doubt != 0)
         decision->route->warnings |= WARNING_BODY_LIMITED;
     if (body != NULL && body->tnef)
         decision->route->warnings |= WARNING_TNEF;

@@ -106,7 +106,7 @@ static bool read_key(const struct config *config)
 
 static const char *result_text(enum match_result result)
 {
-    static const char *const texts[] = {"no", "yes", "needs the body"};
+    static const char *const texts[] = {"no", "yes", "undecided", "needs the body"};
 
     return texts[result];
 }
@@ -236,7 +236,7 @@ static void print_copy(struct explained *explained, const struct decision *decis
 
 static const char *result_name(enum match_result result)
 {
-    static const char *const names[] = {"no", "yes", "needs_body"};
+    static const char *const names[] = {"no", "yes", "undecided", "needs_body"};
 
     return names[result];
 }

@@ -31,6 +31,7 @@ static char *write_plan(const struct plan *plan)
         put(out, basis_text(plan->recipients[i].basis), plan->recipients[i].address);
     for (size_t i = 0; i < plan->n_rules; i++)
         put(out, "rule", plan->rules[i]);
+    put(out, "undecided", plan->undecided);
     put(out, "purpose", plan->purpose);
     put(out, "approved-by", plan->approved_by);
     put(out, "domain", plan->domain);
@@ -113,6 +114,8 @@ char *plan_text(const struct decision *decision, const struct target_decision *t
     };
     char *text;
 
+    if (target->undecided != 0)
+        plan.undecided = decide_conditions_text(target->undecided);
     for (size_t i = 0; i < target->n_rules; i++) {
         add_rule(&plan, target->rules[i]->name);
         join_text(&plan.purpose, target->rules[i]->purpose);
@@ -122,6 +125,7 @@ char *plan_text(const struct decision *decision, const struct target_decision *t
     for (size_t i = 0; i < plan.n_rules; i++)
         free(plan.rules[i]);
     free(plan.rules);
+    free(plan.undecided);
     free(plan.purpose);
     free(plan.approved_by);
     free(plan.domain);
@@ -155,6 +159,8 @@ static void parse_line(struct plan *plan, const char *key, const char *value)
         replace(&plan->sender, value);
     } else if (strcmp(key, "rule") == 0) {
         add_rule(plan, value);
+    } else if (strcmp(key, "undecided") == 0) {
+        replace(&plan->undecided, value);
     } else if (strcmp(key, "purpose") == 0) {
         replace(&plan->purpose, value);
     } else if (strcmp(key, "approved-by") == 0) {
@@ -199,6 +205,7 @@ void plan_free(struct plan *plan)
     free(plan->recipients);
     free(plan->rules);
     free(plan->sender);
+    free(plan->undecided);
     free(plan->purpose);
     free(plan->approved_by);
     free(plan->domain);
@@ -271,6 +278,10 @@ char *plan_join(const char *first, const char *second)
     join_recipients(plan, more);
     for (size_t i = 0; i < more->n_rules; i++)
         add_rule(plan, more->rules[i]);
+    if (more->undecided == NULL) {
+        free(plan->undecided);
+        plan->undecided = NULL;
+    }
     join_text(&plan->purpose, more->purpose);
     join_text(&plan->approved_by, more->approved_by);
     text = write_plan(plan);
@@ -290,6 +301,7 @@ struct copy_plan plan_copy(const struct plan *plan)
         .rules = (const char *const *)plan->rules,
         .n_rules = plan->n_rules,
         .warnings = plan->warnings,
+        .undecided = plan->undecided,
         .purpose = plan->purpose,
     };
 }

@@ -20,6 +20,7 @@ struct plan {
     size_t n_recipients;
     char **rules;
     size_t n_rules;
+    char *undecided; /* the conditions in doubt for which there is a copy; NULL: it is certain */
     char *purpose, *approved_by; /* NULL: none; of several rules joined by "; " */
     char *domain;                /* of the owner's address, for folder names */
 };
@@ -35,7 +36,8 @@ struct copy_plan plan_copy(const struct plan *plan);
 /*
  * What two captures of one internal message contain together: recipients of both (a basis from a
  * header beats "owner"), rules of both, directions of both; a sender known by the mailbox beats a
- * claimed one and removes the warning. A new string. Pure; any thread.
+ * claimed one and removes the warning; what is certain for one is not undecided. A new string.
+ * Pure; any thread.
  */
 char *plan_join(const char *first, const char *second);
 

@@ -48,8 +48,9 @@ struct copy_plan {
     time_t captured;
     time_t internaldate;
     unsigned warnings;
-    const char *instance; /* right hand side of our Message-ID */
-    const char *purpose;  /* may be NULL; X-Monitor-Purpose */
+    const char *undecided; /* conditions without whose doubt there were no copy; NULL: none */
+    const char *instance;  /* right hand side of our Message-ID */
+    const char *purpose;   /* may be NULL; X-Monitor-Purpose */
 };
 
 struct copy_view {

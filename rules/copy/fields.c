@@ -231,15 +231,22 @@ static void rule_field(struct buffer *out, const struct copy_plan *plan)
     field_end(&writer);
 }
 
-static void warning_field(struct buffer *out, unsigned warnings)
+/* What is undecided comes last, as it contains commas. */
+static void warning_field(struct buffer *out, const struct copy_plan *plan)
 {
     struct field_writer writer;
+    unsigned warnings = plan->warnings;
     field_begin(&writer, out, "X-Monitor-Warning");
     for (unsigned bit = 1; warnings != 0 && warning_text(bit) != NULL; bit <<= 1) {
         if ((warnings & bit) == 0)
             continue;
         warnings &= ~bit;
-        field_text(&writer, warning_text(bit), warnings != 0);
+        field_text(&writer, warning_text(bit), warnings != 0 || plan->undecided != NULL);
+    }
+    if (plan->undecided != NULL) {
+        char *undecided = xasprintf("undecided: %s", plan->undecided);
+        field_text(&writer, undecided, false);
+        free(undecided);
     }
     field_end(&writer);
 }
@@ -279,6 +286,6 @@ void copy_monitor_fields(struct buffer *out, const struct copy_plan *plan,
     copy_field(out, "X-Monitor-Captured", date);
     if (removed != NULL && removed->count > 0)
         removed_field(out, removed);
-    if (plan->warnings != 0)
-        warning_field(out, plan->warnings);
+    if (plan->warnings != 0 || plan->undecided != NULL)
+        warning_field(out, plan);
 }

@@ -157,6 +157,8 @@ static void report_text(struct buffer *out, const struct copy_plan *plan, uint64
     for (unsigned bit = 1; warning_text(bit) != NULL; bit <<= 1)
         if (plan->warnings & bit)
             report_line(out, "Warning:", warning_text(bit));
+    if (plan->undecided != NULL)
+        report_value(out, "Warning:", xasprintf("undecided: %s", plan->undecided));
     report_line(out, "Copy:", plan->monitor_id);
     buffer_text(out, plan->form == COPY_ATTACHED
                          ? "\r\nThe original message is attached, unaltered.\r\n"

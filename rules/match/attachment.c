@@ -51,8 +51,6 @@ static void add_attachments(struct buffer *found, const struct body_facts *body,
             match_add_number(found, body->count);
         }
     }
-    if (body->limited)
-        match_add_text(found, ", as far as the message was read");
 }
 
 static bool is_type(const char *value, const char *type)
@@ -89,14 +87,17 @@ static enum match_result match(const struct match_input *in, const struct rule *
     }
     if (body == NULL) {
         match_add_text(found, "the body has not been read");
-        return MATCH_UNDECIDED;
+        return MATCH_NEEDS_BODY;
     }
     struct pattern_search search = {0};
     const struct attachment *hit = find(rule, body, &search);
     if (found != NULL)
         add_attachments(found, body, hit);
     match_add_limited(found, &search);
-    return hit != NULL ? MATCH_YES : MATCH_NO;
+    bool doubt = (body->doubt & BODY_DOUBT_ATTACHMENTS) != 0;
+    if (hit == NULL && doubt)
+        match_add_doubt(found, body->doubt_why);
+    return match_result(hit != NULL, doubt, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

@@ -13,16 +13,19 @@ static enum match_result match(const struct match_input *in, const struct rule *
     const struct body_facts *body = in->message->body;
     if (body == NULL) {
         match_add_text(found, "the body has not been read");
-        return MATCH_UNDECIDED;
+        return MATCH_NEEDS_BODY;
     }
     struct pattern_search search = {0};
     const char *text = body->text != NULL ? body->text : "";
     bool hit = patterns_match(rule->body_patterns, PATTERN_ANY_KIND, text, body->text_len, &search);
     match_add_text(found, hit ? "the body text matches (" : "the body text does not match (");
     match_add_number(found, body->text_len);
-    match_add_text(found, body->limited ? " bytes, only part of the text was read)" : " bytes)");
+    match_add_text(found, " bytes)");
     match_add_limited(found, &search);
-    return hit ? MATCH_YES : MATCH_NO;
+    bool doubt = (body->doubt & BODY_DOUBT_TEXT) != 0;
+    if (!hit && doubt)
+        match_add_doubt(found, body->doubt_why);
+    return match_result(hit, doubt, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

@@ -5,6 +5,15 @@ static void add_date(const struct match_input *in, struct buffer *found)
 {
     match_add_text(found, "the message arrived on ");
     match_add_time(found, in->message->internaldate);
+    if (in->message->date_unknown)
+        match_add_doubt(found, "the server gave no usable date");
+}
+
+static enum match_result dated(const struct match_input *in, bool within)
+{
+    if (in->message->date_unknown)
+        return MATCH_UNDECIDED;
+    return within ? MATCH_YES : MATCH_NO;
 }
 
 static bool since_is_set(const struct rule *rule)
@@ -16,7 +25,7 @@ static enum match_result since_match(const struct match_input *in, const struct 
                                      struct buffer *found)
 {
     add_date(in, found);
-    return in->message->internaldate >= rule->since ? MATCH_YES : MATCH_NO;
+    return dated(in, in->message->internaldate >= rule->since);
 }
 
 static void since_describe(const struct rule *rule, struct buffer *wanted)
@@ -34,7 +43,7 @@ static enum match_result until_match(const struct match_input *in, const struct 
                                      struct buffer *found)
 {
     add_date(in, found);
-    return in->message->internaldate < rule->until ? MATCH_YES : MATCH_NO;
+    return dated(in, in->message->internaldate < rule->until);
 }
 
 static void until_describe(const struct rule *rule, struct buffer *wanted)

@@ -26,13 +26,34 @@ static void add_reason(struct rule_decision *decision, const struct match *match
         (struct reason){.condition = match->name, .result = result, .text = buffer_take(found)};
 }
 
-/* NO if any is NO, else UNDECIDED if any is. */
+const char *decide_condition(unsigned n)
+{
+    return n < sizeof(conditions) / sizeof(*conditions) - 1 ? conditions[n]->name : NULL;
+}
+
+char *decide_conditions_text(unsigned set)
+{
+    struct buffer text = {0};
+    for (unsigned n = 0; decide_condition(n) != NULL; n++) {
+        if ((set & 1u << n) == 0)
+            continue;
+        if (text.len > 0)
+            buffer_text(&text, ", ");
+        buffer_text(&text, decide_condition(n));
+    }
+    return buffer_take(&text);
+}
+
+/* NO if any is NO, else NEEDS_BODY if any is, else UNDECIDED. */
 static enum match_result join(enum match_result a, enum match_result b)
 {
     if (a == MATCH_NO || b == MATCH_NO)
         return MATCH_NO;
-    return a == MATCH_UNDECIDED ? a : b;
+    return a > b ? a : b;
 }
+
+static_assert(MATCH_YES < MATCH_UNDECIDED && MATCH_UNDECIDED < MATCH_NEEDS_BODY,
+              "join() takes the larger");
 
 static void evaluate(const struct match_input *in, bool explain, struct rule_decision *decision)
 {
@@ -45,11 +66,16 @@ static void evaluate(const struct match_input *in, bool explain, struct rule_dec
         struct buffer found = {0};
         enum match_result result = (*match)->match(in, rule, explain ? &found : NULL);
         decision->result = join(decision->result, result);
+        if (result == MATCH_UNDECIDED)
+            decision->undecided |= 1u << (match - conditions);
         if (explain)
             add_reason(decision, *match, result, &found);
         else if (result == MATCH_NO)
-            return;
+            break;
     }
+    if (decision->result == MATCH_NO)
+        decision->undecided = 0;
+    decision->skipped = decision->result == MATCH_UNDECIDED && rule->skip_undecided;
 }
 
 static struct target_decision *find_target(struct decision *decision, const char *name)
@@ -64,17 +90,25 @@ static struct target_decision *find_target(struct decision *decision, const char
     return target;
 }
 
-static void choose_targets(struct decision *decision, const struct rule_decision *by)
+/* A target chosen for certain by one rule is not in doubt because another is. */
+static void choose_target(struct target_decision *target, const struct rule_decision *by,
+                          unsigned undecided)
 {
-    for (char **name = by->rule->targets; *name != NULL; name++) {
-        struct target_decision *target = find_target(decision, *name);
-        if (target->n_rules > 0 && target->rules[target->n_rules - 1] == by->rule)
-            continue; /* duplicate */
-        target->rules =
-            xreallocarray(target->rules, target->n_rules + 1, sizeof(const struct rule *));
-        target->rules[target->n_rules++] = by->rule;
-        target->directions |= by->directions;
-    }
+    if (target->n_rules > 0 && target->rules[target->n_rules - 1] == by->rule)
+        return; /* duplicate */
+    target->undecided = target->n_rules > 0 && (target->undecided == 0 || undecided == 0)
+                            ? 0
+                            : target->undecided | undecided;
+    target->rules = xreallocarray(target->rules, target->n_rules + 1, sizeof(const struct rule *));
+    target->rules[target->n_rules++] = by->rule;
+    target->directions |= by->directions;
+}
+
+static void choose_targets(struct decision *decision, const struct rule_decision *by,
+                           unsigned undecided)
+{
+    for (char **name = by->rule->targets; *name != NULL; name++)
+        choose_target(find_target(decision, *name), by, undecided);
 }
 
 static bool has_targets(const struct rule *rule)
@@ -82,43 +116,52 @@ static bool has_targets(const struct rule *rule)
     return !rule->exempt && rule->targets != NULL && rule->targets[0] != NULL;
 }
 
-/* YES if an exempt rule matches, UNDECIDED if one may. */
-static enum match_result find_exempt(struct decision *decision)
+/*
+ * YES if an exempt rule matches, NEEDS_BODY if one may, UNDECIDED if one would but for a doubt:
+ * then *undecided are the conditions in doubt.
+ */
+static enum match_result find_exempt(struct decision *decision, unsigned *undecided)
 {
     enum match_result result = MATCH_NO;
     for (size_t i = 0; i < decision->n_rules; i++) {
         const struct rule_decision *by = &decision->rules[i];
         if (by->result == MATCH_NO || !by->rule->exempt)
             continue;
-        result = by->result;
-        if (result == MATCH_YES) {
+        if (by->result == MATCH_YES) {
             decision->exempt = true;
             decision->exempt_by = by->rule;
-            return result;
+            return MATCH_YES;
         }
+        *undecided |= by->undecided;
+        if (by->result > result)
+            result = by->result;
     }
     return result;
 }
 
 static void conclude(struct decision *decision)
 {
-    enum match_result exempt = find_exempt(decision);
+    unsigned exempt_undecided = 0;
+    enum match_result exempt = find_exempt(decision, &exempt_undecided);
     if (exempt == MATCH_YES)
         return;
-    bool undecided = false;
-    bool wanted = false;
+    bool unread = false, wanted = false;
     for (size_t i = 0; i < decision->n_rules; i++) {
         const struct rule_decision *by = &decision->rules[i];
         if (by->result == MATCH_NO || !has_targets(by->rule))
             continue;
+        if (by->skipped) {
+            decision->skipped |= by->undecided;
+            continue;
+        }
         wanted = true;
-        if (by->result == MATCH_UNDECIDED || exempt == MATCH_UNDECIDED)
-            undecided = true;
+        if (by->result == MATCH_NEEDS_BODY || exempt == MATCH_NEEDS_BODY)
+            unread = true;
         else
-            choose_targets(decision, by);
+            choose_targets(decision, by, by->undecided | exempt_undecided);
     }
     if (wanted)
-        decision->result = undecided ? MATCH_UNDECIDED : MATCH_YES;
+        decision->result = unread ? MATCH_NEEDS_BODY : MATCH_YES;
 }
 
 static bool needs_body(const struct rule *rule)
@@ -131,7 +174,7 @@ static bool needs_body(const struct rule *rule)
 
 static unsigned body_warnings(const struct rule_set *set, const struct message *message)
 {
-    if (message->body == NULL || !message->body->limited)
+    if (message->body == NULL || message->body->doubt == 0)
         return 0;
     for (size_t i = 0; i < set->count; i++)
         if (needs_body(&set->rules[i]))
@@ -159,7 +202,7 @@ struct decision *decide(const struct rule_set *set, const struct message *messag
     facts_clear(&facts);
     conclude(decision);
     assert(decision->result != MATCH_YES || decision->n_targets > 0);
-    assert(decision->result != MATCH_UNDECIDED || message->body == NULL);
+    assert(decision->result != MATCH_NEEDS_BODY || message->body == NULL);
     assert(!decision->exempt || decision->n_targets == 0);
     return decision;
 }
@@ -181,7 +224,7 @@ void decision_free(struct decision *decision)
     free(decision);
 }
 
-/* All conditions but the direction, as far as they depend on the owner alone. UNDECIDED: there are
+/* All conditions but the direction, as far as they depend on the owner alone. NEEDS_BODY: there are
  * others. */
 static enum match_result evaluate_owner(const struct rule *rule, const struct owner *owner)
 {
@@ -194,7 +237,7 @@ static enum match_result evaluate_owner(const struct rule *rule, const struct ow
         if (*match == &match_exempt && match_exempt_owner(rule, owner))
             continue;
         enum match_result one =
-            (*match)->needs == NEEDS_OWNER ? (*match)->match(&in, rule, NULL) : MATCH_UNDECIDED;
+            (*match)->needs == NEEDS_OWNER ? (*match)->match(&in, rule, NULL) : MATCH_NEEDS_BODY;
         result = join(result, one);
     }
     return result;
@@ -207,7 +250,7 @@ static enum match_result evaluate_before_fetch(const struct rule *rule, const st
     bool never = !rule->exempt && (!has_targets(rule) || !(rule->sample > 0));
     if (chosen == 0 || never)
         return MATCH_NO;
-    return join(evaluate_owner(rule, owner), chosen == possible ? MATCH_YES : MATCH_UNDECIDED);
+    return join(evaluate_owner(rule, owner), chosen == possible ? MATCH_YES : MATCH_NEEDS_BODY);
 }
 
 enum match_result decide_before_fetch(const struct rule_set *set, const struct owner *owner,
@@ -220,13 +263,13 @@ enum match_result decide_before_fetch(const struct rule_set *set, const struct o
         enum match_result result = evaluate_before_fetch(rule, owner, possible);
         if (rule->exempt && result == MATCH_YES)
             return MATCH_NO;
-        exempt_needed |= rule->exempt && result == MATCH_UNDECIDED;
+        exempt_needed |= rule->exempt && result > MATCH_YES;
         certain |= !rule->exempt && result == MATCH_YES;
-        header_needed |= !rule->exempt && result == MATCH_UNDECIDED;
+        header_needed |= !rule->exempt && result > MATCH_YES;
     }
     if (certain && !exempt_needed)
         return MATCH_YES;
-    return certain || header_needed ? MATCH_UNDECIDED : MATCH_NO;
+    return certain || header_needed ? MATCH_NEEDS_BODY : MATCH_NO;
 }
 
 bool rule_covers(const struct rule *rule, const struct owner *owner, enum direction direction)

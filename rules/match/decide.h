@@ -3,6 +3,9 @@
  *
  * Pure: the same set and message always give the same decision. Rules are independent of each
  * other, except that a matching exempt rule overrides all others.
+ *
+ * Doubt copies: a condition that is undecided counts as yes, one of an exempt rule as no. A rule
+ * with undecided = "skip" does not choose its targets then. Either way the decision says so.
  */
 #ifndef RULES_MATCH_DECIDE_H
 #define RULES_MATCH_DECIDE_H
@@ -22,6 +25,8 @@ struct rule_decision {
     const struct rule *rule;
     enum match_result result;
     unsigned directions;    /* those of the message that its selectors choose */
+    unsigned undecided;     /* conditions that are undecided, if result is UNDECIDED */
+    bool skipped;           /* result is UNDECIDED, and the rule says to skip then */
     struct reason *reasons; /* only with `explain`: all conditions, not just up to the first NO */
     size_t n_reasons;
 };
@@ -31,15 +36,17 @@ struct target_decision {
     unsigned directions;       /* of all rules that chose it */
     const struct rule **rules; /* those that chose it, in the set's order */
     size_t n_rules;
+    unsigned undecided; /* conditions in doubt without which it would not have been chosen */
 };
 
 struct decision {
-    enum match_result result; /* YES: at least one target; UNDECIDED: the body is needed */
+    enum match_result result; /* YES: at least one target; NEEDS_BODY: ask again with the body */
     bool exempt;              /* an exempt rule matches: result is NO */
     const struct rule *exempt_by;
+    unsigned skipped;            /* undecided conditions for which rules were skipped */
     struct rule_decision *rules; /* one per rule of the set, in order */
     size_t n_rules;
-    struct target_decision *targets; /* valid with YES; with UNDECIDED those certain already */
+    struct target_decision *targets; /* valid with YES; with NEEDS_BODY those certain already */
     size_t n_targets;
     struct route *route;
 };
@@ -48,10 +55,16 @@ struct decision {
 struct decision *decide(const struct rule_set *set, const struct message *message, bool explain);
 void decision_free(struct decision *decision);
 
+/* The n-th condition (bit n of `undecided`) as its key in the configuration; NULL after the last.
+ */
+const char *decide_condition(unsigned n);
+/* Their names, "attachment, body"; a new string. */
+char *decide_conditions_text(unsigned conditions);
+
 /*
  * Before anything of a message is fetched, for an owner and folder role. NO: no rule can match (or
  * an exempt rule covers all mail of this owner), so not even the header is needed. YES: some rule
- * matches every message without looking at it, so fetch all at once. UNDECIDED: the header is
+ * matches every message without looking at it, so fetch all at once. NEEDS_BODY: the header is
  * needed.
  */
 enum match_result decide_before_fetch(const struct rule_set *set, const struct owner *owner,

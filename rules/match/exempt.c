@@ -56,7 +56,7 @@ static enum match_result match(const struct match_input *in, const struct rule *
     if (hit != NULL)
         match_add_quoted(found, hit);
     match_add_limited(found, &search);
-    return hit != NULL ? MATCH_YES : MATCH_NO;
+    return match_result(hit != NULL, false, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

@@ -51,7 +51,9 @@ static enum match_result match(const struct match_input *in, const struct rule *
     if (!hit)
         match_add_text(found, "no such field matches");
     match_add_limited(found, &search);
-    return hit ? MATCH_YES : MATCH_NO;
+    if (!hit && in->message->header->truncated)
+        match_add_doubt(found, "the header is too large to be read whole");
+    return match_result(hit, in->message->header->truncated, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

@@ -15,6 +15,10 @@ static enum match_result match(const struct match_input *in, const struct rule *
         buffer_printf(found, "the message arrived on %s", clock);
         free(clock);
     }
+    if (in->message->date_unknown) {
+        match_add_doubt(found, "the server gave no usable date");
+        return MATCH_UNDECIDED;
+    }
     return hours_match(rule->hours, in->message->internaldate) ? MATCH_YES : MATCH_NO;
 }
 

@@ -111,10 +111,26 @@ void match_add_addresses(struct buffer *buffer, const char *hit, const struct fi
         match_add_text(buffer, "no readable address");
 }
 
+enum match_result match_result(bool matched, bool doubt, const struct pattern_search *search)
+{
+    if (matched)
+        return MATCH_YES;
+    return doubt || search->limited > 0 ? MATCH_UNDECIDED : MATCH_NO;
+}
+
+void match_add_doubt(struct buffer *buffer, const char *why)
+{
+    if (buffer == NULL || why == NULL)
+        return;
+    buffer_text(buffer, " (undecided: ");
+    buffer_text(buffer, why);
+    buffer_char(buffer, ')');
+}
+
 void match_add_limited(struct buffer *buffer, const struct pattern_search *search)
 {
-    if (buffer != NULL && search->limited > 0)
-        buffer_text(buffer, " (a /regex/ reached its work limit, which counts as no match)");
+    if (search->limited > 0)
+        match_add_doubt(buffer, "a /regex/ reached its work limit");
 }
 
 void match_add_time(struct buffer *buffer, time_t time)

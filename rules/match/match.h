@@ -2,11 +2,12 @@
  * The conditions of a rule. Each is a file with one struct match (two where a range has two keys);
  * to add one, write its file and enter it in conditions.h and in the table in decide.c.
  *
- * match() evaluates a condition for one message; the result is MATCH_UNDECIDED only if it depends
- * on the body and the body has not been read. If `found` is not NULL, match() appends what it
- * found, "the message has 9,999 bytes"; describe() appends what the rule requires, "at least
- * 10,000". Joined by ", the rule requires " they are the reason that `explain` prints. The result
- * does not depend on `found`.
+ * match() evaluates a condition for one message; the result is MATCH_NEEDS_BODY only if it depends
+ * on the body and the body has not been read; MATCH_UNDECIDED if nothing that was read fulfils it
+ * but something could not be read for certain (message.h). If `found` is not NULL, match() appends
+ * what it found, "the message has 9,999 bytes"; describe() appends what the rule requires, "at
+ * least 10,000". Joined by ", the rule requires " they are the reason that `explain` prints. The
+ * result does not depend on `found`.
  *
  * Text from a message is appended by match_add_quoted() only.
  */
@@ -40,6 +41,9 @@ struct match {
     void (*describe)(const struct rule *rule, struct buffer *wanted);
 };
 
+/* YES, or for no match UNDECIDED if in doubt: a search that reached a limit, or `doubt`. */
+enum match_result match_result(bool matched, bool doubt, const struct pattern_search *search);
+
 /* The first match in address fields: an address, or the whole text of a field for a /regex/; NULL:
  * no match. */
 const char *match_fields(const struct patterns *patterns, const struct field_facts *fields,
@@ -56,6 +60,8 @@ void match_add_number(struct buffer *buffer, uint64_t number);
 void match_add_addresses(struct buffer *buffer, const char *hit, const struct field_facts *fields);
 /* "a", "b" or "c": patterns as written. */
 void match_add_patterns(struct buffer *buffer, char *const *texts);
+/* Why the condition is undecided; NULL: nothing. */
+void match_add_doubt(struct buffer *buffer, const char *why);
 /* A note if a match hit a limit. */
 void match_add_limited(struct buffer *buffer, const struct pattern_search *search);
 /* 2026-01-03 14:03 UTC */

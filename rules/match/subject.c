@@ -34,7 +34,9 @@ static enum match_result match(const struct match_input *in, const struct rule *
         match_add_quoted(found, hit != NULL ? hit : subjects->texts[0]);
     }
     match_add_limited(found, &search);
-    return hit != NULL ? MATCH_YES : MATCH_NO;
+    if (hit == NULL && subjects->doubt)
+        match_add_doubt(found, "the header is too large to be read whole");
+    return match_result(hit != NULL, subjects->doubt, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

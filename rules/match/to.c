@@ -35,7 +35,9 @@ static enum match_result match(const struct match_input *in, const struct rule *
     match_add_text(found, "the message is to ");
     match_add_addresses(found, hit, to);
     match_add_limited(found, &search);
-    return hit != NULL ? MATCH_YES : MATCH_NO;
+    if (hit == NULL && to->doubt)
+        match_add_doubt(found, "not every address could be read");
+    return match_result(hit != NULL, to->doubt, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

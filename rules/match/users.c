@@ -16,15 +16,15 @@ static bool matches_owner(const struct patterns *patterns, const struct owner *o
     return false;
 }
 
-static bool find(const struct match_input *in, const struct patterns *patterns,
-                 struct buffer *found)
+static enum match_result find(const struct match_input *in, const struct patterns *patterns,
+                              struct buffer *found)
 {
     struct pattern_search search = {0};
     bool matched = matches_owner(patterns, in->message->owner, &search);
     match_add_text(found, "the owner is ");
     match_add_quoted(found, in->message->owner->account);
     match_add_limited(found, &search);
-    return matched;
+    return match_result(matched, false, &search);
 }
 
 static bool users_is_set(const struct rule *rule)
@@ -35,7 +35,7 @@ static bool users_is_set(const struct rule *rule)
 static enum match_result users_match(const struct match_input *in, const struct rule *rule,
                                      struct buffer *found)
 {
-    return find(in, rule->users_patterns, found) ? MATCH_YES : MATCH_NO;
+    return find(in, rule->users_patterns, found);
 }
 
 static void users_describe(const struct rule *rule, struct buffer *wanted)
@@ -51,7 +51,10 @@ static bool not_users_is_set(const struct rule *rule)
 static enum match_result not_users_match(const struct match_input *in, const struct rule *rule,
                                          struct buffer *found)
 {
-    return find(in, rule->not_users_patterns, found) ? MATCH_NO : MATCH_YES;
+    enum match_result listed = find(in, rule->not_users_patterns, found);
+    if (listed == MATCH_UNDECIDED)
+        return listed;
+    return listed == MATCH_YES ? MATCH_NO : MATCH_YES;
 }
 
 static void not_users_describe(const struct rule *rule, struct buffer *wanted)

@@ -57,6 +57,15 @@ struct entity {
     char *name;
 };
 
+static void doubt(struct body_scan *scan, unsigned what, const char *why)
+{
+    scan->facts->doubt |= what;
+    if (scan->facts->doubt_why == NULL)
+        scan->facts->doubt_why = why;
+}
+
+#define DOUBT_ALL (BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT)
+
 struct body_scan *body_scan_new(bool want_text)
 {
     struct body_scan *scan = xcalloc(1, sizeof(*scan));
@@ -114,7 +123,8 @@ static void read_entity(struct body_scan *scan, struct entity *entity)
     content_parse(&encoding, value, len);
     entity->encoding = xstrdup(encoding.value);
     content_clear(&encoding);
-    scan->facts->limited |= entity->type.more || entity->disposition.more;
+    if (entity->type.more || entity->disposition.more)
+        doubt(scan, DOUBT_ALL, "a field has too many parameters");
 
     entity->name = content_parameter_decoded(&entity->disposition, "filename");
     if (entity->name == NULL)
@@ -157,7 +167,7 @@ static void note_attachment(struct body_scan *scan, const struct entity *entity)
     struct body_facts *facts = scan->facts;
     const char *name = entity->name != NULL ? entity->name : "";
     if (facts->count == BODY_ATTACHMENTS_MAX) {
-        facts->limited = true;
+        doubt(scan, BODY_DOUBT_ATTACHMENTS, "there are too many attachments");
         return;
     }
     if ((facts->count & (facts->count - 1)) == 0)
@@ -195,7 +205,7 @@ static bool enter_multipart(struct body_scan *scan, const struct entity *entity)
         level->len = len;
         level->digest = strcmp(entity->type.value, "multipart/digest") == 0;
     } else if (len > 0) {
-        scan->facts->limited = true;
+        doubt(scan, DOUBT_ALL, "a boundary is too long, or parts are nested too deeply");
     }
     free(boundary);
     return entered;
@@ -213,7 +223,7 @@ static bool enter_message(struct body_scan *scan, const struct entity *entity)
     bool encoded = strcmp(entity->encoding, "base64") == 0 ||
                    strcmp(entity->encoding, "quoted-printable") == 0;
     if (encoded || scan->depth == BODY_DEPTH_MAX) {
-        scan->facts->limited = true;
+        doubt(scan, DOUBT_ALL, "an enclosed message is encoded, or nested too deeply");
         return false;
     }
     scan->levels[scan->depth].len = 0;
@@ -234,10 +244,10 @@ static void start_header(struct body_scan *scan)
 static void start_text(struct body_scan *scan, const struct entity *entity)
 {
     bool full = scan->text.len >= BODY_TEXT_MAX || scan->text_parts++ >= TEXT_PARTS_MAX;
-    if (!scan->want_text || full) {
-        scan->facts->limited |= scan->want_text;
+    if (scan->want_text && full)
+        doubt(scan, BODY_DOUBT_TEXT, "there is too much text");
+    if (!scan->want_text || full)
         return;
-    }
     if (scan->text.len > 0)
         buffer_char(&scan->text, '\n');
     char *charset = content_parameter_decoded(&entity->type, "charset");
@@ -251,7 +261,7 @@ static void cut_text(struct body_scan *scan)
     if (scan->text.len <= BODY_TEXT_MAX)
         return;
     scan->text.len = utf8_cut(scan->text.data, scan->text.len, BODY_TEXT_MAX);
-    scan->facts->limited = true;
+    doubt(scan, BODY_DOUBT_TEXT, "there is too much text");
 }
 
 static void end_text(struct body_scan *scan)
@@ -303,8 +313,8 @@ static void read_header_chunk(struct body_scan *scan, const char *chunk, size_t 
     if (starts && chunk[0] != ' ' && chunk[0] != '\t') {
         scan->field = find_field(chunk, len);
         if (scan->field != NO_FIELD && scan->has_field[scan->field]) {
-            scan->facts->limited |=
-                scan->field == CONTENT_TYPE; /* readers differ on which counts */
+            if (scan->field == CONTENT_TYPE) /* readers differ on which counts */
+                doubt(scan, DOUBT_ALL, "Content-Type is repeated");
             scan->field = NO_FIELD;
         }
         if (scan->field != NO_FIELD)
@@ -315,7 +325,7 @@ static void read_header_chunk(struct body_scan *scan, const char *chunk, size_t 
     struct buffer *field = &scan->fields[scan->field];
     if (field->len + len > FIELD_MAX) {
         scan->field = NO_FIELD;
-        scan->facts->limited = true;
+        doubt(scan, DOUBT_ALL, "a field is too long");
         return;
     }
     buffer_add(field, chunk, len);
@@ -356,7 +366,7 @@ static void end_part(struct body_scan *scan, size_t depth, const char *line, siz
     if (scan->parts++ < PARTS_MAX) {
         start_header(scan);
     } else {
-        scan->facts->limited = true;
+        doubt(scan, DOUBT_ALL, "there are too many parts");
         scan->depth = 0;
     }
 }
@@ -375,7 +385,7 @@ static void read_chunk(struct body_scan *scan, const char *chunk, size_t len, bo
         body_decoder_feed(scan->decoder, chunk, len, &scan->text);
         cut_text(scan);
     } else if (scan->state == IN_TEXT) {
-        scan->facts->limited = true;
+        doubt(scan, BODY_DOUBT_TEXT, "there is too much text");
     }
 }
 

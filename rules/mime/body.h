@@ -9,10 +9,10 @@
  * application/pgp-signature, application/pkcs7-signature and application/x-pkcs7-signature); a
  * whole message that is one such leaf counts too. A signature whose file name is of another kind
  * (secret.zip) is an attachment. Of repeated fields the first counts; a repeated Content-Type sets
- * facts.limited, because mail readers disagree on it. A message/rfc822 part that is base64 or
- * quoted-printable is not opened (facts.limited). Text: the decoded octets (base64,
+ * facts.doubt, because mail readers disagree on it. A message/rfc822 part that is base64 or
+ * quoted-printable is not opened (facts.doubt). Text: the decoded octets (base64,
  * quoted-printable; charset to UTF-8) of text/... parts, BODY_TEXT_MAX in total; beyond that
- * facts.limited is set, as it is after 10,000 parts or 1,000 parts with text.
+ * facts.doubt is set, as it is after 10,000 parts or 1,000 parts with text.
  */
 #ifndef RULES_MIME_BODY_H
 #define RULES_MIME_BODY_H
@@ -29,10 +29,17 @@ struct attachment {
     char *name; /* UTF-8; "" if unnamed */
 };
 
+/* What the facts may be missing. */
+enum body_doubt {
+    BODY_DOUBT_ATTACHMENTS = 1, /* attachments, or names of them */
+    BODY_DOUBT_TEXT = 2,        /* text */
+};
+
 struct body_facts {
     struct attachment *attachments;
     size_t count;
-    bool limited; /* incomplete: a bound was reached, or a part was not opened */
+    unsigned doubt;        /* of enum body_doubt: a bound was reached, or a part was not opened */
+    const char *doubt_why; /* static; the first reason, for explain; NULL: none */
     bool tnef;
     char *text; /* NUL-terminated (embedded NULs replaced), parts separated by a line feed */
     size_t text_len;

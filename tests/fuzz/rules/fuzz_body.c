@@ -33,7 +33,7 @@ static void check_utf8(const char *text, size_t len)
 
 static void check_same(const struct body_facts *a, const struct body_facts *b)
 {
-    check(a->count == b->count && a->limited == b->limited && a->tnef == b->tnef);
+    check(a->count == b->count && a->doubt == b->doubt && a->tnef == b->tnef);
     check(a->text_len == b->text_len && memcmp(a->text, b->text, a->text_len) == 0);
     for (size_t i = 0; i < a->count; i++)
         check(strcmp(a->attachments[i].type, b->attachments[i].type) == 0 &&

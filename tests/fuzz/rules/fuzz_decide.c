@@ -114,7 +114,7 @@ static void check_one(const struct message *message, const struct decision *deci
     check((route->directions & ~route_possible(message->role)) == 0);
     check(route->sent == !route->sender_claimed);
     check(route->sent || route->n_recipients == 1);
-    check(message->body == NULL || decision->result != MATCH_UNDECIDED);
+    check(message->body == NULL || decision->result != MATCH_NEEDS_BODY);
     check(decision->result != MATCH_YES || decision->n_targets > 0);
     check(decision->result != MATCH_NO || decision->n_targets == 0);
     for (size_t i = 0; i < decision->n_rules; i++)
@@ -133,7 +133,7 @@ static void check_before_fetch(const struct rule_set *set, const struct message 
     case MATCH_YES:
         check(result != MATCH_NO);
         break;
-    case MATCH_UNDECIDED:
+    default:
         break;
     }
 }
@@ -165,7 +165,7 @@ static void check_body_adds_only(const struct rule_set *set, const struct messag
     struct decision *before = decide(set, &without, false);
     struct decision *after = decide(set, &with, false);
     for (size_t i = 0; i < before->n_rules; i++)
-        if (before->rules[i].result != MATCH_UNDECIDED)
+        if (before->rules[i].result != MATCH_NEEDS_BODY)
             check(before->rules[i].result == after->rules[i].result);
     decision_free(before);
     decision_free(after);
@@ -191,7 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
          .count = 1,
          .text = letters,
          .text_len = strlen(letters),
-         .limited = true,
+         .doubt = BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT,
          .tnef = true},
     };
     if (set == NULL)

@@ -282,7 +282,7 @@ static void the_header_decides(void **state)
         {FROM_CAROL, 100, MATCH_NO, false, UID_NOT_WANTED, NULL},
         {FROM_CAROL, 5000, MATCH_YES, true, UID_CAPTURED, NULL},
         {RECEIVED "From: dan@partner.test\r\nContent-Type: multipart/mixed; boundary=x\r\n", 100,
-         MATCH_UNDECIDED, false, UID_NOT_WANTED, NULL},
+         MATCH_NEEDS_BODY, false, UID_NOT_WANTED, NULL},
         {RECEIVED "From: council@law.test\r\n", 5000, MATCH_NO, false, UID_EXEMPT,
          "rule privileged"},
     };

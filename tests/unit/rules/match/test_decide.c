@@ -13,7 +13,7 @@ static const struct body_facts no_attachment = {.text = (char[]){"Dear Alice"}, 
 
 #define YES MATCH_YES
 #define NO MATCH_NO
-#define BODY MATCH_UNDECIDED
+#define BODY MATCH_NEEDS_BODY
 
 static const struct owner unmonitored = {.account = "dave", .address = "dave@example.org"};
 
@@ -234,7 +234,7 @@ static void test_body_warnings(void **state)
     make_rule(set, "rule")->body = LIST("/x/");
     prepare(set);
     struct message message = make_message(INCOMING, FOLDER_OTHER);
-    struct body_facts body = {.limited = true, .tnef = true};
+    struct body_facts body = {.doubt = BODY_DOUBT_TEXT, .doubt_why = "too much", .tnef = true};
     message.body = &body;
     struct decision *decision = decide_both(set, &message);
     assert_int_equal(decision->route->warnings, WARNING_BODY_LIMITED | WARNING_TNEF);
@@ -250,7 +250,7 @@ static void test_a_limited_body_matters_to_body_rules_only(void **state)
     make_rule(set, "rule")->subject = LIST("/x/");
     prepare(set);
     struct message message = make_message(INCOMING, FOLDER_OTHER);
-    struct body_facts body = {.limited = true};
+    struct body_facts body = {.doubt = BODY_DOUBT_TEXT, .doubt_why = "too much"};
     message.body = &body;
     struct decision *decision = decide_both(set, &message);
     assert_int_equal(decision->route->warnings, 0);
@@ -436,11 +436,131 @@ static void test_a_large_header(void **state)
     prepare(set);
     struct message message = make_message(text.data, FOLDER_OTHER);
     struct decision *decision = decide(set, &message, true);
-    assert_int_equal(decision->result, NO);
+    assert_int_equal(decision->rules[0].result, MATCH_UNDECIDED);
     decision_free(decision);
     free_message(&message);
     rule_set_free(set);
     buffer_free(&text);
+}
+
+/* ---- Doubt ---- */
+
+static const struct body_facts unreadable = {
+    .doubt = BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT,
+    .doubt_why = "a field is too long",
+};
+
+static char *undecided_text(const struct decision *decision, size_t target)
+{
+    return decide_conditions_text(decision->targets[target].undecided);
+}
+
+static void test_doubt_copies(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    struct rule *rule = make_rule(set, "rule");
+    rule->attachment = LIST("*.zip");
+    rule->body = LIST("*secret*");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    message.body = &unreadable;
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->result, YES);
+    assert_int_equal(decision->rules[0].result, MATCH_UNDECIDED);
+    char *text = undecided_text(decision, 0);
+    assert_string_equal(text, "attachment, body");
+    free(text);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_what_is_certain_is_not_undecided(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_rule(set, "doubtful")->attachment = LIST("*.zip");
+    make_rule(set, "certain")->subject = LIST("*");
+    struct rule *rule = make_rule(set, "never");
+    rule->subject = LIST("never");
+    rule->attachment = LIST("*.zip");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    message.body = &unreadable;
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->rules[2].result, NO);
+    assert_int_equal(decision->rules[2].undecided, 0);
+    assert_int_equal(decision->targets[0].n_rules, 2);
+    assert_int_equal(decision->targets[0].undecided, 0);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_a_rule_may_skip_what_is_undecided(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    struct rule *rule = make_rule(set, "rule");
+    rule->attachment = LIST("*.zip");
+    rule->skip_undecided = true;
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    message.body = &unreadable;
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->result, NO);
+    assert_true(decision->rules[0].skipped);
+    char *text = decide_conditions_text(decision->skipped);
+    assert_string_equal(text, "attachment");
+    free(text);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_an_undecided_exemption_exempts_nothing(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    make_rule(set, "all");
+    struct rule *rule = make_rule(set, "privileged");
+    rule->exempt = true;
+    rule->attachment = LIST("*.zip");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    message.body = &unreadable;
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->result, YES);
+    assert_false(decision->exempt);
+    char *text = undecided_text(decision, 0);
+    assert_string_equal(text, "attachment");
+    free(text);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
+
+static void test_an_unknown_date_is_undecided(void **state)
+{
+    (void)state;
+    struct rule_set *set = make_set();
+    struct rule *rule = make_rule(set, "rule");
+    rule->has_since = rule->has_until = true;
+    rule->since = INTERNALDATE + 1000;
+    rule->until = INTERNALDATE + 2000;
+    rule->hours_text = xstrdup("Sun 03:00-03:01 Europe/Berlin");
+    prepare(set);
+    struct message message = make_message(INCOMING, FOLDER_OTHER);
+    message.date_unknown = true;
+    struct decision *decision = decide_both(set, &message);
+    assert_int_equal(decision->result, YES);
+    char *text = undecided_text(decision, 0);
+    assert_string_equal(text, "since, until, hours");
+    free(text);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
 }
 
 int main(void)
@@ -460,6 +580,11 @@ int main(void)
         cmocka_unit_test(test_before_fetch),
         cmocka_unit_test(test_rule_covers),
         cmocka_unit_test(test_a_large_header),
+        cmocka_unit_test(test_doubt_copies),
+        cmocka_unit_test(test_what_is_certain_is_not_undecided),
+        cmocka_unit_test(test_a_rule_may_skip_what_is_undecided),
+        cmocka_unit_test(test_an_undecided_exemption_exempts_nothing),
+        cmocka_unit_test(test_an_unknown_date_is_undecided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

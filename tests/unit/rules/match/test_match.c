@@ -20,7 +20,7 @@ static const struct body_facts with_image = {
 
 #define YES MATCH_YES
 #define NO MATCH_NO
-#define BODY MATCH_UNDECIDED
+#define BODY MATCH_NEEDS_BODY
 
 /* ---- One condition each, on the message INCOMING ---- */
 
@@ -441,7 +441,8 @@ static struct attachment two_attachments[] = {
 };
 static const struct body_facts several = {.attachments = two_attachments,
                                           .count = 2,
-                                          .limited = true,
+                                          .doubt = BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT,
+                                          .doubt_why = "a field is too long",
                                           .text = (char[]){"text"},
                                           .text_len = 4};
 
@@ -466,14 +467,14 @@ static void test_reasons_of_unusual_messages(void **state)
         {KEY(header), "X-A: b", "header", "X-A: c\r\n", NULL,
          "no such field matches, the rule requires \"X-A: b\""},
         {KEY(attachment), "*.csv", "attachment", "Subject: a\r\n", &several,
-         "the message has the attachment \"b.csv\" of type \"text/csv\", one of 2, as far as the "
-         "message was read, the rule requires \"*.csv\""},
+         "the message has the attachment \"b.csv\" of type \"text/csv\", one of 2, the "
+         "rule requires \"*.csv\""},
         {KEY(attachment), "any", "attachment", "Content-Type: text/plain\r\n", NULL,
          "the message is a single text without attachments, the rule requires \"any\""},
         {KEY(attachment), "any", "attachment", "Subject: a\r\n", &no_attachment,
          "the message has no attachment, the rule requires \"any\""},
         {KEY(body), "never", "body", "Subject: a\r\n", &several,
-         "the body text does not match (4 bytes, only part of the text was read), the rule "
+         "the body text does not match (4 bytes) (undecided: a field is too long), the rule "
          "requires "
          "\"never\""},
         {KEY(not_users), "bob", "not_users", "Subject: a\r\n", NULL,
@@ -567,8 +568,10 @@ static void test_a_limit_is_reported(void **state)
     char text[] = "Subject: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
     struct message message = make_message(text, FOLDER_OTHER);
     struct decision *decision = decide_both(set, &message);
-    assert_int_equal(decision->result, NO);
-    assert_non_null(strstr(reason_of(decision, "subject"), "reached its work limit"));
+    assert_int_equal(decision->result, YES);
+    assert_int_equal(decision->rules[0].result, MATCH_UNDECIDED);
+    assert_non_null(
+        strstr(reason_of(decision, "subject"), "(undecided: a /regex/ reached its work limit)"));
     decision_free(decision);
     free_message(&message);
     rule_set_free(set);

@@ -30,7 +30,7 @@ static char *describe(const struct body_facts *facts)
     for (size_t i = 0; i < facts->count; i++)
         buffer_printf(&out, "%s%s=%s", i > 0 ? " " : "", facts->attachments[i].type,
                       facts->attachments[i].name);
-    if (facts->limited)
+    if (facts->doubt != 0)
         buffer_text(&out, " limited");
     if (facts->tnef)
         buffer_text(&out, " tnef");
@@ -238,7 +238,7 @@ static void test_no_text_where_none_is_wanted(void **state)
     body_scan_feed(scan, "\r\nplain\r\n", 9);
     struct body_facts *facts = body_scan_end(scan);
     assert_string_equal(facts->text, "");
-    assert_false(facts->limited);
+    assert_int_equal(facts->doubt, 0);
     body_facts_free(facts);
 }
 
@@ -332,7 +332,7 @@ static void test_depth_is_bounded(void **state)
                               i, i);
         }
         struct body_facts *facts = scan_pieces(text.data, text.len, 1000);
-        assert_true(facts->limited);
+        assert_int_not_equal(facts->doubt, 0);
         body_facts_free(facts);
         buffer_free(&text);
     }
@@ -347,7 +347,7 @@ static void test_attachments_are_bounded(void **state)
         buffer_text(&text, "--b\nContent-Type: a/b\n\n");
     struct body_facts *facts = scan_pieces(text.data, text.len, text.len);
     assert_int_equal(facts->count, BODY_ATTACHMENTS_MAX);
-    assert_true(facts->limited);
+    assert_int_not_equal(facts->doubt, 0);
     body_facts_free(facts);
     buffer_free(&text);
 }
@@ -360,12 +360,12 @@ static void test_text_is_bounded(void **state)
     for (size_t i = 0; i < BODY_TEXT_MAX; i++)
         buffer_text(&text, "\xc3\xbc");
     struct body_facts *facts = scan_pieces(text.data, text.len, 10000);
-    assert_true(facts->limited);
+    assert_int_not_equal(facts->doubt, 0);
     assert_int_equal(facts->text_len, BODY_TEXT_MAX);
     assert_true(utf8_length(facts->text + facts->text_len - 2, 2) == 2);
     body_facts_free(facts);
     facts = scan_pieces(text.data, 1000, 1000);
-    assert_false(facts->limited);
+    assert_int_equal(facts->doubt, 0);
     body_facts_free(facts);
     buffer_free(&text);
 }
@@ -379,7 +379,7 @@ static void test_text_is_cut_at_a_character(void **state)
     for (size_t i = 0; i < BODY_TEXT_MAX; i++)
         buffer_text(&text, "\xe2\x82\xac");
     struct body_facts *facts = scan_pieces(text.data, text.len, text.len);
-    assert_true(facts->limited);
+    assert_int_not_equal(facts->doubt, 0);
     assert_int_equal(facts->text_len, 1 + (BODY_TEXT_MAX - 1) / 3 * 3);
     body_facts_free(facts);
     buffer_free(&text);
