@@ -14,6 +14,7 @@
 #include "agent/status/service.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
+#include "agent/system/loop.h"
 #include "agent/system/systemd.h"
 #include "agent/watch/account_watch.h"
 #include "rules/util/memory.h"
@@ -415,7 +416,7 @@ static void stop(struct agent *agent)
     free_event(agent->tick);
     config_free(agent->config);
     free(agent->reload_trouble);
-    event_base_free(agent->context.base);
+    loop_free(agent->context.base);
 }
 
 int agent_run(const char *config_path)

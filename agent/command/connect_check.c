@@ -8,6 +8,7 @@
 
 #include "agent/session/folder_list.h"
 #include "agent/session/link.h"
+#include "agent/system/loop.h"
 #include "rules/util/memory.h"
 
 enum { OFFERS_WIDTH = 78, FOLDERS_NAMED = 20 };
@@ -343,6 +344,6 @@ int connect_check(const struct config *config, FILE *out)
     free(subjects);
     forget_shown(&checking);
     links_free(checking.links);
-    event_base_free(checking.base);
+    loop_free(checking.base);
     return checking.wrong > 0 ? 1 : 0;
 }

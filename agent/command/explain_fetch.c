@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/session/folder_list.h"
+#include "agent/system/loop.h"
 #include "rules/util/memory.h"
 
 struct fetch {
@@ -150,7 +151,7 @@ void explain_fetch(struct context *context, const struct account *account, const
     link_free(fetch.link);
     folder_list_clear(&fetch.list);
     links_free(context->links);
-    event_base_free(context->base);
+    loop_free(context->base);
     context->links = NULL;
     context->base = NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "agent/probe/roundtrip/roundtrip.h"
 #include "agent/probe/run.h"
+#include "agent/system/loop.h"
 #include "imapclient/util/milliseconds.h"
 #include "rules/util/memory.h"
 
@@ -133,5 +134,5 @@ void probe_once_run(struct probe_once *probes, size_t count, const char *instanc
         end(&once[i]);
     free(once);
     links_free(links);
-    event_base_free(base);
+    loop_free(base);
 }
