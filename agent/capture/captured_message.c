@@ -223,12 +223,21 @@ static struct decision *decide_message(struct context *context, const struct mes
 
 static struct outcome outcome_of(const struct decision *decision)
 {
+    struct outcome outcome = {.state = UID_NOT_WANTED, .skipped = decision->skipped};
+
     if (decision->exempt)
         return (struct outcome){.state = UID_EXEMPT,
                                 .reason = xasprintf("rule %s", decision->exempt_by->name)};
-    if (decision->result == MATCH_YES)
-        return (struct outcome){.wanted = true, .state = UID_CAPTURED};
-    return (struct outcome){.state = UID_NOT_WANTED};
+    if (decision->result == MATCH_YES) {
+        outcome.wanted = true;
+        outcome.state = UID_CAPTURED;
+        for (size_t i = 0; i < decision->n_targets; i++)
+            outcome.copied |= decision->targets[i].undecided;
+    } else if (decision->skipped != 0) {
+        outcome.state = UID_UNDECIDED;
+        outcome.reason = decide_conditions_text(decision->skipped);
+    }
+    return outcome;
 }
 
 enum match_result header_decide(struct context *context, const struct message_facts *facts,

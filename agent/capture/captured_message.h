@@ -34,9 +34,10 @@ uint64_t captured_message_size(const struct captured_message *captured);
 void captured_message_free(struct captured_message *captured);
 
 struct outcome {
-    bool wanted;          /* captured_message_store() is due */
-    enum uid_state state; /* else this is its state; UID_UNFETCHED: it must be fetched again */
-    char *reason;         /* NULL or the caller's to free */
+    bool wanted;              /* captured_message_store() is due */
+    enum uid_state state;     /* else this is its state; UID_UNFETCHED: it must be fetched again */
+    char *reason;             /* NULL or the caller's to free */
+    unsigned copied, skipped; /* undecided conditions (decide.h) that make a copy, or made none */
 };
 /* All octets have arrived. */
 struct outcome captured_message_decide(struct captured_message *captured,

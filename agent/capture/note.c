@@ -97,6 +97,14 @@ static void count_outcome(struct context *context, enum uid_state state)
         context->count.failed++;
 }
 
+static void count_undecided(struct context *context, const struct outcome *outcome)
+{
+    context->count.undecided_copied += outcome->copied != 0;
+    context->count.undecided_skipped += outcome->skipped != 0;
+    for (unsigned i = 0; i < CONTEXT_CONDITIONS; i++)
+        context->count.undecided[i] += ((outcome->copied | outcome->skipped) >> i) & 1;
+}
+
 static void emit(struct capture *capture, struct item *item)
 {
     struct folder *folder = capture->folder;
@@ -108,6 +116,7 @@ static void emit(struct capture *capture, struct item *item)
             capture_note_gap(capture, folder->seen_through + 1, item->uid - 1);
         folder->seen_through = item->uid;
     }
+    count_undecided(capture->context, &item->outcome);
     if (item->message != NULL) {
         capture->context->count.seen++;
         captured_message_store(item->message, &facts);

@@ -156,8 +156,19 @@ static void print_rule(const struct rule_decision *rule)
     printf("\nrule %s (%s:%d): %s\n", rule->rule->name, rule->rule->file, rule->rule->line,
            result_text(rule->result));
     for (size_t i = 0; i < rule->n_reasons; i++)
-        printf("  %-3s  %-12s %s\n", rule->reasons[i].result == MATCH_YES ? "yes" : "no",
+        printf("  %-9s  %-12s %s\n", result_text(rule->reasons[i].result),
                rule->reasons[i].condition, rule->reasons[i].text);
+    if (rule->skipped)
+        printf("  skipped: the rule says undecided = \"skip\"\n");
+}
+
+static void print_undecided(const char *before, unsigned conditions)
+{
+    char *text = decide_conditions_text(conditions);
+
+    if (conditions != 0)
+        printf("%s%s", before, text);
+    free(text);
 }
 
 static void print_result(const struct decision *decision)
@@ -167,7 +178,9 @@ static void print_result(const struct decision *decision)
         return;
     }
     if (decision->n_targets == 0) {
-        printf("\nresult: not copied: no rule matches\n");
+        printf("\nresult: not copied: no rule matches");
+        print_undecided("; skipped because undecided: ", decision->skipped);
+        printf("\n");
         return;
     }
     printf("\nresult: copied to");
@@ -176,6 +189,7 @@ static void print_result(const struct decision *decision)
                decision->targets[i].n_rules == 1 ? "" : "s");
         for (size_t k = 0; k < decision->targets[i].n_rules; k++)
             printf(" %s", decision->targets[i].rules[k]->name);
+        print_undecided("; undecided: ", decision->targets[i].undecided);
         printf(")");
     }
     printf("\n");
@@ -241,6 +255,20 @@ static const char *result_name(enum match_result result)
     return names[result];
 }
 
+/* A target that gets its copy because conditions are undecided. */
+static void json_undecided(struct json *json, const struct target_decision *target)
+{
+    char *conditions = decide_conditions_text(target->undecided);
+
+    if (target->undecided != 0) {
+        json_object(json, NULL);
+        json_string(json, "target", target->target);
+        json_string(json, "conditions", conditions);
+        json_object_end(json);
+    }
+    free(conditions);
+}
+
 static void write_json(const struct decision *decision)
 {
     struct json json;
@@ -271,11 +299,13 @@ static void write_json(const struct decision *decision)
         json_object(&json, NULL);
         json_string(&json, "name", rule->rule->name);
         json_string(&json, "verdict", result_name(rule->result));
+        json_bool(&json, "skipped", rule->skipped);
         json_array(&json, "reasons");
         for (size_t k = 0; k < rule->n_reasons; k++) {
             json_object(&json, NULL);
             json_string(&json, "condition", rule->reasons[k].condition);
             json_bool(&json, "holds", rule->reasons[k].result == MATCH_YES);
+            json_string(&json, "result", result_name(rule->reasons[k].result));
             json_string(&json, "text", rule->reasons[k].text);
             json_object_end(&json);
         }
@@ -287,6 +317,10 @@ static void write_json(const struct decision *decision)
     json_array(&json, "targets");
     for (size_t i = 0; i < decision->n_targets; i++)
         json_string(&json, NULL, decision->targets[i].target);
+    json_array_end(&json);
+    json_array(&json, "undecided");
+    for (size_t i = 0; i < decision->n_targets; i++)
+        json_undecided(&json, &decision->targets[i]);
     json_array_end(&json);
     json_object_end(&json);
 }

@@ -7,11 +7,11 @@
 
 #include "agent/command/report.h"
 #include "agent/config/syntax/units.h"
+#include "agent/ledger/plan.h"
 #include "agent/util/json.h"
 #include "imapclient/text/printable.h"
 #include "rules/util/memory.h"
 
-#define N_STATES 16
 #define WIDTH_MAX 60 /* a wider name breaks the alignment of its own line only */
 
 struct printing {
@@ -85,6 +85,24 @@ static void put_named(FILE *out, const char *name, const char *text)
     put(out, text, 0);
 }
 
+/* The conditions in doubt for which the copy was made, a new string; NULL: it is certain. */
+static char *undecided_in(const struct report_line *line)
+{
+    struct plan *plan = plan_parse(line->plan);
+    char *undecided = plan->undecided;
+    plan->undecided = NULL;
+    plan_free(plan);
+    return undecided;
+}
+
+static void print_undecided(FILE *out, const struct report_line *line)
+{
+    char *undecided = undecided_in(line);
+    if (undecided != NULL)
+        put_named(out, "undecided: ", undecided);
+    free(undecided);
+}
+
 static void print_line(void *arg, const struct report_line *line)
 {
     const struct printing *printing = arg;
@@ -107,6 +125,7 @@ static void print_line(void *arg, const struct report_line *line)
         put_named(out, "folder=", line->target_folder);
         if (line->target_uid != 0)
             fprintf(out, " %" PRIu32 "/%" PRIu32, line->target_uidvalidity, line->target_uid);
+        print_undecided(out, line);
     }
     put_named(out, "of ", line->duplicate_of);
     put_named(out, "reason: ", line->reason);
@@ -127,10 +146,24 @@ static void print_if(FILE *out, uint64_t n, const char *one, const char *many)
         fprintf(out, "  %" PRIu64 " %s\n", n, n == 1 ? one : many);
 }
 
+/* What is neither lost nor plainly right: for the officer to look at. */
+static void print_doubts(FILE *out, const struct ledger_figures *figures)
+{
+    uint64_t skipped = figures->states[UID_UNDECIDED];
+    if (figures->undecided > 0)
+        fprintf(out,
+                "%" PRIu64 " cop%s made because a condition could not be answered for certain "
+                "(undecided).\n",
+                figures->undecided, figures->undecided == 1 ? "y was" : "ies were");
+    if (skipped > 0)
+        fprintf(out, "%" PRIu64 " message%s skipped by a rule with undecided = \"skip\".\n",
+                skipped, skipped == 1 ? " was" : "s were");
+}
+
 static void print_summary(FILE *out, const struct ledger_figures *figures)
 {
     fputs("\nMessages\n", out);
-    for (unsigned i = 0; i < N_STATES; i++)
+    for (unsigned i = 0; i < UID_STATES; i++)
         if (figures->states[i] > 0)
             fprintf(out, "  %-20s %12" PRIu64 "\n", uid_state_text((enum uid_state)i),
                     figures->states[i]);
@@ -155,6 +188,7 @@ static void print_summary(FILE *out, const struct ledger_figures *figures)
     if (vanished > 0)
         fprintf(out, "%" PRIu64 " vanished before %s could be checked against the rules.\n",
                 vanished, vanished == 1 ? "it" : "they");
+    print_doubts(out, figures);
 }
 
 static void print_text(struct report *report, const char *account, time_t since, FILE *out)
@@ -197,6 +231,9 @@ static void json_line(void *arg, const struct report_line *line)
     json_time(json, "delivered_at", line->delivered_at);
     json_string(json, "monitor_id", line->monitor_id);
     json_string(json, "duplicate_of", line->duplicate_of);
+    char *undecided = undecided_in(line);
+    json_string(json, "undecided", undecided);
+    free(undecided);
     json_object_end(json);
 }
 
@@ -212,7 +249,7 @@ static void print_json(struct report *report, const char *account, time_t since,
     json_array_end(json);
     report_figures(report, account, since, &figures);
     json_object(json, "messages");
-    for (unsigned i = 0; i < N_STATES; i++)
+    for (unsigned i = 0; i < UID_STATES; i++)
         if (figures.states[i] > 0)
             json_number(json, uid_state_name((enum uid_state)i), (int64_t)figures.states[i]);
     json_object_end(json);
@@ -220,6 +257,7 @@ static void print_json(struct report *report, const char *account, time_t since,
     json_number(json, "delivered", (int64_t)figures.delivered);
     json_number(json, "pending", (int64_t)figures.pending);
     json_number(json, "failed", (int64_t)figures.failed_copies);
+    json_number(json, "undecided", (int64_t)figures.undecided);
     json_object_end(json);
     json_bool(json, "complete", is_complete(&figures));
     json_object_end(json);

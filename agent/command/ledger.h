@@ -4,9 +4,9 @@
  *
  *   {"lines": [{"account", "folder", "uidvalidity", "first_uid", "last_uid", "at", "state",
  *      "reason", "sha256", "target", "copy_state", "target_folder", "target_uidvalidity",
- *      "target_uid", "delivered_at", "monitor_id", "duplicate_of"}],
+ *      "target_uid", "delivered_at", "monitor_id", "duplicate_of", "undecided"}],
  *    "messages": {"not_wanted": n, ...},
- *    "copies": {"delivered", "pending", "failed"}, "complete": bool}
+ *    "copies": {"delivered", "pending", "failed", "undecided"}, "complete": bool}
  */
 #ifndef AGENT_COMMAND_LEDGER_H
 #define AGENT_COMMAND_LEDGER_H

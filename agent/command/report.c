@@ -234,6 +234,19 @@ static void count_copies(const struct report *report, const char *account, time_
     sqlite3_finalize(query);
 }
 
+static void count_undecided(const struct report *report, const char *account, time_t since,
+                            struct ledger_figures *figures)
+{
+    sqlite3_stmt *query = report_query(
+        report, "SELECT count(*) FROM copy c JOIN message m ON m.id = c.message"
+                " JOIN account a ON a.id = m.account WHERE (?1 IS NULL OR a.name = ?1)"
+                " AND m.captured_at >= ?2 AND instr(c.plan, char(10) || 'undecided ') > 0");
+    bind_filter(query, account, since);
+    if (sqlite3_step(query) == SQLITE_ROW)
+        figures->undecided = (uint64_t)sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+}
+
 void report_figures(struct report *report, const char *account, time_t since,
                     struct ledger_figures *figures)
 {
@@ -249,6 +262,7 @@ void report_figures(struct report *report, const char *account, time_t since,
     }
     sqlite3_finalize(query);
     count_copies(report, account, since, figures);
+    count_undecided(report, account, since, figures);
     query = report_query(report, "SELECT count(*), total(size) FROM segment");
     if (sqlite3_step(query) == SQLITE_ROW) {
         figures->spool_segments = (uint64_t)sqlite3_column_int64(query, 0);

@@ -254,6 +254,7 @@ struct ledger_figures {
     time_t oldest_pending; /* when it was captured, 0: none */
     uint64_t states[16];   /* by enum uid_state: how many messages */
     uint64_t delivered;    /* copies */
+    uint64_t undecided;    /* copies for which a condition was undecided; only in a report */
 };
 struct ledger_target_figures {
     const char *target;

@@ -25,6 +25,8 @@ static const char *record_kind(enum uid_state state)
         return "vanished-inferred";
     case UID_FAILED:
         return "failed";
+    case UID_UNDECIDED:
+        return "skipped-undecided";
     default:
         return NULL;
     }

@@ -278,7 +278,7 @@ char *plan_join(const char *first, const char *second)
     join_recipients(plan, more);
     for (size_t i = 0; i < more->n_rules; i++)
         add_rule(plan, more->rules[i]);
-    if (more->undecided == NULL) {
+    if (more->undecided == NULL && more->n_rules > 0) {
         free(plan->undecided);
         plan->undecided = NULL;
     }

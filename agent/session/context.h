@@ -15,6 +15,8 @@
 
 struct spool_room; /* agent/capture/spool_room.h */
 
+#define CONTEXT_CONDITIONS 32 /* as many as an unsigned has bits for */
+
 struct context {
     struct event_base *base;
     struct links *links;
@@ -31,6 +33,9 @@ struct context {
         uint64_t seen, captured, duplicates, joined, own_copies, not_wanted, exempt, vanished,
             unfetched, failed;
         uint64_t delivered, refused, reconnects;
+        /* Messages copied, and messages that a rule skipped, because a condition was undecided; and
+         * which conditions were (decide_condition()). */
+        uint64_t undecided_copied, undecided_skipped, undecided[CONTEXT_CONDITIONS];
     } count;                           /* since the start */
     struct histogram capture_latency;  /* from INTERNALDATE to stored, of what came since started */
     struct histogram delivery_latency; /* from stored to delivered, of copies */

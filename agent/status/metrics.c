@@ -5,6 +5,7 @@
 #include "agent/status/metrics_probe.h"
 #include "agent/status/metrics_writer.h"
 #include "agent/status/snapshot.h"
+#include "rules/match/decide.h"
 
 /* ---- the agent itself ---- */
 
@@ -59,12 +60,29 @@ static const struct {
      "Attempts to restore a session that was lost or could not be established."},
 };
 
+static void write_undecided(struct metrics_writer *writer, const struct context *context)
+{
+    metrics_family(writer, METRIC_COUNTER, "mailvigil_messages_undecided_total",
+                   "Messages with a condition that could not be answered for certain, and what was "
+                   "done with them.");
+    metrics_sample(writer, (double)context->count.undecided_copied, "action", "copied",
+                   (char *)NULL);
+    metrics_sample(writer, (double)context->count.undecided_skipped, "action", "skipped",
+                   (char *)NULL);
+    metrics_family(writer, METRIC_COUNTER, "mailvigil_conditions_undecided_total",
+                   "Conditions that could not be answered for certain.");
+    for (unsigned i = 0; decide_condition(i) != NULL; i++)
+        metrics_sample(writer, (double)context->count.undecided[i], "condition",
+                       decide_condition(i), (char *)NULL);
+}
+
 static void write_counters(struct metrics_writer *writer, const struct context *context)
 {
     for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
         metrics_family(writer, METRIC_COUNTER, counters[i].name, counters[i].help);
         metrics_sample(writer, metrics_number_at(context, counters[i].offset), (char *)NULL);
     }
+    write_undecided(writer, context);
     metrics_family(writer, METRIC_HISTOGRAM, "mailvigil_capture_latency_seconds",
                    "Time from the arrival of a message (INTERNALDATE, in seconds) to its capture.");
     metrics_histogram(writer, histogram_bounds, context->capture_latency.buckets, HISTOGRAM_BUCKETS,
@@ -111,7 +129,7 @@ static void write_ledger(struct metrics_writer *writer, const struct snapshot *s
     metrics_sample(writer, (double)figures->oldest_pending, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_ledger_messages",
                    "Messages in the ledger by state.");
-    for (enum uid_state state = UID_BEFORE_BASELINE; state <= UID_FAILED; state++)
+    for (enum uid_state state = UID_BEFORE_BASELINE; state < UID_STATES; state++)
         metrics_sample(writer, (double)figures->states[state], "state", uid_state_name(state),
                        (char *)NULL);
 }

@@ -329,6 +329,26 @@ static void put_spool(FILE *out, const struct snapshot *snapshot,
     end_table(out);
 }
 
+/* Since the agent started. */
+static void put_messages(FILE *out, const struct context *context)
+{
+    begin_table(out, "Messages since the start",
+                "|#Examined|#Captured|#Not wanted|#Exempt|#Copied in doubt|#Skipped in doubt|"
+                "#Vanished|#Not fetched|#Failed");
+    put_head(out, context->config->instance);
+    put_number(out, context->count.seen);
+    put_number(out, context->count.captured);
+    put_number(out, context->count.not_wanted);
+    put_number(out, context->count.exempt);
+    put_number(out, context->count.undecided_copied);
+    put_number(out, context->count.undecided_skipped);
+    put_number(out, context->count.vanished);
+    put_number(out, context->count.unfetched);
+    put_number(out, context->count.failed);
+    fputs("</tr>\n", out);
+    end_table(out);
+}
+
 static size_t count_folders(const struct account_watch *account)
 {
     size_t folders = 0;
@@ -399,6 +419,7 @@ void page_write(FILE *out, const struct snapshot *snapshot, const struct ledger_
     put_roundtrips(out, snapshot);
     put_reflectors(out, snapshot);
     put_targets(out, snapshot, targets, n_targets);
+    put_messages(out, snapshot->context);
     put_spool(out, snapshot, figures);
     put_accounts(out, snapshot);
     fputs("</main>\n<footer><p><a href=\"metrics\">metrics</a> "

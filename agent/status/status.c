@@ -23,6 +23,8 @@ static void write_counts(struct json *json, const struct context *context)
     json_number(json, "not_wanted", (int64_t)context->count.not_wanted);
     json_number(json, "exempt", (int64_t)context->count.exempt);
     json_number(json, "vanished", (int64_t)context->count.vanished);
+    json_number(json, "undecided_copied", (int64_t)context->count.undecided_copied);
+    json_number(json, "undecided_skipped", (int64_t)context->count.undecided_skipped);
     json_number(json, "unfetched", (int64_t)context->count.unfetched);
     json_number(json, "failed", (int64_t)context->count.failed);
     json_number(json, "delivered", (int64_t)context->count.delivered);
@@ -54,7 +56,7 @@ static void write_ledger(struct json *json, const struct snapshot *snapshot,
     json_number(json, "delivered", (int64_t)figures->delivered);
     json_object_end(json);
     json_object(json, "messages");
-    for (enum uid_state state = UID_BEFORE_BASELINE; state <= UID_FAILED; state++)
+    for (enum uid_state state = UID_BEFORE_BASELINE; state < UID_STATES; state++)
         json_number(json, uid_state_name(state), (int64_t)figures->states[state]);
     json_object_end(json);
 }

@@ -20,6 +20,8 @@ enum uid_state {
     UID_VANISHED_INFERRED, /* a gap in the UIDs below what is there */
     UID_UNFETCHED,         /* announced, but the server does not return it (yet): tried again */
     UID_FAILED,            /* given up, with reason */
+    UID_UNDECIDED,         /* a condition was undecided and its rule has undecided = "skip" */
+    UID_STATES,            /* how many there are */
 };
 const char *uid_state_text(enum uid_state state); /* for people: "not wanted" ... */
 const char *uid_state_name(enum uid_state state); /* for programs: not_wanted ... */

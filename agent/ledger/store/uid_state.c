@@ -16,6 +16,7 @@ const char *uid_state_text(enum uid_state state)
         [UID_VANISHED_INFERRED] = "vanished (inferred)",
         [UID_UNFETCHED] = "unfetched",
         [UID_FAILED] = "failed",
+        [UID_UNDECIDED] = "skipped (undecided)",
     };
     if ((size_t)state >= sizeof(texts) / sizeof(texts[0]))
         return "unknown";
@@ -36,6 +37,7 @@ const char *uid_state_name(enum uid_state state)
         [UID_VANISHED_INFERRED] = "vanished_inferred",
         [UID_UNFETCHED] = "unfetched",
         [UID_FAILED] = "failed",
+        [UID_UNDECIDED] = "skipped_undecided",
     };
     if ((size_t)state >= sizeof(names) / sizeof(names[0]))
         return "unknown";

@@ -254,6 +254,33 @@ static void a_cut_header_alone_proves_nothing_missing(void **state)
 
 /* ---- decisions ---- */
 
+/* A header too large to be read whole: neither rule can know the subject. */
+static void doubt_is_an_outcome(void **state)
+{
+    struct stage *stage = *state;
+    size_t header;
+    char *text = huge_header(&header);
+    struct outcome outcome;
+    struct rule *rule = make_rule(stage->config.rules, "skip");
+    rule->subject = LIST("*secret*");
+    rule->skip_undecided = true;
+    prepare(stage->config.rules);
+    assert_int_equal(
+        header_decide(&stage->context, &stage->facts, text, HEADER_MAX, header, &outcome),
+        MATCH_NO);
+    assert_int_equal(outcome.state, UID_UNDECIDED);
+    assert_string_equal(outcome.reason, "subject");
+    assert_int_not_equal(outcome.skipped, 0);
+    free(outcome.reason);
+    stage->config.rules->rules[0].skip_undecided = false;
+    assert_int_equal(
+        header_decide(&stage->context, &stage->facts, text, HEADER_MAX, header, &outcome),
+        MATCH_YES);
+    assert_true(outcome.wanted);
+    assert_int_not_equal(outcome.copied, 0);
+    free(text);
+}
+
 static void the_header_decides(void **state)
 {
     struct stage *stage = *state;
@@ -522,6 +549,7 @@ int main(void)
         TEST(holds_nothing_at_all),
         TEST(a_cut_header_proves_nothing_missing),
         TEST(a_cut_header_alone_proves_nothing_missing),
+        TEST(doubt_is_an_outcome),
         TEST(the_header_decides),
         TEST(the_body_decides_in_pieces_of_any_size),
         TEST(an_exempt_one_names_its_rule),

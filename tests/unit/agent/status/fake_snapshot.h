@@ -124,7 +124,7 @@ const char *ledger_is_blocked(const struct ledger *ledger, time_t *since)
 const char *uid_state_text(enum uid_state state)
 {
     static const char *const texts[] = {"zero", "one",   "two",   "three", "four", "five",
-                                        "six",  "seven", "eight", "nine",  "ten"};
+                                        "six",  "seven", "eight", "nine",  "ten",  "eleven"};
 
     return texts[state];
 }

@@ -70,6 +70,8 @@ static void an_agent_without_probes(void **state)
     fake.snapshot.probes = NULL;
     fake.context.count.seen = 7;
     fake.context.count.refused = 3;
+    fake.context.count.undecided_copied = 9;
+    fake.context.count.undecided[0] = 4;
     fake.context.capture_latency.buckets[2] = 5;
     fake.context.capture_latency.sum = .1;
     fake.figures.spool_bytes = 4096;
@@ -78,6 +80,10 @@ static void an_agent_without_probes(void **state)
     assert_line(text, "mailvigil_messages_seen_total 7");
     assert_line(text, "mailvigil_copies_refused_total 3");
     assert_line(text, "mailvigil_messages_vanished_total 0");
+    assert_line(text, "mailvigil_messages_undecided_total{action=\"copied\"} 9");
+    assert_line(text, "mailvigil_messages_undecided_total{action=\"skipped\"} 0");
+    assert_line(text, "mailvigil_conditions_undecided_total{condition=\"direction\"} 4");
+    assert_line(text, "mailvigil_conditions_undecided_total{condition=\"body\"} 0");
     assert_line(text, "mailvigil_capture_latency_seconds_bucket{le=\"0.01\"} 0");
     assert_line(text, "mailvigil_capture_latency_seconds_bucket{le=\"0.025\"} 5");
     assert_line(text, "mailvigil_capture_latency_seconds_bucket{le=\"+Inf\"} 5");
