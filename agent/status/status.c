@@ -236,6 +236,16 @@ static void print_accounts(FILE *out, const struct snapshot *snapshot)
     text_table_clear(&table);
 }
 
+static void print_undecided(FILE *out, const struct context *context)
+{
+    if (context->count.undecided_copied + context->count.undecided_skipped == 0)
+        return;
+    fprintf(out,
+            "in doubt since the start: %" PRIu64 " copied, %" PRIu64
+            " skipped; \"mailvigil ledger\" shows which and why\n",
+            context->count.undecided_copied, context->count.undecided_skipped);
+}
+
 void status_write_text(FILE *out, const struct snapshot *snapshot,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets)
@@ -252,6 +262,7 @@ void status_write_text(FILE *out, const struct snapshot *snapshot,
             " segment%s\n",
             figures->delivered, figures->pending, figures->held, figures->failed_copies,
             figures->spool_bytes, figures->spool_segments, figures->spool_segments == 1 ? "" : "s");
+    print_undecided(out, snapshot->context);
     status_probe_text(out, snapshot);
     print_targets(out, snapshot, targets, n_targets);
     print_accounts(out, snapshot);

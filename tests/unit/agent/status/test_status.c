@@ -51,6 +51,21 @@ static void all_is_well(void **state)
     assert_json(&fake, "v['probes'] == [] and v['reflectors'] == [] and v['alerts']['sent'] == 0");
 }
 
+static void doubt_is_shown(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_make(&fake);
+    char *text = write_text(&fake);
+    assert_has_not(text, "in doubt");
+    free(text);
+    fake.context.count.undecided_copied = 3;
+    text = write_text(&fake);
+    assert_has(text, "\nin doubt since the start: 3 copied, 0 skipped;");
+    free(text);
+    assert_json(&fake, "v['counts']['undecided_copied'] == 3");
+}
+
 static const struct {
     enum probe_status shown;
     bool in_maintenance;
@@ -127,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_is_well),
+        cmocka_unit_test(doubt_is_shown),
         cmocka_unit_test(a_raised_probe_is_wrong),
         cmocka_unit_test(probes_and_reflectors_in_full),
     };
