@@ -323,6 +323,16 @@ static struct event *add_signal(struct agent *agent, int number, event_callback_
     return event;
 }
 
+/* Until there is a handler, a SIGHUP waits: it would end the agent, or be forgotten. */
+static void mask_hangup(int how)
+{
+    sigset_t hangup;
+
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    pthread_sigmask(how, &hangup, NULL);
+}
+
 static int open_ledger(struct agent *agent)
 {
     struct ledger_options options = {
@@ -373,6 +383,7 @@ static void start(struct agent *agent)
     agent->on_terminate = add_signal(agent, SIGTERM, on_terminate);
     agent->on_interrupt = add_signal(agent, SIGINT, on_terminate);
     agent->on_hangup = add_signal(agent, SIGHUP, on_hangup);
+    mask_hangup(SIG_UNBLOCK);
     agent->give_up = evtimer_new(agent->context.base, on_give_up, agent);
     agent->watchdog = service_watchdog(agent->context.base);
     agent->tick = start_ticking(agent);
@@ -425,6 +436,7 @@ int agent_run(const char *config_path)
     struct config_problems problems = {0};
     int status;
 
+    mask_hangup(SIG_BLOCK);
     agent.config = config_load(config_path, &problems);
     config_problems_print(&problems, stderr);
     config_problems_clear(&problems);

@@ -26,6 +26,11 @@ class Hangup(case.Case):
         self.assert_exactly_once(self.wait_copies(2), ["old one", "new three"])
         case.wait_for(lambda: "bob" in str(agent.status()), 20, "bob in the status")
 
+    def test_in_the_first_moments_it_is_a_reload_too(self):
+        agent = self.agent().start(pending=signal.SIGHUP)
+        agent.wait_line(r"reloaded")
+        self.assertTrue(agent.alive())
+
     def test_new_account_is_watched_after_the_reload(self):
         agent = self.started()
         self.config.account("bob")

@@ -153,6 +153,16 @@ class Line:
         return self.text
 
 
+def _with_pending(number):
+    if number is None:
+        return None
+
+    def prepare():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+        os.kill(os.getpid(), number)
+    return prepare
+
+
 class Agent:
     """One running `mailvigil run`."""
 
@@ -174,8 +184,9 @@ class Agent:
 
     # ---- life ----
 
-    def start(self, ready=True, environment=None):
-        """Starts it; with `ready`, waits until all accounts are watched."""
+    def start(self, ready=True, environment=None, pending=None):
+        """Starts it; with `ready`, waits until all accounts are watched. `pending`: a signal that
+        waits for it from the first moment on."""
         self.config.write()
         path = os.path.join(self.config.dir, "notify")
         if os.path.exists(path):
@@ -186,6 +197,7 @@ class Agent:
         self.process = subprocess.Popen(
             (program(), "-c", self.config.path, "run"), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, start_new_session=self.own_session,
+            preexec_fn=_with_pending(pending),
             stderr=open(self.log_file, "ab") if self.log_file else subprocess.PIPE,
             env=dict(self.environment, NOTIFY_SOCKET=path, **(environment or {})))
         self.guard = None if self.own_session else places.Guard(self.process.pid)
