@@ -9,6 +9,7 @@
 #include "agent/session/folder_list.h"
 #include "agent/session/link.h"
 #include "agent/system/loop.h"
+#include "agent/util/screen.h"
 #include "rules/util/memory.h"
 
 enum { OFFERS_WIDTH = 78, FOLDERS_NAMED = 20 };
@@ -156,12 +157,19 @@ static const char *waiting_method(struct imap_session *session)
     return "polling";
 }
 
+static void print_name(FILE *out, bool again, const char *name)
+{
+    fputs(again ? ", \"" : " \"", out);
+    screen_text(out, name);
+    fputc('"', out);
+}
+
 /* Helps to correct a name. */
 static void print_existing(const struct folder_list *list, FILE *out)
 {
     fprintf(out, "  the server has:");
     for (size_t i = 0; i < list->count && i < FOLDERS_NAMED; i++)
-        fprintf(out, "%s \"%s\"", i > 0 ? "," : "", list->folders[i].name);
+        print_name(out, i > 0, list->folders[i].name);
     if (list->count > FOLDERS_NAMED)
         fprintf(out, " and %zu more", list->count - FOLDERS_NAMED);
     fprintf(out, "%s\n", list->count == 0 ? " none" : "");
@@ -174,9 +182,10 @@ static void print_folders(struct subject *subject)
     bool wrong = *choice->missing != NULL || choice->count == 0;
 
     fprintf(out, "  folders watched:");
-    for (size_t i = 0; i < choice->count; i++)
-        fprintf(out, "%s \"%s\"%s", i > 0 ? "," : "", choice->folders[i].name,
-                choice->folders[i].role == FOLDER_SENT ? " (Sent)" : "");
+    for (size_t i = 0; i < choice->count; i++) {
+        print_name(out, i > 0, choice->folders[i].name);
+        fputs(choice->folders[i].role == FOLDER_SENT ? " (Sent)" : "", out);
+    }
     fprintf(out, "%s\n", choice->count == 0 ? " none" : "");
     for (char **missing = choice->missing; *missing != NULL; missing++)
         fprintf(out,

@@ -10,6 +10,7 @@
 #include "agent/command/explain_fetch.h"
 #include "agent/ledger/plan.h"
 #include "agent/util/json.h"
+#include "agent/util/screen.h"
 #include "imapclient/text/special.h"
 #include "rules/util/memory.h"
 
@@ -133,17 +134,24 @@ static const char *warning_meaning(unsigned warning)
     }
 }
 
+static void print_recipient(const struct recipient *recipient)
+{
+    printf("recipient:  ");
+    screen_text(stdout, recipient->address);
+    printf(" (%s)\n", basis_text(recipient->basis));
+}
+
 static void print_route(const struct route *route)
 {
     char buffer[40];
 
     printf("direction:  %s (%s)\n", direction_text(route->directions, buffer),
            route->sent ? "sent by the owner of the mailbox" : "received by the owner");
-    printf("sender:     %s (%s)\n", *route->sender != '\0' ? route->sender : "none",
-           route->sender_claimed ? "claimed" : "mailbox");
+    printf("sender:     ");
+    screen_text(stdout, *route->sender != '\0' ? route->sender : "none");
+    printf(" (%s)\n", route->sender_claimed ? "claimed" : "mailbox");
     for (size_t i = 0; i < route->n_recipients && i < 20; i++)
-        printf("recipient:  %s (%s)\n", route->recipients[i].address,
-               basis_text(route->recipients[i].basis));
+        print_recipient(&route->recipients[i]);
     if (route->n_recipients > 20)
         printf("            and %zu more\n", route->n_recipients - 20);
     for (unsigned i = 0; warning_text(1u << i) != NULL; i++)
@@ -229,6 +237,15 @@ static void view_for(struct explained *explained, const struct decision *decisio
     free(text);
 }
 
+/* As it is into a file, but nothing of a message controls a terminal. */
+static void put_copy(const char *data, size_t len)
+{
+    if (isatty(STDOUT_FILENO))
+        screen_lines(stdout, data, len);
+    else
+        fwrite(data, 1, len, stdout);
+}
+
 static void print_copy(struct explained *explained, const struct decision *decision,
                        const struct target_decision *chosen)
 {
@@ -236,13 +253,13 @@ static void print_copy(struct explained *explained, const struct decision *decis
 
     view_for(explained, decision, chosen, &view);
     printf("\n---- the copy for %s ----\n", chosen->target);
-    fwrite(view.prefix, 1, view.prefix_len, stdout);
+    put_copy(view.prefix, view.prefix_len);
     if (explained->options->whole && explained->original != NULL)
-        fwrite(explained->original + view.from, 1, (size_t)(view.to - view.from), stdout);
+        put_copy(explained->original + view.from, (size_t)(view.to - view.from));
     else
         printf("(%llu bytes of the original, unchanged)\n",
                (unsigned long long)(view.to - view.from));
-    fwrite(view.suffix, 1, view.suffix_len, stdout);
+    put_copy(view.suffix, view.suffix_len);
     copy_view_clear(&view);
 }
 
@@ -334,8 +351,9 @@ static void print_explained(struct explained *explained, const struct decision *
     if (!explained->has_key)
         printf("note:       this instance has not run yet and has no key: samples and ids will "
                "differ\n");
-    printf("account:    %s\nfolder:     %s%s\n", explained->facts.account->name,
-           explained->facts.folder, explained->facts.role == FOLDER_SENT ? " (Sent)" : "");
+    printf("account:    %s\nfolder:     ", explained->facts.account->name);
+    screen_text(stdout, explained->facts.folder);
+    printf("%s\n", explained->facts.role == FOLDER_SENT ? " (Sent)" : "");
     print_route(decision->route);
     for (size_t i = 0; i < decision->n_rules; i++)
         print_rule(&decision->rules[i]);

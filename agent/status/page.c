@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/status/snapshot.h"
-#include "rules/mime/charset.h"
+#include "imapclient/text/printable.h"
 
 const char page_style[] =
     ":root{color-scheme:light dark;--line:#8886;--ok:#2a7d3c;--warning:#b26a00;--critical:#c22;"
@@ -36,17 +36,17 @@ void page_text(FILE *out, const char *text)
     size_t left = strlen(text);
 
     while (left > 0) {
-        size_t len = utf8_length(text, left);
+        bool safe;
+        size_t octets = text_character(text, left, &safe);
 
-        if (len == 0 || (unsigned char)*text < ' ' || *text == 0x7f)
+        if (!safe)
             fputs("\xef\xbf\xbd", out);
         else if (strchr("&<>\"'", *text) != NULL)
             fprintf(out, "&#%d;", *text);
         else
-            fwrite(text, 1, len, out);
-        len = len > 0 ? len : 1;
-        text += len;
-        left -= len;
+            fwrite(text, 1, octets, out);
+        text += octets;
+        left -= octets;
     }
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "imapclient/text/printable.h"
+
 enum {
     LINE_MAX_BYTES = 4000, /* below PIPE_BUF: one write is one line, even if others write, too */
     VALUE_MAX = 1000,
@@ -48,28 +50,34 @@ static void put_text(struct line *line, const char *text)
 
 static bool is_plain(const char *value)
 {
-    if (*value == '\0')
-        return false;
-    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++)
-        if (*p <= ' ' || *p == '"' || *p == '\\' || *p == '=' || *p == 0x7f)
-            return false;
-    return true;
+    size_t left = strlen(value), octets;
+    bool safe = left > 0;
+
+    for (; left > 0 && safe; value += octets, left -= octets) {
+        octets = text_character(value, left, &safe);
+        safe = safe && strchr(" \"\\=", *value) == NULL;
+    }
+    return safe;
 }
 
-static void put_escaped(struct line *line, unsigned char c)
+/* One character; each octet of an unsafe one by its number. */
+static void put_escaped(struct line *line, const char *character, size_t octets, bool safe)
 {
     char hex[5];
 
-    if (c == '"' || c == '\\') {
-        put(line, '\\');
-        put(line, (char)c);
-    } else if (c == '\n') {
+    if (*character == '\n') {
         put_text(line, "\\n");
-    } else if (c < ' ' || c == 0x7f) {
-        snprintf(hex, sizeof(hex), "\\x%02x", c);
+        return;
+    }
+    if (*character == '"' || *character == '\\')
+        put(line, '\\');
+    for (size_t i = 0; i < octets; i++) {
+        if (safe) {
+            put(line, character[i]);
+            continue;
+        }
+        snprintf(hex, sizeof(hex), "\\x%02x", (unsigned char)character[i]);
         put_text(line, hex);
-    } else {
-        put(line, (char)c);
     }
 }
 
@@ -83,8 +91,12 @@ static void put_value(struct line *line, const char *value)
         return;
     }
     put(line, '"');
-    for (size_t i = 0; i < len && i < VALUE_MAX; i++)
-        put_escaped(line, (unsigned char)value[i]);
+    for (size_t i = 0; i < len && i < VALUE_MAX;) {
+        bool safe;
+        size_t octets = text_character(value + i, len - i, &safe);
+        put_escaped(line, value + i, octets, safe);
+        i += octets;
+    }
     put_text(line, len > VALUE_MAX ? "...\"" : "\"");
 }
 

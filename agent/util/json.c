@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/util/decimal.h"
-#include "rules/mime/charset.h"
+#include "imapclient/text/printable.h"
 
 void json_begin(struct json *json, FILE *out)
 {
@@ -14,24 +14,36 @@ void json_begin(struct json *json, FILE *out)
     json->out = out;
 }
 
+/* Unsafe characters are escaped: they are data to a program, and harmless on a screen. */
+static void write_escaped(FILE *out, const char *character, size_t octets)
+{
+    uint32_t point = (unsigned char)*character;
+
+    if (octets > 1)
+        point = octets == 2 ? point & 0x1f : point & 0x0f;
+    for (size_t i = 1; i < octets; i++)
+        point = point << 6 | ((unsigned char)character[i] & 0x3f);
+    if (octets == 1 && point >= 0x80)
+        point = 0xfffd; /* not UTF-8 */
+    fprintf(out, "\\u%04x", (unsigned)point);
+}
+
 static void write_string(FILE *out, const char *text)
 {
-    const char *s = text, *end = text + strlen(text);
+    size_t left = strlen(text);
 
     fputc('"', out);
-    while (s < end) {
-        size_t n = utf8_length(s, (size_t)(end - s));
-        if (n == 0) {
-            fputs("\\ufffd", out);
-            n = 1;
-        } else if (*s == '"' || *s == '\\') {
-            fprintf(out, "\\%c", *s);
-        } else if ((unsigned char)*s < 0x20 || *s == 0x7f) {
-            fprintf(out, "\\u%04x", (unsigned)*s);
-        } else {
-            fwrite(s, 1, n, out);
-        }
-        s += n;
+    while (left > 0) {
+        bool safe;
+        size_t octets = text_character(text, left, &safe);
+        if (!safe)
+            write_escaped(out, text, octets);
+        else if (*text == '"' || *text == '\\')
+            fprintf(out, "\\%c", *text);
+        else
+            fwrite(text, 1, octets, out);
+        text += octets;
+        left -= octets;
     }
     fputc('"', out);
 }

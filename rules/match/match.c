@@ -21,7 +21,7 @@ static bool is_unprintable(const char *character, size_t len)
     if (len == 1)
         return c[0] < ' ' || c[0] == 0x7f;
     if (len == 2)
-        return c[0] == 0xC2 && c[1] < 0xA0;
+        return (c[0] == 0xC2 && c[1] < 0xA0) || (c[0] == 0xD8 && c[1] == 0x9C);
     if (len != 3 || c[0] != 0xE2)
         return false;
     if (c[1] == 0x80)

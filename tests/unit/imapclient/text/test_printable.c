@@ -43,9 +43,24 @@ static void test_octets_above_ascii_stay_or_go_as_asked(void **state)
     char kept[] = "gr\xc3\xbc\xc3\x9f\x80\xff", replaced[sizeof(kept)];
     memcpy(replaced, kept, sizeof(kept));
     text_printable(kept, PRINTABLE_UTF8);
-    assert_string_equal(kept, "gr\xc3\xbc\xc3\x9f\x80\xff");
+    assert_string_equal(kept, "gr\xc3\xbc\xc3\x9f??");
     text_printable(replaced, PRINTABLE_ASCII);
     assert_string_equal(replaced, "gr??????");
+}
+
+/* What a terminal would obey, or what makes a name look like another. */
+static void test_c1_and_marks_of_direction_are_unsafe(void **state)
+{
+    (void)state;
+    char text[] = "a\xc2\x9b"
+                  "31m\xe2\x80\xae"
+                  "cod.exe\xe2\x81\xa6\xd8\x9c\xe2\x80\xa8\x9b";
+    text_printable(text, PRINTABLE_UTF8);
+    assert_string_equal(text, "a??31m???cod.exe?????"
+                              "????");
+    char kept[] = "\xe2\x80\xaf\xe2\x82\xac\xf0\x9f\x99\x82";
+    text_printable(kept, PRINTABLE_UTF8);
+    assert_string_equal(kept, "\xe2\x80\xaf\xe2\x82\xac\xf0\x9f\x99\x82");
 }
 
 static void test_a_buffer_ends_at_its_length_and_not_at_a_nul(void **state)
@@ -65,6 +80,7 @@ int main(void)
         cmocka_unit_test(test_text_without_controls_stays_as_it_is),
         cmocka_unit_test(test_the_empty_text_stays_empty),
         cmocka_unit_test(test_octets_above_ascii_stay_or_go_as_asked),
+        cmocka_unit_test(test_c1_and_marks_of_direction_are_unsafe),
         cmocka_unit_test(test_a_buffer_ends_at_its_length_and_not_at_a_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
