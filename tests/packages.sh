@@ -4,7 +4,7 @@
 # those of SERVER_PACKAGES, below the directory; the libraries they need are installed.
 
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libevent-dev libssl-dev libetpan-dev
-libconfuse-dev libsqlite3-dev libpcre2-dev"
+libconfuse-dev libsqlite3-dev libpcre2-dev libutf8proc-dev"
 SERVER_PACKAGES="dovecot-imapd dovecot-lmtpd dovecot-sieve openssl python3"
 TEST_PACKAGES="git libcmocka-dev dovecot-pop3d isync mandoc sqlite3 clang clang-format cppcheck
 faketime libclang-rt-dev"

@@ -1,0 +1,42 @@
+/*
+ * The text of a message, in all readings that patterns are matched against.
+ *
+ * Fed with the text parts of the message in order, their transfer encoding decoded. Each part is
+ * converted from its charset, and HTML is also rendered as text; the readings are of all parts
+ * together, separated by line feeds.
+ *
+ * Bounds: TEXT_OCTETS_MAX octets of all parts and TEXT_PARTS_MAX parts are read; more is doubt.
+ * Work is linear in the octets fed.
+ */
+#ifndef RULES_MIME_TEXT_H
+#define RULES_MIME_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rules/mime/reading.h"
+
+#define TEXT_OCTETS_MAX (1024 * 1024)
+#define TEXT_PARTS_MAX 1000
+
+struct text_part {
+    const char *subtype; /* of text/..., lower case: "plain", "html" */
+    const char *charset; /* NULL: none declared; need not be NUL-terminated */
+    size_t charset_len;
+    bool delsp; /* format=flowed with delsp=yes, RFC 3676 */
+};
+
+struct text_reader;
+
+struct text_reader *text_reader_new(void);
+/* Begins a part and ends the one before. Nothing of `part` is kept. */
+void text_reader_begin(struct text_reader *reader, const struct text_part *part);
+/* Octets of the part that was begun last. */
+void text_reader_feed(struct text_reader *reader, const char *data, size_t len);
+/* For text that the caller knows it cannot feed, such as a part that is nested too deeply. */
+void text_reader_doubt(struct text_reader *reader, const char *reason);
+/* Ends and frees the reader. The caller clears the result with readings_clear(). */
+struct readings text_reader_end(struct text_reader *reader);
+void text_reader_free(struct text_reader *reader);
+
+#endif
