@@ -10,8 +10,8 @@
 #define RUN_MAX 128
 #define POINTS_MAX (RUN_MAX * 18) /* the longest decomposition: U+FDFA */
 
-static const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT |
-                                         UTF8PROC_IGNORE;
+static const utf8proc_option_t options =
+    UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_IGNORE;
 
 static bool is_ascii(char c)
 {
@@ -68,9 +68,8 @@ static void add_point(struct buffer *out, utf8proc_int32_t point)
 static void add_run(struct buffer *out, const char *text, size_t len)
 {
     utf8proc_int32_t points[POINTS_MAX + 1];
-    utf8proc_ssize_t count =
-        utf8proc_decompose((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len, points,
-                           POINTS_MAX, options);
+    utf8proc_ssize_t count = utf8proc_decompose((const utf8proc_uint8_t *)text,
+                                                (utf8proc_ssize_t)len, points, POINTS_MAX, options);
     if (count < 0 || count > POINTS_MAX) { /* not UTF-8 */
         buffer_add(out, text, len);
         return;

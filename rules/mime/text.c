@@ -1,35 +1,142 @@
 #include "rules/mime/text.h"
 
 #include "rules/mime/charset.h"
+#include "rules/mime/charset_text.h"
 #include "rules/mime/fold.h"
-#include "rules/util/buffer.h"
+#include "rules/mime/html.h"
+#include "rules/util/octet.h"
+
+/* Folded text may be longer than its source; a text that is much longer is no text. */
+#define FOLDED_MAX (4 * TEXT_OCTETS_MAX)
+
+/* All parts, as most programs decode them, or as others do. */
+struct variant {
+    bool used;
+    struct buffer written, shown;
+};
 
 struct text_reader {
     struct readings readings;
-    struct buffer octets; /* of the current part */
-    char *charset;
+    struct charset_cache charsets;
+    struct variant variants[2];
+    bool has_html, encrypted;
     size_t parts, total;
-    bool in_part;
-    struct buffer written;
+    /* the current part */
+    bool in_part, html, delsp;
+    char *charset;
+    struct buffer octets;
 };
 
 struct text_reader *text_reader_new(void)
 {
-    return xcalloc(1, sizeof(struct text_reader));
+    struct text_reader *reader = xcalloc(1, sizeof(*reader));
+    reader->variants[0].used = true;
+    return reader;
+}
+
+/* RFC 3676 section 4.1: a space before a line end and the line end are deleted, but not the space
+ * of a signature's mark. */
+static void join_flowed(struct buffer *out, const struct buffer *text)
+{
+    for (size_t i = 0; i < text->len; i++) {
+        const char *c = text->data + i;
+        bool soft = c[0] == ' ' && c[1] == '\n';
+        bool mark = soft && i >= 2 && c[-1] == '-' && c[-2] == '-' && (i == 2 || c[-3] == '\n');
+        if (soft && !mark)
+            i++;
+        else
+            buffer_char(out, *c);
+    }
+}
+
+static void copy_buffer(struct buffer *to, const struct buffer *from)
+{
+    to->len = 0;
+    buffer_add(to, from->data, from->len);
+}
+
+static void begin_shown(struct text_reader *reader)
+{
+    if (reader->has_html)
+        return;
+    reader->has_html = true;
+    for (size_t i = 0; i < 2; i++)
+        copy_buffer(&reader->variants[i].shown, &reader->variants[i].written);
+}
+
+static void begin_other(struct text_reader *reader)
+{
+    struct variant *first = &reader->variants[0], *other = &reader->variants[1];
+    if (other->used)
+        return;
+    other->used = true;
+    copy_buffer(&other->written, &first->written);
+    copy_buffer(&other->shown, &first->shown);
+}
+
+static void separate(struct buffer *text)
+{
+    if (text->len > 0)
+        buffer_char(text, '\n');
+}
+
+static void add_part(const struct text_reader *reader, struct variant *variant,
+                     const struct buffer *text)
+{
+    separate(&variant->written);
+    buffer_add(&variant->written, text->data, text->len);
+    if (!reader->has_html)
+        return;
+    separate(&variant->shown);
+    if (reader->html)
+        html_show(&variant->shown, text->data, text->len);
+    else
+        buffer_add(&variant->shown, text->data, text->len);
+}
+
+static void note_encryption(struct text_reader *reader, const struct buffer *text)
+{
+    static const char armor[] = "-----BEGIN PGP MESSAGE-----";
+    const char *found = text->len > 0 ? strstr(text->data, armor) : NULL;
+    reader->encrypted |= found != NULL;
+}
+
+static void decode_part(struct text_reader *reader)
+{
+    struct charset_text text = {0};
+    const struct buffer *octets = &reader->octets;
+    struct charset_label declared = {reader->charset, 0}, hint = {NULL, 0};
+    declared.len = reader->charset != NULL ? strlen(reader->charset) : 0;
+    if (reader->html && octets->len > 0)
+        hint.name = html_charset(octets->data, octets->len, &hint.len);
+    charset_decode(&reader->charsets, declared, hint, octets->data, octets->len, &text);
+    if (text.doubt != NULL)
+        text_reader_doubt(reader, text.doubt);
+    if (reader->delsp) {
+        struct buffer joined = {0};
+        join_flowed(&joined, text.has_other ? &text.other : &text.text);
+        buffer_free(&text.other);
+        text.other = joined;
+        text.has_other = true;
+    }
+    if (reader->html)
+        begin_shown(reader);
+    if (text.has_other)
+        begin_other(reader);
+    add_part(reader, &reader->variants[0], &text.text);
+    if (reader->variants[1].used)
+        add_part(reader, &reader->variants[1], text.has_other ? &text.other : &text.text);
+    note_encryption(reader, &text.text);
+    buffer_free(&text.text);
+    buffer_free(&text.other);
 }
 
 static void end_part(struct text_reader *reader)
 {
     if (!reader->in_part)
         return;
+    decode_part(reader);
     reader->in_part = false;
-    if (reader->written.len > 0)
-        buffer_char(&reader->written, '\n');
-    size_t charset_len = reader->charset != NULL ? strlen(reader->charset) : 0;
-    struct charset_reader *charset = charset_reader_new(reader->charset, charset_len);
-    charset_reader_feed(charset, reader->octets.data, reader->octets.len, &reader->written);
-    charset_reader_flush(charset, &reader->written);
-    charset_reader_free(charset);
     free(reader->charset);
     reader->charset = NULL;
     reader->octets.len = 0;
@@ -43,6 +150,10 @@ void text_reader_begin(struct text_reader *reader, const struct text_part *part)
         return;
     }
     reader->in_part = true;
+    reader->html = part->subtype != NULL &&
+                   (strcmp(part->subtype, "html") == 0 || strcmp(part->subtype, "x-html") == 0 ||
+                    strcmp(part->subtype, "xhtml") == 0);
+    reader->delsp = part->delsp;
     reader->charset = part->charset != NULL ? xmemdup0(part->charset, part->charset_len) : NULL;
 }
 
@@ -64,17 +175,103 @@ void text_reader_doubt(struct text_reader *reader, const char *reason)
     readings_doubt(&reader->readings, reason);
 }
 
+bool text_reader_encrypted(const struct text_reader *reader)
+{
+    return reader->encrypted;
+}
+
+static void add_buffer(struct text_reader *reader, const char *how, struct buffer *text)
+{
+    size_t len = text->len;
+    readings_add(&reader->readings, how, buffer_take(text), len);
+}
+
+/* How lines are left out of a paragraph: the rest of this line, and what marks the next as quoted.
+ */
+static size_t skip_fold(const struct buffer *text, size_t i)
+{
+    while (i < text->len && (octet_is_blank(text->data[i]) || text->data[i] == '>'))
+        i++;
+    return i;
+}
+
+static void join_lines(struct buffer *out, const struct buffer *text)
+{
+    bool blank = false;
+    for (size_t i = 0; i < text->len;) {
+        char c = text->data[i++];
+        bool empty_line = false;
+        while (c == '\n' && (i = skip_fold(text, i)) < text->len && text->data[i] == '\n') {
+            empty_line = true;
+            i++;
+        }
+        if (empty_line) {
+            buffer_char(out, '\n');
+            blank = false;
+        } else if (octet_is_blank(c) || c == '\n') {
+            blank = true;
+        } else {
+            if (blank && out->len > 0 && out->data[out->len - 1] != '\n')
+                buffer_char(out, ' ');
+            blank = false;
+            buffer_char(out, c);
+        }
+    }
+}
+
+static void add_folded(struct text_reader *reader, const char *how, const struct buffer *text,
+                       struct buffer *folded)
+{
+    if (!fold_text(folded, text->data, text->len, FOLDED_MAX))
+        text_reader_doubt(reader, "text that is too long when it is folded");
+    struct buffer copy = {0};
+    buffer_add(&copy, folded->data, folded->len);
+    add_buffer(reader, how, &copy);
+}
+
+enum how { WRITTEN, SHOWN, FOLDED, SHOWN_FOLDED, JOINED, HOWS };
+
+static const char *const hows[2][HOWS] = {
+    {"as written", "as HTML shows it", "folded", "as HTML shows it, folded",
+     "with its lines joined"},
+    {"decoded otherwise", "decoded otherwise, as HTML shows it", "decoded otherwise, folded",
+     "decoded otherwise, as HTML shows it, folded", "decoded otherwise, with its lines joined"},
+};
+
+/* The text with controls as spaces. */
+static void add_plain(struct text_reader *reader, const char *how, const struct buffer *text)
+{
+    struct buffer plain = {0};
+    for (size_t i = 0; i < text->len; i++) {
+        bool mark = strncmp(text->data + i, CHARSET_CONTROL_MARK, 2) == 0;
+        buffer_char(&plain, mark ? ' ' : text->data[i]);
+        i += mark ? 1 : 0;
+    }
+    add_buffer(reader, how, &plain);
+}
+
+static void add_variant(struct text_reader *reader, struct variant *variant,
+                        const char *const how[HOWS])
+{
+    struct buffer folded = {0}, joined = {0};
+    add_plain(reader, how[WRITTEN], &variant->written);
+    add_folded(reader, how[FOLDED], &variant->written, &folded);
+    if (reader->has_html) {
+        buffer_free(&folded);
+        add_plain(reader, how[SHOWN], &variant->shown);
+        add_folded(reader, how[SHOWN_FOLDED], &variant->shown, &folded);
+    }
+    join_lines(&joined, &folded);
+    add_buffer(reader, how[JOINED], &joined);
+    buffer_free(&folded);
+}
+
 struct readings text_reader_end(struct text_reader *reader)
 {
     end_part(reader);
-    size_t len = reader->written.len;
-    char *written = buffer_take(&reader->written);
-    struct buffer folded = {0};
-    if (!fold_text(&folded, written, len, 2 * TEXT_OCTETS_MAX))
-        text_reader_doubt(reader, "more than 1 MiB of text");
-    size_t folded_len = folded.len;
-    readings_add(&reader->readings, "as written", written, len);
-    readings_add(&reader->readings, "folded", buffer_take(&folded), folded_len);
+    for (size_t i = 0; i < 2; i++)
+        if (reader->variants[i].used)
+            add_variant(reader, &reader->variants[i], hows[i]);
     struct readings readings = reader->readings;
     reader->readings = (struct readings){0};
     text_reader_free(reader);
@@ -86,8 +283,12 @@ void text_reader_free(struct text_reader *reader)
     if (reader == NULL)
         return;
     readings_clear(&reader->readings);
+    charset_cache_clear(&reader->charsets);
+    for (size_t i = 0; i < 2; i++) {
+        buffer_free(&reader->variants[i].written);
+        buffer_free(&reader->variants[i].shown);
+    }
     buffer_free(&reader->octets);
-    buffer_free(&reader->written);
     free(reader->charset);
     free(reader);
 }

@@ -1,12 +1,18 @@
 /*
  * The text of a message, in all readings that patterns are matched against.
  *
- * Fed with the text parts of the message in order, their transfer encoding decoded. Each part is
- * converted from its charset, and HTML is also rendered as text; the readings are of all parts
- * together, separated by line feeds.
+ * Fed with the text parts of the message in order, their transfer encoding decoded. The readings
+ * are of all parts together, separated by line feeds:
+ * - as written: converted from the declared charset, HTML as its source; controls are spaces;
+ * - as HTML shows it (html.h), if there is HTML;
+ * - each of these folded (fold.h), controls left out;
+ * - with its lines joined: the last of these with the lines of a paragraph made one, quote marks at
+ *   their beginnings left out, white space one space: words that a soft or hard wrap separates;
+ * - all of this once more for what other programs decode otherwise: charset_text.h, and flowed text
+ *   whose line ends delete a space.
  *
- * Bounds: TEXT_OCTETS_MAX octets of all parts and TEXT_PARTS_MAX parts are read; more is doubt.
- * Work is linear in the octets fed.
+ * Bounds: TEXT_OCTETS_MAX octets of all parts and TEXT_PARTS_MAX parts are read, in CHARSETS_MAX
+ * charsets; more is doubt. Work is linear in the octets fed.
  */
 #ifndef RULES_MIME_TEXT_H
 #define RULES_MIME_TEXT_H
@@ -20,7 +26,7 @@
 #define TEXT_PARTS_MAX 1000
 
 struct text_part {
-    const char *subtype; /* of text/..., lower case: "plain", "html" */
+    const char *subtype; /* of text/..., lower case; NULL: plain */
     const char *charset; /* NULL: none declared; need not be NUL-terminated */
     size_t charset_len;
     bool delsp; /* format=flowed with delsp=yes, RFC 3676 */
@@ -35,6 +41,9 @@ void text_reader_begin(struct text_reader *reader, const struct text_part *part)
 void text_reader_feed(struct text_reader *reader, const char *data, size_t len);
 /* For text that the caller knows it cannot feed, such as a part that is nested too deeply. */
 void text_reader_doubt(struct text_reader *reader, const char *reason);
+/* Whether a part that has ended contains an OpenPGP message (RFC 4880 section 6.2), which hides its
+ * text. */
+bool text_reader_encrypted(const struct text_reader *reader);
 /* Ends and frees the reader. The caller clears the result with readings_clear(). */
 struct readings text_reader_end(struct text_reader *reader);
 void text_reader_free(struct text_reader *reader);

@@ -27,7 +27,9 @@ static void what_shows_nothing_is_left_out(void **state)
     expect("se\u034fcret", "secret");
     expect("secret\ufe0f\U000e0073\U000e007f", "secret");
     expect("sec\ufffdret", "secret");
-    expect("a\xc2\x81\xc2\x9f" "b", "ab");
+    expect("a\xc2\x81\xc2\x9f"
+           "b",
+           "ab");
 }
 
 static void presentation_forms_become_letters(void **state)
