@@ -276,7 +276,7 @@ static void finish(struct captured_message *captured)
 static struct decision *decide_whole(struct captured_message *captured,
                                      const struct message_facts *facts, bool explain)
 {
-    static const struct body_facts nothing_asked = {.text = NULL};
+    static const struct body_facts nothing_asked = {.count = 0};
     const struct body_facts *body;
 
     finish(captured);

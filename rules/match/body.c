@@ -16,16 +16,22 @@ static enum match_result match(const struct match_input *in, const struct rule *
         return MATCH_NEEDS_BODY;
     }
     struct pattern_search search = {0};
-    const char *text = body->text != NULL ? body->text : "";
-    bool hit = patterns_match(rule->body_patterns, PATTERN_ANY_KIND, text, body->text_len, &search);
-    match_add_text(found, hit ? "the body text matches (" : "the body text does not match (");
-    match_add_number(found, body->text_len);
+    const struct reading *hit = NULL;
+    for (size_t i = 0; i < body->text.count && hit == NULL; i++)
+        if (patterns_match(rule->body_patterns, PATTERN_ANY_KIND, body->text.list[i].text,
+                           body->text.list[i].len, &search))
+            hit = &body->text.list[i];
+    match_add_text(found,
+                   hit != NULL ? "the body text matches " : "the body text does not match (");
+    match_add_text(found, hit != NULL ? hit->how : "");
+    match_add_text(found, hit != NULL ? " (" : "");
+    match_add_number(found, body->text.count > 0 ? body->text.list[0].len : 0);
     match_add_text(found, " bytes)");
     match_add_limited(found, &search);
     bool doubt = (body->doubt & BODY_DOUBT_TEXT) != 0;
-    if (!hit && doubt)
-        match_add_doubt(found, body->doubt_why);
-    return match_result(hit, doubt, &search);
+    if (hit == NULL && doubt)
+        match_add_doubt(found, body->text_doubt_why);
+    return match_result(hit != NULL, doubt, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

@@ -3,82 +3,86 @@
 #include <assert.h>
 #include <strings.h>
 
-#include "rules/mime/body_content.h"
+#include "rules/mime/body_boundary.h"
 #include "rules/mime/body_decode.h"
-#include "rules/mime/charset.h"
+#include "rules/mime/body_entity.h"
+#include "rules/mime/body_uu.h"
+#include "rules/mime/text.h"
 #include "rules/util/buffer.h"
 
 /* Lines are processed in chunks of this size, however the input is split. */
 #define CHUNK 4096
-#define FIELD_MAX (16 * 1024)
 #define PARTS_MAX 10000
-#define TEXT_PARTS_MAX 1000 /* each may need a converter of its own */
-#define BOUNDARY_MAX 250    /* RFC 2046 section 5.1.1 allows 70 */
+#define NAMES_OCTETS_MAX (1024 * 1024) /* of all attachments */
+#define TYPE_MAX 1000                  /* octets kept of an attachment's type */
+
+static_assert(BODY_DEPTH_MAX == BOUNDARY_LEVELS_MAX, "a level is a boundary or a message");
+static_assert(BOUNDARY_MAX + 6 < CHUNK, "a delimiter fits into a chunk");
+
+#define DOUBT_ALL (BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT)
 
 enum state {
     IN_HEADER,
-    IN_TEXT,  /* of a part whose text is collected */
+    IN_TEXT,  /* of a part whose text is read */
     IN_OTHER, /* preamble, epilogue, and parts whose content is ignored */
 };
 
-enum field { CONTENT_TYPE, CONTENT_DISPOSITION, CONTENT_ENCODING, FIELDS, NO_FIELD = FIELDS };
-
-static const char *const field_names[FIELDS] = {"Content-Type", "Content-Disposition",
-                                                "Content-Transfer-Encoding"};
-
-/* A multipart, or an embedded message (without boundary). */
+/* A multipart, or an embedded message. */
 struct level {
-    char boundary[BOUNDARY_MAX + 1];
-    size_t len;
-    bool digest; /* parts default to message/rfc822, RFC 2046 section 5.1.5 */
+    bool digest;    /* parts default to message/rfc822, RFC 2046 section 5.1.5 */
+    bool is_signed; /* multipart/signed, RFC 1847 */
+    size_t parts;   /* begun so far */
 };
 
 struct body_scan {
     enum state state;
-    bool want_text;
     char line[CHUNK];
     size_t line_len;
-    bool in_line; /* the next chunk continues a line */
-    struct level levels[BODY_DEPTH_MAX];
-    size_t depth;
-    size_t parts, text_parts;
-    struct buffer fields[FIELDS]; /* of the current entity, including names */
-    bool has_field[FIELDS];
-    enum field field; /* that a folded line continues */
+    bool in_line;   /* the next chunk continues a line */
+    bool ended_cr;  /* the last chunk ended in CR */
+    bool in_base64; /* the content of the current part is base64 */
+    struct boundaries *boundaries;
+    struct level levels[BODY_DEPTH_MAX]; /* as many as there are boundaries */
+    size_t parts, names_octets;
+    struct entity_header *header;
     struct body_decoder *decoder;
-    struct buffer text;
+    struct buffer octets; /* decoded; empty between chunks */
+    struct uu_scan uu;
+    struct text_reader *text; /* NULL: none is wanted */
     struct body_facts *facts;
 };
-
-/* The relevant fields of an entity's header. */
-struct entity {
-    struct content type, disposition;
-    char *encoding;
-    char *name;
-};
-
-static void doubt(struct body_scan *scan, unsigned what, const char *why)
-{
-    scan->facts->doubt |= what;
-    if (scan->facts->doubt_why == NULL)
-        scan->facts->doubt_why = why;
-}
-
-#define DOUBT_ALL (BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT)
 
 struct body_scan *body_scan_new(bool want_text)
 {
     struct body_scan *scan = xcalloc(1, sizeof(*scan));
-    scan->want_text = want_text;
-    scan->field = NO_FIELD;
+    scan->boundaries = boundaries_new();
+    scan->header = entity_header_new();
+    entity_header_begin(scan->header, true);
+    scan->text = want_text ? text_reader_new() : NULL;
     scan->facts = xcalloc(1, sizeof(*scan->facts));
     return scan;
 }
 
-static bool starts_with(const char *text, const char *start)
+/* The first reason of each kind is kept. */
+static void doubt(struct body_scan *scan, unsigned what, const char *why)
 {
-    return strncmp(text, start, strlen(start)) == 0;
+    struct body_facts *facts = scan->facts;
+    if ((what & BODY_DOUBT_TEXT) != 0 && scan->text == NULL)
+        what &= ~(unsigned)BODY_DOUBT_TEXT;
+    if ((what & BODY_DOUBT_ATTACHMENTS) != 0 && facts->doubt_why == NULL)
+        facts->doubt_why = why;
+    if ((what & BODY_DOUBT_TEXT) != 0 && facts->text_doubt_why == NULL)
+        facts->text_doubt_why = why;
+    facts->doubt |= what;
 }
+
+static struct level *innermost(struct body_scan *scan)
+{
+    size_t depth = boundaries_depth(scan->boundaries);
+    return depth > 0 ? &scan->levels[depth - 1] : NULL;
+}
+
+/* ---- attachments ---- */
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -86,86 +90,52 @@ static bool ends_with(const char *text, const char *end)
     return len >= end_len && strcasecmp(text + len - end_len, end) == 0;
 }
 
-static void field_value(struct body_scan *scan, enum field field, const char **value, size_t *len)
+static bool is_signature_name(const char *name)
 {
-    const struct buffer *text = &scan->fields[field];
-    const char *colon = text->len > 0 ? memchr(text->data, ':', text->len) : NULL;
-    *value = colon != NULL ? colon + 1 : "";
-    *len = colon != NULL ? text->len - (size_t)(*value - text->data) : 0;
+    return ends_with(name, ".p7s") || ends_with(name, ".asc") || ends_with(name, ".sig") ||
+           ends_with(name, ".pgp");
 }
 
-static bool in_digest(const struct body_scan *scan)
+/* The signature of a multipart/signed, with usual names; not a file merely declared to be one. */
+static bool is_signature(struct body_scan *scan, const struct entity *entity)
 {
-    return scan->depth > 0 && scan->levels[scan->depth - 1].digest;
-}
-
-/* RFC 2045 section 5.2: without a valid type an entity is plain text. */
-static void default_type(const struct body_scan *scan, struct content *type)
-{
-    const char *slash = strchr(type->value, '/');
-    if (slash != NULL && slash != type->value && slash[1] != '\0')
-        return;
-    free(type->value);
-    type->value = xstrdup(in_digest(scan) ? "message/rfc822" : "text/plain");
-}
-
-static void read_entity(struct body_scan *scan, struct entity *entity)
-{
-    const char *value;
-    size_t len;
-    field_value(scan, CONTENT_TYPE, &value, &len);
-    content_parse(&entity->type, value, len);
-    default_type(scan, &entity->type);
-    field_value(scan, CONTENT_DISPOSITION, &value, &len);
-    content_parse(&entity->disposition, value, len);
-    struct content encoding;
-    field_value(scan, CONTENT_ENCODING, &value, &len);
-    content_parse(&encoding, value, len);
-    entity->encoding = xstrdup(encoding.value);
-    content_clear(&encoding);
-    if (entity->type.more || entity->disposition.more)
-        doubt(scan, DOUBT_ALL, "a field has too many parameters");
-
-    entity->name = content_parameter_decoded(&entity->disposition, "filename");
-    if (entity->name == NULL)
-        entity->name = content_parameter_decoded(&entity->type, "name");
-}
-
-static void entity_clear(struct entity *entity)
-{
-    content_clear(&entity->type);
-    content_clear(&entity->disposition);
-    free(entity->encoding);
-    free(entity->name);
-}
-
-/* A signature with a usual name is not an attachment; a file merely declared to be a signature is.
- */
-static bool is_signature(const struct entity *entity)
-{
-    const char *type = entity->type.value, *name = entity->name;
+    const struct level *level = innermost(scan);
+    const char *type = entity->types[0];
     bool typed = strcmp(type, "application/pgp-signature") == 0 ||
                  strcmp(type, "application/pkcs7-signature") == 0 ||
                  strcmp(type, "application/x-pkcs7-signature") == 0;
-    bool named = name == NULL || *name == '\0' || ends_with(name, ".p7s") ||
-                 ends_with(name, ".asc") || ends_with(name, ".sig") || ends_with(name, ".pgp");
-    return typed && named;
-}
-
-static bool is_attachment(const struct entity *entity, bool leaf)
-{
-    if (is_signature(entity))
+    if (!typed || entity->n_types > 1 || level == NULL || !level->is_signed || level->parts != 2)
         return false;
-    if (strcmp(entity->disposition.value, "attachment") == 0 || entity->name != NULL)
-        return true;
-    return leaf && !starts_with(entity->type.value, "text/") &&
-           !starts_with(entity->type.value, "multipart/");
+    for (size_t i = 0; i < entity->names.count; i++)
+        if (!is_signature_name(entity->names.list[i]))
+            return false;
+    return true;
 }
 
-static void note_attachment(struct body_scan *scan, const struct entity *entity)
+static bool is_shown_as_text(const char *type)
+{
+    return strcmp(type, "text/plain") == 0 || strcmp(type, "text/html") == 0 ||
+           strncmp(type, "multipart/", strlen("multipart/")) == 0;
+}
+
+static char **copy_names(struct body_scan *scan, const struct names *names, size_t *count)
+{
+    char **copy = xcalloc(names->count + 1, sizeof(*copy));
+    *count = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        scan->names_octets += strlen(names->list[i]);
+        if (scan->names_octets > NAMES_OCTETS_MAX) {
+            doubt(scan, BODY_DOUBT_ATTACHMENTS, "there are too many names");
+            break;
+        }
+        copy[(*count)++] = xstrdup(names->list[i]);
+    }
+    return copy;
+}
+
+static void note_attachment(struct body_scan *scan, const char *type, const struct names *names)
 {
     struct body_facts *facts = scan->facts;
-    const char *name = entity->name != NULL ? entity->name : "";
     if (facts->count == BODY_ATTACHMENTS_MAX) {
         doubt(scan, BODY_DOUBT_ATTACHMENTS, "there are too many attachments");
         return;
@@ -174,218 +144,234 @@ static void note_attachment(struct body_scan *scan, const struct entity *entity)
         facts->attachments =
             xreallocarray(facts->attachments, facts->count == 0 ? 1 : facts->count * 2,
                           sizeof(*facts->attachments));
-    facts->attachments[facts->count++] = (struct attachment){
-        .type = xstrndup(entity->type.value, CONTENT_NAME_MAX), .name = xstrdup(name)};
+    struct attachment *attachment = &facts->attachments[facts->count++];
+    attachment->type = xstrndup(type, TYPE_MAX);
+    attachment->names = copy_names(scan, names, &attachment->n_names);
+}
+
+/* As each of its types, if some have several. */
+static void note_attachments(struct body_scan *scan, const struct entity *entity)
+{
+    if (is_signature(scan, entity))
+        return;
+    for (size_t i = 0; i < entity->n_types; i++)
+        if (!is_shown_as_text(entity->types[i]) || (entity->attachment && i == 0))
+            note_attachment(scan, entity->types[i], &entity->names);
 }
 
 static void note_tnef(struct body_scan *scan, const struct entity *entity)
 {
-    const char *type = entity->type.value;
-    if (strcmp(type, "application/ms-tnef") == 0 || strcmp(type, "application/vnd.ms-tnef") == 0 ||
-        (entity->name != NULL && strcasecmp(entity->name, "winmail.dat") == 0))
-        scan->facts->tnef = true;
+    for (size_t i = 0; i < entity->n_types; i++)
+        if (strcmp(entity->types[i], "application/ms-tnef") == 0 ||
+            strcmp(entity->types[i], "application/vnd.ms-tnef") == 0)
+            scan->facts->tnef = true;
+    for (size_t i = 0; i < entity->names.count; i++)
+        if (strcasecmp(entity->names.list[i], "winmail.dat") == 0)
+            scan->facts->tnef = true;
+}
+
+static void on_file_in_text(void *arg, const char *name, size_t len, bool whole)
+{
+    struct body_scan *scan = arg;
+    struct names names = {.count = 0};
+    names_add_octets(&names, name, len);
+    note_attachment(scan, "application/octet-stream", &names);
+    if (!whole)
+        doubt(scan, BODY_DOUBT_ATTACHMENTS, "a name is too long");
+    names_clear(&names);
+}
+
+/* ---- structure ---- */
+
+static void push_level(struct body_scan *scan, const struct names *boundaries, const char *type)
+{
+    static const struct names none = {.count = 0};
+    const struct names *values = boundaries != NULL ? boundaries : &none;
+    if (!boundaries_push(scan->boundaries, values->list, values->count)) {
+        doubt(scan, DOUBT_ALL,
+              boundaries_depth(scan->boundaries) == BODY_DEPTH_MAX ? "parts are nested too deeply"
+                                                                   : "a boundary is unusable");
+        return;
+    }
+    *innermost(scan) = (struct level){.digest = strcmp(type, "multipart/digest") == 0,
+                                      .is_signed = strcmp(type, "multipart/signed") == 0};
 }
 
 /* false: nested too deeply, or without a usable boundary. */
 static bool enter_multipart(struct body_scan *scan, const struct entity *entity)
 {
-    char *boundary = content_parameter_decoded(&entity->type, "boundary");
-    const char *raw = content_parameter(&entity->type, "boundary");
-    if (raw != NULL) { /* verbatim: it is compared, not displayed */
-        free(boundary);
-        boundary = xstrdup(raw);
-    }
-    size_t len = boundary != NULL ? strlen(boundary) : 0;
-    while (len > 0 && (boundary[len - 1] == ' ' || boundary[len - 1] == '\t'))
-        len--;
-    bool entered = len > 0 && len <= BOUNDARY_MAX && scan->depth < BODY_DEPTH_MAX;
-    if (entered) {
-        struct level *level = &scan->levels[scan->depth++];
-        memcpy(level->boundary, boundary, len);
-        level->len = len;
-        level->digest = strcmp(entity->type.value, "multipart/digest") == 0;
-    } else if (len > 0) {
-        doubt(scan, DOUBT_ALL, "a boundary is too long, or parts are nested too deeply");
-    }
-    free(boundary);
-    return entered;
-}
-
-static bool is_message(const struct entity *entity)
-{
-    return strcmp(entity->type.value, "message/rfc822") == 0 ||
-           strcmp(entity->type.value, "message/global") == 0;
+    size_t depth = boundaries_depth(scan->boundaries);
+    if (entity->encoding != ENCODING_IDENTITY)
+        doubt(scan, DOUBT_ALL, "a multipart is encoded");
+    if (entity->boundaries.count > 0)
+        push_level(scan, &entity->boundaries, entity->types[0]);
+    else
+        doubt(scan, DOUBT_ALL, "a multipart has no boundary");
+    return boundaries_depth(scan->boundaries) > depth;
 }
 
 /* false: nested too deeply, or encoded, which RFC 2046 section 5.2.1 forbids. */
 static bool enter_message(struct body_scan *scan, const struct entity *entity)
 {
-    bool encoded = strcmp(entity->encoding, "base64") == 0 ||
-                   strcmp(entity->encoding, "quoted-printable") == 0;
-    if (encoded || scan->depth == BODY_DEPTH_MAX) {
-        doubt(scan, DOUBT_ALL, "an enclosed message is encoded, or nested too deeply");
-        return false;
-    }
-    scan->levels[scan->depth].len = 0;
-    scan->levels[scan->depth++].digest = false;
-    return true;
+    size_t depth = boundaries_depth(scan->boundaries);
+    const char *type = entity->types[0];
+    if (strcmp(type, "message/partial") == 0 || strcmp(type, "message/external-body") == 0)
+        doubt(scan, DOUBT_ALL, "part of the message is elsewhere");
+    if (entity->encoding != ENCODING_IDENTITY)
+        doubt(scan, DOUBT_ALL, "an enclosed message is encoded");
+    else
+        push_level(scan, NULL, type);
+    return boundaries_depth(scan->boundaries) > depth;
 }
 
-static void start_header(struct body_scan *scan)
+static void start_header(struct body_scan *scan, bool message)
 {
-    for (size_t i = 0; i < FIELDS; i++) {
-        scan->fields[i].len = 0;
-        scan->has_field[i] = false;
-    }
-    scan->field = NO_FIELD;
+    entity_header_begin(scan->header, message);
+    scan->in_base64 = false;
     scan->state = IN_HEADER;
 }
 
 static void start_text(struct body_scan *scan, const struct entity *entity)
 {
-    bool full = scan->text.len >= BODY_TEXT_MAX || scan->text_parts++ >= TEXT_PARTS_MAX;
-    if (scan->want_text && full)
-        doubt(scan, BODY_DOUBT_TEXT, "there is too much text");
-    if (!scan->want_text || full)
-        return;
-    if (scan->text.len > 0)
-        buffer_char(&scan->text, '\n');
-    char *charset = content_parameter_decoded(&entity->type, "charset");
-    scan->decoder = body_decoder_new(entity->encoding, charset);
-    free(charset);
+    const char *charset = entity->charsets.count > 0 ? entity->charsets.list[0] : NULL;
+    const char *slash = strchr(entity->types[0], '/');
+    const struct text_part part = {
+        .subtype = entity->kind == ENTITY_TEXT && slash != NULL ? slash + 1 : "plain",
+        .charset = charset,
+        .charset_len = charset != NULL ? strcspn(charset, " \t(") : 0,
+        .delsp = entity->delsp,
+    };
+    if (entity->text_doubt != NULL)
+        doubt(scan, BODY_DOUBT_TEXT, entity->text_doubt);
+    if (scan->text != NULL)
+        text_reader_begin(scan->text, &part);
+    scan->decoder = body_decoder_new(entity->encoding);
+    scan->uu = (struct uu_scan){.len = 0};
     scan->state = IN_TEXT;
 }
 
-static void cut_text(struct body_scan *scan)
+static void read_octets(struct body_scan *scan)
 {
-    if (scan->text.len <= BODY_TEXT_MAX)
+    struct buffer *octets = &scan->octets;
+    if (octets->len == 0)
         return;
-    scan->text.len = utf8_cut(scan->text.data, scan->text.len, BODY_TEXT_MAX);
-    doubt(scan, BODY_DOUBT_TEXT, "there is too much text");
+    uu_scan_feed(&scan->uu, octets->data, octets->len, on_file_in_text, scan);
+    if (scan->text != NULL)
+        text_reader_feed(scan->text, octets->data, octets->len);
+    octets->len = 0;
 }
 
 static void end_text(struct body_scan *scan)
 {
-    body_decoder_end(scan->decoder, &scan->text);
+    body_decoder_end(scan->decoder, &scan->octets);
     scan->decoder = NULL;
-    cut_text(scan);
+    read_octets(scan);
+    uu_scan_end(&scan->uu, on_file_in_text, scan);
 }
 
 static void end_header(struct body_scan *scan)
 {
+    struct level *level = innermost(scan);
     struct entity entity;
-    read_entity(scan, &entity);
+    entity_read(&entity, scan->header,
+                level != NULL && level->digest ? "message/rfc822" : "text/plain");
+    if (entity.doubt != NULL)
+        doubt(scan, DOUBT_ALL, entity.doubt);
+    if (entity.name_doubt != NULL)
+        doubt(scan, BODY_DOUBT_ATTACHMENTS, entity.name_doubt);
     scan->state = IN_OTHER;
-    bool multipart = starts_with(entity.type.value, "multipart/");
-    bool entered_multipart = multipart && enter_multipart(scan, &entity);
-    bool entered_message = is_message(&entity) && enter_message(scan, &entity);
+    scan->in_base64 = entity.encoding == ENCODING_BASE64;
     note_tnef(scan, &entity);
-    if (is_attachment(&entity, !entered_message))
-        note_attachment(scan, &entity);
-    if (entered_message)
-        start_header(scan);
-    else if (starts_with(entity.type.value, "text/") || (multipart && !entered_multipart))
+    note_attachments(scan, &entity);
+    bool multipart = entity.kind == ENTITY_MULTIPART && enter_multipart(scan, &entity);
+    if (entity.kind == ENTITY_MESSAGE && enter_message(scan, &entity))
+        start_header(scan, true);
+    else if (entity.kind == ENTITY_TEXT || (entity.kind == ENTITY_MULTIPART && !multipart))
         start_text(scan, &entity);
     entity_clear(&entity);
 }
 
-static enum field find_field(const char *line, size_t len)
+static void end_part(struct body_scan *scan)
 {
-    for (size_t i = 0; i < FIELDS; i++) {
-        size_t n = strlen(field_names[i]);
-        if (len <= n || strncasecmp(line, field_names[i], n) != 0)
-            continue;
-        while (n < len && (line[n] == ' ' || line[n] == '\t'))
-            n++;
-        if (n < len && line[n] == ':')
-            return (enum field)i;
+    if (scan->state == IN_HEADER)
+        end_header(scan);
+    if (scan->decoder != NULL)
+        end_text(scan);
+    scan->state = IN_OTHER;
+    scan->in_base64 = false;
+}
+
+static void read_delimiter(struct body_scan *scan, const struct delimiter *delimiter)
+{
+    assert(delimiter->depth > 0 && delimiter->depth <= boundaries_depth(scan->boundaries));
+    if (scan->state == IN_HEADER && !entity_header_is_empty(scan->header))
+        doubt(scan, DOUBT_ALL, "a part ends within its header");
+    end_part(scan);
+    bool closes = delimiter->kind == DELIMITER_CLOSE;
+    boundaries_pop(scan->boundaries, closes ? delimiter->depth - 1 : delimiter->depth);
+    if (closes)
+        return;
+    innermost(scan)->parts++;
+    if (scan->parts++ < PARTS_MAX) {
+        start_header(scan, false);
+    } else {
+        doubt(scan, DOUBT_ALL, "there are too many parts");
+        boundaries_pop(scan->boundaries, 0);
     }
-    return NO_FIELD;
+}
+
+/* ---- lines ---- */
+
+/* CR without LF ends a line to some. In base64 it says nothing unless a delimiter may follow. */
+static void check_cr(struct body_scan *scan, char next)
+{
+    if (next == '\n' || (scan->in_base64 && next != '-') || scan->facts->bare_cr)
+        return;
+    scan->facts->bare_cr = true;
+    doubt(scan, DOUBT_ALL, "there is a CR that is not part of a line end");
+}
+
+static void look_for_bare_cr(struct body_scan *scan, const char *chunk, size_t len)
+{
+    if (scan->ended_cr)
+        check_cr(scan, chunk[0]);
+    scan->ended_cr = chunk[len - 1] == '\r';
+    const char *last = chunk + len - 1, *cr = chunk;
+    while (!scan->facts->bare_cr && cr < last) {
+        cr = memchr(cr, '\r', (size_t)(last - cr));
+        if (cr == NULL)
+            return;
+        check_cr(scan, *++cr);
+    }
 }
 
 static void read_header_chunk(struct body_scan *scan, const char *chunk, size_t len, bool starts)
 {
     bool empty = chunk[0] == '\n' || (len > 1 && chunk[0] == '\r' && chunk[1] == '\n');
-    if (starts && empty) {
+    if (starts && empty)
         end_header(scan);
-        return;
-    }
-    if (starts && chunk[0] != ' ' && chunk[0] != '\t') {
-        scan->field = find_field(chunk, len);
-        if (scan->field != NO_FIELD && scan->has_field[scan->field]) {
-            if (scan->field == CONTENT_TYPE) /* readers differ on which counts */
-                doubt(scan, DOUBT_ALL, "Content-Type is repeated");
-            scan->field = NO_FIELD;
-        }
-        if (scan->field != NO_FIELD)
-            scan->has_field[scan->field] = true;
-    }
-    if (scan->field == NO_FIELD)
-        return;
-    struct buffer *field = &scan->fields[scan->field];
-    if (field->len + len > FIELD_MAX) {
-        scan->field = NO_FIELD;
-        doubt(scan, DOUBT_ALL, "a field is too long");
-        return;
-    }
-    buffer_add(field, chunk, len);
-}
-
-/* The number (from 1) of the level whose boundary the line is; 0: not a boundary. RFC 2046 section
- * 5.1.1: the line need only start with it; if one boundary is a prefix of another, the longer one
- * matches. */
-static size_t find_boundary(const struct body_scan *scan, const char *line, size_t len)
-{
-    if (len < 3 || line[0] != '-' || line[1] != '-')
-        return 0;
-    size_t found = 0, longest = 0;
-    for (size_t i = scan->depth; i-- > 0;) {
-        const struct level *level = &scan->levels[i];
-        if (level->len > longest && level->len <= len - 2 &&
-            memcmp(line + 2, level->boundary, level->len) == 0) {
-            longest = level->len;
-            found = i + 1;
-        }
-    }
-    return found;
-}
-
-static void end_part(struct body_scan *scan, size_t depth, const char *line, size_t len)
-{
-    assert(depth > 0 && depth <= scan->depth);
-    if (scan->state == IN_HEADER)
-        end_header(scan);
-    if (scan->decoder != NULL)
-        end_text(scan);
-    size_t end = 2 + scan->levels[depth - 1].len;
-    bool closing = len >= end + 2 && line[end] == '-' && line[end + 1] == '-';
-    scan->depth = closing ? depth - 1 : depth;
-    scan->state = IN_OTHER;
-    if (closing)
-        return;
-    if (scan->parts++ < PARTS_MAX) {
-        start_header(scan);
-    } else {
-        doubt(scan, DOUBT_ALL, "there are too many parts");
-        scan->depth = 0;
-    }
+    else
+        entity_header_line(scan->header, chunk, len, starts);
 }
 
 static void read_chunk(struct body_scan *scan, const char *chunk, size_t len, bool ends)
 {
     assert((scan->state == IN_TEXT) == (scan->decoder != NULL));
     bool starts = !scan->in_line;
+    struct delimiter delimiter = {.kind = DELIMITER_NONE};
     scan->in_line = !ends;
-    size_t depth = starts ? find_boundary(scan, chunk, len) : 0;
-    if (depth > 0) {
-        end_part(scan, depth, chunk, len);
+    look_for_bare_cr(scan, chunk, len);
+    if (starts)
+        delimiter = boundaries_match(scan->boundaries, chunk, len, ends);
+    if (delimiter.doubt != NULL)
+        doubt(scan, DOUBT_ALL, delimiter.doubt);
+    if (delimiter.kind != DELIMITER_NONE) {
+        read_delimiter(scan, &delimiter);
     } else if (scan->state == IN_HEADER) {
         read_header_chunk(scan, chunk, len, starts);
-    } else if (scan->state == IN_TEXT && scan->text.len < BODY_TEXT_MAX) {
-        body_decoder_feed(scan->decoder, chunk, len, &scan->text);
-        cut_text(scan);
     } else if (scan->state == IN_TEXT) {
-        doubt(scan, BODY_DOUBT_TEXT, "there is too much text");
+        body_decoder_feed(scan->decoder, chunk, len, &scan->octets);
+        read_octets(scan);
     }
 }
 
@@ -416,16 +402,18 @@ void body_scan_feed(struct body_scan *scan, const char *data, size_t len)
 
 struct body_facts *body_scan_end(struct body_scan *scan)
 {
-    if (scan->line_len > 0)
-        read_chunk(scan, scan->line, scan->line_len, false);
-    if (scan->state == IN_HEADER)
-        end_header(scan);
-    if (scan->decoder != NULL)
-        end_text(scan);
     struct body_facts *facts = scan->facts;
-    facts->text_len = scan->text.len;
-    facts->text = buffer_take(&scan->text);
-    facts->text[facts->text_len] = '\0';
+    if (scan->line_len > 0)
+        read_chunk(scan, scan->line, scan->line_len, true);
+    if (scan->ended_cr)
+        check_cr(scan, '\0');
+    end_part(scan);
+    if (scan->text != NULL) {
+        facts->text = text_reader_end(scan->text);
+        if (facts->text.doubt != NULL)
+            doubt(scan, BODY_DOUBT_TEXT, facts->text.doubt);
+        scan->text = NULL;
+    }
     scan->facts = NULL;
     body_scan_free(scan);
     return facts;
@@ -435,10 +423,11 @@ void body_scan_free(struct body_scan *scan)
 {
     if (scan == NULL)
         return;
-    for (size_t i = 0; i < FIELDS; i++)
-        buffer_free(&scan->fields[i]);
-    body_decoder_end(scan->decoder, &scan->text);
-    buffer_free(&scan->text);
+    boundaries_free(scan->boundaries);
+    entity_header_free(scan->header);
+    body_decoder_end(scan->decoder, &scan->octets);
+    buffer_free(&scan->octets);
+    text_reader_free(scan->text);
     body_facts_free(scan->facts);
     free(scan);
 }
@@ -448,10 +437,12 @@ void body_facts_free(struct body_facts *facts)
     if (facts == NULL)
         return;
     for (size_t i = 0; i < facts->count; i++) {
+        for (size_t name = 0; name < facts->attachments[i].n_names; name++)
+            free(facts->attachments[i].names[name]);
+        free(facts->attachments[i].names);
         free(facts->attachments[i].type);
-        free(facts->attachments[i].name);
     }
     free(facts->attachments);
-    free(facts->text);
+    readings_clear(&facts->text);
     free(facts);
 }

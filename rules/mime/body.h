@@ -1,18 +1,28 @@
 /*
  * The attachments of a message, and its text for body patterns. Reads the message as a stream,
- * keeps no more than its bounds, never recurses.
+ * keeps no more than its bounds, never recurses; the work is linear in the message.
  *
- * Feed the whole message (including its header section) in pieces; multipart structure (RFC 2046)
- * is followed down to BODY_DEPTH_MAX, including message/rfc822 parts. An attachment is a part with
- * Content-Disposition attachment, or with a file name (filename or name, RFC 2231 and RFC 2047
- * forms decoded), or a leaf that is neither text/... nor multipart/... (except the signatures
- * application/pgp-signature, application/pkcs7-signature and application/x-pkcs7-signature); a
- * whole message that is one such leaf counts too. A signature whose file name is of another kind
- * (secret.zip) is an attachment. Of repeated fields the first counts; a repeated Content-Type sets
- * facts.doubt, because mail readers disagree on it. A message/rfc822 part that is base64 or
- * quoted-printable is not opened (facts.doubt). Text: the decoded octets (base64,
- * quoted-printable; charset to UTF-8) of text/... parts, BODY_TEXT_MAX in total; beyond that
- * facts.doubt is set, as it is after 10,000 parts or 1,000 parts with text.
+ * Feed the whole message (including its header section) in pieces. Multiparts (RFC 2046) and
+ * enclosed messages (message/...) are followed down to BODY_DEPTH_MAX.
+ *
+ * What any common mail program shows as a file is an attachment, by every name that any of them
+ * shows:
+ *  - a part whose Content-Disposition is anything but "inline";
+ *  - a part with a file name (filename or name, see body_name.h), even an empty one;
+ *  - a part that is neither multipart/..., text/plain nor text/html, enclosed messages included;
+ *    a whole message that is one such leaf counts too;
+ *  - a file in the text of a part, uuencoded or yEncoded (body_uu.h).
+ * Not the signature of a multipart/signed (application/pgp-signature, application/pkcs7-signature,
+ * application/x-pkcs7-signature, as its second part), unless it has a name of another kind.
+ *
+ * Doubt: where programs disagree on the structure, or where a bound of ours was reached.
+ *  - a header with lines that are no fields, ambiguous or repeated fields (body_entity.h);
+ *  - lines that only some take for a delimiter (body_boundary.h), or a multipart without boundary;
+ *  - a message or multipart that is itself base64 or the like; message/partial and external-body;
+ *  - CR without LF, outside of base64: a line end to some;
+ *  - BODY_DEPTH_MAX, BODY_ATTACHMENTS_MAX, 10,000 parts, 1 MiB of names, the bounds of text.h.
+ *
+ * Text: the decoded octets (base64, quoted-printable) of text/... parts, in the readings of text.h.
  */
 #ifndef RULES_MIME_BODY_H
 #define RULES_MIME_BODY_H
@@ -20,13 +30,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "rules/mime/reading.h"
+
 #define BODY_DEPTH_MAX 32
 #define BODY_ATTACHMENTS_MAX 1000
-#define BODY_TEXT_MAX (1024 * 1024)
 
 struct attachment {
-    char *type; /* "application/pdf", lower case */
-    char *name; /* UTF-8; "" if unnamed */
+    char *type;   /* "application/pdf", lower case */
+    char **names; /* NUL-terminated UTF-8, the one as written first */
+    size_t n_names;
 };
 
 /* What the facts may be missing. */
@@ -38,11 +50,12 @@ enum body_doubt {
 struct body_facts {
     struct attachment *attachments;
     size_t count;
-    unsigned doubt;        /* of enum body_doubt: a bound was reached, or a part was not opened */
-    const char *doubt_why; /* static; the first reason, for explain; NULL: none */
+    unsigned doubt; /* of enum body_doubt: a bound was reached, or a part was not opened */
+    /* Static; the first reason, for explain; NULL: none. */
+    const char *doubt_why, *text_doubt_why;
     bool tnef;
-    char *text; /* NUL-terminated (embedded NULs replaced), parts separated by a line feed */
-    size_t text_len;
+    bool bare_cr;         /* there is CR without LF, outside of base64 */
+    struct readings text; /* of all parts together; empty if none was wanted */
 };
 
 struct body_scan;

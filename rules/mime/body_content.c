@@ -2,13 +2,13 @@
 
 #include <assert.h>
 
-#include "rules/mime/charset.h"
-#include "rules/mime/encoded_word.h"
 #include "rules/util/buffer.h"
 #include "rules/util/octet.h"
 
 struct reader {
     const char *c, *end;
+    bool comments;
+    const char *doubt;
 };
 
 static bool is_space(char c)
@@ -29,13 +29,14 @@ static void skip_comment(struct reader *reader)
             return;
         }
     }
+    reader->doubt = "a comment is not closed";
 }
 
-/* White space and comments. */
+/* White space and, by grammar, comments. */
 static void skip_space(struct reader *reader)
 {
     while (reader->c < reader->end)
-        if (*reader->c == '(')
+        if (*reader->c == '(' && reader->comments)
             skip_comment(reader);
         else if (is_space(*reader->c))
             reader->c++;
@@ -53,6 +54,8 @@ static char *read_word(struct reader *reader, const char *stops)
             break;
         if (c > ' ' && c <= '~')
             buffer_char(&word, octet_lower(c));
+        else
+            reader->doubt = "a field has control characters or 8-bit octets";
         reader->c++;
     }
     return buffer_take(&word);
@@ -66,6 +69,29 @@ static void skip_past(struct reader *reader, char stop)
         reader->c++;
 }
 
+static void add_visible(struct buffer *value, char c)
+{
+    if (c != '\r' && c != '\n' && c != '\0')
+        buffer_char(value, c);
+}
+
+static void trim_end(struct buffer *value)
+{
+    while (value->len > 0 && is_space(value->data[value->len - 1]))
+        value->data[--value->len] = '\0';
+}
+
+static char *take_trimmed(const char *text, const char *end)
+{
+    struct buffer value = {0};
+    while (text < end && is_space(*text))
+        text++;
+    for (; text < end; text++)
+        add_visible(&value, *text);
+    trim_end(&value);
+    return buffer_take(&value);
+}
+
 static char *read_quoted(struct reader *reader)
 {
     struct buffer value = {0};
@@ -73,25 +99,35 @@ static char *read_quoted(struct reader *reader)
     for (; reader->c < reader->end && *reader->c != '"'; reader->c++) {
         if (*reader->c == '\\' && reader->c + 1 < reader->end)
             reader->c++;
-        if (*reader->c != '\r' && *reader->c != '\n' && *reader->c != '\0')
-            buffer_char(&value, *reader->c);
+        add_visible(&value, *reader->c);
     }
+    if (reader->c == reader->end)
+        reader->doubt = "a quoted string is not closed";
     return buffer_take(&value);
 }
 
-/* Unquoted: up to the semicolon, because senders do not quote file names with blanks. */
+/* Up to the semicolon, because senders do not quote file names with blanks. */
 static char *read_unquoted(struct reader *reader)
 {
     struct buffer value = {0};
-    for (; reader->c < reader->end && *reader->c != ';'; reader->c++)
-        if (*reader->c != '\r' && *reader->c != '\n' && *reader->c != '\0')
-            buffer_char(&value, *reader->c);
-    while (value.len > 0 && is_space(value.data[value.len - 1]))
-        value.data[--value.len] = '\0';
+    while (reader->c < reader->end && *reader->c != ';') {
+        if (*reader->c == '(') {
+            skip_comment(reader);
+            continue;
+        }
+        add_visible(&value, *reader->c++);
+    }
+    trim_end(&value);
     return buffer_take(&value);
 }
 
-static void read_parameter(struct content *content, struct reader *reader)
+static void add_parameter(struct content *content, char *name, char *value, char *raw)
+{
+    assert(content->count < CONTENT_PARAMETERS_MAX);
+    content->parameters[content->count++] = (struct content_parameter){name, value, raw};
+}
+
+static void read_by_grammar(struct content *content, struct reader *reader)
 {
     char *name = read_word(reader, "=;");
     if (reader->c >= reader->end || *reader->c != '=') {
@@ -101,22 +137,70 @@ static void read_parameter(struct content *content, struct reader *reader)
     }
     reader->c++;
     skip_space(reader);
+    const char *begin = reader->c;
     bool quoted = reader->c < reader->end && *reader->c == '"';
     char *value = quoted ? read_quoted(reader) : read_unquoted(reader);
+    const char *end =
+        reader->end > reader->c ? memchr(reader->c, ';', (size_t)(reader->end - reader->c)) : NULL;
+    add_parameter(content, name, value, take_trimmed(begin, end != NULL ? end : reader->end));
     skip_past(reader, ';');
-    assert(content->count < CONTENT_PARAMETERS_MAX);
-    content->parameters[content->count++] = (struct content_parameter){name, value};
 }
 
-void content_parse(struct content *content, const char *text, size_t len)
+/* The next semicolon outside of quotes, where a quote after a backslash is none. */
+static const char *find_semicolon(struct reader *reader)
 {
-    struct reader reader = {text, text + len};
+    bool quoted = false;
+    const char *c = reader->c;
+    for (; c < reader->end && (*c != ';' || quoted); c++)
+        if (*c == '"' && (c == reader->c || c[-1] != '\\'))
+            quoted = !quoted;
+    if (quoted)
+        reader->doubt = "a quoted string is not closed";
+    return c;
+}
+
+/* Without outer quotes and the escapes within. */
+static char *unquote(const char *raw)
+{
+    size_t len = strlen(raw);
+    if (len < 2 || raw[0] != '"' || raw[len - 1] != '"')
+        return xstrdup(raw);
+    struct buffer value = {0};
+    for (size_t i = 1; i < len - 1; i++) {
+        if (raw[i] == '\\' && i + 1 < len - 1 && (raw[i + 1] == '\\' || raw[i + 1] == '"'))
+            i++;
+        buffer_char(&value, raw[i]);
+    }
+    return buffer_take(&value);
+}
+
+static void read_at_semicolons(struct content *content, struct reader *reader)
+{
+    const char *end = find_semicolon(reader);
+    const char *equals = memchr(reader->c, '=', (size_t)(end - reader->c));
+    if (equals != NULL) {
+        struct reader word = {.c = reader->c, .end = equals};
+        char *name = read_word(&word, "");
+        char *raw = take_trimmed(equals + 1, end);
+        add_parameter(content, name, unquote(raw), raw);
+    }
+    reader->c = end < reader->end ? end + 1 : end;
+}
+
+void content_parse(struct content *content, enum content_way way, const char *text, size_t len)
+{
+    struct reader reader = {text, text + len, way == CONTENT_BY_GRAMMAR, NULL};
     content->count = 0;
     content->value = read_word(&reader, ";");
     skip_past(&reader, ';');
     while (reader.c < reader.end && content->count < CONTENT_PARAMETERS_MAX)
-        read_parameter(content, &reader);
-    content->more = reader.c < reader.end;
+        if (way == CONTENT_BY_GRAMMAR)
+            read_by_grammar(content, &reader);
+        else
+            read_at_semicolons(content, &reader);
+    content->doubt = reader.c < reader.end ? "a field has too many parameters" : reader.doubt;
+    if (len > 0 && memchr(text, '\0', len) != NULL)
+        content->doubt = "there is a NUL in a field";
 }
 
 void content_clear(struct content *content)
@@ -125,110 +209,8 @@ void content_clear(struct content *content)
     for (size_t i = 0; i < content->count; i++) {
         free(content->parameters[i].name);
         free(content->parameters[i].value);
+        free(content->parameters[i].raw);
     }
     content->value = NULL;
     content->count = 0;
-}
-
-const char *content_parameter(const struct content *content, const char *name)
-{
-    for (size_t i = 0; i < content->count; i++)
-        if (strcmp(content->parameters[i].name, name) == 0)
-            return content->parameters[i].value;
-    return NULL;
-}
-
-/* The value of parameter name*section or, with *extended set, of name*section*. */
-static const char *find_section(const struct content *content, const char *name, unsigned section,
-                                bool *extended)
-{
-    char *plain = xasprintf("%s*%u", name, section);
-    char *coded = xasprintf("%s*%u*", name, section);
-    const char *value = content_parameter(content, coded);
-    *extended = value != NULL;
-    if (value == NULL)
-        value = content_parameter(content, plain);
-    free(plain);
-    free(coded);
-    return value;
-}
-
-static void add_percent_decoded(struct buffer *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        int high = text[0] == '%' ? octet_hex(text[1]) : -1;
-        int low = high >= 0 ? octet_hex(text[2]) : -1;
-        if (low >= 0) {
-            buffer_char(out, (char)(high << 4 | low));
-            text += 2;
-        } else {
-            buffer_char(out, *text);
-        }
-    }
-}
-
-/* Skips charset'language' and sets *charset. */
-static const char *split_charset(const char *value, const char **charset, size_t *charset_len)
-{
-    const char *first = strchr(value, '\'');
-    const char *second = first != NULL ? strchr(first + 1, '\'') : NULL;
-    if (second == NULL)
-        return value;
-    *charset = value;
-    *charset_len = (size_t)(first - value);
-    return second + 1;
-}
-
-static char *to_utf8(const struct buffer *octets, const char *charset, size_t charset_len)
-{
-    struct buffer utf8 = {0};
-    struct charset_reader *reader = charset_reader_new(charset, charset_len);
-    if (octets->len > 0)
-        charset_reader_feed(reader, octets->data, octets->len, &utf8);
-    charset_reader_flush(reader, &utf8);
-    charset_reader_free(reader);
-    for (size_t i = 0; i < utf8.len; i++)
-        if (utf8.data[i] == '\n' || utf8.data[i] == '\t')
-            utf8.data[i] = ' ';
-    char *text = buffer_take(&utf8);
-    text[utf8_cut(text, strlen(text), CONTENT_NAME_MAX)] = '\0';
-    return text;
-}
-
-/* RFC 2231 sections 3 and 4; NULL: the parameter does not use them. */
-static char *decode_extended(const struct content *content, const char *name)
-{
-    struct buffer octets = {0};
-    const char *charset = NULL;
-    size_t charset_len = 0;
-    char *single = xasprintf("%s*", name);
-    const char *value = content_parameter(content, single);
-    free(single);
-    bool found = value != NULL, extended = true;
-    if (found)
-        add_percent_decoded(&octets, split_charset(value, &charset, &charset_len));
-    for (unsigned i = 0; value == NULL; i++) {
-        const char *section = find_section(content, name, i, &extended);
-        if (section == NULL)
-            break;
-        found = true;
-        if (i == 0 && extended)
-            section = split_charset(section, &charset, &charset_len);
-        if (extended)
-            add_percent_decoded(&octets, section);
-        else
-            buffer_text(&octets, section);
-    }
-    char *decoded = found ? to_utf8(&octets, charset, charset_len) : NULL;
-    buffer_free(&octets);
-    return decoded;
-}
-
-char *content_parameter_decoded(const struct content *content, const char *name)
-{
-    char *decoded = decode_extended(content, name);
-    const char *plain = content_parameter(content, name);
-    if (decoded != NULL || plain == NULL)
-        return decoded;
-    return encoded_word_decode(plain, strlen(plain), CONTENT_NAME_MAX);
 }

@@ -1,7 +1,12 @@
 /*
- * Content-Type and Content-Disposition, RFC 2045 section 5.1 and RFC 2183, with the parameters of
- * RFC 2231 (continuations, charsets) and common deviations: encoded words in quoted strings, blanks
- * in unquoted values, unterminated quotes. Private to body.c.
+ * Content-Type and Content-Disposition, RFC 2045 section 5.1 and RFC 2183, as mail programs read
+ * them. Private to this room.
+ *
+ * Programs cut a field into parameters in two ways, which differ once a sender is careless or
+ * means harm: by the grammar, with comments, or simply at semicolons outside of quotes, where a
+ * parenthesis is a character like any other (Python's email package). Callers ask both.
+ *
+ * Linear in the field; parameters beyond CONTENT_PARAMETERS_MAX are not read, which is doubt.
  */
 #ifndef RULES_MIME_BODY_CONTENT_H
 #define RULES_MIME_BODY_CONTENT_H
@@ -10,27 +15,24 @@
 #include <stddef.h>
 
 #define CONTENT_PARAMETERS_MAX 100
-#define CONTENT_NAME_MAX 1000 /* octets of a decoded file name */
+
+enum content_way { CONTENT_BY_GRAMMAR, CONTENT_AT_SEMICOLONS, CONTENT_WAYS };
 
 struct content_parameter {
-    char *name; /* lower case, including "*" and section number */
-    char *value;
+    char *name;  /* lower case, including "*" and section number */
+    char *value; /* without quotes, escapes and (by grammar) comments */
+    char *raw;   /* as written, up to the semicolon */
 };
 
 struct content {
-    char *value; /* lower case, without blanks and comments: "text/plain"; "" if missing */
+    char *value; /* lower case, without blanks: "text/plain"; "" if missing */
     struct content_parameter parameters[CONTENT_PARAMETERS_MAX];
     size_t count;
-    bool more; /* there were more parameters, which were dropped */
+    const char *doubt; /* static; NULL: none: why other readings may show more */
 };
 
 /* text: the field's value, not unfolded. */
-void content_parse(struct content *content, const char *text, size_t len);
+void content_parse(struct content *content, enum content_way way, const char *text, size_t len);
 void content_clear(struct content *content);
-
-/* Verbatim, or NULL. RFC 2231 sections and charsets are not interpreted. */
-const char *content_parameter(const struct content *content, const char *name);
-/* In UTF-8, at most CONTENT_NAME_MAX octets; the caller frees it. NULL: no such parameter. */
-char *content_parameter_decoded(const struct content *content, const char *name);
 
 #endif

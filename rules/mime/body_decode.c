@@ -1,53 +1,57 @@
 #include "rules/mime/body_decode.h"
 
-#include <assert.h>
 #include <stdbool.h>
 
 #include "rules/mime/base64.h"
-#include "rules/mime/charset.h"
 #include "rules/util/octet.h"
-
-enum encoding { IDENTITY, BASE64, QUOTED_PRINTABLE };
 
 /* How much of "=XX" or of a soft line break ("=", blanks, CR, LF) has been seen. */
 enum escape { NO_ESCAPE, EQUALS, EQUALS_DIGIT, EQUALS_BLANK };
 
 struct body_decoder {
-    enum encoding encoding;
+    enum transfer_encoding encoding;
     struct base64_reader base64;
     enum escape escape;
     char digit;
-    struct charset_reader *charset;
-    struct buffer octets; /* between the two decoders; empty between calls */
 };
 
-struct body_decoder *body_decoder_new(const char *encoding, const char *charset)
+enum transfer_encoding transfer_encoding_find(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum transfer_encoding encoding;
+    } known[] = {
+        {"", ENCODING_IDENTITY},     {"7bit", ENCODING_IDENTITY},
+        {"8bit", ENCODING_IDENTITY}, {"binary", ENCODING_IDENTITY},
+        {"base64", ENCODING_BASE64}, {"quoted-printable", ENCODING_QUOTED_PRINTABLE},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (strcmp(name, known[i].name) == 0)
+            return known[i].encoding;
+    return ENCODING_UNKNOWN;
+}
+
+struct body_decoder *body_decoder_new(enum transfer_encoding encoding)
 {
     struct body_decoder *decoder = xcalloc(1, sizeof(*decoder));
-    if (strcmp(encoding, "base64") == 0)
-        decoder->encoding = BASE64;
-    else if (strcmp(encoding, "quoted-printable") == 0)
-        decoder->encoding = QUOTED_PRINTABLE;
-    /* an unquoted value may be followed by a comment */
-    size_t len = charset != NULL ? strcspn(charset, " \t(") : 0;
-    decoder->charset = charset_reader_new(charset, len);
+    decoder->encoding = encoding;
     return decoder;
 }
 
 /* What turned out not to be an escape is text. */
-static void end_escape(struct body_decoder *decoder)
+static void end_escape(struct body_decoder *decoder, struct buffer *out)
 {
     if (decoder->escape != NO_ESCAPE)
-        buffer_char(&decoder->octets, '=');
+        buffer_char(out, '=');
     if (decoder->escape == EQUALS_DIGIT)
-        buffer_char(&decoder->octets, decoder->digit);
+        buffer_char(out, decoder->digit);
     if (decoder->escape == EQUALS_BLANK)
-        buffer_char(&decoder->octets, ' ');
+        buffer_char(out, ' ');
     decoder->escape = NO_ESCAPE;
 }
 
 /* Whether c continues or completes the current escape. */
-static bool in_escape(struct body_decoder *decoder, char c)
+static bool in_escape(struct body_decoder *decoder, char c, struct buffer *out)
 {
     int value = octet_hex(c);
     if (decoder->escape == EQUALS && value >= 0) {
@@ -58,7 +62,7 @@ static bool in_escape(struct body_decoder *decoder, char c)
     if (decoder->escape == EQUALS_DIGIT) {
         if (value < 0)
             return false;
-        buffer_char(&decoder->octets, (char)(octet_hex(decoder->digit) * 16 + value));
+        buffer_char(out, (char)(octet_hex(decoder->digit) * 16 + value));
         decoder->escape = NO_ESCAPE;
         return true;
     }
@@ -71,43 +75,35 @@ static bool in_escape(struct body_decoder *decoder, char c)
     return true;
 }
 
-static void feed_quoted_printable(struct body_decoder *decoder, const char *data, size_t len)
+static void feed_quoted_printable(struct body_decoder *decoder, const char *data, size_t len,
+                                  struct buffer *out)
 {
     for (size_t i = 0; i < len; i++) {
-        if (decoder->escape != NO_ESCAPE && in_escape(decoder, data[i]))
+        if (decoder->escape != NO_ESCAPE && in_escape(decoder, data[i], out))
             continue;
-        end_escape(decoder);
+        end_escape(decoder, out);
         if (data[i] == '=')
             decoder->escape = EQUALS;
         else
-            buffer_char(&decoder->octets, data[i]);
+            buffer_char(out, data[i]);
     }
 }
 
 void body_decoder_feed(struct body_decoder *decoder, const char *data, size_t len,
                        struct buffer *out)
 {
-    if (decoder->encoding == IDENTITY) {
-        charset_reader_feed(decoder->charset, data, len, out);
-        return;
-    }
-    assert(decoder->octets.len == 0);
-    if (decoder->encoding == BASE64)
-        base64_read(&decoder->base64, data, len, &decoder->octets);
+    if (decoder->encoding == ENCODING_BASE64)
+        base64_read(&decoder->base64, data, len, out);
+    else if (decoder->encoding == ENCODING_QUOTED_PRINTABLE)
+        feed_quoted_printable(decoder, data, len, out);
     else
-        feed_quoted_printable(decoder, data, len);
-    charset_reader_feed(decoder->charset, decoder->octets.data, decoder->octets.len, out);
-    decoder->octets.len = 0;
+        buffer_add(out, data, len);
 }
 
 void body_decoder_end(struct body_decoder *decoder, struct buffer *out)
 {
     if (decoder == NULL)
         return;
-    end_escape(decoder);
-    charset_reader_feed(decoder->charset, decoder->octets.data, decoder->octets.len, out);
-    charset_reader_flush(decoder->charset, out);
-    charset_reader_free(decoder->charset);
-    buffer_free(&decoder->octets);
+    end_escape(decoder, out);
     free(decoder);
 }

@@ -34,10 +34,27 @@ static void check_utf8(const char *text, size_t len)
 static void check_same(const struct body_facts *a, const struct body_facts *b)
 {
     check(a->count == b->count && a->doubt == b->doubt && a->tnef == b->tnef);
-    check(a->text_len == b->text_len && memcmp(a->text, b->text, a->text_len) == 0);
-    for (size_t i = 0; i < a->count; i++)
-        check(strcmp(a->attachments[i].type, b->attachments[i].type) == 0 &&
-              strcmp(a->attachments[i].name, b->attachments[i].name) == 0);
+    check(a->bare_cr == b->bare_cr && a->doubt_why == b->doubt_why);
+    check(a->text.count == b->text.count && a->text.doubt == b->text.doubt);
+    for (size_t i = 0; i < a->text.count; i++)
+        check(strcmp(a->text.list[i].text, b->text.list[i].text) == 0);
+    for (size_t i = 0; i < a->count; i++) {
+        const struct attachment *one = &a->attachments[i], *other = &b->attachments[i];
+        check(strcmp(one->type, other->type) == 0 && one->n_names == other->n_names);
+        for (size_t n = 0; n < one->n_names; n++)
+            check(strcmp(one->names[n], other->names[n]) == 0);
+    }
+}
+
+static void check_facts(const struct body_facts *facts)
+{
+    check(facts->count <= BODY_ATTACHMENTS_MAX);
+    check((facts->doubt != 0) == (facts->doubt_why != NULL || facts->text_doubt_why != NULL));
+    for (size_t i = 0; i < facts->text.count; i++)
+        check_utf8(facts->text.list[i].text, facts->text.list[i].len);
+    for (size_t i = 0; i < facts->count; i++)
+        for (size_t n = 0; n < facts->attachments[i].n_names; n++)
+            check_utf8(facts->attachments[i].names[n], strlen(facts->attachments[i].names[n]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -49,10 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct body_facts *whole = scan_pieces(text, size - 1, size);
     struct body_facts *pieces = scan_pieces(text, size - 1, piece);
     check_same(whole, pieces);
-    check(whole->count <= BODY_ATTACHMENTS_MAX && whole->text_len <= BODY_TEXT_MAX);
-    check_utf8(whole->text, whole->text_len);
-    for (size_t i = 0; i < whole->count; i++)
-        check_utf8(whole->attachments[i].name, strlen(whole->attachments[i].name));
+    check_facts(whole);
     body_facts_free(whole);
     body_facts_free(pieces);
     free(text);

@@ -184,13 +184,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     char type[] = "image/png", name[] = "a.ZIP", text[] = "private secret",
          letters[] = "aaaaaaaaab";
-    struct attachment attachment = {.type = type, .name = name};
+    char *names[] = {name};
+    struct attachment attachment = {.type = type, .names = names, .n_names = 1};
     const struct body_facts bodies[] = {
-        {.text = text, .text_len = strlen(text)},
+        {.text = {.list = {{"as written", text, strlen(text)}}, .count = 1}},
         {.attachments = &attachment,
          .count = 1,
-         .text = letters,
-         .text_len = strlen(letters),
+         .text = {.list = {{"as written", letters, strlen(letters)}}, .count = 1},
          .doubt = BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT,
          .tnef = true},
     };

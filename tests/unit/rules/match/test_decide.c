@@ -9,7 +9,8 @@
 #include "rules/rule_maker.h"
 #include "rules/util/buffer.h"
 
-static const struct body_facts no_attachment = {.text = (char[]){"Dear Alice"}, .text_len = 10};
+static const struct body_facts no_attachment = {
+    .text = {.list = {{"as written", (char[]){"Dear Alice"}, 10}}, .count = 1}};
 
 #define YES MATCH_YES
 #define NO MATCH_NO
@@ -234,7 +235,7 @@ static void test_body_warnings(void **state)
     make_rule(set, "rule")->body = LIST("/x/");
     prepare(set);
     struct message message = make_message(INCOMING, FOLDER_OTHER);
-    struct body_facts body = {.doubt = BODY_DOUBT_TEXT, .doubt_why = "too much", .tnef = true};
+    struct body_facts body = {.doubt = BODY_DOUBT_TEXT, .text_doubt_why = "too much", .tnef = true};
     message.body = &body;
     struct decision *decision = decide_both(set, &message);
     assert_int_equal(decision->route->warnings, WARNING_BODY_LIMITED | WARNING_TNEF);
@@ -250,7 +251,7 @@ static void test_a_limited_body_matters_to_body_rules_only(void **state)
     make_rule(set, "rule")->subject = LIST("/x/");
     prepare(set);
     struct message message = make_message(INCOMING, FOLDER_OTHER);
-    struct body_facts body = {.doubt = BODY_DOUBT_TEXT, .doubt_why = "too much"};
+    struct body_facts body = {.doubt = BODY_DOUBT_TEXT, .text_doubt_why = "too much"};
     message.body = &body;
     struct decision *decision = decide_both(set, &message);
     assert_int_equal(decision->route->warnings, 0);
@@ -448,6 +449,7 @@ static void test_a_large_header(void **state)
 static const struct body_facts unreadable = {
     .doubt = BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT,
     .doubt_why = "a field is too long",
+    .text_doubt_why = "a field is too long",
 };
 
 static char *undecided_text(const struct decision *decision, size_t target)
