@@ -131,7 +131,7 @@ static void read_by_grammar(struct content *content, struct reader *reader)
 {
     char *name = read_word(reader, "=;");
     if (reader->c >= reader->end || *reader->c != '=') {
-        free(name);
+        add_parameter(content, name, xstrdup(""), xstrdup(""));
         skip_past(reader, ';');
         return;
     }
@@ -144,6 +144,23 @@ static void read_by_grammar(struct content *content, struct reader *reader)
         reader->end > reader->c ? memchr(reader->c, ';', (size_t)(reader->end - reader->c)) : NULL;
     add_parameter(content, name, value, take_trimmed(begin, end != NULL ? end : reader->end));
     skip_past(reader, ';');
+}
+
+/* Lower case, with blanks within. */
+static char *take_lower(const char *text, const char *end)
+{
+    char *value = take_trimmed(text, end);
+    for (char *c = value; *c != '\0'; c++)
+        *c = octet_lower(*c);
+    return value;
+}
+
+static char *read_start(struct reader *reader)
+{
+    const char *begin = reader->c;
+    while (reader->c < reader->end && *reader->c != ';')
+        reader->c++;
+    return take_lower(begin, reader->c);
 }
 
 /* The next semicolon outside of quotes, where a quote after a backslash is none. */
@@ -178,12 +195,9 @@ static void read_at_semicolons(struct content *content, struct reader *reader)
 {
     const char *end = find_semicolon(reader);
     const char *equals = memchr(reader->c, '=', (size_t)(end - reader->c));
-    if (equals != NULL) {
-        struct reader word = {.c = reader->c, .end = equals};
-        char *name = read_word(&word, "");
-        char *raw = take_trimmed(equals + 1, end);
-        add_parameter(content, name, unquote(raw), raw);
-    }
+    char *name = take_lower(reader->c, equals != NULL ? equals : end);
+    char *raw = equals != NULL ? take_trimmed(equals + 1, end) : xstrdup("");
+    add_parameter(content, name, unquote(raw), raw);
     reader->c = end < reader->end ? end + 1 : end;
 }
 
@@ -191,7 +205,7 @@ void content_parse(struct content *content, enum content_way way, const char *te
 {
     struct reader reader = {text, text + len, way == CONTENT_BY_GRAMMAR, NULL};
     content->count = 0;
-    content->value = read_word(&reader, ";");
+    content->value = way == CONTENT_BY_GRAMMAR ? read_word(&reader, ";") : read_start(&reader);
     skip_past(&reader, ';');
     while (reader.c < reader.end && content->count < CONTENT_PARAMETERS_MAX)
         if (way == CONTENT_BY_GRAMMAR)

@@ -20,12 +20,12 @@ enum content_way { CONTENT_BY_GRAMMAR, CONTENT_AT_SEMICOLONS, CONTENT_WAYS };
 
 struct content_parameter {
     char *name;  /* lower case, including "*" and section number */
-    char *value; /* without quotes, escapes and (by grammar) comments */
+    char *value; /* without quotes, escapes and (by grammar) comments; "" also without "=" */
     char *raw;   /* as written, up to the semicolon */
 };
 
 struct content {
-    char *value; /* lower case, without blanks: "text/plain"; "" if missing */
+    char *value; /* lower case, by grammar without blanks: "text/plain"; "" if missing */
     struct content_parameter parameters[CONTENT_PARAMETERS_MAX];
     size_t count;
     const char *doubt; /* static; NULL: none: why other readings may show more */

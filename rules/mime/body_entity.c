@@ -154,14 +154,19 @@ static void doubt(struct entity *entity, const char *why)
         entity->doubt = why;
 }
 
-/* By the two ways of reading, a type may be two; without a valid one an entity is text (RFC 2045
- * section 5.2), or a file. */
+static bool is_token(const char *text)
+{
+    return text[strcspn(text, "()<>@,;:\\\"[]?=*'%")] == '\0';
+}
+
+/* A type that both ways read alike, whatever comments follow. */
 static void check_type(struct entity *entity, const char *grammar, const char *plain)
 {
-    if (!is_whole(grammar) || strchr(grammar, '=') != NULL ||
-        strchr(strchr(grammar, '/') + 1, '/') != NULL)
+    const char *slash = strchr(grammar, '/');
+    size_t len = strlen(grammar);
+    if (!is_whole(grammar) || !is_token(grammar) || strchr(slash + 1, '/') != NULL)
         doubt(entity, "a Content-Type is malformed");
-    else if (kind_of(grammar) != kind_of(plain))
+    else if (strncmp(plain, grammar, len) != 0 || strchr(" \t(", plain[len]) == NULL)
         doubt(entity, "a Content-Type has two readings");
 }
 

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "rules/mime/charset.h"
+#include "rules/mime/charset_text.h"
 #include "rules/mime/encoded_word.h"
 #include "rules/mime/fold.h"
 #include "rules/util/buffer.h"
@@ -11,12 +12,14 @@
 
 #define NAME_OCTETS_MAX (64 * 1024) /* of one name, decoded; a field has less */
 #define SECTION_MAX 999999u
+/* What ends a token, RFC 2045 section 5.1. */
+#define TSPECIALS "()<>@,;:\\\"/[]?= \t"
 
 struct section {
     unsigned number;
     bool extended;
     size_t position;
-    const char *value;
+    const struct content_parameter *parameter;
 };
 
 struct sections {
@@ -56,6 +59,8 @@ static char *trimmed(const char *text, size_t len)
 {
     while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '.'))
         len--;
+    for (; len > 0 && *text == ' '; len--)
+        text++;
     return xmemdup0(text, len);
 }
 
@@ -85,42 +90,75 @@ static void add_shown(struct names *names, const char *name)
     add_seen(names, last + 1);
 }
 
-static char *to_utf8(const char *octets, size_t len, const char *charset, size_t charset_len)
+/* Takes the text. */
+static void add_decoded(struct names *names, struct buffer *text)
 {
-    struct buffer utf8 = {0};
-    struct charset_reader *reader = charset_reader_new(charset, charset_len);
-    if (len > 0)
-        charset_reader_feed(reader, octets, len, &utf8);
-    charset_reader_flush(reader, &utf8);
-    charset_reader_free(reader);
-    for (size_t i = 0; i < utf8.len; i++)
-        if (utf8.data[i] == '\n' || utf8.data[i] == '\t')
-            utf8.data[i] = ' ';
-    char *text = buffer_take(&utf8);
-    text[utf8_cut(text, strlen(text), NAME_OCTETS_MAX)] = '\0';
-    return text;
+    size_t mark = strlen(CHARSET_CONTROL_MARK);
+    buffer_add(text, "", 0);
+    text->len = utf8_cut(text->data, text->len, NAME_OCTETS_MAX);
+    text->data[text->len] = '\0';
+    char *to = text->data;
+    for (const char *c = text->data; *c != '\0';) {
+        bool control = strncmp(c, CHARSET_CONTROL_MARK, mark) == 0;
+        *to++ = control || *c == '\n' || *c == '\t' ? ' ' : *c;
+        c += control ? mark : 1;
+    }
+    *to = '\0';
+    if (strstr(text->data, "\xef\xbf\xbd") != NULL)
+        doubt(names, "a name cannot be decoded");
+    add_shown(names, text->data);
+    buffer_free(text);
+}
+
+/* sure: else the charset may not be meant as one, and proves nothing if it is unknown. */
+static void add_octets(struct names *names, const char *text, size_t len,
+                       struct charset_label declared, bool sure)
+{
+    struct charset_cache cache = {.count = 0};
+    struct charset_text decoded = {.doubt = NULL};
+    const struct charset_label none = {NULL, 0};
+    charset_decode(&cache, declared, none, text, len, &decoded);
+    add_decoded(names, &decoded.text);
+    if (decoded.has_other)
+        add_decoded(names, &decoded.other);
+    else
+        buffer_free(&decoded.other);
+    if (sure && decoded.doubt != NULL)
+        doubt(names, decoded.doubt);
+    charset_cache_clear(&cache);
 }
 
 void names_add_octets(struct names *names, const char *text, size_t len)
 {
-    char *name = to_utf8(text, len, NULL, 0);
     names->given = true;
-    add_shown(names, name);
-    free(name);
+    const struct charset_label none = {NULL, 0};
+    add_octets(names, text, len, none, true);
+}
+
+static bool has_words(const char *value, size_t len)
+{
+    return memmem(value, len, "=?", 2) != NULL;
+}
+
+static void add_verbatim(const struct name_reader *reader, const char *value, size_t len)
+{
+    while (len > 0 && octet_is_blank(value[len - 1]))
+        len--;
+    add(reader->names, xmemdup0(value, len));
+    if (has_words(value, len))
+        add(reader->names, encoded_word_decode(value, len, NAME_OCTETS_MAX));
 }
 
 static void add_value(const struct name_reader *reader, const char *value, size_t len)
 {
     if (reader->verbatim) {
-        while (len > 0 && octet_is_blank(value[len - 1]))
-            len--;
-        add(reader->names, xmemdup0(value, len));
+        add_verbatim(reader, value, len);
         return;
     }
     char *decoded = encoded_word_decode(value, len, NAME_OCTETS_MAX);
     add_shown(reader->names, decoded);
     free(decoded);
-    if (memmem(value, len, "=?", 2) != NULL)
+    if (has_words(value, len))
         names_add_octets(reader->names, value, len);
 }
 
@@ -158,6 +196,8 @@ static void add_unquoted(const struct name_reader *reader, const char *raw)
 {
     size_t len = strlen(raw);
     add_value(reader, raw, strcspn(raw, " \t("));
+    add_value(reader, raw, strcspn(raw, TSPECIALS));
+    add_value(reader, raw, strcspn(raw, TSPECIALS "*'%"));
     add_value(reader, raw, strcspn(raw, "\""));
     add_value(reader, raw, strcspn(raw, ";"));
     add_text(reader, raw);
@@ -170,16 +210,16 @@ static void add_plain(const struct name_reader *reader, const struct content_par
     add_text(reader, parameter->value);
     if (parameter->raw[0] == '"')
         add_quoted(reader, parameter->raw);
-    else if (strpbrk(parameter->raw, " \t(\"<;") != NULL)
+    else if (strpbrk(parameter->raw, TSPECIALS "*'%") != NULL)
         add_unquoted(reader, parameter->raw);
 }
 
 /* ---- RFC 2231 ---- */
 
-static void add_percent_decoded(struct buffer *out, const char *text)
+static void add_percent_decoded(struct buffer *out, const char *text, const char *end)
 {
-    for (; *text != '\0'; text++) {
-        int high = text[0] == '%' ? octet_hex(text[1]) : -1;
+    for (; text < end; text++) {
+        int high = *text == '%' && end - text > 2 ? octet_hex(text[1]) : -1;
         int low = high >= 0 ? octet_hex(text[2]) : -1;
         if (low >= 0) {
             buffer_char(out, (char)(high << 4 | low));
@@ -190,46 +230,56 @@ static void add_percent_decoded(struct buffer *out, const char *text)
     }
 }
 
-/* Skips charset'language' and sets *charset, which may be NULL. */
-static const char *split_charset(const char *value, const char **charset, size_t *charset_len)
+/* Skips charset'language' and sets *charset, or leaves it. */
+static const char *split_charset(const char *value, struct charset_label *charset)
 {
     const char *first = strchr(value, '\'');
     const char *second = first != NULL ? strchr(first + 1, '\'') : NULL;
     if (second == NULL)
         return value;
-    *charset = value;
-    *charset_len = (size_t)(first - value);
+    *charset = (struct charset_label){value, (size_t)(first - value)};
     return second + 1;
 }
 
-/* Whether sections after the first have a charset of their own to be left out. */
-enum later { LATER_VERBATIM, LATER_SPLIT };
+/* Of sections after the first: as they are, or without a charset of their own; or all of them only
+ * up to the end of a token. */
+enum later { LATER_VERBATIM, LATER_SPLIT, ALL_TOKENS };
+
+static void add_joined_octets(const struct name_reader *reader, const char *octets, size_t len,
+                              struct charset_label charset, bool sure)
+{
+    if (!reader->verbatim)
+        add_octets(reader->names, octets, len, charset, sure);
+    if (reader->verbatim || has_words(octets, len))
+        add_value(reader, octets, len);
+}
 
 static void add_joined(const struct name_reader *reader, const struct section *list, size_t count,
                        enum later later)
 {
     struct buffer octets = {0};
-    const char *charset = NULL, *ignored = NULL;
-    size_t charset_len = 0, ignored_len = 0;
+    struct charset_label charset = {NULL, 0}, ignored;
     buffer_text(&octets, "");
     for (size_t i = 0; i < count; i++) {
-        const char *value = list[i].value;
-        if (list[i].extended && charset == NULL && (i == 0 || later == LATER_SPLIT))
-            value = split_charset(value, &charset, &charset_len);
+        const struct content_parameter *parameter = list[i].parameter;
+        bool cut = later == ALL_TOKENS && parameter->raw[0] != '"';
+        const char *value = parameter->value;
+        const char *end = value + (cut ? strcspn(value, TSPECIALS) : strlen(value));
+        if (list[i].extended && charset.name == NULL && (i == 0 || later == LATER_SPLIT))
+            value = split_charset(value, &charset);
         else if (list[i].extended && later == LATER_SPLIT)
-            value = split_charset(value, &ignored, &ignored_len);
+            value = split_charset(value, &ignored);
+        value = value < end ? value : end;
         if (list[i].extended)
-            add_percent_decoded(&octets, value);
+            add_percent_decoded(&octets, value, end);
         else
-            buffer_text(&octets, value);
+            buffer_add(&octets, value, (size_t)(end - value));
     }
-    if (reader->verbatim) {
-        add_value(reader, octets.data, octets.len);
-    } else {
-        char *name = to_utf8(octets.data, octets.len, charset, charset_len);
-        add_shown(reader->names, name);
-        free(name);
-    }
+    add_joined_octets(reader, octets.data, octets.len, charset, true);
+    struct charset_label late = {NULL, 0}; /* some look for it only now */
+    const char *rest = split_charset(octets.data, &late);
+    if (late.name != NULL)
+        add_joined_octets(reader, rest, strlen(rest), late, false);
     buffer_free(&octets);
 }
 
@@ -273,6 +323,8 @@ static void add_sections(const struct name_reader *reader, struct sections *sect
     while (run < count && once[run].number == once[0].number + run)
         run++;
     add_joined(reader, once, run, LATER_VERBATIM);
+    add_joined(reader, once, run, ALL_TOKENS);
+    add_joined(reader, once, 1, LATER_VERBATIM);
 }
 
 /* "*0", "*00*": false if the rest of the parameter's name is no section. */
@@ -291,6 +343,12 @@ static bool read_section(struct names *names, const char *rest, struct section *
     return c > rest + 1 && (*c == '\0' || strcmp(c, "*") == 0);
 }
 
+static void add_single(const struct name_reader *reader, const struct section *section)
+{
+    add_joined(reader, section, 1, LATER_VERBATIM);
+    add_joined(reader, section, 1, ALL_TOKENS);
+}
+
 /* The forms of RFC 2231, which most programs prefer; then the plain ones. */
 static void read_all(const struct name_reader *reader)
 {
@@ -299,14 +357,15 @@ static void read_all(const struct name_reader *reader)
     const struct content *content = reader->content;
     for (size_t i = 0; i < content->count; i++) {
         const struct content_parameter *parameter = &content->parameters[i];
-        struct section section = {.position = i, .extended = true, .value = parameter->value};
+        struct section section = {.position = i, .extended = true, .parameter = parameter};
         if (strncmp(parameter->name, reader->parameter, len) != 0 || parameter->name[len] != '*')
             continue;
         reader->names->given = true;
-        if (parameter->name[len + 1] == '\0')
-            add_joined(reader, &section, 1, LATER_VERBATIM);
-        else if (read_section(reader->names, parameter->name + len, &section))
+        if (parameter->name[len + 1] != '\0' &&
+            read_section(reader->names, parameter->name + len, &section))
             sections.list[sections.count++] = section;
+        else /* "name*"; or "name**" and the like, which some read the same */
+            add_single(reader, &section);
     }
     if (sections.count > 0)
         add_sections(reader, &sections);
