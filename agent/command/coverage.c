@@ -125,6 +125,14 @@ const char *coverage_reason_name(enum coverage_reason reason)
     return names[reason];
 }
 
+static char *add_condition(char *text, const char *condition)
+{
+    char *longer = xasprintf("%s%s%s", text, *text != '\0' ? ", " : "", condition);
+
+    free(text);
+    return longer;
+}
+
 char *coverage_conditions(const struct rule *rule)
 {
     const char *condition;
@@ -134,14 +142,10 @@ char *coverage_conditions(const struct rule *rule)
         free(text);
         text = xasprintf("sample %.15g %%", rule->sample);
     }
-    for (size_t i = 0; (condition = coverage_condition(rule, i)) != NULL; i++) {
-        if (*condition == '\0')
-            continue;
-        char *longer = xasprintf("%s%s%s", text, *text != '\0' ? ", " : "", condition);
-        free(text);
-        text = longer;
-    }
-    return text;
+    for (size_t i = 0; (condition = coverage_condition(rule, i)) != NULL; i++)
+        if (*condition != '\0')
+            text = add_condition(text, condition);
+    return rule->skip_undecided ? add_condition(text, "not if undecided") : text;
 }
 
 char *coverage_join(char *const *texts)

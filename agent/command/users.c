@@ -172,6 +172,7 @@ static void json_takes(struct json *json, const struct rule *rule, unsigned dire
     json_array_end(json);
     json_list(json, "targets", rule->targets);
     json_string(json, "sample", sample);
+    json_string(json, "undecided", rule->skip_undecided ? "skip" : "copy");
     json_conditions(json, rule);
     json_object_end(json);
 }

@@ -192,6 +192,8 @@ static void print_rule(FILE *out, const struct rule *rule)
     put_conditions(&printer, rule);
     if (!rule->exempt)
         put_plain(&printer, "sample", "%.15g", rule->sample);
+    if (rule->skip_undecided)
+        put(&printer, "undecided", "skip");
     put_list(&printer, "targets", rule->targets);
     put(&printer, "purpose", rule->purpose);
     put(&printer, "approved_by", rule->approved_by);

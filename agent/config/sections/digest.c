@@ -74,6 +74,8 @@ static void put_rule(FILE *out, const struct rule *rule)
     if (rule->has_until)
         fprintf(out, "until %jd\n", (intmax_t)rule->until);
     put(out, "hours", rule->hours_text);
+    if (rule->skip_undecided)
+        put(out, "undecided", "skip");
     put(out, "purpose", rule->purpose);
     put(out, "approved_by", rule->approved_by);
 }

@@ -72,6 +72,21 @@ static void load_sample(const struct config_section *section, struct rule *rule)
         config_section_warning(section, value, "sample is 0: the rule selects nothing");
 }
 
+static void load_undecided(const struct config_section *section, struct rule *rule)
+{
+    const struct config_value *value = config_value(section, "undecided");
+
+    if (value == NULL)
+        return;
+    if (rule->exempt)
+        config_section_problem(section, value,
+                               "an exempt rule cannot have undecided: in doubt it never exempts");
+    else if (strcmp(value->text, "skip") == 0)
+        rule->skip_undecided = true;
+    else if (strcmp(value->text, "copy") != 0)
+        config_expect(section, "undecided", value, "copy or skip");
+}
+
 static char **list_or_null(const struct config_section *section, const char *key)
 {
     return config_value(section, key) != NULL ? config_strings(section, key) : NULL;
@@ -82,6 +97,7 @@ static void load_conditions(const struct config_section *section, struct rule *r
     load_sizes(section, rule);
     load_dates(section, rule);
     load_sample(section, rule);
+    load_undecided(section, rule);
     rule->addresses = list_or_null(section, "addresses");
     rule->users = list_or_null(section, "users");
     rule->not_users = list_or_null(section, "not_users");

@@ -95,7 +95,7 @@ static void test_json(void **state)
         ("{\"account\":\"alice\",\"address\":\"alice@example.org\",\"aliases\":[],"
          "\"server\":\"office\",\"selected\":true,\"monitored\":true,\"reason\":null,\"takes\":["
          "{\"rule\":\"out\",\"directions\":[\"outgoing\"],\"targets\":[\"compliance\",\"auditor\"],"
-         "\"sample\":\"2.5\",\"conditions\":[\"min_size\"]}]}"),
+         "\"sample\":\"2.5\",\"undecided\":\"copy\",\"conditions\":[\"min_size\"]}]}"),
         "\"monitored\":false,\"reason\":\"not_selected\",\"takes\":[]}",
         ("\"exempt\":[{\"rule\":\"privileged\",\"addresses\":[\"council@*\"],\"conditions\":[],"
          "\"purpose\":null,\"approved_by\":\"the board\"}]}"),
@@ -128,6 +128,10 @@ static void test_reasons(void **state)
          "Not monitored: 1\n"
          "  account  address            selected  why\n"
          "  probe    probe@example.org  no        used by probes only\n"},
+        {"rule \"r\" { incoming = \"all\" body = {\"*x*\"} undecided = skip targets = "
+         "{\"auditor\"} }",
+         "  alice    alice@example.org    yes       r     incoming    auditor    body, not if "
+         "undecided\n"},
         /* exempt in one direction only, or only for some messages: still monitored */
         {"rule \"r\" { incoming = \"all\" outgoing = \"all\" targets = {\"compliance\"} }\n"
          "rule \"e\" { exempt = true incoming = \"all\" addresses = {\"bob@example.org\"} }",

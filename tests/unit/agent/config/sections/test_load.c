@@ -350,6 +350,7 @@ static const struct mistake mistakes[] = {
     {RULES, 5, "sample = 100.5", NULL, 0, {"sample", "0 to 100"}, 0},
     {RULES, 5, "sample = -1", NULL, 0, {"sample", "0 to 100"}, 0},
     {RULES, 5, "sample = 1.", NULL, 0, {"sample", "0 to 100"}, 0},
+    {RULES, 5, "undecided = maybe", NULL, 0, {"undecided", "copy or skip"}, 0},
     {RULES, 6, "users = {\"alcie\"}", NULL, 0, {"users", "alcie", "\"alice\""}, 0},
     {RULES,
      6,
@@ -377,6 +378,7 @@ static const struct mistake mistakes[] = {
     {RULES, 11, "", NULL, 10, {"exempt", "addresses"}, 0},
     {RULES, 11, "addresses = {\"x@y\"} targets = {\"board\"}", NULL, 0, {"copies nothing"}, 0},
     {RULES, 11, "addresses = {\"x@y\"} sample = 5", NULL, 0, {"exempt", "sample"}, 0},
+    {RULES, 11, "addresses = {\"x@y\"} undecided = copy", NULL, 0, {"exempt", "undecided"}, 0},
     {RULES, 11, "addresses = {}", NULL, 0, {"privileged", "empty list"}, 2},
     {RULES, 9, "rule \"a b\" {", NULL, 0, {"a b", "letters, digits"}, 0},
     {MAIN, 20, "watch = perhaps", NULL, 0, {"watch", "true or false"}, 0},
@@ -831,6 +833,19 @@ static void test_warnings(void **state)
     }
 }
 
+static void test_undecided(void **state)
+{
+    struct fixture *f = *state;
+
+    must_load(f);
+    assert_false(f->config->rules->rules[0].skip_undecided);
+    char *text = config_files_replace(rules_text, 7, "undecided = \"skip\"");
+    config_files_write(&f->files, RULES, text, 0644);
+    free(text);
+    must_load(f);
+    assert_true(f->config->rules->rules[0].skip_undecided);
+}
+
 /* ---- printing ---- */
 
 static char *print(const struct config *config)
@@ -853,7 +868,8 @@ static void test_print_loads_again(void **state)
         "min_size = 10kB max_size = 2MiB from = {\"*@a.test\"} to = {'/\\bx\\$/i'} "
         "subject = {\"say \\\"hi\\\" $1\"} header = {\"X-Class: secret\"} body = {\"/x/\"} "
         "attachment = {\"any\"} since = \"2026-01-01\" until = \"2999-12-31\" "
-        "hours = \"Mon-Fri 08:00-18:00 UTC\" purpose = \"p\\\\q\" approved_by = \"the board\"");
+        "hours = \"Mon-Fri 08:00-18:00 UTC\" undecided = \"skip\" purpose = \"p\\\\q\" approved_by "
+        "= \"the board\"");
 
     config_files_write(&f->files, RULES, text, 0644);
     free(text);
@@ -893,6 +909,8 @@ static void test_digest_sees(void **state)
         {RULES, 5, "sample = 6", true},
         {RULES, 6, "users = {\"alice\"}", true},
         {RULES, 7, "min_size = 1", true},
+        {RULES, 7, "undecided = copy", false},
+        {RULES, 7, "undecided = skip", true},
         {RULES, 11, "addresses = {\"other@example.org\"}", true},
         {CSV, 2, "carol@example.org,carol,no,c@example.org,carol.secret", true},
     };
@@ -956,6 +974,7 @@ int main(void)
         TEST(test_files_that_are_none),
         TEST(test_nul_in_file),
         TEST(test_warnings),
+        TEST(test_undecided),
         TEST(test_print_loads_again),
         TEST(test_digest_sees),
         TEST(test_digest_ignores_order_of_accounts),
