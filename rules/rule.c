@@ -212,6 +212,13 @@ int rules_prepare(struct rule_set *set, zone_find *find_zone, rules_complain *co
     return complaints.count;
 }
 
+enum direction direction_main(unsigned directions)
+{
+    if ((directions & DIRECTION_OUTGOING) != 0)
+        return DIRECTION_OUTGOING;
+    return (directions & DIRECTION_INCOMING) != 0 ? DIRECTION_INCOMING : DIRECTION_INTERNAL;
+}
+
 const char *direction_text(unsigned directions, char buffer[40])
 {
     static const struct {

@@ -71,6 +71,11 @@ typedef void rules_complain(void *arg, const struct rule *rule, const char *key,
  */
 int rules_prepare(struct rule_set *set, zone_find *find_zone, rules_complain *complain, void *arg);
 
+/*
+ * Where only one can be named (the Subject's prefix, the folder of a target): a message that also
+ * crosses the border is not just internal. Of none: internal.
+ */
+enum direction direction_main(unsigned directions);
 /* "incoming" ...; several joined by ", ". Returns buffer. */
 const char *direction_text(unsigned directions, char buffer[40]);
 

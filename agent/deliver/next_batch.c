@@ -13,7 +13,7 @@ char *next_batch_folder(const struct batch_place *place, const struct ledger_cop
     char buffer[40];
     struct folder_words words = {
         .user = copy->account,
-        .direction = direction_text(plan->directions, buffer),
+        .direction = direction_text(direction_main(plan->directions), buffer),
         .rule = plan->n_rules > 0 ? plan->rules[0] : "",
         .domain = plan->domain,
     };

@@ -104,7 +104,7 @@ char *plan_text(const struct decision *decision, const struct target_decision *t
     const struct route *route = decision->route;
     const char *domain = address_domain(owner->address);
     struct plan plan = {
-        .directions = target->directions,
+        .directions = route->directions,
         .warnings = route->warnings,
         .sender = route->sender,
         .sender_claimed = route->sender_claimed,
@@ -303,5 +303,6 @@ struct copy_plan plan_copy(const struct plan *plan)
         .warnings = plan->warnings,
         .undecided = plan->undecided,
         .purpose = plan->purpose,
+        .approved_by = plan->approved_by,
     };
 }

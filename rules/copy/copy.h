@@ -34,7 +34,7 @@ enum copy_form { COPY_REWRITTEN, COPY_ATTACHED, COPY_HEADERS };
 /* What a copy says about its message, as recorded in the ledger. All borrowed. */
 struct copy_plan {
     enum copy_form form;
-    unsigned directions;
+    unsigned directions; /* of the message, not only those that its rules select */
     const char *sender;
     bool sender_claimed;
     const struct recipient *recipients;
@@ -50,7 +50,7 @@ struct copy_plan {
     unsigned warnings;
     const char *undecided; /* conditions without whose doubt there were no copy; NULL: none */
     const char *instance;  /* right hand side of our Message-ID */
-    const char *purpose;   /* may be NULL; X-Monitor-Purpose */
+    const char *purpose, *approved_by; /* may be NULL; X-Monitor-Purpose, X-Monitor-Approved-By */
 };
 
 struct copy_view {

@@ -276,6 +276,8 @@ void copy_monitor_fields(struct buffer *out, const struct copy_plan *plan,
         rule_field(out, plan);
     if (plan->purpose != NULL && plan->purpose[0] != '\0')
         copy_field(out, "X-Monitor-Purpose", plan->purpose);
+    if (plan->approved_by != NULL && plan->approved_by[0] != '\0')
+        copy_field(out, "X-Monitor-Approved-By", plan->approved_by);
     source_field(out, plan);
     copy_field(out, "X-Monitor-Id", plan->monitor_id);
     if (original_message_id != NULL && original_message_id[0] != '\0')

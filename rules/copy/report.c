@@ -135,6 +135,8 @@ static void report_addresses(struct buffer *out, const struct copy_plan *plan)
         report_line(out, i == 0 ? "Rules:" : "", plan->rules[i]);
     if (plan->purpose != NULL && plan->purpose[0] != '\0')
         report_line(out, "Purpose:", plan->purpose);
+    if (plan->approved_by != NULL && plan->approved_by[0] != '\0')
+        report_line(out, "Approver:", plan->approved_by);
 }
 
 static void report_text(struct buffer *out, const struct copy_plan *plan, uint64_t original_size)

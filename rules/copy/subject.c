@@ -12,12 +12,17 @@
 static const char *configured_prefix(const struct rule_set *set, unsigned directions)
 {
     const char *prefix = NULL;
-    if (directions & DIRECTION_OUTGOING)
-        prefix = set->subject_prefix[1];
-    else if (directions & DIRECTION_INCOMING)
+    switch (direction_main(directions)) {
+    case DIRECTION_INCOMING:
         prefix = set->subject_prefix[0];
-    else if (directions & DIRECTION_INTERNAL)
+        break;
+    case DIRECTION_OUTGOING:
+        prefix = set->subject_prefix[1];
+        break;
+    case DIRECTION_INTERNAL:
         prefix = set->subject_prefix[2];
+        break;
+    }
     return prefix != NULL ? prefix : "";
 }
 

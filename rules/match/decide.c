@@ -101,7 +101,6 @@ static void choose_target(struct target_decision *target, const struct rule_deci
                             : target->undecided | undecided;
     target->rules = xreallocarray(target->rules, target->n_rules + 1, sizeof(const struct rule *));
     target->rules[target->n_rules++] = by->rule;
-    target->directions |= by->directions;
 }
 
 static void choose_targets(struct decision *decision, const struct rule_decision *by,

@@ -33,7 +33,6 @@ struct rule_decision {
 
 struct target_decision {
     const char *target;        /* borrowed from a rule */
-    unsigned directions;       /* of all rules that chose it */
     const struct rule **rules; /* those that chose it, in the set's order */
     size_t n_rules;
     unsigned undecided; /* conditions in doubt without which it would not have been chosen */

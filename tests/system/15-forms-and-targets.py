@@ -65,6 +65,16 @@ class Targets(case.Case):
         copies = self.wait_copies(2)
         self.assertEqual([one["X-Monitor-Rule"] for one in copies], ["first, second"] * 2)
 
+    def test_the_direction_is_that_of_the_message_in_every_target(self):
+        self.config.change("target", "compliance", folder="Copies/%{direction}")
+        self.config.rule("out", outgoing="all", purpose="secrets", approved_by="the board")
+        self.started()
+        self.save_sent("alice", "to both", to="bob@example.org, eve@outside.test")
+        copy = self.only_copy(folder="Copies/outgoing")
+        self.assertEqual(copy["X-Monitor-Direction"], "outgoing, internal")
+        self.assertEqual(copy["X-Monitor-Approved-By"], "the board")
+        self.assertTrue(copy["Subject"].startswith("{Mon-Out} "))
+
     def test_a_target_that_is_down_stops_no_other(self):
         other = self.server(domain="audit.test", users=("auditor",))
         self.config.server("audit", other)

@@ -51,6 +51,27 @@ static size_t count(const struct choice *choice, size_t n, bool single)
     return next_batch_size(&choice->place, choice->copies, n, "Monitor/alice", single);
 }
 
+/* One folder for a message of two directions: that of the one that crosses the border. */
+static void test_one_direction_names_the_folder(void **state)
+{
+    static const struct {
+        const char *plan, *folder;
+    } cases[] = {
+        {"directions 1\n", "M/incoming"}, {"directions 2\n", "M/outgoing"},
+        {"directions 4\n", "M/internal"}, {"directions 6\n", "M/outgoing"},
+        {"directions 5\n", "M/incoming"},
+    };
+    struct choice *choice = *state;
+
+    choice->target.folder = (char *)"M/%{direction}";
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        choice->copies[0].plan = (char *)cases[i].plan;
+        char *name = next_batch_folder(&choice->place, &choice->copies[0]);
+        assert_string_equal(name, cases[i].folder);
+        free(name);
+    }
+}
+
 static void test_the_folder_is_made_of_the_plan(void **state)
 {
     struct choice *choice = *state;
@@ -114,6 +135,7 @@ static void test_copies_in_flight_are_left_out_and_the_order_is_kept(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_one_direction_names_the_folder),
         TEST(test_the_folder_is_made_of_the_plan),
         TEST(test_it_ends_at_another_folder),
         TEST(test_it_ends_at_an_intent),

@@ -27,8 +27,7 @@ static const struct owner owner = {.account = "alice", .address = "alice@example
 static char *text_of(struct route *route, const struct rule **rules, size_t n_rules)
 {
     struct decision decision = {.result = MATCH_YES, .route = route};
-    struct target_decision target = {
-        .target = "t", .directions = route->directions, .rules = rules, .n_rules = n_rules};
+    struct target_decision target = {.target = "t", .rules = rules, .n_rules = n_rules};
     return plan_text(&decision, &target, &owner);
 }
 

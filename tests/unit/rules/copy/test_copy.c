@@ -227,6 +227,7 @@ static void test_fields_that_are_added(void **state)
         {"X-Monitor-Direction", "incoming"},
         {"X-Monitor-Rule", "outgoing-attachments"},
         {"X-Monitor-Purpose", "-"},
+        {"X-Monitor-Approved-By", "-"},
         {"X-Monitor-Source", "account=alice; folder=\"Sent\"; uidvalidity=1700000001; uid=42"},
         {"X-Monitor-Id", ID},
         {"X-Monitor-Original-Message-ID", "<a@b>"},
@@ -256,6 +257,8 @@ static void test_fields_of_several(void **state)
     plan.sender = "";
     plan.sender_claimed = true;
     plan.purpose = "audit\r\nX-Evil: 1";
+    plan.approved_by = "the b\xc3\xb6"
+                       "ard\r\n.\r\n";
     plan.folder = "a\\b\"c\r\nd";
     plan.warnings = WARNING_FROM_MISMATCH | WARNING_TNEF;
     plan.instance = "b\xc3\xbc"
@@ -271,6 +274,7 @@ static void test_fields_of_several(void **state)
         {"X-Monitor-Direction", "outgoing, internal"},
         {"X-Monitor-Rule", "one, =?utf-8?B?enfDtmxm?= , three"},
         {"X-Monitor-Purpose", "audit X-Evil: 1"},
+        {"X-Monitor-Approved-By", "=?utf-8?B?dGhlIGLDtmFyZCAuIA==?="},
         {"X-Evil", "-"},
         {"X-Monitor-Source",
          "account=alice; folder=\"a\\\\b\\\"c d\"; uidvalidity=1700000001; uid=42"},
@@ -635,10 +639,13 @@ static void test_report_names_sender_and_purpose(void **state)
     plan.sender = "";
     plan.sender_claimed = true;
     plan.purpose = "Retention";
+    plan.approved_by = "the board";
     struct buffer copy = make_simply(&plan, "Subject: s\r\n\r\n");
     assert_field(&copy, "X-Monitor-Purpose", "Retention");
     assert_non_null(strstr(copy.data, "Sender:     <> (claimed)\r\n"));
     assert_non_null(strstr(copy.data, "Purpose:    Retention\r\n"));
+    assert_field(&copy, "X-Monitor-Approved-By", "the board");
+    assert_non_null(strstr(copy.data, "Approver:   the board\r\n"));
     assert_non_null(strstr(copy.data, "Size:       14 bytes\r\n"));
     buffer_free(&copy);
 }
