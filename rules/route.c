@@ -29,6 +29,8 @@ const char *warning_text(unsigned warning)
         return "old-message";
     case WARNING_BODY_LIMITED:
         return "body-limited";
+    case WARNING_HEADER_CUT:
+        return "header-cut";
     default:
         return NULL;
     }

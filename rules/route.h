@@ -30,6 +30,7 @@ enum warning {
     WARNING_TNEF = 1 << 6, /* winmail.dat may hold a receipt request that cannot be removed */
     WARNING_OLD_MESSAGE = 1 << 7,  /* found again after a change of UIDVALIDITY */
     WARNING_BODY_LIMITED = 1 << 8, /* body patterns saw only part of the text, see body.h */
+    WARNING_HEADER_CUT = 1 << 9,   /* form headers: not all of the header, see copy.h */
 };
 /* "from-mismatch" ...; NULL after the last: for (i = 0; warning_text(1u << i); i++). */
 const char *warning_text(unsigned warning);

@@ -5,7 +5,7 @@
  *
  *   rewritten  prefix = the rewritten header section with its empty line; range = the whole body
  *   attached   prefix = own header, report, part header; range = the whole original; suffix = end
- *   headers    prefix = own header, report, part header, original header section (as
+ *   headers    prefix = own header, report, part header, original header (as
  *              text/rfc822-headers); range empty; suffix = end
  *
  * rewritten: field by field. Subject gets its prefix in front of the old text, which stays byte for
@@ -19,6 +19,9 @@
  * Message-ID fields the first is replaced in place, the others are removed. If the original starts
  * with a folded line, "X-Monitor-Unnamed:" is put in front of it, or it would become part of our
  * last field.
+ *
+ * headers: never any content. What of a malformed header is body in some reading is left out, and
+ * so is what exceeds 64 KiB or 16 KiB in one field; the copy then warns header-cut.
  *
  * Ownership: the view owns prefix and suffix; copy_view_clear() frees them.
  */

@@ -1,8 +1,12 @@
-/* The forms attached and headers: a report, then the original or its header section. */
+/*
+ * The forms attached and headers: a report, then the original or its header. With headers, what is
+ * no header in some reading is not shown anywhere, not even in a field of the copy.
+ */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include "rules/copy/fields.h"
+#include "rules/copy/header_part.h"
 #include "rules/mime/charset.h"
 
 #define BOUNDARY_LEN 48
@@ -168,31 +172,50 @@ static void report_text(struct buffer *out, const struct copy_plan *plan, uint64
                            "not copied.\r\n");
 }
 
-void copy_report(const struct rule_set *set, const struct copy_plan *plan, const char *header_text,
-                 size_t header_len, uint64_t original_size, struct copy_view *view)
+static void begin_original(struct buffer *out, enum copy_form form, const char *boundary)
 {
-    struct buffer prefix = {0};
-    char boundary[BOUNDARY_LEN + 1];
-    make_boundary(set, plan, boundary);
-    outer_header(&prefix, set, plan, header_text, header_len, boundary);
-    buffer_printf(&prefix,
-                  "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                  "Content-Transfer-Encoding: 8bit\r\n\r\n",
-                  boundary);
-    report_text(&prefix, plan, original_size);
-
-    bool attached = plan->form == COPY_ATTACHED;
-    buffer_printf(&prefix,
+    bool attached = form == COPY_ATTACHED;
+    buffer_printf(out,
                   "\r\n--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: 8bit\r\n"
                   "Content-Disposition: attachment; filename=\"%s\"\r\n\r\n",
                   boundary, attached ? "message/rfc822" : "text/rfc822-headers",
                   attached ? "original.eml" : "original-headers.txt");
-    if (!attached)
-        buffer_add(&prefix, header_text, header_section_len(header_text, header_len));
+}
+
+/* Everything before the original. part: its header, as far as the report may use it. */
+static void add_report(struct buffer *out, const struct rule_set *set, const struct copy_plan *plan,
+                       const struct header_part *part, uint64_t original_size, const char *boundary)
+{
+    outer_header(out, set, plan, part->text, part->len, boundary);
+    buffer_printf(out,
+                  "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                  "Content-Transfer-Encoding: 8bit\r\n\r\n",
+                  boundary);
+    report_text(out, plan, original_size);
+    begin_original(out, plan->form, boundary);
+}
+
+void copy_report(const struct rule_set *set, const struct copy_plan *plan, const char *header_text,
+                 size_t header_len, uint64_t original_size, struct copy_view *view)
+{
+    struct copy_plan shown = *plan;
+    struct header_part part = {.text = header_text, .len = header_len};
+    struct buffer prefix = {0}, header = {0};
+    char boundary[BOUNDARY_LEN + 1];
+    make_boundary(set, plan, boundary);
+    if (plan->form == COPY_HEADERS) {
+        part = header_part_find(header_text, header_len);
+        if (header_part_add(&header, &part) || part.cut)
+            shown.warnings |= WARNING_HEADER_CUT;
+    }
+    add_report(&prefix, set, &shown, &part, original_size, boundary);
+    if (header.len > 0)
+        buffer_add(&prefix, header.data, header.len);
+    buffer_free(&header);
 
     view->prefix_len = prefix.len;
     view->prefix = buffer_take(&prefix);
-    view->to = attached ? original_size : 0;
+    view->to = plan->form == COPY_ATTACHED ? original_size : 0;
     view->suffix = xasprintf("\r\n--%s--\r\n", boundary);
     view->suffix_len = strlen(view->suffix);
 }

@@ -736,6 +736,75 @@ static void test_headers_form_has_no_body(void **state)
     buffer_free(&copy);
 }
 
+static void test_headers_form_shows_no_content_of_malformed_mail(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool warns;
+    } cases[] = {
+        {"Subject: s\r\n\r\nsecret", false},
+        {"A: b\r\rSubject: secret\r\nMessage-ID: <secret>\r\n\r\n", true},
+        {"Subject: s\r\rsecret\r\n\r\n", true},
+        {"Message-ID: <a@b>\r\r<secret>\r\n\r\n", true},
+        {"Subject: s\r\nDear Alice,\r\nSubject: secret\r\n", true},
+        {"Dear Alice, secret: x\r\nSubject: secret\r\n", true},
+        {"Subject: s\r\n \r\n secret\r\n", true},
+    };
+    struct copy_plan plan = make_plan();
+    plan.form = COPY_HEADERS;
+    plan.warnings = WARNING_NO_FROM;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct buffer copy = make_simply(&plan, cases[i].text);
+        if (strstr(copy.data, "secret") != NULL)
+            fail_msg("%s\nshows content:\n%s", cases[i].text, copy.data);
+        assert_field(&copy, "X-Monitor-Warning",
+                     cases[i].warns ? "no-from, header-cut" : "no-from");
+        assert_true(cases[i].warns == (strstr(copy.data, "Warning:    header-cut\r\n") != NULL));
+        buffer_free(&copy);
+    }
+}
+
+static void test_headers_form_of_real_malformed_mail(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"bare-cr.eml", "no-blank-line.eml"};
+    struct rule_set set = make_set();
+    struct copy_plan plan = make_plan();
+    plan.form = COPY_HEADERS;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        struct buffer text = sample_read(names[i]);
+        struct copy_view view;
+        struct buffer copy = make(&set, &plan, text.data, text.len, &view);
+        assert_null(strstr(copy.data, "secret body"));
+        assert_null(strstr(copy.data, "multi-part message"));
+        assert_non_null(strstr(copy.data, "Subject: "));
+        assert_field(&copy, "X-Monitor-Warning", "header-cut");
+        buffer_free(&copy);
+        copy_view_clear(&view);
+        buffer_free(&text);
+    }
+}
+
+/* Content in a field is shown as it is, but not without end. */
+static void test_headers_form_is_bounded(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    struct copy_plan plan = make_plan();
+    plan.form = COPY_HEADERS;
+    buffer_text(&text, "X-Secret: ");
+    for (size_t i = 0; i < 4 * 1024 * 1024; i += 64)
+        buffer_text(&text, "................................................................");
+    buffer_text(&text, "\r\nSubject: s\r\n\r\nbody");
+    struct buffer copy = make_simply(&plan, text.data);
+    assert_true(copy.len < 80000);
+    assert_field(&copy, "Subject", "{Mon-In} s");
+    assert_field(&copy, "X-Monitor-Warning", "header-cut");
+    buffer_free(&copy);
+    buffer_free(&text);
+}
+
 static void test_outer_subject_is_seven_bit(void **state)
 {
     (void)state;
@@ -780,6 +849,9 @@ int main(void)
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_boundary_depends_on_the_key),
         cmocka_unit_test(test_headers_form_has_no_body),
+        cmocka_unit_test(test_headers_form_shows_no_content_of_malformed_mail),
+        cmocka_unit_test(test_headers_form_of_real_malformed_mail),
+        cmocka_unit_test(test_headers_form_is_bounded),
         cmocka_unit_test(test_outer_subject_is_seven_bit),
     };
     return cmocka_run_group_tests_name("copy", tests, NULL, NULL);
