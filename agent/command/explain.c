@@ -13,6 +13,7 @@
 #include "agent/util/screen.h"
 #include "imapclient/text/special.h"
 #include "rules/util/memory.h"
+#include "rules/warning.h"
 
 /* A file is limited just as a message from a server. */
 #define EXPLAIN_MAX (512ull * 1024 * 1024)
@@ -112,28 +113,6 @@ static const char *result_text(enum match_result result)
     return texts[result];
 }
 
-/* The keyword of X-Monitor-Warning, explained; "" if it explains itself.
- */
-static const char *warning_meaning(unsigned warning)
-{
-    switch (warning) {
-    case WARNING_FROM_MISMATCH:
-        return ": it is sent mail, but its From is not an address of the owner";
-    case WARNING_CLAIMED_INTERNAL:
-        return ": it was received, but its From claims an internal address";
-    case WARNING_NO_FROM:
-        return ": it has no From";
-    case WARNING_SEVERAL_FROM:
-        return ": it has several From fields or authors";
-    case WARNING_TNEF:
-        return ": its winmail.dat may contain a receipt request, which remains in the copy";
-    case WARNING_BODY_LIMITED:
-        return ": body patterns were matched against a part of it only";
-    default:
-        return "";
-    }
-}
-
 static void print_recipient(const struct recipient *recipient)
 {
     printf("recipient:  ");
@@ -156,7 +135,8 @@ static void print_route(const struct route *route)
         printf("            and %zu more\n", route->n_recipients - 20);
     for (unsigned i = 0; warning_text(1u << i) != NULL; i++)
         if ((route->warnings & (1u << i)) != 0)
-            printf("warning:    %s%s\n", warning_text(1u << i), warning_meaning(1u << i));
+            printf("warning:    %s: %s\n", warning_text(1u << i),
+                   warning_meaning(warning_text(1u << i)));
 }
 
 static void print_rule(const struct rule_decision *rule)
