@@ -100,7 +100,9 @@ struct secret_request *secret_get(struct event_base *base, const struct secret_s
     return request;
 }
 
-char *secret_check(const struct secret_source *source)
+char *secret_check(const struct secret_source *source, char **doubtful)
 {
-    return source->password_file != NULL ? secret_file_read(source->password_file, NULL) : NULL;
+    *doubtful = NULL;
+    return source->password_file != NULL ? secret_file_check(source->password_file, doubtful)
+                                         : NULL;
 }

@@ -33,9 +33,11 @@ struct secret_request *secret_get(struct event_base *base, const struct secret_s
                                   secret_done *done, void *arg);
 /* Forgets the request (kills its child); done is not called. */
 void secret_cancel(struct secret_request *request);
-/* Check only: can the file be read, are its permissions right. NULL: yes; else why not (caller
- * frees).
+/*
+ * Check only: can the file be read, are its permissions right, is there something in it. NULL: yes;
+ * else why not (caller frees). *doubtful: what is usable but hardly meant, such as a blank at the
+ * end, or NULL (caller frees).
  */
-char *secret_check(const struct secret_source *source);
+char *secret_check(const struct secret_source *source, char **doubtful);
 
 #endif

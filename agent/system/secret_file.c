@@ -89,25 +89,79 @@ static char *read_open(int fd, const char *path, char **secret)
     return xasprintf("%s %s", path, fault);
 }
 
-char *secret_file_read(const char *path, char **secret)
+/* Opens it and checks its kind, mode and owner; -1: *why says what is wrong. */
+static int open_secret(const char *path, char **why)
 {
     bool credential = strncmp(path, SECRET_CREDENTIAL, strlen(SECRET_CREDENTIAL)) == 0;
-    char *why = NULL;
-    char *real = credential ? credential_path(path, &why) : xstrdup(path);
+    char *real = credential ? credential_path(path, why) : xstrdup(path);
 
-    if (secret != NULL)
-        *secret = NULL;
     if (real == NULL)
-        return why;
+        return -1;
     int fd = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        why = xasprintf("%s: %s", path, strerror(errno));
-    } else {
-        why = check_open(fd, path, credential);
-        if (why == NULL && secret != NULL)
-            why = read_open(fd, path, secret);
-        close(fd);
-    }
+    *why = fd < 0 ? xasprintf("%s: %s", path, strerror(errno)) : check_open(fd, path, credential);
     free(real);
+    if (fd >= 0 && *why != NULL) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+char *secret_file_read(const char *path, char **secret)
+{
+    char *why = NULL;
+
+    *secret = NULL;
+    int fd = open_secret(path, &why);
+    if (fd < 0)
+        return why;
+    why = read_open(fd, path, secret);
+    close(fd);
     return why;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* What is in the first line that nobody types as a part of a password. whole: it ends in text. */
+static const char *find_doubt(const char *text, size_t len, bool whole)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+
+    if (len >= 3 && memcmp(text, mark, 3) == 0)
+        return "begins with a byte-order mark, which becomes part of the secret: save it without";
+    if (len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+        return "is in UTF-16, and would be sent like that: save it as plain text";
+    if (whole && is_blank(text[len - 1]))
+        return "has a blank at the end of the secret, which becomes part of it: remove it if it "
+               "is not meant";
+    if (is_blank(text[0]))
+        return "has a blank before the secret, which becomes part of it: remove it if it is not "
+               "meant";
+    return NULL;
+}
+
+char *secret_file_check(const char *path, char **doubtful)
+{
+    char *why = NULL, text[4096];
+
+    int fd = open_secret(path, &why);
+    if (fd < 0)
+        return why;
+    ssize_t got = read(fd, text, sizeof(text));
+    int error = errno;
+    close(fd);
+    const char *end = got > 0 ? memchr(text, '\n', (size_t)got) : NULL;
+    size_t len = end != NULL ? (size_t)(end - text) : (size_t)(got > 0 ? got : 0);
+    if (end != NULL && len > 0 && text[len - 1] == '\r')
+        len--;
+    const char *doubt = len > 0 ? find_doubt(text, len, end != NULL || len < sizeof(text)) : NULL;
+    OPENSSL_cleanse(text, sizeof(text));
+    if (got < 0)
+        return xasprintf("%s: %s", path, strerror(error));
+    if (doubt != NULL)
+        *doubtful = xasprintf("%s %s", path, doubt);
+    return len == 0 ? xasprintf("%s has an empty first line: put the secret there", path) : NULL;
 }

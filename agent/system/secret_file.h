@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* NULL, or what is wrong (caller frees). With secret not NULL: what was read, NUL-terminated, at
- * most SECRET_MAX bytes (caller wipes and frees), NULL on error. */
+/* NULL, or what is wrong (caller frees). *secret: what was read, NUL-terminated, at most SECRET_MAX
+ * bytes (caller wipes and frees), NULL on error. */
 char *secret_file_read(const char *path, char **secret);
+/* For secret_check(): looks at the beginning of the file, and keeps nothing of it. */
+char *secret_file_check(const char *path, char **doubtful);
 /* The first line of the text, cut in place. NULL: not a usable secret, *why (static) says why. */
 const char *secret_first_line(char *text, size_t len, const char **why);
 

@@ -184,10 +184,13 @@ static void read_secret(struct table *table, struct account *account, const char
         return;
     }
     account->secret.password_file = config_secret_path(text, table->path);
-    char *why = secret_check(&account->secret);
+    char *doubtful, *why = secret_check(&account->secret, &doubtful);
     if (why != NULL)
         fault(table, "%s", why);
+    if (doubtful != NULL)
+        config_warning(table->loader->problems, table->path, table->csv.line, "%s", doubtful);
     free(why);
+    free(doubtful);
 }
 
 static void read_monitor(struct table *table, struct account *account, const char *text)

@@ -72,13 +72,10 @@ static void load_webhook(const struct config_section *section, struct alert *ale
     alert->webhook = config_string(section, "webhook");
     if (alert->webhook != NULL)
         config_expect(section, "webhook", webhook, webhook_expected(alert->webhook));
-    if (ca_file == NULL)
-        return;
-    alert->ca_file = config_path(ca_file->text, section->source->path);
-    if (config_missing(section, "webhook"))
+    if (ca_file != NULL && config_missing(section, "webhook"))
         config_section_problem(section, ca_file, "ca_file requires a webhook");
-    else if (access(alert->ca_file, R_OK) != 0)
-        config_section_problem(section, ca_file, "ca_file %s: %s", alert->ca_file, strerror(errno));
+    else
+        alert->ca_file = config_section_ca_file(section);
 }
 
 static void load_probes(const struct config_loader *loader, const struct config_section *section,

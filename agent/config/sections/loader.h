@@ -69,6 +69,13 @@ void config_section_required(const struct config_section *section, const char *c
 void config_section_secret(const struct config_section *section, const struct server *server,
                            struct secret_source *secret);
 
+/* The path of ca_file, which must hold a certificate; NULL: not given. */
+char *config_section_ca_file(const struct config_section *section);
+/* Reports what is wrong with its file, at the value. */
+void config_section_check_secret(const struct config_section *section,
+                                 const struct config_value *value,
+                                 const struct secret_source *secret);
+
 void config_load_servers(struct config_loader *loader, const struct config_source *source);
 void config_load_accounts(struct config_loader *loader, const struct config_source *source);
 void config_load_targets(struct config_loader *loader, const struct config_source *source);

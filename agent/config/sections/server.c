@@ -131,19 +131,6 @@ static void load_endpoint(const struct config_section *section, const char *key,
                                key, value->text, schemes[0].name, schemes[1].name);
 }
 
-static void load_ca_file(const struct config_section *section, struct server *server)
-{
-    const struct config_value *value = config_value(section, "ca_file");
-    char *written = config_string(section, "ca_file");
-
-    if (written == NULL)
-        return;
-    server->ca_file = config_path(written, section->source->path);
-    free(written);
-    if (access(server->ca_file, R_OK) != 0)
-        config_section_problem(section, value, "ca_file %s: %s", server->ca_file, strerror(errno));
-}
-
 static void load_master(const struct config_section *section, struct server *server)
 {
     const struct config_value *file = config_value(section, "master_password_file");
@@ -161,10 +148,7 @@ static void load_master(const struct config_section *section, struct server *ser
         return;
     server->master.password_file = config_secret_path(path, section->source->path);
     free(path);
-    char *why = secret_check(&server->master);
-    if (why != NULL)
-        config_section_problem(section, file, "%s", why);
-    free(why);
+    config_section_check_secret(section, file, &server->master);
 }
 
 static struct server *load_server(const struct config_section *section)
@@ -182,7 +166,7 @@ static struct server *load_server(const struct config_section *section)
     if (config_missing(section, "imap") && config_missing(section, "smtp") &&
         config_missing(section, "pop3"))
         config_section_problem(section, NULL, "expected at least one of imap, smtp and pop3");
-    load_ca_file(section, server);
+    server->ca_file = config_section_ca_file(section);
     load_master(section, server);
     if (sessions != NULL)
         config_expect(section, "max_sessions", sessions,

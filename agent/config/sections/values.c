@@ -1,6 +1,10 @@
 /* What sections of every kind read in the same way. */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "agent/config/sections/loader.h"
 #include "agent/config/syntax/names.h"
@@ -165,14 +169,50 @@ void config_section_required(const struct config_section *section, const char *c
             config_section_problem(section, NULL, "%s is missing", *keys);
 }
 
-static void check_secret_file(const struct config_section *section,
-                              const struct config_value *value, const struct secret_source *secret)
+/* As SSL_CTX_load_verify_locations() will read it. */
+static bool has_certificate(const char *path)
 {
-    char *why = secret_check(secret);
+    BIO *in = BIO_new_file(path, "r");
+    X509 *certificate = in != NULL ? PEM_read_bio_X509_AUX(in, NULL, NULL, NULL) : NULL;
+    bool has = certificate != NULL;
+
+    X509_free(certificate);
+    BIO_free(in);
+    ERR_clear_error();
+    return has;
+}
+
+char *config_section_ca_file(const struct config_section *section)
+{
+    const struct config_value *value = config_value(section, "ca_file");
+    char *written = config_string(section, "ca_file");
+
+    if (written == NULL)
+        return NULL;
+    char *path = config_path(written, section->source->path);
+    free(written);
+    if (access(path, R_OK) != 0)
+        config_section_problem(section, value, "ca_file %s: %s", path, strerror(errno));
+    else if (!has_certificate(path))
+        config_section_problem(section, value,
+                               "ca_file %s contains no certificate: expected PEM, with \"BEGIN "
+                               "CERTIFICATE\"",
+                               path);
+    return path;
+}
+
+void config_section_check_secret(const struct config_section *section,
+                                 const struct config_value *value,
+                                 const struct secret_source *secret)
+{
+    char *doubtful, *why = secret_check(secret, &doubtful);
 
     if (why != NULL)
         config_section_problem(section, value, "%s", why);
+    if (doubtful != NULL)
+        config_section_warning(section, value, "%s", doubtful);
     free(why);
+    free(doubtful);
 }
 
 void config_section_secret(const struct config_section *section, const struct server *server,
@@ -203,7 +243,7 @@ void config_section_secret(const struct config_section *section, const struct se
         char *path = config_secret_path(secret->password_file, section->source->path);
         free(secret->password_file);
         secret->password_file = path;
-        check_secret_file(section, first, secret);
+        config_section_check_secret(section, first, secret);
     }
     bool missing = config_missing(section, keys[0]) && config_missing(section, keys[1]) &&
                    config_missing(section, keys[2]);

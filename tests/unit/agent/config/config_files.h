@@ -15,6 +15,19 @@
 #include "agent/config/config.h"
 #include "rules/util/memory.h"
 
+/* Of an authority that signs nothing. */
+static const char config_files_certificate[] __attribute__((unused)) =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBdTCCARugAwIBAgIUZxBR3aLzxUPYApunWRzKQG4b43QwCgYIKoZIzj0EAwIw\n"
+    "DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjkxMDMwNTBaGA8yMTI2MTEwNTEwMzA1\n"
+    "MFowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABEV/\n"
+    "uOCOwDe7G1j7kPjp5Ni+R8V2V/BfYFe4/eqaHSgpWCsMEP8TgLwkoiBwX0RJymNa\n"
+    "5wAadp+uDf9aGXhevqWjUzBRMB0GA1UdDgQWBBR5ONn5CrDZoETLIgs6jKRAdogN\n"
+    "jjAfBgNVHSMEGDAWgBR5ONn5CrDZoETLIgs6jKRAdogNjjAPBgNVHRMBAf8EBTAD\n"
+    "AQH/MAoGCCqGSM49BAMCA0gAMEUCIQCzLEQWyf7IXv6UZkKVpGfJbJRVzdmdJDNQ\n"
+    "WlZ5SsnIZwIgDG6QhivGyDeyrxwF9Vwyh6rGNoYaM50DdBb8vWgjjMI=\n"
+    "-----END CERTIFICATE-----\n";
+
 struct config_files {
     char directory[64];
     char main[96];

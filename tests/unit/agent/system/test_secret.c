@@ -135,6 +135,46 @@ static void test_files(void **state)
     free(path);
 }
 
+struct doubt_case {
+    const char *text, *wrong, *doubtful;
+};
+
+static void test_check_looks_at_the_content(void **state)
+{
+    static const struct doubt_case cases[] = {
+        {"secret\n", NULL, NULL},
+        {"secret", NULL, NULL},
+        {"secret\r\n", NULL, NULL},
+        {"two words\nblank at the end \n", NULL, NULL},
+        {"", "empty", NULL},
+        {"\nsecret\n", "empty", NULL},
+        {"\r\nsecret\n", "empty", NULL},
+        {"secret \n", NULL, "blank at the end"},
+        {"secret\t\r\n", NULL, "blank at the end"},
+        {"secret ", NULL, "blank at the end"},
+        {" secret\n", NULL, "blank before"},
+        {"\xef\xbb\xbfsecret\n", NULL, "byte-order mark"},
+        {"\xff\xfes", NULL, "UTF-16"},
+    };
+    struct fixture *f = *state;
+    char *path = config_files_path(&f->files, "s");
+    struct secret_source source = {.password_file = path};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        config_files_write(&f->files, "s", cases[i].text, 0600);
+        char *doubtful, *wrong = secret_check(&source, &doubtful);
+        assert_int_equal(wrong != NULL, cases[i].wrong != NULL);
+        assert_int_equal(doubtful != NULL, cases[i].doubtful != NULL);
+        if (wrong != NULL)
+            assert_non_null(strstr(wrong, cases[i].wrong));
+        if (doubtful != NULL)
+            assert_non_null(strstr(doubtful, cases[i].doubtful));
+        free(wrong);
+        free(doubtful);
+    }
+    free(path);
+}
+
 static void test_length(void **state)
 {
     struct fixture *f = *state;
@@ -167,8 +207,9 @@ static void test_not_a_file(void **state)
         struct secret_source source = {.password_file = (char *)(uintptr_t)paths[i]};
         get(f, &source);
         assert_non_null(f->why);
-        char *why = secret_check(&source);
+        char *doubtful, *why = secret_check(&source, &doubtful);
         assert_non_null(why);
+        assert_null(doubtful);
         free(why);
     }
     free(fifo);
@@ -186,7 +227,7 @@ static void test_foreign_owner(void **state)
     }
     config_files_write(&f->files, "s", "secret\n", 0600);
     assert_int_equal(chown(path, 12345, 0), 0);
-    char *why = secret_check(&source);
+    char *doubtful, *why = secret_check(&source, &doubtful);
     assert_non_null(why);
     assert_non_null(strstr(why, "12345"));
     free(why);
@@ -397,6 +438,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_files),
+        TEST(test_check_looks_at_the_content),
         TEST(test_length),
         TEST(test_not_a_file),
         TEST(test_foreign_owner),

@@ -88,6 +88,9 @@ static void write_all(struct fixture *f)
     write_secret(f, "open.secret", 0644);
     write_secret(f, "group.secret", 0660);
     config_files_write(&f->files, "empty.secret", "", 0600);
+    config_files_write(&f->files, "blank.secret", "secret \n", 0600);
+    config_files_write(&f->files, "ca.pem", config_files_certificate, 0644);
+    config_files_write(&f->files, "mark.secret", "\xef\xbb\xbfsecret\n", 0600);
 }
 
 static int setup(void **state)
@@ -225,6 +228,9 @@ static const struct mistake mistakes[] = {
     {MAIN, 9, "", NULL, 16, {"server \"office\" has no imap"}, 5},
     {MAIN, 11, "max_sessions = many", NULL, 0, {"max_sessions", "whole number"}, 0},
     {MAIN, 11, "max_sessions = -1", NULL, 0, {"max_sessions", "whole number"}, 0},
+    {MAIN, 11, "ca_file = \"alice.secret\"", NULL, 0, {"ca_file", "no certificate", "PEM"}, 0},
+    {MAIN, 11, "ca_file = \"rules.d\"", NULL, 0, {"ca_file", "no certificate"}, 0},
+    {MAIN, 19, "password_file = \"empty.secret\"", NULL, 0, {"empty.secret", "empty first"}, 0},
     {MAIN, 11, "ca_file = \"gone.pem\"", NULL, 0, {"ca_file", "gone.pem", "No such file"}, 0},
     {MAIN, 11, "master_user = \"vigil\"", NULL, 0, {"requires master_password_file"}, 0},
     {MAIN, 11, "master_password_file = \"alice.secret\"", NULL, 0, {"requires master_user"}, 0},
@@ -803,6 +809,10 @@ static void test_warnings(void **state)
         {MAIN, 24, "address = \"bob@elsewhere.org\"", 23, "not in \"domains\""},
         {MAIN, 24, "address = \"bob@example.org\" login = \"alice@example.org\"", 23,
          "captured twice"},
+        {MAIN, 19, "password_file = \"blank.secret\"", 19, "blank at the end"},
+        {MAIN, 25, "password_file = \"mark.secret\"", 25, "byte-order mark"},
+        {MAIN, 11, "master_user = m master_password_file = \"blank.secret\"", 11, "blank at"},
+        {CSV, 3, "dave@example.org,,,,blank.secret", 3, "blank at the end"},
         {RULES, 13, "list \"spare\" { targets = {\"compliance\"} }", 13, "not used by any rule"},
         {RULES, 3, "outgoing = \"none\"", 2, "selects nothing"},
         {RULES, 5, "sample = 0", 5, "selects nothing"},
@@ -909,6 +919,7 @@ static void test_digest_sees(void **state)
         {RULES, 5, "sample = 6", true},
         {RULES, 6, "users = {\"alice\"}", true},
         {RULES, 7, "min_size = 1", true},
+        {MAIN, 11, "ca_file = \"ca.pem\"", false},
         {RULES, 7, "undecided = copy", false},
         {RULES, 7, "undecided = skip", true},
         {RULES, 11, "addresses = {\"other@example.org\"}", true},

@@ -94,6 +94,7 @@ static int setup(void **state)
     config_files_begin(&f->files);
     config_files_write(&f->files, "mailvigil.conf", main_text, 0644);
     config_files_write(&f->files, "p", "secret\n", 0600);
+    config_files_write(&f->files, "ca", config_files_certificate, 0644);
     config_files_write(&f->files, "keys", "0123456789abcdef0123456789abcdef\n", 0600);
     config_files_write(&f->files, "open", "0123456789abcdef0123456789abcdef\n", 0644);
     config_files_write(&f->files, "short", "0123456789\n", 0600);
@@ -393,7 +394,7 @@ static void test_no_warnings(void **state)
         {63, "alert { webhook = \"http://127.0.0.1:8080/x\" }", 0, NULL},
         {63, "alert { webhook = \"http://[::1]:8080/x\" }", 0, NULL},
         {63, "alert { webhook = \"HTTP://localhost\" command = \"/bin/true\" }", 0, NULL},
-        {63, "alert { webhook = \"https://[2001:db8::1]/x\" ca_file = \"p\" }", 0, NULL},
+        {63, "alert { webhook = \"https://[2001:db8::1]/x\" ca_file = \"ca\" }", 0, NULL},
     };
     struct fixture *f = *state;
 
@@ -629,7 +630,7 @@ static const struct {
     {29, "server = \"office\"", "mx"},
     {6, "server \"mx\" { smtp = \"smtp://mx2.example.org\" }", "mx"},
     {6, "server \"mx\" { smtp = \"smtps://mx.example.org\" }", "mx"},
-    {6, "server \"mx\" { smtp = \"smtp://mx.example.org\" ca_file = \"p\" }", "mx"},
+    {6, "server \"mx\" { smtp = \"smtp://mx.example.org\" ca_file = \"ca\" }", "mx"},
     {30, "to = \"postmaster@example.org\"", "mx"},
     {30, "from = \"probe@example.org\" to = \"abuse@example.org\"", "mx"},
     {31, "login = \"x\" password_file = \"p\"", "mx"},
