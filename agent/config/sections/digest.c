@@ -48,9 +48,8 @@ static void put_target(FILE *out, const struct target *target)
     put_number(out, "form", target->form);
 }
 
-static void put_rule(FILE *out, const struct rule *rule)
+static void put_conditions(FILE *out, const struct rule *rule)
 {
-    put(out, "rule", rule->name);
     fprintf(out, "directions %d %d %d\n", (int)rule->incoming, (int)rule->outgoing,
             (int)rule->internal);
     put(out, "exempt", rule->exempt ? "true" : "false");
@@ -76,6 +75,12 @@ static void put_rule(FILE *out, const struct rule *rule)
     put(out, "hours", rule->hours_text);
     if (rule->skip_undecided)
         put(out, "undecided", "skip");
+}
+
+static void put_rule(FILE *out, const struct rule *rule)
+{
+    put(out, "rule", rule->name);
+    put_conditions(out, rule);
     put(out, "purpose", rule->purpose);
     put(out, "approved_by", rule->approved_by);
 }
@@ -141,4 +146,16 @@ void config_digest(struct config *config)
     for (size_t i = 0; i < sizeof(digest); i++)
         snprintf(&config->rules_digest[2 * i], 3, "%02x", digest[i]);
     free(text);
+}
+
+char *config_rule_text(const struct rule *rule)
+{
+    char *text;
+    size_t len;
+    FILE *out = memory_check(open_memstream(&text, &len));
+
+    put_conditions(out, rule);
+    if (fclose(out) != 0)
+        memory_exhausted();
+    return text;
 }

@@ -87,6 +87,8 @@ void config_load_reflectors(struct config_loader *loader, const struct config_so
 void config_load_alerts(struct config_loader *loader, const struct config_source *source);
 void config_load_status(struct config_loader *loader, const struct config_source *source);
 void config_digest(struct config *config);
+/* What the rule selects and where it goes, without its name and reasons; a new string. */
+char *config_rule_text(const struct rule *rule);
 
 /*
  * Adds the account (takes ownership) and checks it for conflicts with the others. account->file

@@ -3,6 +3,7 @@
 
 #include "agent/config/sections/lists.h"
 #include "agent/config/sections/loader.h"
+#include "agent/config/sections/rule_traps.h"
 #include "agent/config/sections/zone_file.h"
 #include "agent/config/syntax/names.h"
 #include "agent/config/syntax/units.h"
@@ -276,6 +277,8 @@ void config_load_rules(struct config_loader *loader)
         load_rule(loader, lists, &sections[i]);
     config_lists_unused(lists);
     rules_prepare(loader->config->rules, zone_file_load, complain, &complaints);
+    if (config_errors(loader->problems) == 0)
+        rule_traps_check(loader, sections);
     check_selected(loader);
     config_lists_free(lists);
     free(sections);
