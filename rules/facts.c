@@ -71,6 +71,14 @@ const unsigned char *facts_sample_digest(struct facts *facts)
     return facts->sample_digest;
 }
 
+const struct date_readings *facts_dates(struct facts *facts, const struct message *message)
+{
+    if (!facts->has_dates)
+        facts->dates = dates_read(message);
+    facts->has_dates = true;
+    return &facts->dates;
+}
+
 void facts_clear(struct facts *facts)
 {
     for (size_t group = 0; group < FACTS_GROUPS; group++) {

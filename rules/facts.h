@@ -1,10 +1,11 @@
 /*
  * Header facts that several rules need, extracted once per message and only on first use: the
- * addresses in a group of fields, and their decoded texts.
+ * addresses in a group of fields, their decoded texts, and when the message arrived.
  */
 #ifndef RULES_FACTS_H
 #define RULES_FACTS_H
 
+#include "rules/dates.h"
 #include "rules/mime/address.h"
 #include "rules/mime/header.h"
 
@@ -30,7 +31,8 @@ struct field_facts {
 struct facts {
     const struct header *header;
     struct field_facts groups[FACTS_GROUPS];
-    bool has_sample_digest;
+    bool has_sample_digest, has_dates;
+    struct date_readings dates;
     unsigned char sample_digest[32];
 };
 
@@ -38,6 +40,8 @@ struct facts {
 const struct field_facts *facts_get(struct facts *facts, enum facts_group group);
 /* sample.h's digest of the header. */
 const unsigned char *facts_sample_digest(struct facts *facts);
+/* When the message arrived; always of the same message. */
+const struct date_readings *facts_dates(struct facts *facts, const struct message *message);
 void facts_clear(struct facts *facts);
 
 #endif

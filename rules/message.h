@@ -41,6 +41,8 @@ struct message {
     uint64_t size; /* of the message as read if known, else RFC822.SIZE */
     time_t internaldate;
     bool date_unknown; /* internaldate is a guess: the server's was unusable */
+    /* When the agent first saw it, and when it last looked before that; 0: not known. */
+    time_t seen, seen_after;
     const struct header *header;
     const struct body_facts *body; /* NULL: not read (yet) */
 };

@@ -31,6 +31,18 @@ const char *warning_text(unsigned warning)
         return "body-limited";
     case WARNING_HEADER_CUT:
         return "header-cut";
+    case WARNING_DATE_UNKNOWN:
+        return "date-unknown";
+    case WARNING_UNREADABLE_RECIPIENT:
+        return "unreadable-recipient";
+    case WARNING_BARE_CR:
+        return "bare-cr";
+    case WARNING_NO_BLANK_LINE:
+        return "no-blank-line";
+    case WARNING_FORGED_ID:
+        return "forged-id";
+    case WARNING_ENCRYPTED:
+        return "encrypted";
     default:
         return NULL;
     }

@@ -31,6 +31,13 @@ enum warning {
     WARNING_OLD_MESSAGE = 1 << 7,  /* found again after a change of UIDVALIDITY */
     WARNING_BODY_LIMITED = 1 << 8, /* body patterns saw only part of the text, see body.h */
     WARNING_HEADER_CUT = 1 << 9,   /* form headers: not all of the header, see copy.h */
+    WARNING_DATE_UNKNOWN =
+        1 << 10, /* the server gave no usable date: that of the copy is a guess */
+    WARNING_UNREADABLE_RECIPIENT = 1 << 11, /* or left out: it counts as external */
+    WARNING_BARE_CR = 1 << 12,              /* a bare CR: programs disagree on where lines end */
+    WARNING_NO_BLANK_LINE = 1 << 13, /* a line of the header is no field: its body for some */
+    WARNING_FORGED_ID = 1 << 14,     /* it carries an X-Monitor-Id, and is no copy of ours */
+    WARNING_ENCRYPTED = 1 << 15,     /* what is inside was not seen */
 };
 /* "from-mismatch" ...; NULL after the last: for (i = 0; warning_text(1u << i); i++). */
 const char *warning_text(unsigned warning);

@@ -1,19 +1,13 @@
-/* since, until: INTERNALDATE, because the sender controls the Date field. */
+/*
+ * since, until: when the message arrived, by every reading of dates.h, because each date can be
+ * written by somebody: the Date field by the sender, INTERNALDATE by who may APPEND.
+ */
 #include "rules/match/conditions.h"
 
-static void add_date(const struct match_input *in, struct buffer *found)
+static void show(const struct rule *rule, time_t at, struct buffer *found)
 {
-    match_add_text(found, "the message arrived on ");
-    match_add_time(found, in->message->internaldate);
-    if (in->message->date_unknown)
-        match_add_doubt(found, "the server gave no usable date");
-}
-
-static enum match_result dated(const struct match_input *in, bool within)
-{
-    if (in->message->date_unknown)
-        return MATCH_UNDECIDED;
-    return within ? MATCH_YES : MATCH_NO;
+    (void)rule;
+    match_add_time(found, at);
 }
 
 static bool since_is_set(const struct rule *rule)
@@ -21,11 +15,22 @@ static bool since_is_set(const struct rule *rule)
     return rule->has_since;
 }
 
+static bool is_since(const struct rule *rule, time_t at)
+{
+    return at >= rule->since;
+}
+
+static bool may_be_since(const struct rule *rule, const struct date_readings *dates)
+{
+    return dates->latest >= rule->since;
+}
+
 static enum match_result since_match(const struct match_input *in, const struct rule *rule,
                                      struct buffer *found)
 {
-    add_date(in, found);
-    return dated(in, in->message->internaldate >= rule->since);
+    static const struct match_when when = {is_since, may_be_since, show};
+
+    return match_dates(in, rule, &when, found);
 }
 
 static void since_describe(const struct rule *rule, struct buffer *wanted)
@@ -39,11 +44,22 @@ static bool until_is_set(const struct rule *rule)
     return rule->has_until;
 }
 
+static bool is_until(const struct rule *rule, time_t at)
+{
+    return at < rule->until;
+}
+
+static bool may_be_until(const struct rule *rule, const struct date_readings *dates)
+{
+    return dates->earliest < rule->until;
+}
+
 static enum match_result until_match(const struct match_input *in, const struct rule *rule,
                                      struct buffer *found)
 {
-    add_date(in, found);
-    return dated(in, in->message->internaldate < rule->until);
+    static const struct match_when when = {is_until, may_be_until, show};
+
+    return match_dates(in, rule, &when, found);
 }
 
 static void until_describe(const struct rule *rule, struct buffer *wanted)

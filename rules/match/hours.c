@@ -1,4 +1,4 @@
-/* hours: of the week in which the message arrived, in a time zone. */
+/* hours: of the week in which the message arrived, in a time zone, by every reading of dates.h. */
 #include "rules/time/hours.h"
 #include "rules/match/conditions.h"
 
@@ -7,19 +7,33 @@ static bool is_set(const struct rule *rule)
     return rule->hours != NULL;
 }
 
+static bool is_within(const struct rule *rule, time_t at)
+{
+    return hours_match(rule->hours, at);
+}
+
+/* Nobody knows the hour of a message in doubt. */
+static bool may_be_within(const struct rule *rule, const struct date_readings *dates)
+{
+    (void)rule;
+    (void)dates;
+    return true;
+}
+
+static void show(const struct rule *rule, time_t at, struct buffer *found)
+{
+    char *clock = hours_clock(rule->hours, at);
+
+    match_add_text(found, clock);
+    free(clock);
+}
+
 static enum match_result match(const struct match_input *in, const struct rule *rule,
                                struct buffer *found)
 {
-    if (found != NULL) {
-        char *clock = hours_clock(rule->hours, in->message->internaldate);
-        buffer_printf(found, "the message arrived on %s", clock);
-        free(clock);
-    }
-    if (in->message->date_unknown) {
-        match_add_doubt(found, "the server gave no usable date");
-        return MATCH_UNDECIDED;
-    }
-    return hours_match(rule->hours, in->message->internaldate) ? MATCH_YES : MATCH_NO;
+    static const struct match_when when = {is_within, may_be_within, show};
+
+    return match_dates(in, rule, &when, found);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

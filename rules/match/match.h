@@ -49,6 +49,18 @@ enum match_result match_result(bool matched, bool doubt, const struct pattern_se
 const char *match_fields(const struct patterns *patterns, const struct field_facts *fields,
                          struct pattern_search *search);
 
+/*
+ * A condition on when the message arrived (match_dates.c): YES if it holds for any reading, or for
+ * an exempt rule for every one; else UNDECIDED if the readings are in doubt and it is possible.
+ */
+struct match_when {
+    bool (*holds)(const struct rule *rule, time_t at);
+    bool (*possible)(const struct rule *rule, const struct date_readings *dates);
+    void (*show)(const struct rule *rule, time_t at, struct buffer *found);
+};
+enum match_result match_dates(const struct match_input *in, const struct rule *rule,
+                              const struct match_when *when, struct buffer *found);
+
 /* These append to a reason and do nothing if buffer is NULL. */
 
 void match_add_text(struct buffer *buffer, const char *text);
