@@ -66,6 +66,8 @@ static void abandon(struct capture *capture)
 {
     capture_clear_items(capture);
     imap_uidset_clear(&capture->retrying);
+    imap_uidset_clear(&capture->rechecking);
+    imap_uidset_clear(&capture->still_drafts);
     captured_message_free(capture->arriving);
     capture->arriving = NULL;
     spool_waiter_forget(&capture->waiter);
@@ -107,6 +109,8 @@ static void end(struct capture *capture)
     note_vanished_at_end(capture);
     if (capture->cut != 0)
         capture->folder->dirty = true;
+    else if (capture->listed)
+        capture->folder->looked_at = capture->look_began;
     spool_waiter_resume(&capture->waiter);
     abandon(capture);
     done(arg);
@@ -195,14 +199,10 @@ static void decide_listed(struct capture *capture, struct item *item)
 {
     const struct folder *folder = capture->folder;
 
-    if (item->uid <= folder->look_through && item->internaldate < folder->baseline_at)
-        capture_settle(item, UID_BEFORE_BASELINE, "older than the baseline of the account");
-    else if (item->uid == folder->suspect && folder->strikes >= LIMIT_SUSPECT)
+    if (item->uid == folder->suspect && folder->strikes >= LIMIT_SUSPECT)
         leave_suspect(capture, item);
-    else if (item->draft)
-        capture_settle(item, UID_DRAFT, NULL);
     else if (capture->depth == DEPTH_NOTHING)
-        capture_settle(item, UID_NOT_WANTED, NULL);
+        capture_settle(item, item->maybe_draft ? UID_DRAFT : UID_NOT_WANTED, NULL);
 }
 
 static enum depth depth_for(const struct capture *capture)
@@ -217,6 +217,28 @@ static enum depth depth_for(const struct capture *capture)
     default:
         return DEPTH_HEADER;
     }
+}
+
+static void fetch_headers(struct capture *capture, bool (*which)(const struct item *item))
+{
+    fetch_window(capture, STEP_HEADERS, which, "(UID RFC822.SIZE BODY.PEEK[HEADER])", on_headers);
+}
+
+/* All are wanted; of some the header shows first whether they are mail. */
+static void fetch_all(struct capture *capture)
+{
+    size_t suspects = 0;
+
+    for (size_t i = capture->emitted; i < capture->window; i++) {
+        struct item *item = &capture->items[i];
+
+        item->wants_body = !capture_needs_triage(item);
+        suspects += capture_needs_triage(item);
+    }
+    if (suspects > 0)
+        fetch_headers(capture, capture_needs_triage);
+    else
+        fetch_window(capture, STEP_BODIES, is_open, "(UID BODY.PEEK[])", on_bodies);
 }
 
 static void next_window(struct capture *capture)
@@ -237,10 +259,9 @@ static void next_window(struct capture *capture)
     if (open == 0)
         check_missing(capture);
     else if (capture->depth == DEPTH_ALL)
-        fetch_window(capture, STEP_BODIES, is_open, "(UID BODY.PEEK[])", on_bodies);
+        fetch_all(capture);
     else
-        fetch_window(capture, STEP_HEADERS, is_open, "(UID RFC822.SIZE BODY.PEEK[HEADER])",
-                     on_headers);
+        fetch_headers(capture, is_open);
 }
 
 /* Messages that were to be tried again and are no longer listed. */
@@ -255,12 +276,27 @@ static void note_retries_gone(struct capture *capture)
     }
 }
 
+/* Which messages are drafts from now on; without a full list nothing is known of the others. */
+static void note_drafts(struct capture *capture)
+{
+    struct folder *folder = capture->folder;
+    struct imap_uidset *set = capture->listed ? &capture->still_drafts : &capture->rechecking;
+
+    if (capture->rechecking.count == 0)
+        return;
+    imap_uidset_clear(&folder->drafts);
+    folder->drafts = *set;
+    *set = (struct imap_uidset){0};
+}
+
 static void on_listed(void *arg, const struct imap_result *result)
 {
     struct capture *capture = arg;
 
     if (!goes_on(capture, result))
         return;
+    capture->listed = result->kind == IMAP_RESULT_OK;
+    note_drafts(capture);
     if (result->kind != IMAP_RESULT_OK && capture->count == 0) {
         log_event(LOG_LEVEL_WARNING, "not-listed", "account", (*capture->account)->name, "folder",
                   capture->folder->name, "reason", result->reason, (char *)NULL);
@@ -385,6 +421,8 @@ void capture_start(struct capture *capture, struct imap_session *session,
     capture->depth = depth_for(capture);
     set_step(capture, STEP_LIST);
     capture->cut = 0;
+    capture->listed = false;
+    capture->look_began = time(NULL);
     imap_uidset_normalise(&folder->vanished);
     if (retry) {
         capture->retrying = folder->retry;
@@ -392,6 +430,12 @@ void capture_start(struct capture *capture, struct imap_session *session,
         imap_uidset_normalise(&capture->retrying);
         add_ranges(&set, &capture->retrying);
     }
+    if (folder->drafts_due && folder->drafts.count > 0) {
+        imap_uidset_normalise(&folder->drafts);
+        add_ranges(&capture->rechecking, &folder->drafts);
+        add_ranges(&set, &folder->drafts);
+    }
+    folder->drafts_due = false;
     if (folder->seen_through < UINT32_MAX)
         imap_uidset_add(&set, folder->seen_through + 1, UINT32_MAX);
     imap_uid_fetch(session, &set, "(UID FLAGS INTERNALDATE)", on_listed, capture);

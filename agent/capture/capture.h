@@ -6,6 +6,11 @@
  * want of this account and folder: nothing is fetched; or the headers, then the wanted messages; or
  * everything in one FETCH.
  *
+ * A message may be a draft, or older than the baseline: neither its flags nor its INTERNALDATE
+ * decide that, as its owner can write both, but only together with its header, which is fetched
+ * first then (triage.c). Drafts are listed again from time to time; one that is no draft any more
+ * is taken as a new message.
+ *
  * States are recorded in the order of UIDs, so that seen_through is always true. A listed message
  * that does not come is fetched once more by itself, then recorded as unfetched; it stops nothing.
  * While the spool is full the session is paused.
@@ -29,9 +34,12 @@ struct folder {
     uint32_t uidnext;         /* of the last EXAMINE, 0: none */
     uint64_t examined_modseq; /* HIGHESTMODSEQ of the last EXAMINE, 0: none */
     time_t baseline_at;
-    uint32_t look_through; /* UIDs up to it that are older than baseline_at precede the baseline */
+    uint32_t look_through;       /* UIDs up to it may precede the baseline: triage.c */
+    time_t looked_at;            /* when the last complete list was asked for, 0: never */
     struct imap_uidset vanished; /* above seen_through, proven */
     struct imap_uidset retry;    /* unfetched before */
+    struct imap_uidset drafts;   /* recorded as drafts: mail, once they lose the flag */
+    bool drafts_due;             /* their flags are asked for with the next list */
     unsigned retries;            /* rounds of retry so far */
     time_t retry_at;             /* the next one not before */
     uint32_t suspect; /* the message that was being fetched when the session was lost, 0: none */

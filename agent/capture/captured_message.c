@@ -207,11 +207,16 @@ static struct decision *decide_message(struct context *context, const struct mes
         .role = facts->role,
         .size = size,
         .internaldate = facts->internaldate,
+        .date_unknown = facts->date_unknown,
+        .seen = facts->seen,
+        .seen_after = facts->seen_after,
         .header = header,
         .body = body,
     };
     struct decision *decision = decide(context->config->rules, &message, explain);
 
+    if (facts->date_unknown)
+        decision->route->warnings |= WARNING_DATE_UNKNOWN;
     if (facts->old)
         decision->route->warnings |= WARNING_OLD_MESSAGE;
     if (body != NULL && body->doubt != 0)

@@ -20,6 +20,8 @@ struct message_facts {
     uint32_t uidvalidity, uid;
     time_t internaldate;
     int internaldate_zone;
+    bool date_unknown;       /* internaldate is a guess: the server's was unusable */
+    time_t seen, seen_after; /* first listed, and listed before that; 0: not known */
     bool old; /* found again after a change of UIDVALIDITY, or in a folder that is new to us */
 };
 

@@ -46,6 +46,9 @@ struct message_facts capture_facts(const struct capture *capture, const struct i
         .uid = item->uid,
         .internaldate = item->internaldate,
         .internaldate_zone = item->internaldate_zone,
+        .date_unknown = item->date_unknown,
+        .seen = time(NULL),
+        .seen_after = folder->looked_at,
         .old = item->uid <= folder->look_through,
     };
 }
@@ -127,6 +130,8 @@ static void emit(struct capture *capture, struct item *item)
     count_outcome(capture->context, item->outcome.state);
     if (item->outcome.state == UID_UNFETCHED)
         imap_uidset_add(&folder->retry, item->uid, item->uid);
+    if (item->outcome.state == UID_DRAFT)
+        imap_uidset_add(&folder->drafts, item->uid, item->uid);
     if (item->outcome.state == UID_UNFETCHED || item->outcome.state == UID_FAILED)
         log_event(LOG_LEVEL_WARNING, "not-fetched", "account", (*capture->account)->name, "folder",
                   folder->name, "uid", log_number(item->uid), "state",

@@ -56,12 +56,17 @@ void capture_body_end(struct capture *capture, bool complete)
 static void handle_header(struct capture *capture, struct item *item,
                           const struct imap_fetch *fetch)
 {
-    struct message_facts facts = capture_facts(capture, item);
+    const char *text = capture->header_text != NULL ? capture->header_text : "";
+    struct message_facts facts;
     struct outcome outcome;
-    enum match_result result = header_decide(
-        capture->context, &facts, capture->header_text != NULL ? capture->header_text : "",
-        capture->header_len, fetch->has_size ? fetch->size : capture->header_len, &outcome);
+    enum match_result result;
 
+    capture_triage(capture, item, text, capture->header_len);
+    if (item->decided)
+        return;
+    facts = capture_facts(capture, item);
+    result = header_decide(capture->context, &facts, text, capture->header_len,
+                           fetch->has_size ? fetch->size : capture->header_len, &outcome);
     if (result != MATCH_NO) {
         free(outcome.reason);
         item->wants_body = true;
@@ -73,7 +78,9 @@ static void handle_header(struct capture *capture, struct item *item,
 
 static void handle_body(struct capture *capture, struct item *item)
 {
-    struct message_facts facts = capture_facts(capture, item);
+    struct message_facts facts;
+    const char *header;
+    size_t header_len;
 
     if (captured_message_size(capture->arriving) == 0) {
         /* iCloud and others reply OK with an empty body for a message they do not have at hand. */
@@ -81,6 +88,14 @@ static void handle_body(struct capture *capture, struct item *item)
         capture->arriving = NULL;
         return;
     }
+    header = captured_message_header(capture->arriving, &header_len);
+    capture_triage(capture, item, header, header_len);
+    if (item->decided) {
+        captured_message_free(capture->arriving);
+        capture->arriving = NULL;
+        return;
+    }
+    facts = capture_facts(capture, item);
     item->outcome = captured_message_decide(capture->arriving, &facts);
     item->decided = item->outcome.state != UID_UNFETCHED;
     item->wants_body = false;
@@ -101,13 +116,26 @@ static bool has_flag(const struct imap_fetch *fetch, const char *flag)
     return false;
 }
 
+/* New, or asked for again: unfetched before, or a draft that is none any more. */
+static bool is_due(struct capture *capture, uint32_t uid, bool is_draft)
+{
+    if (uid == 0)
+        return false;
+    if (uid > capture->folder->seen_through || imap_uidset_contains(&capture->retrying, uid))
+        return true;
+    if (!imap_uidset_contains(&capture->rechecking, uid))
+        return false;
+    if (is_draft)
+        imap_uidset_add(&capture->still_drafts, uid, uid);
+    return !is_draft;
+}
+
 static void add_listed(struct capture *capture, const struct imap_fetch *fetch)
 {
-    struct folder *folder = capture->folder;
+    bool is_draft = has_flag(fetch, "\\Draft");
     struct item *item;
 
-    if (fetch->uid == 0 || (fetch->uid <= folder->seen_through &&
-                            !imap_uidset_contains(&capture->retrying, fetch->uid)))
+    if (!is_due(capture, fetch->uid, is_draft))
         return;
     if (capture->count == LIMIT_LISTED) {
         if (capture->cut == 0 || fetch->uid < capture->cut)
@@ -121,10 +149,11 @@ static void add_listed(struct capture *capture, const struct imap_fetch *fetch)
     item = &capture->items[capture->count++];
     *item = (struct item){
         .uid = fetch->uid,
-        .internaldate = fetch->has_internaldate ? fetch->internaldate : time(NULL),
+        .date_unknown = !fetch->has_internaldate || fetch->internaldate <= 0,
         .internaldate_zone = fetch->internaldate_zone,
-        .draft = has_flag(fetch, "\\Draft") && folder->role != FOLDER_SENT,
     };
+    item->internaldate = item->date_unknown ? time(NULL) : fetch->internaldate;
+    capture_suspect(capture, item, is_draft);
 }
 
 void capture_untagged(struct capture *capture, const struct imap_untagged *untagged)

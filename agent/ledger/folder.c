@@ -166,11 +166,31 @@ static void read_retry(struct ledger *ledger, struct ledger_folder *folder)
     }
 }
 
+static void read_drafts(struct ledger *ledger, struct ledger_folder *folder)
+{
+    size_t room = 0;
+    sqlite3_stmt *query =
+        ledger_query(ledger, "SELECT first, last FROM span WHERE folder = ?1 AND state = ?2"
+                             " ORDER BY first LIMIT ?3");
+    bind_number(query, 1, folder->id);
+    bind_number(query, 2, UID_DRAFT);
+    bind_number(query, 3, RETRY_MAX);
+    while (ledger_row(ledger, query)) {
+        if (folder->n_drafts == room) {
+            room = room * 2 + 16;
+            folder->drafts = xreallocarray(folder->drafts, room, sizeof(*folder->drafts));
+        }
+        folder->drafts[folder->n_drafts++] =
+            (struct ledger_range){column_uid(query, 0), column_uid(query, 1)};
+    }
+}
+
 static void folder_run(struct ledger *ledger, struct ledger_job *base)
 {
     struct folder_job *job = (struct folder_job *)base;
     struct ledger_folder *folder = &job->result;
     free(folder->retry);
+    free(folder->drafts);
     memset(folder, 0, sizeof(*folder));
     struct account_row account;
     account_find(ledger, job->account, &account);
@@ -180,6 +200,7 @@ static void folder_run(struct ledger *ledger, struct ledger_job *base)
     else if (!ledger->failed)
         folder_make(ledger, job, account.id, folder);
     read_retry(ledger, folder);
+    read_drafts(ledger, folder);
 }
 
 static void folder_answer(struct ledger_job *base)
@@ -194,6 +215,7 @@ static void folder_release(struct ledger_job *base)
     free(job->account);
     free(job->folder);
     free(job->result.retry);
+    free(job->result.drafts);
     free(job);
 }
 

@@ -81,6 +81,10 @@ const char *ledger_is_blocked(const struct ledger *ledger, time_t *since);
 
 /* ---- folders ---- */
 
+struct ledger_range {
+    uint32_t first, last;
+};
+
 struct ledger_folder {
     int64_t id;
     bool first_sight;      /* of this account's folder of that name, with any UIDVALIDITY */
@@ -94,6 +98,8 @@ struct ledger_folder {
     time_t baseline_at;    /* when the account was first seen; what is older came before us */
     uint32_t *retry;       /* UIDs in state unfetched, ascending; borrowed for the call */
     size_t n_retry;
+    struct ledger_range *drafts; /* UIDs in state draft, ascending; borrowed for the call */
+    size_t n_drafts;
 };
 typedef void ledger_folder_done(void *arg, const struct ledger_folder *folder);
 
@@ -101,7 +107,8 @@ typedef void ledger_folder_done(void *arg, const struct ledger_folder *folder);
  * At every EXAMINE. New folders get a baseline: all UIDs below uidnext are before it, except that
  * a folder which is new while the account is not (created later, renamed) and one whose
  * UIDVALIDITY changed start with seen_through = 0: their messages are examined one by one, and
- * the watch takes those with an INTERNALDATE before baseline_at as before the baseline.
+ * capture takes those whose INTERNALDATE and topmost Received are before baseline_at as before the
+ * baseline.
  * uidnext: 1 or more; if the server does not report it, the caller counts.
  * account_baseline: true while the account's first listing is being worked through.
  */

@@ -108,6 +108,10 @@ static void on_opened(void *arg, const struct ledger_folder *opened)
     imap_uidset_clear(&folder->retry);
     for (size_t i = 0; i < opened->n_retry; i++)
         imap_uidset_add(&folder->retry, opened->retry[i], opened->retry[i]);
+    imap_uidset_clear(&folder->drafts);
+    for (size_t i = 0; i < opened->n_drafts; i++)
+        imap_uidset_add(&folder->drafts, opened->drafts[i].first, opened->drafts[i].last);
+    folder->drafts_due = true;
     log_opened(watch, folder, opened);
     watch->selected = folder;
     ask_for_vanished(watch, folder);

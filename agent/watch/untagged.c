@@ -46,6 +46,13 @@ static void handle_vanished(struct watch *watch, const struct imap_uidset *uids)
             imap_uidset_add(&folder->vanished, uids->ranges[i].first, uids->ranges[i].last);
 }
 
+/* Flags were changed: a draft may have become mail. */
+static void note_flags(struct folder *folder)
+{
+    if (folder != NULL && folder->drafts.count > 0)
+        folder->dirty = folder->drafts_due = true;
+}
+
 void watch_on_untagged(void *arg, const struct imap_untagged *untagged)
 {
     struct watch *watch = arg;
@@ -83,6 +90,8 @@ void watch_on_untagged(void *arg, const struct imap_untagged *untagged)
             capture_untagged(watch->capture, untagged);
         else if (watch->phase == PHASE_FINDING_HIGHEST && untagged->fetch.uid > watch->highest)
             watch->highest = untagged->fetch.uid;
+        else if (untagged->fetch.has_flags)
+            note_flags(watch->selected);
         break;
     default:
         break;

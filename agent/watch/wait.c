@@ -113,7 +113,7 @@ static void look_at_selected(struct watch *watch)
 {
     imap_noop(watch->session, on_ping, NULL);
     if (watch->selected != NULL)
-        watch->selected->dirty = true;
+        watch->selected->dirty = watch->selected->drafts_due = true;
 }
 
 /* Checks every folder: the selected one by a capture, the others by STATUS. */
@@ -188,6 +188,14 @@ static void renew(struct watch *watch, time_t now)
         watch_work_soon(watch);
 }
 
+/* Nothing announces that a flag was changed in a folder that is not selected. */
+static void recheck_drafts(struct watch *watch)
+{
+    for (size_t i = 0; i < watch->n_folders; i++)
+        if (watch->folders[i]->drafts.count > 0)
+            watch->folders[i]->dirty = watch->folders[i]->drafts_due = true;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct watch *watch = arg;
@@ -201,6 +209,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     if (now - watch->last_safety >= (time_t)config->safety_poll) {
         watch->last_safety = now;
         watch->list_due = watch->is_main;
+        recheck_drafts(watch);
         watch_look_at_all(watch);
     } else if ((has_polled_folders(watch) &&
                 now - watch->last_poll >= (time_t)config->poll_interval) ||

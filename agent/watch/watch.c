@@ -12,6 +12,7 @@ static void folder_free(struct folder *folder)
 {
     imap_uidset_clear(&folder->vanished);
     imap_uidset_clear(&folder->retry);
+    imap_uidset_clear(&folder->drafts);
     free(folder->name);
     free(folder);
 }

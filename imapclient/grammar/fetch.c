@@ -360,9 +360,12 @@ static void copy_date(struct fetch *fetch, const struct mailimap_date_time *date
                     .tm_min = date->dt_min,
                     .tm_sec = date->dt_sec};
     int zone = date->dt_zone / 100 * 60 + date->dt_zone % 100;
+    time_t local = timegm(&tm);
+    if (tm.tm_mday != date->dt_day)
+        return; /* timegm() made another day of it: 31 Feb */
     fetch->result->has_internaldate = true;
     fetch->result->internaldate_zone = zone;
-    fetch->result->internaldate = timegm(&tm) - (time_t)zone * 60;
+    fetch->result->internaldate = local - (time_t)zone * 60;
 }
 
 static void copy_static(struct fetch *fetch, const struct mailimap_msg_att_static *item)

@@ -93,8 +93,8 @@ struct imap_fetch {
     const char *const *flags; /* "\\Seen", "$MDNSent" ...; n_flags of them */
     size_t n_flags;
     bool has_size;
-    uint64_t size; /* RFC822.SIZE: not necessarily the length of BODY[] */
-    bool has_internaldate;
+    uint64_t size;         /* RFC822.SIZE: not necessarily the length of BODY[] */
+    bool has_internaldate; /* false: also if it is no date that exists */
     time_t internaldate;
     int internaldate_zone; /* minutes east of UTC, as sent */
     uint64_t modseq;       /* 0: not sent */

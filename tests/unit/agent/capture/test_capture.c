@@ -100,6 +100,7 @@ static int teardown(void **state)
     link_free(stage->link);
     imap_uidset_clear(&stage->folder.vanished);
     imap_uidset_clear(&stage->folder.retry);
+    imap_uidset_clear(&stage->folder.drafts);
     fake_free(stage->fake);
     free(stage);
     return 0;
@@ -280,20 +281,102 @@ static void a_backlog_is_worked_off_window_by_window(void **state)
     FAKE_AWAIT(stage->fake, stage->fake->context.count.captured == LIMIT_FETCH_WINDOW + 3);
 }
 
+/* ---- drafts ---- */
+
+static const char by_alice[] =
+    "From: alice@example.org\r\nTo: bob@partner.test\r\nSubject: draft\r\n\r\nx\r\n";
+
+static void deliver_draft(struct stage *stage, const char *text)
+{
+    fake_deliver(stage->fake, stage->inbox, text);
+    fake_nth(stage->inbox, stage->inbox->count - 1)->flags = "\\Seen \\Draft";
+}
+
 static void drafts_are_no_mail_but_in_sent(void **state)
 {
     struct stage *stage = *state;
     want_all(stage);
-    fake_mail(stage->fake, stage->inbox);
-    fake_nth(stage->inbox, 0)->flags = "\\Seen \\Draft";
+    deliver_draft(stage, by_alice);
     run(stage);
     assert_states(stage, "1=draft ");
-    fake_mail(stage->fake, stage->inbox);
-    fake_nth(stage->inbox, 1)->flags = "\\Draft";
+    assert_int_equal(fake_received(stage->fake, "BODY.PEEK[])"), 0);
+    deliver_draft(stage, by_alice);
     stage->folder.role = FOLDER_SENT;
     run(stage);
     assert_int_equal(fake_state(stage->fake, stage->inbox, 2), UID_CAPTURED);
 }
+
+/* Sieve: addflag "\\Draft". */
+static void what_was_delivered_is_no_draft_whatever_its_flags(void **state)
+{
+    static const char *const traces[] = {
+        RECEIVED, "Return-Path: <>\r\n", "Delivered-To: alice@example.org\r\n",
+        "X-Original-To: alice@example.org\r\n", "Envelope-To: alice@example.org\r\n"};
+    struct stage *stage = *state;
+    want_bob(stage);
+    for (int all = 0; all < 2; all++) {
+        for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++) {
+            char *text = xasprintf(
+                "%sFrom: bob@partner.test\r\nTo: alice@example.org\r\n\r\n%d\r\n", traces[i], all);
+            deliver_draft(stage, text);
+            free(text);
+        }
+        fake_mail(stage->fake, stage->inbox);
+        deliver_draft(stage, by_alice);
+        run(stage);
+        want_all(stage);
+    }
+    assert_states(stage, "1=captured 2=captured 3=captured 4=captured 5=captured 6=captured "
+                         "7=draft 8=captured 9=captured 10=captured 11=captured 12=captured "
+                         "13=captured 14=draft ");
+}
+
+static void a_draft_that_loses_the_flag_is_mail(void **state)
+{
+    struct stage *stage = *state;
+    want_all(stage);
+    for (unsigned i = 0; i < 4; i++)
+        deliver_draft(stage, i == 3 ? RECEIVED "From: bob@partner.test\r\n\r\n" : by_alice);
+    run(stage);
+    assert_states(stage, "1=draft 2=draft 3=draft 4=captured ");
+    fake_nth(stage->inbox, 1)->flags = "\\Seen";
+    fake_forget(stage->fake);
+    run(stage); /* not asked */
+    assert_int_equal(fake_state(stage->fake, stage->inbox, 2), UID_DRAFT);
+    fake_override(stage->fake, "UID FETCH 1:* (UID FLAGS*", "$ NO not now", 1);
+    stage->folder.drafts_due = true;
+    run(stage); /* refused: asked again */
+    stage->folder.drafts_due = true;
+    fake_forget(stage->fake);
+    run(stage);
+    assert_int_equal(fake_received(stage->fake, "UID FETCH 1:3,5:* (UID FLAGS INTERNALDATE)"), 1);
+    assert_states(stage, "1=draft 2=captured 3=draft 4=captured ");
+    fake_nth(stage->inbox, 0)->flags = "";
+    fake_expunge(stage->fake, stage->inbox, 3, false);
+    stage->folder.drafts_due = true;
+    fake_forget(stage->fake);
+    run(stage);
+    assert_int_equal(fake_received(stage->fake, "UID FETCH 1,3,5:* (UID FLAGS INTERNALDATE)"), 1);
+    assert_int_equal(fake_state(stage->fake, stage->inbox, 1), UID_DUPLICATE); /* same octets */
+    assert_int_equal(fake_state(stage->fake, stage->inbox, 3), UID_DRAFT);
+    assert_int_equal(stage->folder.drafts.count, 0);
+    assert_int_equal(stage->folder.seen_through, 4);
+}
+
+static void drafts_are_known_again_from_the_ledger(void **state)
+{
+    struct stage *stage = *state;
+    want_all(stage);
+    for (unsigned i = 0; i < 3; i++)
+        deliver_draft(stage, by_alice);
+    fake_mail(stage->fake, stage->inbox);
+    deliver_draft(stage, by_alice);
+    run(stage);
+    room_folder(&stage->fake->room, "alice", "INBOX", 78, 6, false);
+    assert_int_equal(stage->fake->room.folder.n_drafts, 2);
+}
+
+/* ---- before the baseline ---- */
 
 static void what_is_older_than_the_first_sight_is_left_alone(void **state)
 {
@@ -307,6 +390,68 @@ static void what_is_older_than_the_first_sight_is_left_alone(void **state)
     fake_nth(stage->inbox, 2)->internaldate -= 1000; /* a copy that came later */
     run(stage);
     assert_states(stage, "1=before baseline 2=captured 3=captured ");
+    assert_int_equal(fake_received(stage->fake, "UID FETCH 1 (UID RFC822.SIZE BODY.PEEK[HEADER])"),
+                     1);
+    assert_int_equal(fake_received(stage->fake, "UID FETCH 2:3 (UID BODY.PEEK[])"), 1);
+}
+
+/* RECEIVED is of 2026-01-01. */
+static void a_date_alone_does_not_precede_the_baseline(void **state)
+{
+    static const char *const headers[] = {
+        "From: alice@example.org\r\nTo: bob@partner.test\r\n\r\nsent\r\n",
+        "Received: from a by b; Thu, 1 Jan 2026 00:00:00\r\nFrom: bob@partner.test\r\n\r\n",
+        "Received: from a by b\r\n" RECEIVED "From: bob@partner.test\r\n\r\n",
+        "Received: by b; Fri, 2 Jan 2026 00:00:00 +0000\r\n" RECEIVED
+        "From: bob@partner.test\r\n\r\n",
+        RECEIVED "From: bob@partner.test\r\n\r\n",
+    };
+    struct stage *stage = *state;
+    size_t n = sizeof(headers) / sizeof(*headers);
+    want_all(stage);
+    for (size_t i = 0; i < n; i++) {
+        fake_deliver(stage->fake, stage->inbox, headers[i]);
+        fake_nth(stage->inbox, i)->internaldate = 1000000000;
+    }
+    stage->folder.baseline_at = 1767225600 + 60;
+    stage->folder.look_through = (uint32_t)n;
+    run(stage);
+    assert_states(stage, "1=captured 2=captured 3=captured 4=captured 5=before baseline ");
+}
+
+/* ---- dates ---- */
+
+static void a_message_without_a_usable_date_gets_the_best_guess(void **state)
+{
+    static const char *const dates[] = {
+        "INTERNALDATE \"00-Jan-0000 00:00:00 +0000\"",
+        "INTERNALDATE \"01-Jan-2026 00:00:00 +9900\"",
+        "INTERNALDATE \"31-Feb-2026 00:00:00 +0000\"",
+        "INTERNALDATE \"01-Jan-1970 00:00:00 +0000\"",
+        "INTERNALDATE NIL",
+        "INTERNALDATE \"\"",
+        "INTERNALDATE (1)",
+        "EMAILID (x)",
+    };
+    struct stage *stage = *state;
+    want_all(stage);
+    for (size_t i = 0; i < sizeof(dates) / sizeof(*dates); i++) {
+        uint32_t uid = fake_mail(stage->fake, stage->inbox);
+        char *reply = xasprintf("* %u FETCH (UID %u FLAGS () %s)\n$ OK", uid, uid, dates[i]);
+        char *sql = xasprintf("SELECT internaldate FROM message WHERE uid = %u", uid);
+        fake_override(stage->fake, "UID FETCH * (UID FLAGS*", reply, 1);
+        run(stage);
+        if (fake_state(stage->fake, stage->inbox, uid) != UID_CAPTURED)
+            fail_msg("%s: %d", dates[i], fake_state(stage->fake, stage->inbox, uid));
+        if (room_sql(&stage->fake->room, sql) != 1767225600)
+            fail_msg("%s: %lld", dates[i], (long long)room_sql(&stage->fake->room, sql));
+        free(reply);
+        free(sql);
+    }
+    char *sql = xasprintf("SELECT count(*) FROM copy WHERE plan LIKE '%%warnings %u%%'",
+                          WARNING_DATE_UNKNOWN);
+    assert_int_equal(room_sql(&stage->fake->room, sql), sizeof(dates) / sizeof(*dates));
+    free(sql);
 }
 
 /* ---- the list ---- */
@@ -806,7 +951,12 @@ int main(void)
         TEST(a_long_header_is_read_up_to_its_limit),
         TEST(a_backlog_is_worked_off_window_by_window),
         TEST(drafts_are_no_mail_but_in_sent),
+        TEST(what_was_delivered_is_no_draft_whatever_its_flags),
+        TEST(a_draft_that_loses_the_flag_is_mail),
+        TEST(drafts_are_known_again_from_the_ledger),
         TEST(what_is_older_than_the_first_sight_is_left_alone),
+        TEST(a_date_alone_does_not_precede_the_baseline),
+        TEST(a_message_without_a_usable_date_gets_the_best_guess),
         TEST(any_reply_to_the_list_is_survived),
         TEST(a_list_without_end_is_cut),
         TEST(what_does_not_come_is_asked_for_by_itself),

@@ -336,6 +336,57 @@ static void the_safety_poll_checks_everything(void **state)
     assert_int_equal(fake_received(stage->fake, "LIST"), 1);
 }
 
+static uint32_t draft(struct stage *stage, struct fake_folder *folder)
+{
+    uint32_t uid = fake_deliver(stage->fake, folder,
+                                "From: alice@example.org\r\nTo: bob@partner.test\r\n\r\nx\r\n");
+    fake_nth(folder, folder->count - 1)->flags = "\\Draft";
+    await_state(stage, folder, uid, UID_DRAFT);
+    await_watching(stage);
+    return uid;
+}
+
+static void a_draft_that_loses_the_flag_is_announced(void **state)
+{
+    struct stage *stage = *state;
+    begin(stage);
+    fake_announce(stage->fake, "* 1 FETCH (FLAGS (\\Seen))"); /* there is no draft */
+    fake_run(stage->fake, 50);
+    assert_int_equal(fake_received(stage->fake, "FETCH"), 0);
+    uint32_t uid = draft(stage, stage->inbox);
+    fake_announce(stage->fake, "* 1 FETCH (FLAGS (\\Draft \\Seen))");
+    FAKE_AWAIT(stage->fake, fake_received(stage->fake, "UID FETCH 1:*") > 0);
+    await_watching(stage);
+    assert_int_equal(fake_state(stage->fake, stage->inbox, uid), UID_DRAFT);
+    fake_nth(stage->inbox, 0)->flags = "\\Seen";
+    fake_announce(stage->fake, "* 1 FETCH (FLAGS (\\Seen))");
+    await_state(stage, stage->inbox, uid, UID_CAPTURED);
+    check_it_works(stage, stage->inbox);
+}
+
+static void the_safety_poll_looks_at_drafts_everywhere(void **state)
+{
+    struct stage *stage = *state;
+    struct fake_folder *work = add_folder(stage, "Work");
+    stage->fake->config.poll_interval = 1;
+    begin(stage);
+    uint32_t uid = draft(stage, work);
+    stage->fake->config.poll_interval = 60;
+    fake_nth(work, 0)->flags = "";
+    stage->watch->last_safety -= 1000;
+    await_state(stage, work, uid, UID_CAPTURED);
+}
+
+static void drafts_are_looked_at_after_a_loss(void **state)
+{
+    struct stage *stage = *state;
+    begin(stage);
+    uint32_t uid = draft(stage, stage->inbox);
+    fake_nth(stage->inbox, 0)->flags = "";
+    fake_drop(stage->fake);
+    await_state(stage, stage->inbox, uid, UID_CAPTURED);
+}
+
 static void a_wake_checks_everything(void **state)
 {
     struct stage *stage = *state;
@@ -894,6 +945,9 @@ int main(void)
         TEST(a_server_that_falls_silent_is_checked),
         TEST(news_at_odd_times_is_no_heartbeat),
         TEST(the_safety_poll_checks_everything),
+        TEST(a_draft_that_loses_the_flag_is_announced),
+        TEST(the_safety_poll_looks_at_drafts_everywhere),
+        TEST(drafts_are_looked_at_after_a_loss),
         TEST(a_wake_checks_everything),
         TEST(what_was_not_fetched_is_tried_again),
         TEST(any_reply_to_any_command_is_survived),

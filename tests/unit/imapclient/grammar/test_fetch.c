@@ -84,6 +84,7 @@ static void malformed_fetch_items_cost_only_themselves(void **state)
         {"* 1 FETCH (INTERNALDATE \"\" UID 7)", "fetch seq=1 uid=7"},
         {"* 1 FETCH (INTERNALDATE \"yesterday\" UID 7)", "fetch seq=1 uid=7"},
         {"* 1 FETCH (INTERNALDATE \"32-Jan-2020 00:00:00 +0000\" UID 7)", "fetch seq=1 uid=7"},
+        {"* 1 FETCH (INTERNALDATE \"31-Feb-2020 00:00:00 +0000\" UID 7)", "fetch seq=1 uid=7"},
         {"* 1 FETCH (INTERNALDATE \"01-Foo-2020 00:00:00 +0000\" UID 7)", "fetch seq=1 uid=7"},
         {"* 1 FETCH (INTERNALDATE \"01-Jan-2020 24:00:00 +0000\" UID 7)", "fetch seq=1 uid=7"},
         {"* 1 FETCH (INTERNALDATE \"01-Jan-2020 00:00:00 +0060\" UID 7)", "fetch seq=1 uid=7"},
