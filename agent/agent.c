@@ -187,6 +187,20 @@ static void start_deliveries(struct agent *agent, struct config *config)
         deliver_wake(agent->deliveries[i]);
 }
 
+/* What is watched, for the ledger. */
+static void record_accounts(struct agent *agent, const struct config *config)
+{
+    struct ledger_configured_account *accounts = xcalloc(config->n_accounts, sizeof(*accounts));
+    size_t n = 0;
+
+    for (size_t i = 0; i < config->n_accounts; i++)
+        if (config->accounts[i]->watch)
+            accounts[n++] = (struct ledger_configured_account){config->accounts[i]->name,
+                                                               config->accounts[i]->folders};
+    ledger_configured(agent->context.ledger, accounts, n);
+    free(accounts);
+}
+
 /* Parts move to the new configuration before the old one is freed. */
 static void apply_config(struct agent *agent, struct config *config)
 {
@@ -197,6 +211,7 @@ static void apply_config(struct agent *agent, struct config *config)
     agent->context.config = config;
     links_renew_tls(agent->context.links);
     start_deliveries(agent, config);
+    record_accounts(agent, config);
     start_accounts(agent, config);
     probes_apply_config(agent->probes, config);
     status_service_apply_config(agent->service, config);

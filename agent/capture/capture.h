@@ -47,6 +47,8 @@ struct folder {
     bool dirty;       /* may have news */
     bool refused;     /* EXAMINE was, last; only news makes it worth another */
     bool listed;      /* for the watch: it was in the last listing */
+    bool fresh;       /* for the watch: nothing in the configuration named it until now */
+    time_t since;     /* since when something does, 0: always */
 };
 
 struct capture;

@@ -48,6 +48,37 @@ static void print_counts(FILE *out, const char *path, const struct config *confi
     fprintf(out, "\n# rules %s\n\n", config->rules_digest);
 }
 
+static bool names(char *const *folders, const char *name)
+{
+    for (; *folders != NULL; folders++)
+        if (strcmp(*folders, name) == 0)
+            return true;
+    return false;
+}
+
+/* What a watched user may file where nobody looks. */
+static void note_left_out(FILE *out, const struct config *config)
+{
+    const struct account *first = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; i < config->n_accounts; i++) {
+        const struct account *account = config->accounts[i];
+
+        if (!account->watch || !names(account->folders, "*") || names(account->folders, "**"))
+            continue;
+        first = n++ == 0 ? account : first;
+    }
+    if (n == 0)
+        return;
+    fprintf(out, "# note: account %s", first->name);
+    if (n > 1)
+        fprintf(out, " and %zu more", n - 1);
+    fputs(": folders \"*\" leaves out drafts, junk, trash and folders that show all or flagged\n"
+          "# mail, whatever their owner files there; \"**\" watches these too\n\n",
+          out);
+}
+
 int check_configuration(const char *path, FILE *out, FILE *err)
 {
     struct config_problems problems = {0};
@@ -59,6 +90,7 @@ int check_configuration(const char *path, FILE *out, FILE *err)
     if (config != NULL) {
         check_state_dir(err, config);
         print_counts(out, path, config);
+        note_left_out(out, config);
         config_print(config, out);
     }
     int status = config != NULL ? EX_OK : EX_CONFIG;

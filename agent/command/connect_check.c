@@ -175,6 +175,16 @@ static void print_existing(const struct folder_list *list, FILE *out)
     fprintf(out, "%s\n", list->count == 0 ? " none" : "");
 }
 
+static void print_left_out(const struct folder_choice *choice, FILE *out)
+{
+    if (*choice->left_out == NULL)
+        return;
+    fprintf(out, "  left out by \"*\":");
+    for (char **name = choice->left_out; *name != NULL; name++)
+        fprintf(out, "%s \"%s\"", name > choice->left_out ? "," : "", *name);
+    fprintf(out, " (\"**\" watches them too)\n");
+}
+
 static void print_folders(struct subject *subject)
 {
     FILE *out = subject->checking->out;
@@ -187,6 +197,7 @@ static void print_folders(struct subject *subject)
         fputs(choice->folders[i].role == FOLDER_SENT ? " (Sent)" : "", out);
     }
     fprintf(out, "%s\n", choice->count == 0 ? " none" : "");
+    print_left_out(choice, out);
     for (char **missing = choice->missing; *missing != NULL; missing++)
         fprintf(out,
                 "  MISSING: the server has no folder for \"%s\"; it will be watched as soon as "

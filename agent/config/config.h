@@ -55,7 +55,7 @@ struct account {
     struct secret_source secret;
     bool monitor;
     bool watch;     /* default true; false: only probes and reflectors use it */
-    char **folders; /* NULL-terminated: "INBOX", "\\Sent", "*", names */
+    char **folders; /* NULL-terminated: "INBOX", "\\Sent", "*", "**", names */
 };
 
 struct target {

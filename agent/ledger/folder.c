@@ -1,40 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger/private.h"
+#include "agent/ledger/watched.h"
 #include "rules/util/memory.h"
 
 #define RETRY_MAX 100000
+#define REASON_PAUSED "it came while the folder was not configured to be watched"
 
 enum origin { ORIGIN_BASELINE, ORIGIN_LATE, ORIGIN_CHANGED };
-
-struct account_row {
-    int64_t id;
-    time_t first_seen;
-    bool baselined;
-};
-
-/* Makes it when it is new. */
-static void account_find(struct ledger *ledger, const char *name, struct account_row *account)
-{
-    memset(account, 0, sizeof(*account));
-    sqlite3_stmt *query =
-        ledger_query(ledger, "SELECT id, first_seen, baselined FROM account WHERE name = ?1");
-    bind_text(query, 1, name);
-    if (ledger_row(ledger, query)) {
-        account->id = column_number(query, 0);
-        account->first_seen = (time_t)column_number(query, 1);
-        account->baselined = column_number(query, 2) != 0;
-        sqlite3_reset(query);
-        return;
-    }
-    query = ledger_query(ledger, "INSERT INTO account(name, first_seen) VALUES(?1, ?2)");
-    bind_text(query, 1, name);
-    bind_number(query, 2, ledger->now);
-    ledger_run(ledger, query);
-    account->id = sqlite3_last_insert_rowid(ledger->db);
-    account->first_seen = ledger->now;
-}
 
 /* ---- ledger_folder_open() ---- */
 
@@ -42,18 +15,20 @@ struct folder_job {
     struct ledger_job job;
     char *account, *folder;
     uint32_t uidvalidity, uidnext;
-    bool account_baseline;
+    bool fresh;
     ledger_folder_done *done;
     void *arg;
     struct ledger_folder result;
 };
 
+/* Its row; *generation: of the configuration under which it was watched last. */
 static bool folder_find(struct ledger *ledger, const struct folder_job *job, int64_t account,
-                        struct ledger_folder *folder)
+                        struct ledger_folder *folder, int64_t *generation)
 {
     sqlite3_stmt *query = ledger_query(
-        ledger, "SELECT id, origin, previous_validity, look_through, seen_through, modseq"
-                " FROM folder WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3");
+        ledger,
+        "SELECT id, origin, previous_validity, look_through, seen_through, modseq, generation"
+        " FROM folder WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3");
     bind_number(query, 1, account);
     bind_text(query, 2, job->folder);
     bind_number(query, 3, job->uidvalidity);
@@ -64,6 +39,7 @@ static bool folder_find(struct ledger *ledger, const struct folder_job *job, int
     folder->look_through = column_uid(query, 3);
     folder->seen_through = column_uid(query, 4);
     folder->modseq = (uint64_t)column_number(query, 5);
+    *generation = column_number(query, 6);
     if (folder->seen_through < folder->look_through) {
         folder->first_sight = origin == ORIGIN_LATE;
         folder->validity_changed = origin == ORIGIN_CHANGED;
@@ -74,30 +50,46 @@ static bool folder_find(struct ledger *ledger, const struct folder_job *job, int
     return true;
 }
 
-/* The UIDVALIDITY that was met last under that name; 0: none. */
-static uint32_t previous_validity(struct ledger *ledger, int64_t account, const char *name)
+/* The UIDVALIDITY that was met last under that name, and under which configuration; 0: none. */
+static uint32_t previous_validity(struct ledger *ledger, int64_t account, const char *name,
+                                  int64_t *generation)
 {
-    sqlite3_stmt *query =
-        ledger_query(ledger, "SELECT uidvalidity FROM folder WHERE account = ?1 AND name = ?2"
-                             " ORDER BY opened_at DESC, id DESC LIMIT 1");
+    sqlite3_stmt *query = ledger_query(
+        ledger, "SELECT uidvalidity, generation FROM folder WHERE account = ?1 AND name = ?2"
+                " ORDER BY opened_at DESC, id DESC LIMIT 1");
     bind_number(query, 1, account);
     bind_text(query, 2, name);
     uint32_t validity = 0;
     if (ledger_row(ledger, query)) {
         validity = column_uid(query, 0);
+        *generation = column_number(query, 1);
         sqlite3_reset(query);
     }
     return validity;
 }
 
-static int64_t folder_insert(struct ledger *ledger, const struct folder_job *job, int64_t account,
-                             enum origin origin, const struct ledger_folder *folder)
+static void folder_touch(struct ledger *ledger, const struct ledger_folder *folder,
+                         const struct account_row *account)
+{
+    sqlite3_stmt *query =
+        ledger_query(ledger, "UPDATE folder SET opened_at = ?2, generation = ?3, look_through = ?4"
+                             " WHERE id = ?1");
+    bind_number(query, 1, folder->id);
+    bind_number(query, 2, ledger->now);
+    bind_number(query, 3, account->generation);
+    bind_number(query, 4, folder->look_through);
+    ledger_run(ledger, query);
+}
+
+static int64_t folder_insert(struct ledger *ledger, const struct folder_job *job,
+                             const struct account_row *account, enum origin origin,
+                             const struct ledger_folder *folder)
 {
     sqlite3_stmt *query = ledger_query(
         ledger, "INSERT INTO folder(account, name, uidvalidity, origin, previous_validity,"
-                " look_through, seen_through, opened_at)"
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-    bind_number(query, 1, account);
+                " look_through, seen_through, opened_at, generation)"
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    bind_number(query, 1, account->id);
     bind_text(query, 2, job->folder);
     bind_number(query, 3, job->uidvalidity);
     bind_number(query, 4, origin);
@@ -105,49 +97,84 @@ static int64_t folder_insert(struct ledger *ledger, const struct folder_job *job
     bind_number(query, 6, folder->look_through);
     bind_number(query, 7, folder->seen_through);
     bind_number(query, 8, ledger->now);
+    bind_number(query, 9, account->generation);
     ledger_run(ledger, query);
     return sqlite3_last_insert_rowid(ledger->db);
 }
 
 static void folder_record(struct ledger *ledger, enum origin origin,
-                          const struct ledger_folder *folder)
+                          const struct ledger_folder *folder, const char *reason)
 {
     chain_begin(ledger);
     chain_folder(ledger, folder->id);
     if (origin == ORIGIN_CHANGED)
         chain_number(ledger, "previous", folder->previous_validity);
     chain_number(ledger, "through", folder->look_through);
+    if (*reason != '\0')
+        chain_text(ledger, "reason", reason);
     static const char *const kinds[] = {"baseline", "late-folder", "uidvalidity"};
     chain_end(ledger, kinds[origin]);
 }
 
-static void folder_make(struct ledger *ledger, struct folder_job *job, int64_t account,
-                        struct ledger_folder *folder)
+static uint32_t last_uid(const struct folder_job *job)
 {
-    folder->previous_validity = previous_validity(ledger, account, job->folder);
-    folder->validity_changed = folder->previous_validity != 0;
-    folder->first_sight = !folder->validity_changed;
-    folder->look_through = job->uidnext > 0 ? job->uidnext - 1 : 0;
+    return job->uidnext > 0 ? job->uidnext - 1 : 0;
+}
+
+/* What is there now, and has no state yet, came before the baseline. */
+static void baseline(struct ledger *ledger, struct ledger_folder *folder, const char *reason)
+{
+    if (folder->look_through <= folder->seen_through)
+        return;
+    span_note(ledger, folder->id, folder->seen_through + 1, folder->look_through,
+              UID_BEFORE_BASELINE, reason);
+    folder->seen_through = folder->look_through;
+}
+
+/*
+ * Whether messages came to the folder while the configuration did not want it. A folder that was
+ * watched under the configuration before this one was wanted all the time, whatever it was called
+ * there.
+ */
+static bool was_paused(const struct folder_job *job, const struct account_row *account,
+                       int64_t generation)
+{
+    return job->fresh && generation < account->generation - 1;
+}
+
+static void folder_make(struct ledger *ledger, struct folder_job *job,
+                        const struct account_row *account, struct ledger_folder *folder)
+{
+    int64_t generation = 0;
+    uint32_t previous = previous_validity(ledger, account->id, job->folder, &generation);
+    bool paused = previous != 0 && was_paused(job, account, generation);
+    const char *reason = paused ? REASON_PAUSED : "";
     enum origin origin = ORIGIN_LATE;
-    if (folder->validity_changed)
+    if (previous != 0 && !paused)
         origin = ORIGIN_CHANGED;
-    else if (job->account_baseline)
+    else if (job->fresh)
         origin = ORIGIN_BASELINE;
+    folder->previous_validity = origin == ORIGIN_CHANGED ? previous : 0;
+    folder->validity_changed = origin == ORIGIN_CHANGED;
+    folder->first_sight = !folder->validity_changed;
+    folder->look_through = last_uid(job);
     folder->id = folder_insert(ledger, job, account, origin, folder);
-    folder_record(ledger, origin, folder);
-    if (origin == ORIGIN_BASELINE && folder->look_through > 0) {
-        span_note(ledger, folder->id, 1, folder->look_through, UID_BEFORE_BASELINE, "");
-        folder->seen_through = folder->look_through;
-    }
+    folder_record(ledger, origin, folder, reason);
+    if (origin == ORIGIN_BASELINE)
+        baseline(ledger, folder, reason);
     ledger->batch.folder_noted = true;
 }
 
-static void folder_touch(struct ledger *ledger, int64_t folder)
+/* The folder is wanted again: what came meanwhile is before its new baseline. */
+static void folder_resume(struct ledger *ledger, const struct folder_job *job,
+                          struct ledger_folder *folder)
 {
-    sqlite3_stmt *query = ledger_query(ledger, "UPDATE folder SET opened_at = ?2 WHERE id = ?1");
-    bind_number(query, 1, folder);
-    bind_number(query, 2, ledger->now);
-    ledger_run(ledger, query);
+    folder->first_sight = true;
+    folder->validity_changed = false;
+    folder->look_through = last_uid(job);
+    folder_record(ledger, ORIGIN_BASELINE, folder, REASON_PAUSED);
+    baseline(ledger, folder, REASON_PAUSED);
+    ledger->batch.folder_noted = true;
 }
 
 static void read_retry(struct ledger *ledger, struct ledger_folder *folder)
@@ -193,12 +220,16 @@ static void folder_run(struct ledger *ledger, struct ledger_job *base)
     free(folder->drafts);
     memset(folder, 0, sizeof(*folder));
     struct account_row account;
+    int64_t generation = 0;
     account_find(ledger, job->account, &account);
     folder->baseline_at = account.first_seen;
-    if (folder_find(ledger, job, account.id, folder))
-        folder_touch(ledger, folder->id);
-    else if (!ledger->failed)
-        folder_make(ledger, job, account.id, folder);
+    if (folder_find(ledger, job, account.id, folder, &generation)) {
+        if (was_paused(job, &account, generation))
+            folder_resume(ledger, job, folder);
+        folder_touch(ledger, folder, &account);
+    } else if (!ledger->failed) {
+        folder_make(ledger, job, &account, folder);
+    }
     read_retry(ledger, folder);
     read_drafts(ledger, folder);
 }
@@ -221,8 +252,8 @@ static void folder_release(struct ledger_job *base)
 
 struct ledger_request *ledger_folder_open(struct ledger *ledger, const char *account,
                                           const char *folder, uint32_t uidvalidity,
-                                          uint32_t uidnext, bool account_baseline,
-                                          ledger_folder_done *done, void *arg)
+                                          uint32_t uidnext, bool fresh, ledger_folder_done *done,
+                                          void *arg)
 {
     struct folder_job *job = xcalloc(1, sizeof(*job));
     job->job.run = folder_run;
@@ -232,71 +263,10 @@ struct ledger_request *ledger_folder_open(struct ledger *ledger, const char *acc
     job->folder = xstrdup(folder);
     job->uidvalidity = uidvalidity;
     job->uidnext = uidnext;
-    job->account_baseline = account_baseline;
+    job->fresh = fresh;
     job->done = done;
     job->arg = arg;
     return ledger_submit(ledger, &job->job);
-}
-
-/* ---- ledger_account_open(), ledger_account_baselined() ---- */
-
-struct account_job {
-    struct ledger_job job;
-    char *name;
-    void (*done)(void *arg, bool known, time_t baseline_at);
-    void *arg;
-    struct account_row account;
-};
-
-static void account_run(struct ledger *ledger, struct ledger_job *base)
-{
-    struct account_job *job = (struct account_job *)base;
-    account_find(ledger, job->name, &job->account);
-}
-
-static void baselined_run(struct ledger *ledger, struct ledger_job *base)
-{
-    struct account_job *job = (struct account_job *)base;
-    account_find(ledger, job->name, &job->account);
-    sqlite3_stmt *query = ledger_query(ledger, "UPDATE account SET baselined = 1 WHERE id = ?1");
-    bind_number(query, 1, job->account.id);
-    ledger_run(ledger, query);
-}
-
-static void account_answer(struct ledger_job *base)
-{
-    struct account_job *job = (struct account_job *)base;
-    job->done(job->arg, job->account.baselined, job->account.first_seen);
-}
-
-static void account_release(struct ledger_job *base)
-{
-    struct account_job *job = (struct account_job *)base;
-    free(job->name);
-    free(job);
-}
-
-struct ledger_request *ledger_account_open(struct ledger *ledger, const char *account,
-                                           void (*done)(void *arg, bool known, time_t baseline_at),
-                                           void *arg)
-{
-    struct account_job *job = xcalloc(1, sizeof(*job));
-    job->job.run = account_run;
-    job->job.answer = account_answer;
-    job->job.release = account_release;
-    job->name = xstrdup(account);
-    job->done = done;
-    job->arg = arg;
-    return ledger_submit(ledger, &job->job);
-}
-
-void ledger_account_baselined(struct ledger *ledger, const char *account)
-{
-    struct account_job *job = xcalloc(1, sizeof(*job));
-    job->job.run = baselined_run;
-    job->job.release = account_release;
-    job->name = xstrdup(account);
-    ledger_submit(ledger, &job->job);
 }
 
 /* ---- ledger_modseq() ---- */

@@ -79,6 +79,38 @@ const unsigned char *ledger_key(const struct ledger *ledger); /* 32 octets */
  * the next call. */
 const char *ledger_is_blocked(const struct ledger *ledger, time_t *since);
 
+/* ---- what is watched ---- */
+
+struct ledger_configured_account {
+    const char *account;
+    char *const *folders; /* as configured; NULL-terminated */
+};
+/*
+ * At the start and at each reload, before anything is opened: all accounts that are to be watched.
+ * The ledger knows by it which were taken out and put back, and which folders are wanted only since
+ * now: both begin with a baseline of their own. That the agent was down is no such pause.
+ */
+void ledger_configured(struct ledger *ledger, const struct ledger_configured_account *accounts,
+                       size_t n);
+
+struct ledger_pattern {
+    char *name; /* as configured: "INBOX", "*" */
+    time_t since;
+    bool baselined; /* all folders that it named at first have been opened */
+};
+struct ledger_account {
+    bool known;         /* every folder that is configured now has been opened since */
+    time_t baseline_at; /* when the account was first seen, or seen again after a pause */
+    struct ledger_pattern *patterns; /* none: the account was never configured */
+    size_t n_patterns;
+};
+/* account is borrowed for the call. */
+typedef void ledger_account_done(void *arg, const struct ledger_account *account);
+struct ledger_request *ledger_account_open(struct ledger *ledger, const char *account,
+                                           ledger_account_done *done, void *arg);
+/* All of them are opened, which are all that the configuration names now; NULL-terminated. */
+void ledger_account_baselined(struct ledger *ledger, const char *account, char *const *folders);
+
 /* ---- folders ---- */
 
 struct ledger_range {
@@ -104,23 +136,19 @@ struct ledger_folder {
 typedef void ledger_folder_done(void *arg, const struct ledger_folder *folder);
 
 /*
- * At every EXAMINE. New folders get a baseline: all UIDs below uidnext are before it, except that
- * a folder which is new while the account is not (created later, renamed) and one whose
- * UIDVALIDITY changed start with seen_through = 0: their messages are examined one by one, and
+ * At every EXAMINE. uidnext: 1 or more; if the server does not report it, the caller counts.
+ *
+ * fresh: nothing in the configuration named the folder until now (no pattern that includes it is
+ * baselined). Unless it was watched under the configuration before, such a folder gets a baseline:
+ * all UIDs below uidnext without a state came before it. One that appears later, or whose
+ * UIDVALIDITY changed, starts with seen_through = 0: its messages are examined one by one, and
  * capture takes those whose INTERNALDATE and topmost Received are before baseline_at as before the
  * baseline.
- * uidnext: 1 or more; if the server does not report it, the caller counts.
- * account_baseline: true while the account's first listing is being worked through.
  */
 struct ledger_request *ledger_folder_open(struct ledger *ledger, const char *account,
                                           const char *folder, uint32_t uidvalidity,
-                                          uint32_t uidnext, bool account_baseline,
-                                          ledger_folder_done *done, void *arg);
-/* Whether the account was baselined before (its first listing was finished). */
-struct ledger_request *ledger_account_open(struct ledger *ledger, const char *account,
-                                           void (*done)(void *arg, bool known, time_t baseline_at),
-                                           void *arg);
-void ledger_account_baselined(struct ledger *ledger, const char *account);
+                                          uint32_t uidnext, bool fresh, ledger_folder_done *done,
+                                          void *arg);
 void ledger_modseq(struct ledger *ledger, int64_t folder, uint64_t modseq);
 
 /*

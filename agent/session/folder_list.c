@@ -122,17 +122,63 @@ static bool is_wanted_as(const struct folder_list *list, size_t i, const char *w
 {
     if (strcmp(wanted, "*") == 0)
         return !is_left_out(list, i);
+    if (strcmp(wanted, "**") == 0)
+        return true;
     if (strcasecmp(wanted, "\\Sent") == 0)
         return folder_list_is_sent(list, i);
     return is_named(list, i, wanted);
 }
 
-static void choose(struct folder_choice *choice, const struct folder_list *list, size_t i)
+static size_t length(char *const *names)
+{
+    size_t n = 0;
+
+    while (names[n] != NULL)
+        n++;
+    return n;
+}
+
+/* What names the folder; NULL-terminated. */
+static char **names_of(const struct folder_list *list, size_t i, char *const *wanted)
+{
+    char **names = xcalloc(length(wanted) + 1, sizeof(*names));
+    size_t n = 0;
+
+    for (; *wanted != NULL; wanted++)
+        if (is_wanted_as(list, i, *wanted))
+            names[n++] = xstrdup(*wanted);
+    return names;
+}
+
+static void names_free(char **names)
+{
+    for (char **name = names; *name != NULL; name++)
+        free(*name);
+    free(names);
+}
+
+static void choose(struct folder_choice *choice, const struct folder_list *list, size_t i,
+                   char *const *wanted)
 {
     choice->folders[choice->count++] = (struct chosen_folder){
         .name = xstrdup(list->folders[i].name),
         .role = folder_list_is_sent(list, i) ? FOLDER_SENT : FOLDER_OTHER,
+        .by = names_of(list, i, wanted),
     };
+}
+
+static void note_left_out(struct folder_choice *choice, const struct folder_list *list,
+                          const bool *taken, char *const *wanted)
+{
+    size_t n = 0;
+    bool is_asked = false;
+
+    choice->left_out = xcalloc(list->count + 1, sizeof(char *));
+    for (; *wanted != NULL; wanted++)
+        is_asked = is_asked || strcmp(*wanted, "*") == 0;
+    for (size_t i = 0; is_asked && i < list->count; i++)
+        if (!taken[i] && (list->folders[i].flags & IMAP_LIST_NOSELECT) == 0)
+            choice->left_out[n++] = xstrdup(list->folders[i].name);
 }
 
 static int rank(const struct chosen_folder *folder)
@@ -160,10 +206,8 @@ struct folder_choice *folder_list_choose(const struct folder_list *list, char *c
 {
     struct folder_choice *choice = xcalloc(1, sizeof(*choice));
     bool *taken = xcalloc(list->count, sizeof(*taken));
-    size_t n_wanted = 0, n_missing = 0;
+    size_t n_wanted = length(wanted), n_missing = 0;
 
-    while (wanted[n_wanted] != NULL)
-        n_wanted++;
     choice->folders = xcalloc(list->count, sizeof(*choice->folders));
     choice->missing = xcalloc(n_wanted + 1, sizeof(char *));
     for (size_t w = 0; w < n_wanted; w++) {
@@ -180,7 +224,8 @@ struct folder_choice *folder_list_choose(const struct folder_list *list, char *c
     }
     for (size_t i = 0; i < list->count; i++)
         if (taken[i])
-            choose(choice, list, i);
+            choose(choice, list, i, wanted);
+    note_left_out(choice, list, taken, wanted);
     free(taken);
     order(choice);
     return choice;
@@ -190,11 +235,12 @@ void folder_choice_free(struct folder_choice *choice)
 {
     if (choice == NULL)
         return;
-    for (size_t i = 0; i < choice->count; i++)
+    for (size_t i = 0; i < choice->count; i++) {
         free(choice->folders[i].name);
-    for (char **missing = choice->missing; *missing != NULL; missing++)
-        free(*missing);
+        names_free(choice->folders[i].by);
+    }
     free(choice->folders);
-    free(choice->missing);
+    names_free(choice->missing);
+    names_free(choice->left_out);
     free(choice);
 }

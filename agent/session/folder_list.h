@@ -6,6 +6,7 @@
  *   "\Sent"    the folders with the SPECIAL-USE attribute (RFC 6154), else those with a known name
  *   "*"        all selectable folders except Drafts, Junk and Trash and, on servers that show every
  *              message a second time there, \All and \Flagged folders
+ *   "**"       really all selectable folders
  *   others     by name, with "/" in place of the server's separator
  *
  * Known names and configured names are looked up at top level and below the prefix of the personal
@@ -40,11 +41,16 @@ void folder_list_clear(struct folder_list *list);
 struct chosen_folder {
     char *name;
     enum folder_role role;
+    char **by; /* what of the configuration names it; NULL-terminated */
+    /* For the caller: nothing named it until now; since when something does, 0: always. */
+    bool fresh;
+    time_t since;
 };
 struct folder_choice {
     struct chosen_folder *folders; /* INBOX first, then Sent, then the rest in the server's order */
     size_t count;
     char **missing; /* what the configuration names and the server does not have; NULL-terminated */
+    char **left_out; /* what "*" leaves out and nothing else names; NULL-terminated */
 };
 struct folder_choice *folder_list_choose(const struct folder_list *list, char *const *wanted);
 void folder_choice_free(struct folder_choice *choice);

@@ -17,7 +17,9 @@ struct account_watch {
     size_t others_max;     /* less when the server accepts no more */
     struct event *refusal; /* one of the others was refused: handled outside of its callback */
     struct folder_choice *choice;
-    bool is_known;   /* baselined before; valid once the ledger was asked */
+    bool is_known; /* all that is configured was opened before; valid once the ledger was asked */
+    struct ledger_pattern *patterns; /* likewise: since when it is configured */
+    size_t n_patterns;
     bool was_asked;  /* the ledger */
     bool is_settled; /* context->settled() was called */
     struct ledger_request *opening;
@@ -57,6 +59,33 @@ static size_t others_wanted(const struct account_watch *watch)
     return n < watch->others_max ? n : watch->others_max;
 }
 
+static const struct ledger_pattern *find_pattern(const struct account_watch *watch,
+                                                 const char *name)
+{
+    for (size_t i = 0; i < watch->n_patterns; i++)
+        if (strcmp(watch->patterns[i].name, name) == 0)
+            return &watch->patterns[i];
+    return NULL;
+}
+
+/* A folder is fresh if all that names it is; it is wanted since the first of them was. */
+static void date_folder(const struct account_watch *watch, struct chosen_folder *folder)
+{
+    bool any = false;
+
+    folder->fresh = true;
+    folder->since = 0;
+    for (char **name = folder->by; *name != NULL; name++) {
+        const struct ledger_pattern *pattern = find_pattern(watch, *name);
+        bool baselined = pattern != NULL ? pattern->baselined : watch->is_known;
+        time_t since = pattern != NULL ? pattern->since : 0;
+
+        folder->fresh = folder->fresh && !baselined;
+        folder->since = !any || since < folder->since ? since : folder->since;
+        any = true;
+    }
+}
+
 /* Folder 0 and all beyond the other watches' belong to the main watch. */
 static void assign_folders(struct account_watch *watch)
 {
@@ -65,6 +94,8 @@ static void assign_folders(struct account_watch *watch)
     struct chosen_folder *for_main = xcalloc(choice->count, sizeof(*for_main));
     size_t n = 0;
 
+    for (size_t i = 0; i < choice->count; i++)
+        date_folder(watch, &choice->folders[i]);
     for (size_t i = 0; i < choice->count; i++)
         if (i == 0 || i > wanted)
             for_main[n++] = choice->folders[i];
@@ -76,8 +107,8 @@ static void assign_folders(struct account_watch *watch)
         watch->n_others++;
     }
     for (size_t i = 0; i < watch->n_others; i++)
-        watch_set_folders(watch->others[i], &choice->folders[i + 1], 1, !watch->is_known);
-    watch_set_folders(watch->main, for_main, n, !watch->is_known);
+        watch_set_folders(watch->others[i], &choice->folders[i + 1], 1);
+    watch_set_folders(watch->main, for_main, n);
     free(for_main);
 }
 
@@ -96,14 +127,29 @@ static void on_refusal(evutil_socket_t fd, short what, void *arg)
     assign_folders(watch);
 }
 
-static void on_account_opened(void *arg, bool known, time_t baseline_at)
+static void forget_patterns(struct account_watch *watch)
+{
+    for (size_t i = 0; i < watch->n_patterns; i++)
+        free(watch->patterns[i].name);
+    free(watch->patterns);
+    watch->patterns = NULL;
+    watch->n_patterns = 0;
+}
+
+static void on_account_opened(void *arg, const struct ledger_account *account)
 {
     struct account_watch *watch = arg;
 
-    (void)baseline_at;
     watch->opening = NULL;
-    watch->is_known = known;
+    watch->is_known = account->known;
     watch->was_asked = true;
+    forget_patterns(watch);
+    watch->patterns = xcalloc(account->n_patterns, sizeof(*watch->patterns));
+    watch->n_patterns = account->n_patterns;
+    for (size_t i = 0; i < account->n_patterns; i++) {
+        watch->patterns[i] = account->patterns[i];
+        watch->patterns[i].name = xstrdup(account->patterns[i].name);
+    }
     assign_folders(watch);
 }
 
@@ -153,16 +199,34 @@ static void settle(struct account_watch *watch)
     watch->context->settled(watch->context->arg);
 }
 
+/* A folder that the server refuses does not count: else its owner could keep all that come later
+ * from being taken for new ones. */
 static bool all_opened(const struct account_watch *watch)
 {
     for (size_t w = 0; w < account_watch_count(watch); w++) {
         const struct watch *one = account_watch_nth(watch, w);
 
         for (size_t i = 0; i < watch_folder_count(one); i++)
-            if (watch_folder(one, i)->ledger_id == 0)
+            if (watch_folder(one, i)->ledger_id == 0 && !watch_folder(one, i)->refused)
                 return false;
     }
     return true;
+}
+
+/* From now on a folder that appears is one that its owner has made. */
+static void end_baseline(struct account_watch *watch)
+{
+    const struct folder_choice *choice = watch->choice;
+    char **names = xcalloc(choice->count + 1, sizeof(*names));
+
+    for (size_t i = 0; i < choice->count; i++)
+        names[i] = choice->folders[i].name;
+    watch->is_known = true;
+    for (size_t i = 0; i < watch->n_patterns; i++)
+        watch->patterns[i].baselined = true;
+    ledger_account_baselined(watch->context->ledger, watch->account->name, names);
+    free(names);
+    assign_folders(watch);
 }
 
 static void on_watching(void *arg)
@@ -171,11 +235,9 @@ static void on_watching(void *arg)
 
     if (!watch->was_asked || !all_opened(watch))
         return;
-    if (!watch->is_known) {
-        watch->is_known = true;
-        ledger_account_baselined(watch->context->ledger, watch->account->name);
-    }
     settle(watch);
+    if (!watch->is_known)
+        end_baseline(watch);
 }
 
 static void on_main_down(void *arg, bool refused)
@@ -206,6 +268,7 @@ void account_watch_free(struct account_watch *watch)
     if (watch == NULL)
         return;
     ledger_cancel(watch->opening);
+    forget_patterns(watch);
     while (watch->n_others > 0)
         watch_free(watch->others[--watch->n_others]);
     watch_free(watch->main);
@@ -227,6 +290,10 @@ bool account_watch_update(struct account_watch *watch, const struct account *acc
                     &account->secret))
         return false;
     watch->account = account;
+    /* The ledger knows of another configuration now. */
+    ledger_cancel(watch->opening);
+    watch->opening = NULL;
+    watch->was_asked = false;
     watch_wake(watch->main);
     return true;
 }

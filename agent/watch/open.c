@@ -103,7 +103,7 @@ static void on_opened(void *arg, const struct ledger_folder *opened)
     folder->ledger_id = opened->id;
     folder->seen_through = opened->seen_through;
     folder->modseq = opened->modseq;
-    folder->baseline_at = opened->baseline_at;
+    folder->baseline_at = opened->baseline_at > folder->since ? opened->baseline_at : folder->since;
     folder->look_through = opened->look_through;
     imap_uidset_clear(&folder->retry);
     for (size_t i = 0; i < opened->n_retry; i++)
@@ -125,7 +125,7 @@ static void open_in_ledger(struct watch *watch, struct folder *folder, uint32_t 
     fault_point(FAULT_FOLDER_OPENED);
     watch->opening =
         ledger_folder_open(watch->context->ledger, (*watch->account)->name, folder->name,
-                           folder->uidvalidity, uidnext, watch->baseline, on_opened, watch);
+                           folder->uidvalidity, uidnext, folder->fresh, on_opened, watch);
 }
 
 /* EXAMINE reported no UIDNEXT (some servers do not): the highest UID is asked for. */

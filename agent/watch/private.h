@@ -70,7 +70,6 @@ struct watch {
     struct ledger_request *opening; /* OPENING */
     uint32_t highest;               /* FINDING_HIGHEST */
     struct capture *capture;        /* runs in CAPTURING */
-    bool baseline;
 
     bool idling;       /* an IDLE command has not ended; the next command ends it */
     unsigned statuses; /* STATUS commands without a reply */
@@ -89,7 +88,7 @@ void watch_work_soon(struct watch *watch);
 /* The step has ended, the session has not. */
 void watch_step_done(struct watch *watch);
 struct folder *watch_find_folder(const struct watch *watch, const char *name);
-/* Whether an account's folders are "*". */
+/* Whether an account's folders are "*" or "**". */
 bool watch_is_of_everything(const struct watch *watch);
 /* The session has ended, and on_down follows: a callback has nothing left to do. */
 bool watch_command_ended(const struct imap_result *result);

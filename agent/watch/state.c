@@ -102,7 +102,7 @@ struct folder *watch_find_folder(const struct watch *watch, const char *name)
 bool watch_is_of_everything(const struct watch *watch)
 {
     for (char **folder = (*watch->account)->folders; *folder != NULL; folder++)
-        if (strcmp(*folder, "*") == 0)
+        if (strcmp(*folder, "*") == 0 || strcmp(*folder, "**") == 0)
             return true;
     return false;
 }

@@ -24,14 +24,12 @@ static bool may_drop(const struct watch *watch, const struct folder *folder)
     return folder != watch->selected && folder != watch->examining;
 }
 
-void watch_set_folders(struct watch *watch, const struct chosen_folder *folders, size_t n,
-                       bool baseline)
+void watch_set_folders(struct watch *watch, const struct chosen_folder *folders, size_t n)
 {
     struct folder **kept = xcalloc(watch->n_folders + n, sizeof(*kept));
     size_t count = 0;
     bool fresh = false;
 
-    watch->baseline = baseline;
     for (size_t i = 0; i < watch->n_folders; i++)
         watch->folders[i]->listed = false;
     for (size_t i = 0; i < n; i++) {
@@ -44,6 +42,8 @@ void watch_set_folders(struct watch *watch, const struct chosen_folder *folders,
             fresh = true;
         }
         folder->role = folders[i].role;
+        folder->fresh = folders[i].fresh;
+        folder->since = folders[i].since;
         folder->listed = true;
         kept[count++] = folder;
     }

@@ -50,10 +50,9 @@ void watch_free(struct watch *watch);
 
 /*
  * Which folders this watch is responsible for from now on: names are copied, and what is known of
- * folders that stay is kept. baseline: the account is seen for the first time.
+ * folders that stay is kept.
  */
-void watch_set_folders(struct watch *watch, const struct chosen_folder *folders, size_t n,
-                       bool baseline);
+void watch_set_folders(struct watch *watch, const struct chosen_folder *folders, size_t n);
 /* For account_watch.c: only with WATCH_MODE_IDLE does each further folder need a session. */
 enum watch_mode watch_mode(const struct watch *watch);
 /* Lists and checks all folders now; without a session, reconnects now. */

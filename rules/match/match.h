@@ -50,7 +50,7 @@ const char *match_fields(const struct patterns *patterns, const struct field_fac
                          struct pattern_search *search);
 
 /*
- * A condition on when the message arrived (match_dates.c): YES if it holds for any reading, or for
+ * A condition on when the message arrived (readings.c): YES if it holds for any reading, or for
  * an exempt rule for every one; else UNDECIDED if the readings are in doubt and it is possible.
  */
 struct match_when {

@@ -39,9 +39,13 @@ const char *config_folder_fault(const char *folder)
     if (*folder == '\0')
         return "is empty";
     if (*folder == '\\' && strcasecmp(folder, "\\Sent") != 0)
-        return "is not a special use that can be watched; expected \"\\\\Sent\", \"*\" or a name";
-    if (*folder != '\\' && strcmp(folder, "*") != 0 && strpbrk(folder, "*%") != NULL)
-        return "contains a wildcard; expected a complete name, or \"*\" for all folders";
+        return "is not a special use that can be watched; expected \"\\\\Sent\", \"*\", \"**\" "
+               "or a name";
+    if (strcmp(folder, "*") == 0 || strcmp(folder, "**") == 0)
+        return NULL;
+    if (*folder != '\\' && strpbrk(folder, "*%") != NULL)
+        return "contains a wildcard; expected a complete name, \"*\" for all folders but drafts, "
+               "junk and trash, or \"**\" for all";
     return NULL;
 }
 

@@ -85,8 +85,20 @@ static const char schema_2[] =
     " at INTEGER NOT NULL, PRIMARY KEY(reflector, number)) WITHOUT ROWID;"
     "CREATE UNIQUE INDEX reflected_nonce ON reflected(reflector, nonce);";
 
+/*
+ * What is configured (ledger/watched.c). account.watched: 0 not known (an older version), 1 now,
+ * 2 before. account.first_seen, pattern.since 0: not listed since it was configured.
+ */
+static const char schema_watched[] =
+    "ALTER TABLE account ADD COLUMN watched INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE folder ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE pattern(account INTEGER NOT NULL REFERENCES account, name TEXT NOT NULL,"
+    " since INTEGER NOT NULL, baselined INTEGER NOT NULL, PRIMARY KEY(account, name))"
+    " WITHOUT ROWID;";
+
 /* What each version added to the one before it. */
-static const char *const schemas[LEDGER_SCHEMA] = {schema_1, schema_2};
+static const char *const schemas[LEDGER_SCHEMA] = {schema_1, schema_2, schema_watched};
 
 bool ledger_schema_advance(struct ledger *ledger, int version)
 {

@@ -86,11 +86,11 @@ struct account_answer {
     time_t baseline_at;
 };
 
-static void on_account(void *arg, bool known, time_t baseline_at)
+static void on_account(void *arg, const struct ledger_account *account)
 {
     struct account_answer *answer = arg;
-    answer->known = known;
-    answer->baseline_at = baseline_at;
+    answer->known = account->known;
+    answer->baseline_at = account->baseline_at;
     answer->room->waiting--;
 }
 
@@ -103,7 +103,7 @@ static void test_account_is_known_when_its_first_listing_ended(void **state)
     room_wait(room);
     assert_false(answer.known);
     time_t first = answer.baseline_at;
-    ledger_account_baselined(room->ledger, "alice");
+    ledger_account_baselined(room->ledger, "alice", (char *[]){NULL});
     room->waiting++;
     ledger_account_open(room->ledger, "alice", on_account, &answer);
     room_wait(room);

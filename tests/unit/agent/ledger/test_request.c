@@ -21,10 +21,9 @@ static void never_folder(void *arg, const struct ledger_folder *folder)
     never(arg);
 }
 
-static void never_account(void *arg, bool known, time_t baseline_at)
+static void never_account(void *arg, const struct ledger_account *account)
 {
-    (void)known;
-    (void)baseline_at;
+    (void)account;
     never(arg);
 }
 
@@ -231,11 +230,10 @@ struct chain {
     struct ledger_request *next;
 };
 
-static void cancel_next(void *arg, bool known, time_t baseline_at)
+static void cancel_next(void *arg, const struct ledger_account *account)
 {
     struct chain *chain = arg;
-    (void)known;
-    (void)baseline_at;
+    (void)account;
     ledger_cancel(chain->next);
     chain->room->waiting--;
 }

@@ -24,7 +24,7 @@ struct choice_case {
     const char *title;
     struct listing list[16];
     const char *wanted[8];
-    const char *expected; /* names, "=sent" behind some, then "; missing ..." */
+    const char *expected; /* names, "=sent" after some, then "; missing ...; not ..." */
 };
 
 static void add(struct folder_list *list, const char *name, unsigned flags, char delimiter)
@@ -45,6 +45,8 @@ static char *chosen(const struct folder_list *list, const char *const *wanted)
                 choice->folders[i].role == FOLDER_SENT ? "=sent" : "");
     for (size_t i = 0; choice->missing[i] != NULL; i++)
         fprintf(out, "; missing %s", choice->missing[i]);
+    for (size_t i = 0; choice->left_out[i] != NULL; i++)
+        fprintf(out, "%s%s", i > 0 ? ", " : "; not ", choice->left_out[i]);
     fclose(out);
     folder_choice_free(choice);
     return text;
@@ -95,7 +97,18 @@ static const struct choice_case cases[] = {
       {"G", IMAP_LIST_SENT, '/'},
       {"H", IMAP_LIST_NOSELECT | IMAP_LIST_HASCHILDREN, '/'}},
      {"*"},
-     "INBOX, G=sent, F"},
+     "INBOX, G=sent, F; not A, B, C, D, E"},
+    {"** leaves out nothing",
+     {{"INBOX", 0, '/'},
+      {"A", IMAP_LIST_DRAFTS, '/'},
+      {"B", IMAP_LIST_JUNK, '/'},
+      {"C", IMAP_LIST_TRASH, '/'},
+      {"D", IMAP_LIST_ALL, '/'},
+      {"E", IMAP_LIST_FLAGGED, '/'},
+      {"G", IMAP_LIST_SENT, '/'},
+      {"H", IMAP_LIST_NOSELECT | IMAP_LIST_HASCHILDREN, '/'}},
+     {"*", "**"},
+     "INBOX, G=sent, A, B, C, D, E"},
     {"* leaves out known names where nothing is marked",
      {{"Drafts", 0, '/'},
       {"Spam", 0, '/'},
@@ -105,11 +118,11 @@ static const struct choice_case cases[] = {
       {"Work/Trash", 0, '/'},
       {"INBOX", 0, '/'}},
      {"*"},
-     "INBOX, Work, Work/Trash"},
+     "INBOX, Work, Work/Trash; not Drafts, Spam, Trash, Papierkorb"},
     {"a name that looks like Junk is watched where another is marked",
      {{"Junk", 0, '/'}, {"Bulk", IMAP_LIST_JUNK, '/'}},
      {"*"},
-     "Junk"},
+     "Junk; not Bulk"},
     {"what * leaves out can be named",
      {{"Trash", 0, '/'}, {"Work", 0, '/'}},
      {"*", "Trash"},
@@ -147,6 +160,25 @@ static void chooses(void **state)
         free(text);
         folder_list_clear(&list);
     }
+}
+
+static void each_folder_knows_what_names_it(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {"**", "INBOX", "*", "Trash", NULL};
+    struct folder_list list = {0};
+    add(&list, "INBOX", 0, '/');
+    add(&list, "Trash", 0, '/');
+    struct folder_choice *choice = folder_list_choose(&list, (char *const *)wanted);
+    assert_string_equal(choice->folders[0].by[0], "**");
+    assert_string_equal(choice->folders[0].by[1], "INBOX");
+    assert_string_equal(choice->folders[0].by[2], "*");
+    assert_null(choice->folders[0].by[3]);
+    assert_string_equal(choice->folders[1].by[0], "**");
+    assert_string_equal(choice->folders[1].by[1], "Trash");
+    assert_null(choice->folders[1].by[2]);
+    folder_choice_free(choice);
+    folder_list_clear(&list);
 }
 
 static void the_rest_comes_in_the_servers_order(void **state)
@@ -216,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chooses),
+        cmocka_unit_test(each_folder_knows_what_names_it),
         cmocka_unit_test(the_rest_comes_in_the_servers_order),
         cmocka_unit_test(flags_of_two_lines_are_joined),
         cmocka_unit_test(folders_are_known_below_the_personal_namespace),

@@ -194,6 +194,82 @@ static void of_a_known_account_new_folders_are_captured(void **state)
     assert_int_not_equal(fake_state(stage->fake, &stage->fake->folders[1], 1), UID_BEFORE_BASELINE);
 }
 
+/* What the agent says at its start and at a reload. */
+static void configured(struct stage *stage, bool is_watched)
+{
+    const struct ledger_configured_account one = {"alice", stage->fake->folders_wanted};
+    ledger_configured(stage->fake->context.ledger, &one, is_watched);
+}
+
+static void start_configured(struct stage *stage)
+{
+    configured(stage, true);
+    start(stage);
+    FAKE_AWAIT(stage->fake, is_baselined(stage) && stage->fake->settled > 0);
+}
+
+static void stop(struct stage *stage)
+{
+    account_watch_free(stage->watch);
+    stage->watch = NULL;
+    stage->fake->settled = 0;
+}
+
+static void what_comes_during_a_pause_is_before_the_next_baseline(void **state)
+{
+    struct stage *stage = *state;
+    start_configured(stage);
+    stop(stage); /* the agent was down: no pause */
+    uint32_t uid = fake_mail(stage->fake, stage->inbox);
+    start_configured(stage);
+    FAKE_AWAIT(stage->fake, fake_state(stage->fake, stage->inbox, uid) == UID_CAPTURED);
+    stop(stage);
+    configured(stage, false);
+    uid = fake_mail(stage->fake, stage->inbox);
+    start_configured(stage);
+    FAKE_AWAIT(stage->fake, fake_state(stage->fake, stage->inbox, uid) == UID_BEFORE_BASELINE);
+    check_it_works(stage, stage->inbox);
+}
+
+static void a_folder_that_is_wanted_later_begins_with_a_baseline(void **state)
+{
+    struct stage *stage = *state;
+    struct fake_folder *old = fake_folder(stage->fake, "Old", "");
+    stage->fake->folders_wanted[0] = (char *)"INBOX";
+    start_configured(stage);
+    uint32_t uid = fake_mail(stage->fake, old);
+    stage->fake->folders_wanted[0] = (char *)"*";
+    configured(stage, true);
+    uint32_t in_inbox = fake_mail(stage->fake, stage->inbox); /* watched all the time */
+    assert_true(account_watch_update(stage->watch, &stage->fake->account));
+    FAKE_AWAIT(stage->fake, fake_state(stage->fake, old, uid) == UID_BEFORE_BASELINE);
+    FAKE_AWAIT(stage->fake, fake_state(stage->fake, stage->inbox, in_inbox) == UID_CAPTURED);
+    check_it_works(stage, old);
+    FAKE_AWAIT(stage->fake, is_baselined(stage));
+    /* One that the owner makes is another thing. */
+    struct fake_folder *made = fake_folder(stage->fake, "Made", "");
+    uid = fake_deliver(stage->fake, made,
+                       "From: alice@example.org\r\nTo: bob@partner.test\r\n\r\nx\r\n");
+    fake_nth(made, 0)->internaldate = 1000000000;
+    assert_true(account_watch_update(stage->watch, &stage->fake->account));
+    FAKE_AWAIT(stage->fake, fake_state(stage->fake, made, uid) == UID_CAPTURED);
+}
+
+/* By ACLs her folders can be refused for as long as she likes. */
+static void a_refused_folder_does_not_prolong_the_baseline(void **state)
+{
+    struct stage *stage = *state;
+    struct fake_folder *shut = fake_folder(stage->fake, "Shut", "");
+    fake_override(stage->fake, "EXAMINE Shut*", "$ NO [NOPERM] no", 1000);
+    start_configured(stage);
+    uint32_t uid = fake_mail(stage->fake, shut);
+    fake_clear_overrides(stage->fake);
+    assert_true(account_watch_update(stage->watch, &stage->fake->account));
+    fake_announce(stage->fake, "* STATUS \"Shut\" (UIDNEXT 2)");
+    fake_drop(stage->fake);
+    FAKE_AWAIT(stage->fake, fake_state(stage->fake, shut, uid) == UID_CAPTURED);
+}
+
 static void an_account_that_cannot_be_reached_is_settled_too(void **state)
 {
     struct stage *stage = *state;
@@ -301,6 +377,9 @@ int main(void)
         TEST(all_other_sessions_may_be_refused),
         TEST(the_baseline_ends_when_all_folders_were_checked),
         TEST(of_a_known_account_new_folders_are_captured),
+        TEST(what_comes_during_a_pause_is_before_the_next_baseline),
+        TEST(a_folder_that_is_wanted_later_begins_with_a_baseline),
+        TEST(a_refused_folder_does_not_prolong_the_baseline),
         TEST(an_account_that_cannot_be_reached_is_settled_too),
         TEST(an_other_session_that_is_lost_settles_and_comes_back),
         TEST(missing_folders_are_reported),

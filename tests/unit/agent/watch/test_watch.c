@@ -37,7 +37,9 @@ static void on_listing(void *arg, const struct folder_list *list)
     if (maybe_free(stage, "listing"))
         return;
     struct folder_choice *choice = folder_list_choose(list, stage->account->folders);
-    watch_set_folders(stage->watch, choice->folders, choice->count, stage->baseline);
+    for (size_t i = 0; i < choice->count; i++)
+        choice->folders[i].fresh = stage->baseline;
+    watch_set_folders(stage->watch, choice->folders, choice->count);
     folder_choice_free(choice);
 }
 
@@ -166,7 +168,7 @@ static void the_server_decides_the_mode(void **state)
         fake_forget(stage->fake);
         start(stage);
         if (!one->is_main)
-            watch_set_folders(stage->watch, &inbox, 1, true);
+            watch_set_folders(stage->watch, &inbox, 1);
         await_watching(stage);
         watch_status(stage->watch, &status);
         assert_int_equal(status.mode, one->mode);
@@ -876,7 +878,7 @@ static void what_happens_without_a_session_does_no_harm(void **state)
     watch_recheck_soon(stage->watch); /* one is enough */
     fake_drop(stage->fake);
     FAKE_AWAIT(stage->fake, stage->downs == 1);
-    watch_set_folders(stage->watch, folders, 2, false);
+    watch_set_folders(stage->watch, folders, 2);
     event_active(stage->watch->recheck, EV_TIMEOUT, 0);
     event_active(stage->watch->tick, EV_TIMEOUT, 0);
     fake_run(stage->fake, 50);
