@@ -7,12 +7,30 @@
  * Unicode meaning. A pattern that starts with "/" is a regex. Texts are UTF-8; an invalid octet
  * counts as U+FFFD.
  *
- * No text can make a match expensive. Globs are compiled so that they cost no more than one pass
- * forward and one back. A regex is bounded by PCRE2's limits for one starting position and, since
- * those start afresh at each position, by a count of steps for all regexes of one search. A text
- * that hits a limit counts as not matching, and the search reports it. No clock is involved: the
- * same text always gives the same result. No JIT: it would need memory that is writable and
- * executable, and the limits on depth and heap do not apply to it.
+ * What a match costs is counted in steps (work.h), never timed, and all patterns that are asked
+ * about a message draw on budgets that they share. In this order, for a text:
+ *   - an attempt costs 8 steps, and a step for each 32 octets of the text;
+ *   - a regex that can only match texts with certain literals (regex_literal.h) does not match one
+ *     without: a step for each 16 octets;
+ *   - PCRE2's matcher searches; it goes back and tries again. Each item of the regex that it looks
+ *     at costs a step, and as many as the distance from the item before takes;
+ *   - if that comes to more than 4 steps an octet, the linear search of regex_linear.h takes over,
+ *     where the regex is one that it knows: most are;
+ *   - if it does not, PCRE2's matcher may go on. No search of one text by one pattern gets more
+ *     than a quarter of what is left of the budget, so that others are asked too.
+ * A glob is compiled so that it costs no more than one pass forward and one back, and is charged
+ * for that beforehand.
+ *
+ * Whatever ends without an answer, for lack of work, of heap or for any other reason, does not
+ * match and is counted in `limited`: doubt, never a no. What is found is found, whatever it cost.
+ *
+ * Patterns are compiled to machine code (JIT) where PCRE2 can and may do that. Where memory must
+ * not be executable (systemd's MemoryDenyWriteExecute, which our unit sets) they are interpreted,
+ * and cost the same steps: those are counted by callouts in the pattern, in both. A match whose
+ * machine code runs out of stack is interpreted from its start. Two things are not the same to the
+ * last step: where a search begins, for machine code skips less or more of what cannot match, and
+ * the heap, which only the interpreter needs (up to PATTERN_HEAP_LIMIT_KIB). Both can make the
+ * difference between an answer and doubt, never between yes and no.
  */
 #ifndef RULES_PATTERN_H
 #define RULES_PATTERN_H
@@ -21,7 +39,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PATTERN_WORK_MAX 20000000u /* steps of one search; about a third of a second */
+#include "rules/util/work.h"
+
 #define PATTERN_MATCH_LIMIT 5000000u
 #define PATTERN_DEPTH_LIMIT 100000u
 #define PATTERN_HEAP_LIMIT_KIB 8192u
@@ -37,11 +56,15 @@ void patterns_free(struct patterns *patterns);
  * 0 in the order they are added. */
 char *patterns_add(struct patterns *patterns, const char *text);
 
-/* One search over any number of texts. Start with {0}; the counts accumulate from call to call. */
+/* Without machine code from now on, as where memory must not be executable; for tests. */
+void patterns_interpret(struct patterns *patterns);
+
+/* One search over any number of texts. Start with {.work = ...}; the counts accumulate from call to
+ * call. */
 struct pattern_search {
-    uint64_t work;  /* steps spent */
-    size_t hit;     /* number of the pattern that matched last */
-    size_t limited; /* attempts that hit a limit, each counted as no match */
+    struct work *work; /* the budget that it draws on; never NULL */
+    size_t hit;        /* number of the pattern that matched last */
+    size_t limited;    /* attempts that ended without an answer, each counted as no match */
 };
 
 /* Whether any pattern of these kinds matches the text. */

@@ -86,7 +86,7 @@ static enum match_result match(const struct match_input *in, const struct rule *
         match_add_text(found, "the body has not been read");
         return MATCH_NEEDS_BODY;
     }
-    struct pattern_search search = {0};
+    struct pattern_search search = {.work = &in->budget->body};
     struct hit hit = find(rule, body, &search);
     if (found != NULL)
         add_attachments(found, body, hit);

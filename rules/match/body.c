@@ -15,7 +15,7 @@ static enum match_result match(const struct match_input *in, const struct rule *
         match_add_text(found, "the body has not been read");
         return MATCH_NEEDS_BODY;
     }
-    struct pattern_search search = {0};
+    struct pattern_search search = {.work = &in->budget->body};
     const struct reading *hit = NULL;
     for (size_t i = 0; i < body->text.count && hit == NULL; i++)
         if (patterns_match(rule->body_patterns, PATTERN_ANY_KIND, body->text.list[i].text,

@@ -55,9 +55,15 @@ static enum match_result join(enum match_result a, enum match_result b)
 static_assert(MATCH_YES < MATCH_UNDECIDED && MATCH_UNDECIDED < MATCH_NEEDS_BODY,
               "join() takes the larger");
 
-static void evaluate(const struct match_input *in, bool explain, struct rule_decision *decision)
+static void evaluate(const struct match_input *of_message, bool explain,
+                     struct rule_decision *decision)
 {
     const struct rule *rule = decision->rule;
+    const struct match_input *in = of_message;
+    /* What is asked for explain's sake only draws on a budget of its own, so that explain says what
+     * is decided without it. */
+    struct match_budget spare;
+    const struct match_input for_explain = {in->set, in->message, in->route, in->facts, &spare};
     decision->result = MATCH_YES;
     decision->directions = match_directions(rule, in->message->owner) & in->route->directions;
     for (const struct match *const *match = conditions; *match != NULL; match++) {
@@ -72,6 +78,10 @@ static void evaluate(const struct match_input *in, bool explain, struct rule_dec
             add_reason(decision, *match, result, &found);
         else if (result == MATCH_NO)
             break;
+        if (result == MATCH_NO && in == of_message) {
+            spare = *of_message->budget;
+            in = &for_explain;
+        }
     }
     if (decision->result == MATCH_NO)
         decision->undecided = 0;
@@ -193,7 +203,8 @@ struct decision *decide(const struct rule_set *set, const struct message *messag
     decision->n_rules = set->count;
 
     struct facts facts = {.header = message->header};
-    const struct match_input in = {set, message, decision->route, &facts};
+    struct match_budget budget = match_budget();
+    const struct match_input in = {set, message, decision->route, &facts, &budget};
     for (size_t i = 0; i < set->count; i++) {
         decision->rules[i].rule = &set->rules[i];
         evaluate(&in, explain, &decision->rules[i]);
@@ -228,7 +239,8 @@ void decision_free(struct decision *decision)
 static enum match_result evaluate_owner(const struct rule *rule, const struct owner *owner)
 {
     const struct message message = {.owner = owner};
-    const struct match_input in = {.message = &message};
+    struct match_budget budget = match_budget();
+    const struct match_input in = {.message = &message, .budget = &budget};
     enum match_result result = MATCH_YES;
     for (const struct match *const *match = conditions; *match != NULL; match++) {
         if (*match == &match_direction || !(*match)->is_set(rule))

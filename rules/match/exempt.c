@@ -30,7 +30,8 @@ static const char *find_owner(const struct rule *rule, const struct owner *owner
 
 bool match_exempt_owner(const struct rule *rule, const struct owner *owner)
 {
-    struct pattern_search search = {0};
+    struct match_budget budget = match_budget();
+    struct pattern_search search = {.work = &budget.owner};
     return is_set(rule) && find_owner(rule, owner, &search) != NULL;
 }
 
@@ -47,8 +48,9 @@ static const char *find_in_header(const struct rule *rule, const struct field_fa
 static enum match_result match(const struct match_input *in, const struct rule *rule,
                                struct buffer *found)
 {
-    struct pattern_search search = {0};
+    struct pattern_search search = {.work = &in->budget->owner};
     const char *hit = find_owner(rule, in->message->owner, &search);
+    search.work = &in->budget->header;
     if (hit == NULL)
         hit = find_in_header(rule, facts_get(in->facts, FACTS_EXEMPT), &search);
     match_add_text(found,

@@ -11,7 +11,7 @@ static enum match_result match(const struct match_input *in, const struct rule *
                                struct buffer *found)
 {
     const struct field_facts *from = facts_get(in->facts, FACTS_FROM);
-    struct pattern_search search = {0};
+    struct pattern_search search = {.work = &in->budget->header};
     const char *hit = match_fields(rule->from_patterns, from, &search);
     match_add_text(found, "the message is from ");
     match_add_addresses(found, hit, from);

@@ -46,7 +46,7 @@ static bool find(const struct rule *rule, const struct header *header,
 static enum match_result match(const struct match_input *in, const struct rule *rule,
                                struct buffer *found)
 {
-    struct pattern_search search = {0};
+    struct pattern_search search = {.work = &in->budget->header};
     bool hit = find(rule, in->message->header, &search, found);
     if (!hit)
         match_add_text(found, "no such field matches");

@@ -8,6 +8,13 @@
 #define QUOTE_MAX 60
 #define SHOWN_MAX 5
 
+struct match_budget match_budget(void)
+{
+    return (struct match_budget){.owner.max = MATCH_WORK_OWNER,
+                                 .header.max = MATCH_WORK_HEADER,
+                                 .body.max = MATCH_WORK_BODY};
+}
+
 void match_add_text(struct buffer *buffer, const char *text)
 {
     if (buffer != NULL)
@@ -130,7 +137,7 @@ void match_add_doubt(struct buffer *buffer, const char *why)
 void match_add_limited(struct buffer *buffer, const struct pattern_search *search)
 {
     if (search->limited > 0)
-        match_add_doubt(buffer, "a /regex/ reached its work limit");
+        match_add_doubt(buffer, "the patterns would cost too much");
 }
 
 void match_add_time(struct buffer *buffer, time_t time)

@@ -21,12 +21,29 @@
 #include "rules/rule.h"
 #include "rules/util/buffer.h"
 
+/*
+ * What all patterns of all rules may cost for one message, in pattern.h's steps: together about
+ * 100 ms on an ordinary core. In three parts, so that none of them starves another: what is asked
+ * about the owner alone costs the same for all of his messages, whatever they contain, and what the
+ * header decides does not depend on the body.
+ */
+#define MATCH_WORK_OWNER 1000000
+#define MATCH_WORK_HEADER 2500000
+#define MATCH_WORK_BODY 4500000
+
+struct match_budget {
+    struct work owner, header, body;
+};
+
+struct match_budget match_budget(void);
+
 struct match_input {
     const struct rule_set *set;
     const struct message *message;
     /* Not set for conditions with NEEDS_OWNER. */
     const struct route *route;
     struct facts *facts;
+    struct match_budget *budget;
 };
 
 /* What a condition looks at. */

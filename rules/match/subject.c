@@ -25,7 +25,7 @@ static enum match_result match(const struct match_input *in, const struct rule *
                                struct buffer *found)
 {
     const struct field_facts *subjects = facts_get(in->facts, FACTS_SUBJECT);
-    struct pattern_search search = {0};
+    struct pattern_search search = {.work = &in->budget->header};
     const char *hit = find(rule->subject_patterns, subjects, &search);
     if (subjects->count == 0) {
         match_add_text(found, "the message has no subject");

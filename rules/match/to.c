@@ -26,7 +26,7 @@ static enum match_result match(const struct match_input *in, const struct rule *
                                struct buffer *found)
 {
     const struct field_facts *to = facts_get(in->facts, FACTS_TO);
-    struct pattern_search search = {0};
+    struct pattern_search search = {.work = &in->budget->header};
     const char *hit = NULL;
     if (!in->route->sent) /* the recipients of a sent message are those of the fields */
         hit = find_in_route(rule->to_patterns, in->route, &search);

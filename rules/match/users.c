@@ -19,7 +19,7 @@ static bool matches_owner(const struct patterns *patterns, const struct owner *o
 static enum match_result find(const struct match_input *in, const struct patterns *patterns,
                               struct buffer *found)
 {
-    struct pattern_search search = {0};
+    struct pattern_search search = {.work = &in->budget->owner};
     bool matched = matches_owner(patterns, in->message->owner, &search);
     match_add_text(found, "the owner is ");
     match_add_quoted(found, in->message->owner->account);

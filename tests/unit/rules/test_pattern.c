@@ -20,10 +20,13 @@ static struct patterns *compile(const char *text)
     return patterns;
 }
 
+#define BUDGET 6000000
+
 static bool matches(const char *pattern, const char *text)
 {
     struct patterns *patterns = compile(pattern);
-    struct pattern_search search = {0};
+    struct work work = {.max = BUDGET};
+    struct pattern_search search = {.work = &work};
     bool hit = patterns_match(patterns, PATTERN_ANY_KIND, text, strlen(text), &search);
     patterns_free(patterns);
     return hit;
@@ -145,7 +148,8 @@ static void test_hit_is_the_number_of_the_pattern(void **state)
     struct patterns *patterns = patterns_new();
     assert_null(patterns_add(patterns, "no*"));
     assert_null(patterns_add(patterns, "/yes/"));
-    struct pattern_search search = {0};
+    struct work work = {.max = BUDGET};
+    struct pattern_search search = {.work = &work};
     assert_true(patterns_match(patterns, PATTERN_ANY_KIND, "yes", 3, &search));
     assert_int_equal(search.hit, 1);
     patterns_free(patterns);
@@ -155,7 +159,8 @@ static void test_kinds_are_kept_apart(void **state)
 {
     (void)state;
     struct patterns *patterns = compile("abc");
-    struct pattern_search search = {0};
+    struct work work = {.max = BUDGET};
+    struct pattern_search search = {.work = &work};
     assert_false(patterns_match(patterns, PATTERN_REGEX, "abc", 3, &search));
     assert_true(patterns_match(patterns, PATTERN_GLOB, "abc", 3, &search));
     patterns_free(patterns);
@@ -165,43 +170,163 @@ static void test_nul_is_an_octet(void **state)
 {
     (void)state;
     struct patterns *patterns = compile("a*c");
-    struct pattern_search search = {0};
+    struct work work = {.max = BUDGET};
+    struct pattern_search search = {.work = &work};
     assert_true(patterns_match(patterns, PATTERN_ANY_KIND, "a\0c", 3, &search));
     patterns_free(patterns);
 }
 
-/* Regexes with exponential backtracking, at one starting position or over many. */
-static void test_limits(void **state)
+static char *repeated(const char *text, size_t len)
 {
-    static const char *const texts[] = {"/(a+)+[yz]/",        "/a.*[yz]/s",
-                                        "/a[^y]*[yz]/",       "/(?:a|e)*[yz]/",
-                                        "/(a|a)*+[yz]/",      "/^(a?){60}a{60}[yz]$/",
-                                        "/(.*)(.*)(.*)[yz]/s"};
-    (void)state;
-    size_t len = 1024 * 1024;
-    char *text = xmalloc(len);
-    memset(text, 'a', len);
-    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-        struct patterns *patterns = compile(texts[i]);
-        struct pattern_search search = {0};
-        assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
-        if (search.work > PATTERN_WORK_MAX + len)
-            fail_msg("%s: %llu steps", texts[i], (unsigned long long)search.work);
-        if (i < 4 && search.limited == 0)
-            fail_msg("%s: the limit was not reported", texts[i]);
-        patterns_free(patterns);
-    }
-    free(text);
+    char *repeated = xmalloc(len + 1);
+    for (size_t i = 0; i < len; i++)
+        repeated[i] = text[i % strlen(text)];
+    repeated[len] = '\0';
+    return repeated;
 }
 
-static void test_work_is_counted_over_all_texts(void **state)
+struct outcome {
+    bool hit;
+    size_t limited;
+    uint64_t work;
+};
+
+/* By machine code, or interpreted. */
+static struct outcome search(const char *pattern, const char *text, size_t len, bool interpreted)
+{
+    struct patterns *patterns = compile(pattern);
+    if (interpreted)
+        patterns_interpret(patterns);
+    struct work work = {.max = BUDGET};
+    struct pattern_search search = {.work = &work};
+    bool hit = patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search);
+    patterns_free(patterns);
+    return (struct outcome){hit, search.limited, work.done};
+}
+
+/* Exponential or quadratic for a matcher that goes back and tries again, at one starting position
+ * or over many: answered for certain all the same. */
+static void test_hostile_texts_are_answered(void **state)
+{
+    static const struct {
+        const char *pattern, *text;
+    } examples[] = {
+        {"/(a+)+[yz]/", "a"},
+        {"/a.*[yz]/s", "a"},
+        {"/a[^y]*[yz]/", "a"},
+        {"/(?:a|e)*[yz]/", "a"},
+        {"/^(a?){20}a{20}[yz]$/", "a"},
+        {"/(.*)(.*)(.*)[yz]/s", "a"},
+        {"/[0-9]+ (EUR|USD)/", "7"},
+        {"/[0-9]+ (EUR|USD)/", "7777777777777777777 EUX"},
+        {"/\\d+[ .]\\d+ (?:EUR|USD)\\b/u", "7777777.7 777.EUR"},
+        {"/(?<!\\d)\\d{16}(?!\\d)[yz]/", "1234567890123456 "},
+        {"/\\w+@(\\w+\\.)+test/", "a.a.a.a.a@a.a.a.a.tes "},
+        {"/x[^y]*z/", "x"},
+        {"/(x+x+)+y/", "x"},
+        {"/^(\\s*\\w+\\s*)*$/", "word word!"},
+    };
+    (void)state;
+    size_t len = 60000;
+    for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
+        char *text = repeated(examples[i].text, len);
+        for (int interpreted = 0; interpreted < 2; interpreted++) {
+            struct outcome outcome = search(examples[i].pattern, text, len, interpreted);
+            if (outcome.hit || outcome.limited > 0)
+                fail_msg("%s: %s", examples[i].pattern, outcome.hit ? "a match" : "undecided");
+            if (outcome.work > 25 * len)
+                fail_msg("%s: %llu steps", examples[i].pattern, (unsigned long long)outcome.work);
+        }
+        free(text);
+    }
+}
+
+/* ... and a match at their end is found. */
+static void test_matches_in_hostile_texts_are_found(void **state)
+{
+    static const struct {
+        const char *pattern, *text, *end;
+    } examples[] = {
+        {"/(a+)+[yz]/", "a", "y"},
+        {"/(?:a|e)*[yz]$/", "a", "z"},
+        {"/[0-9]+ (EUR|USD)/", "7777777777777777777 EUX", "7 USD"},
+        {"/(?<!\\d)\\d{16}(?!\\d)[yz]/", "1234567890123456 ", " 1234567890123456y"},
+        {"/^(a?){20}a{20}[yz]$/m", "a", "\naaaaaaaaaaaaaaaaaaaaaaaaaaay"},
+    };
+    (void)state;
+    size_t len = 60000;
+    for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
+        char *text = repeated(examples[i].text, len);
+        char *both = xasprintf("%s%s", text, examples[i].end);
+        for (int interpreted = 0; interpreted < 2; interpreted++)
+            if (!search(examples[i].pattern, both, strlen(both), interpreted).hit)
+                fail_msg("%s: not found", examples[i].pattern);
+        free(both);
+        free(text);
+    }
+}
+
+/* What only going back and trying again can answer is bounded, and in doubt; machine code and
+ * interpreter agree. */
+static void test_limits(void **state)
+{
+    static const struct {
+        const char *pattern, *text;
+    } examples[] = {
+        {"/(a+)+\\1[yz]/", "a"},
+        {"/(a|a)*+[yz]/", "a"},
+        {"/^(a?){90}a{90}[yz]$/", "a"},
+        {"/x[^y]*+z/", "xy z"},
+        {"/(.*)x\\1[yz]/s", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaax"},
+        {"/(?=(a+))a*b\\1/", "ab "},
+        {"/^(?:(a*)(a*))*\\2b/", "aaaaaaaaaaaab"},
+    };
+    (void)state;
+    size_t len = 1024 * 1024;
+    for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
+        char *text = repeated(examples[i].text, len);
+        struct outcome machine = search(examples[i].pattern, text, len, false);
+        struct outcome interpreted = search(examples[i].pattern, text, len, true);
+        if (machine.work > BUDGET || interpreted.work > BUDGET)
+            fail_msg("%s: %llu steps", examples[i].pattern, (unsigned long long)machine.work);
+        if (machine.hit != interpreted.hit)
+            fail_msg("%s: interpreted it is another", examples[i].pattern);
+        free(text);
+    }
+}
+
+static void test_a_spent_budget_is_doubt(void **state)
+{
+    static const char *const texts[] = {"/secret/", "*secret*", "/(a+)\\1/"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        struct patterns *patterns = compile(texts[i]);
+        struct work work = {.done = BUDGET, .max = BUDGET};
+        struct pattern_search search = {.work = &work};
+        assert_false(patterns_match(patterns, PATTERN_ANY_KIND, "secret aa", 9, &search));
+        assert_int_equal(search.limited, 1);
+        patterns_free(patterns);
+    }
+}
+
+/* One pattern that burns what it gets leaves enough for those after it. */
+static void test_others_are_asked_too(void **state)
 {
     (void)state;
-    struct patterns *patterns = compile("/(a+)+[yz]/");
-    struct pattern_search search = {.work = PATTERN_WORK_MAX};
-    assert_false(patterns_match(patterns, PATTERN_ANY_KIND, "aaay", 4, &search));
-    assert_int_equal(search.limited, 1);
+    struct patterns *patterns = patterns_new();
+    for (int i = 0; i < 10; i++)
+        assert_null(patterns_add(patterns, "/(a+)+\\1[yz]/"));
+    assert_null(patterns_add(patterns, "/b$/"));
+    size_t len = 10000;
+    char *text = repeated("a", len);
+    text[len - 1] = 'b';
+    struct work work = {.max = BUDGET};
+    struct pattern_search search = {.work = &work};
+    assert_true(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
+    assert_int_equal(search.hit, 10);
+    assert_int_equal(search.limited, 10);
     patterns_free(patterns);
+    free(text);
 }
 
 /* No text makes a glob hit a limit. */
@@ -215,7 +340,8 @@ static void test_globs_have_no_limit(void **state)
     memset(text, 'a', len);
     for (size_t i = 0; i < sizeof(patterns_texts) / sizeof(*patterns_texts); i++) {
         struct patterns *patterns = compile(patterns_texts[i]);
-        struct pattern_search search = {0};
+        struct work work = {.max = BUDGET};
+        struct pattern_search search = {.work = &work};
         assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
         assert_int_equal(search.limited, 0);
         patterns_free(patterns);
@@ -223,7 +349,8 @@ static void test_globs_have_no_limit(void **state)
     text[len - 1] = 'b';
     assert_true(matches("a*b", "aab"));
     struct patterns *patterns = compile(patterns_texts[0]);
-    struct pattern_search search = {0};
+    struct work work = {.max = BUDGET};
+    struct pattern_search search = {.work = &work};
     assert_true(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
     patterns_free(patterns);
     free(text);
@@ -238,9 +365,11 @@ static void test_long_steps_count(void **state)
     memset(text, 'x', len);
     memcpy(text + len - 2, "yz", 2);
     struct patterns *patterns = compile("/x[^y]*+z/");
-    struct pattern_search search = {0};
+    struct work work = {.max = BUDGET};
+    struct pattern_search search = {.work = &work};
     assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
     assert_int_equal(search.limited, 1);
+    assert_in_range(work.done, 1, BUDGET);
     patterns_free(patterns);
     free(text);
 }
@@ -256,7 +385,8 @@ static void test_globs_start_once(void **state)
     memset(text, 'a', len);
     memcpy(text + len - 2, "bx", 2);
     struct patterns *patterns = compile("*a*b");
-    struct pattern_search search = {0};
+    struct work work = {.max = BUDGET};
+    struct pattern_search search = {.work = &work};
     assert_false(patterns_match(patterns, PATTERN_ANY_KIND, text, len, &search));
     assert_true(patterns_match(patterns, PATTERN_ANY_KIND, text, len - 1, &search));
     patterns_free(patterns);
@@ -272,8 +402,11 @@ int main(void)
         cmocka_unit_test(test_hit_is_the_number_of_the_pattern),
         cmocka_unit_test(test_kinds_are_kept_apart),
         cmocka_unit_test(test_nul_is_an_octet),
+        cmocka_unit_test(test_hostile_texts_are_answered),
+        cmocka_unit_test(test_matches_in_hostile_texts_are_found),
         cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_work_is_counted_over_all_texts),
+        cmocka_unit_test(test_a_spent_budget_is_doubt),
+        cmocka_unit_test(test_others_are_asked_too),
         cmocka_unit_test(test_globs_have_no_limit),
         cmocka_unit_test(test_long_steps_count),
         cmocka_unit_test(test_globs_start_once),
