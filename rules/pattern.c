@@ -20,7 +20,7 @@
 /* Of what is left of the budget, one search of one text may spend this part. */
 #define SHARE 4
 /* A regex that is known to a linear search may go back and forth this much before that is tried. */
-#define TRIAL_STEPS_AN_OCTET 4
+#define TRIAL_STEPS_AN_OCTET 2
 #define TRIAL_STEPS 4096
 
 #define COMPILE_OPTIONS (PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C)

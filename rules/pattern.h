@@ -14,7 +14,7 @@
  *     without: a step for each 16 octets;
  *   - PCRE2's matcher searches; it goes back and tries again. Each item of the regex that it looks
  *     at costs a step, and as many as the distance from the item before takes;
- *   - if that comes to more than 4 steps an octet, the linear search of regex_linear.h takes over,
+ *   - if that comes to more than 2 steps an octet, the linear search of regex_linear.h takes over,
  *     where the regex is one that it knows: most are;
  *   - if it does not, PCRE2's matcher may go on. No search of one text by one pattern gets more
  *     than a quarter of what is left of the budget, so that others are asked too.

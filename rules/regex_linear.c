@@ -24,6 +24,7 @@ struct regex_linear {
 struct writer {
     struct buffer out;
     unsigned endless;
+    bool branches;      /* the regex is not one branch */
     unsigned looks[64]; /* groups that are open: how many of them look around */
     size_t depth;
 };
@@ -46,8 +47,6 @@ static void write_repeated(struct writer *writer, const struct regex_token *toke
         repeat_token(&writer->out, token, 1, "*");
     else if (repeat->max > repeat->min)
         repeat_token(&writer->out, token, repeat->max - repeat->min, "?");
-    if (repeat->max == 0 && !repeat->endless)
-        buffer_text(&writer->out, "(?:)");
 }
 
 static bool is_atom(const struct regex_token *token)
@@ -64,9 +63,12 @@ static bool open_group(struct writer *writer, bool look)
     return true;
 }
 
-/* What looks around is tried anew at each character, so it must not be without end. */
+/* What looks around is tried anew at each character, so it must not be without end. PCRE2 (10.42)
+ * takes /(?:a|^b){0}c/ for one that begins with "^": not every {0} means nothing. */
 static bool accept_repeat(struct writer *writer, const struct regex_token *repeat)
 {
+    if (repeat->max == 0 && !repeat->endless)
+        return false;
     writer->endless += repeat->endless;
     return !repeat->possessive && (!repeat->endless || writer->looks[writer->depth] == 0);
 }
@@ -98,9 +100,11 @@ static bool write_token(struct writer *writer, struct regex_reader *reader,
         if (!accept_repeat(writer, token))
             return false;
         break;
+    case REGEX_ALTERNATIVE:
+        writer->branches |= writer->depth == 0;
+        break;
     case REGEX_ASSERTION:
     case REGEX_FLAGS:
-    case REGEX_ALTERNATIVE:
         break;
     default:
         return false;
@@ -112,7 +116,6 @@ static bool write_token(struct writer *writer, struct regex_reader *reader,
 static bool write_regex(struct writer *writer, const char *regex, size_t len)
 {
     struct regex_reader reader = {regex, regex + len};
-    buffer_text(&writer->out, "\\A(?s:.*?)(?:");
     for (;;) {
         struct regex_token token = regex_next(&reader);
         if (token.kind == REGEX_END)
@@ -122,19 +125,29 @@ static bool write_regex(struct writer *writer, const char *regex, size_t len)
         if (is_atom(&token) && regex_peek(&reader).kind == REGEX_REPEAT)
             return false; /* a repeat of a repeat */
     }
-    buffer_char(&writer->out, ')');
     return true;
+}
+
+/* Each item is met at each character: the fewer the better. */
+static pcre2_code *compile(const struct writer *writer, uint32_t options)
+{
+    int error;
+    PCRE2_SIZE offset;
+    struct buffer search = {0};
+    buffer_text(&search, (options & PCRE2_DOTALL) != 0 ? "\\A.*?" : "\\A(?s).*?(?-s)");
+    buffer_text(&search, writer->branches ? "(?:" : "");
+    buffer_add(&search, writer->out.data, writer->out.len);
+    buffer_text(&search, writer->branches ? ")" : "");
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)search.data, search.len,
+                                     options | PCRE2_AUTO_CALLOUT, &error, &offset, NULL);
+    buffer_free(&search);
+    return code;
 }
 
 struct regex_linear *regex_linear_new(const char *regex, size_t len, uint32_t options)
 {
     struct writer writer = {0};
-    pcre2_code *code = NULL;
-    int error;
-    PCRE2_SIZE offset;
-    if (write_regex(&writer, regex, len))
-        code = pcre2_compile((PCRE2_SPTR)writer.out.data, writer.out.len,
-                             options | PCRE2_AUTO_CALLOUT, &error, &offset, NULL);
+    pcre2_code *code = write_regex(&writer, regex, len) ? compile(&writer, options) : NULL;
     buffer_free(&writer.out);
     if (code == NULL)
         return NULL;

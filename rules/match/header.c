@@ -9,16 +9,19 @@ static bool is_set(const struct rule *rule)
     return rule->header_patterns != NULL;
 }
 
-/* Whether the field has the name given before the colon. */
-static bool is_named(const struct header_field *field, const char *wanted)
+/* Decoding is done for each pattern anew, and takes about half a step an octet. */
+static bool may_decode(const struct header_field *field, struct pattern_search *search)
 {
-    size_t len = strcspn(wanted, ": \t");
-    return field->name_len == len && strncasecmp(field->start, wanted, len) == 0;
+    bool may = work_spend(search->work, 16 + field->value_len / 2);
+    search->limited += !may;
+    return may;
 }
 
 static bool match_field(const struct rule *rule, size_t number, const struct header_field *field,
                         struct pattern_search *search, struct buffer *found)
 {
+    if (!may_decode(field, search))
+        return false;
     char *value = header_value_decoded(field, FACTS_TEXT_MAX);
     bool hit = patterns_match_one(rule->header_patterns, number, value, strlen(value), search);
     if (hit && found != NULL) {
@@ -33,12 +36,15 @@ static bool match_field(const struct rule *rule, size_t number, const struct hea
 static bool find(const struct rule *rule, const struct header *header,
                  struct pattern_search *search, struct buffer *found)
 {
-    for (size_t i = 0; i < header->count; i++) {
-        const struct header_field *field = &header->fields[i];
-        for (size_t number = 0; rule->header[number] != NULL; number++)
-            if (is_named(field, rule->header[number]) &&
+    for (size_t number = 0; rule->header[number] != NULL; number++) {
+        const char *name = rule->header[number];
+        size_t len = strcspn(name, ": \t");
+        for (size_t i = 0; i < header->count; i++) {
+            const struct header_field *field = &header->fields[i];
+            if (field->name_len == len && strncasecmp(field->start, name, len) == 0 &&
                 match_field(rule, number, field, search, found))
                 return true;
+        }
     }
     return false;
 }

@@ -27,9 +27,9 @@
  * about the owner alone costs the same for all of his messages, whatever they contain, and what the
  * header decides does not depend on the body.
  */
-#define MATCH_WORK_OWNER 1000000
-#define MATCH_WORK_HEADER 2500000
-#define MATCH_WORK_BODY 4500000
+#define MATCH_WORK_OWNER 500000
+#define MATCH_WORK_HEADER 1500000
+#define MATCH_WORK_BODY 6000000
 
 struct match_budget {
     struct work owner, header, body;
