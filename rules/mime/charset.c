@@ -9,7 +9,8 @@
 
 struct charset_reader {
     struct charset charset;
-    enum charset_kind named; /* UTF-16 and UTF-32 become CHARSET_ICONV by what they begin with */
+    enum charset_kind named;  /* UTF-16 and UTF-32 become one of orders by what they begin with */
+    struct charset orders[2]; /* little-endian, big-endian; opened on first use */
     bool mark_controls;
     size_t undecoded;
     bool hz_double, hz_tilde;
@@ -36,17 +37,20 @@ struct charset_reader *charset_reader_new(const char *name, size_t name_len)
     return reader;
 }
 
-static void close_converter(struct charset_reader *reader)
+static void close_converter(const struct charset *charset)
 {
-    if (reader->charset.kind == CHARSET_ICONV)
-        iconv_close(reader->charset.converter);
+    if (charset->kind == CHARSET_ICONV)
+        iconv_close(charset->converter);
 }
 
 void charset_reader_free(struct charset_reader *reader)
 {
     if (reader == NULL)
         return;
-    close_converter(reader);
+    if (reader->named != CHARSET_UTF16 && reader->named != CHARSET_UTF32)
+        close_converter(&reader->charset);
+    close_converter(&reader->orders[0]);
+    close_converter(&reader->orders[1]);
     free(reader);
 }
 
@@ -230,15 +234,16 @@ static size_t convert_iconv(struct charset_reader *reader, bool last, struct buf
 /* Chooses the byte order of UTF-16 and UTF-32 by the mark at the beginning. */
 static void choose_byte_order(struct charset_reader *reader)
 {
+    static const char *const names[2][2] = {{"utf-16le", "utf-16be"}, {"utf-32le", "utf-32be"}};
     const char *held = reader->held;
     bool wide = reader->named == CHARSET_UTF32;
     size_t unit = wide ? 4 : 2, len = reader->held_len;
     bool little = len >= unit && memcmp(held, "\xff\xfe\0\0", unit) == 0;
     bool big = len >= unit && memcmp(held, wide ? "\0\0\xfe\xff" : "\xfe\xff", unit) == 0;
-    if (wide)
-        reader->charset = charset_find(big ? "utf-32be" : "utf-32le", 8);
-    else
-        reader->charset = charset_find(big ? "utf-16be" : "utf-16le", 8);
+    struct charset *order = &reader->orders[big ? 1 : 0];
+    if (order->kind == CHARSET_NONE)
+        *order = charset_find(names[wide ? 1 : 0][big ? 1 : 0], strlen("utf-16le"));
+    reader->charset = *order;
     if (little || big) {
         reader->held_len -= unit;
         memmove(reader->held, reader->held + unit, reader->held_len);
@@ -310,8 +315,6 @@ void charset_reader_flush(struct charset_reader *reader, struct buffer *out)
     convert(reader, true, out);
     assert(reader->held_len == 0);
     reader->hz_double = reader->hz_tilde = false;
-    if (reader->named == CHARSET_UTF16 || reader->named == CHARSET_UTF32) {
-        close_converter(reader);
+    if (reader->named == CHARSET_UTF16 || reader->named == CHARSET_UTF32)
         reader->charset.kind = reader->named;
-    }
 }

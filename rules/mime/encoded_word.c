@@ -5,10 +5,10 @@
 
 #include "rules/mime/base64.h"
 #include "rules/mime/charset.h"
+#include "rules/mime/charset_text.h"
+#include "rules/mime/fold.h"
 #include "rules/util/octet.h"
 
-/* Each change of charset costs a converter; a text may change this often. */
-#define SWITCHES_MAX 200
 /* RFC 2047 section 2 allows words of 75 octets on lines of 76; ours leave room for a field name
  * before the first: 44 octets of base64, and 12 of "=?utf-8?B?" and "?=". */
 #define WORD_OCTETS 33
@@ -23,11 +23,14 @@ struct encoded_word {
 };
 
 struct word_reader {
-    struct buffer *out;
-    struct charset_reader *charset; /* of the current run of joined words; NULL: none */
-    const char *name;
-    size_t name_len;
-    unsigned switches;
+    bool lenient;
+    struct charset_cache charsets;
+    struct charset_text out;
+    bool in_run; /* of joined words of one charset */
+    struct charset_label charset;
+    struct buffer octets; /* of the run */
+    struct base64_reader base64;
+    bool no_end; /* there is no "?=" any more */
 };
 
 static bool is_space(char c)
@@ -37,26 +40,32 @@ static bool is_space(char c)
 
 /* The text of a word ends at "?="; blanks are allowed, because some senders leave them in Q text.
  */
-static const char *word_text_end(const char *c, const char *end)
+static const char *word_text_end(struct word_reader *reader, const char *c, const char *end)
 {
-    const char *mark = memchr(c, '?', (size_t)(end - c));
-    return mark != NULL && mark + 1 < end && mark[1] == '=' ? mark : NULL;
+    if (reader->no_end)
+        return NULL;
+    const char *mark = memmem(c, (size_t)(end - c), "?=", 2);
+    reader->no_end = mark == NULL;
+    return mark;
 }
 
-static bool read_word(const char *c, const char *end, struct encoded_word *word)
+static bool read_word(struct word_reader *reader, const char *c, const char *end,
+                      struct encoded_word *word)
 {
     if (end - c < 8 || c[0] != '=' || c[1] != '?')
         return false;
     const char *charset = c + 2;
-    const char *limit = end - charset > 64 ? charset + 64 : end;
+    const char *limit = end - charset > 64 && !reader->lenient ? charset + 64 : end;
     const char *mark = memchr(charset, '?', (size_t)(limit - charset));
     if (mark == NULL || end - mark < 5 || mark[2] != '?')
         return false;
     char encoding = (char)(mark[1] | 0x20);
     if (encoding != 'b' && encoding != 'q')
         return false;
-    const char *text_end = word_text_end(mark + 3, end);
+    const char *text_end = word_text_end(reader, mark + 3, end);
     if (text_end == NULL)
+        return false;
+    if (!reader->lenient && memchr(mark + 3, '?', (size_t)(text_end - mark - 3)) != NULL)
         return false;
     /* RFC 2231 section 5: a language may follow the charset */
     const char *star = memchr(charset, '*', (size_t)(mark - charset));
@@ -69,9 +78,11 @@ static bool read_word(const char *c, const char *end, struct encoded_word *word)
     return true;
 }
 
-static void decode_q(const char *text, size_t len, struct buffer *octets)
+static void decode_q(const char *text, size_t len, bool lenient, struct buffer *octets)
 {
     for (size_t i = 0; i < len; i++) {
+        if (lenient && is_space(text[i]))
+            continue;
         char c = text[i] == '_' ? ' ' : text[i];
         if (c == '=' && i + 2 < len && octet_hex(text[i + 1]) >= 0 && octet_hex(text[i + 2]) >= 0) {
             c = (char)(octet_hex(text[i + 1]) << 4 | octet_hex(text[i + 2]));
@@ -83,48 +94,41 @@ static void decode_q(const char *text, size_t len, struct buffer *octets)
 
 static void end_run(struct word_reader *reader)
 {
-    if (reader->charset == NULL)
-        return;
-    charset_reader_flush(reader->charset, reader->out);
-    charset_reader_free(reader->charset);
-    reader->charset = NULL;
+    static const struct charset_label no_hint = {NULL, 0};
+    if (reader->in_run)
+        charset_decode(&reader->charsets, reader->charset, no_hint, reader->octets.data,
+                       reader->octets.len, &reader->out);
+    reader->octets.len = 0;
+    reader->in_run = false;
 }
 
 static bool joins_run(const struct word_reader *reader, const struct encoded_word *word)
 {
-    return reader->charset != NULL && reader->name_len == word->charset_len &&
-           strncasecmp(reader->name, word->charset, word->charset_len) == 0;
+    return reader->in_run && reader->charset.len == word->charset_len &&
+           strncasecmp(reader->charset.name, word->charset, word->charset_len) == 0;
 }
 
 static void add_word(struct word_reader *reader, const struct encoded_word *word)
 {
-    if (!joins_run(reader, word)) {
+    bool joins = joins_run(reader, word);
+    if (!joins) {
         end_run(reader);
-        reader->charset = charset_reader_new(word->charset, word->charset_len);
-        reader->name = word->charset;
-        reader->name_len = word->charset_len;
-        reader->switches++;
+        reader->in_run = true;
+        reader->charset = (struct charset_label){word->charset, word->charset_len};
     }
-    struct buffer octets = {0};
-    if (word->encoding == 'q') {
-        decode_q(word->text, word->len, &octets);
-    } else {
-        struct base64_reader base64 = {0};
-        base64_read(&base64, word->text, word->len, &octets);
-    }
-    charset_reader_feed(reader->charset, octets.data, octets.len, reader->out);
-    buffer_free(&octets);
+    if (!joins || !reader->lenient || word->encoding == 'q')
+        reader->base64 = (struct base64_reader){0};
+    if (word->encoding == 'q')
+        decode_q(word->text, word->len, reader->lenient, &reader->octets);
+    else
+        base64_read(&reader->base64, word->text, word->len, &reader->octets);
 }
 
 static void add_plain(struct word_reader *reader, const char *text, const char *end)
 {
+    static const struct charset_label none = {NULL, 0};
     end_run(reader);
-    if (text == end)
-        return;
-    struct charset_reader *raw = charset_reader_new(NULL, 0);
-    charset_reader_feed(raw, text, (size_t)(end - text), reader->out);
-    charset_reader_flush(raw, reader->out);
-    charset_reader_free(raw);
+    charset_decode(&reader->charsets, none, none, text, (size_t)(end - text), &reader->out);
 }
 
 static const char *skip_space(const char *c, const char *end)
@@ -134,33 +138,131 @@ static const char *skip_space(const char *c, const char *end)
     return c;
 }
 
-char *encoded_word_decode(const char *text, size_t len, size_t max)
+/* RFC 2047 section 6.2: blanks between two encoded words are not displayed. */
+static bool is_hidden(const struct word_reader *reader, const char *text, const char *end,
+                      const struct encoded_word *next)
 {
-    struct buffer out = {0};
-    struct word_reader reader = {.out = &out};
+    if (!reader->in_run || skip_space(text, end) != end)
+        return false;
+    bool goes_on = next->encoding == 'b' && reader->base64.count > 0 && joins_run(reader, next);
+    return !reader->lenient || text == end || goes_on;
+}
+
+static void decode(struct word_reader *reader, const char *text, size_t len)
+{
     const char *end = text + len, *plain = text, *c = text;
-    while (c < end && out.len <= max && reader.switches < SWITCHES_MAX) {
+    while ((c = memchr(c, '=', (size_t)(end - c))) != NULL) {
         struct encoded_word word;
-        c = memchr(c, '=', (size_t)(end - c));
-        if (c == NULL)
-            break;
-        if (!read_word(c, end, &word)) {
+        if (!read_word(reader, c, end, &word)) {
             c++;
             continue;
         }
-        /* RFC 2047 section 6.2: blanks between two encoded words are not displayed */
-        if (reader.charset == NULL || skip_space(plain, c) != c)
-            add_plain(&reader, plain, c);
-        add_word(&reader, &word);
+        if (!is_hidden(reader, plain, c, &word))
+            add_plain(reader, plain, c);
+        add_word(reader, &word);
         plain = c = word.end;
     }
-    add_plain(&reader, plain, end);
-    char *decoded = buffer_take(&out);
-    for (char *control = decoded; *control != '\0'; control++)
-        if (*control == '\n' || *control == '\t')
-            *control = ' ';
-    decoded[utf8_cut(decoded, strlen(decoded), max)] = '\0';
+    add_plain(reader, plain, end);
+}
+
+static void end_reader(struct word_reader *reader)
+{
+    charset_cache_clear(&reader->charsets);
+    buffer_free(&reader->out.text);
+    buffer_free(&reader->out.other);
+    buffer_free(&reader->octets);
+}
+
+/* On one line, controls as spaces. */
+static char *plain_line(const struct buffer *text, size_t *len_r)
+{
+    struct buffer plain = {0};
+    for (size_t i = 0; i < text->len; i++) {
+        bool mark = strncmp(text->data + i, CHARSET_CONTROL_MARK, 2) == 0;
+        buffer_char(&plain, mark || (unsigned char)text->data[i] < ' ' ? ' ' : text->data[i]);
+        i += mark ? 1 : 0;
+    }
+    *len_r = plain.len;
+    return buffer_take(&plain);
+}
+
+char *encoded_word_decode(const char *text, size_t len, size_t max)
+{
+    struct word_reader reader = {0};
+    size_t decoded_len;
+    decode(&reader, text, len);
+    char *decoded = plain_line(&reader.out.text, &decoded_len);
+    end_reader(&reader);
+    decoded[utf8_cut(decoded, decoded_len, max)] = '\0';
     return decoded;
+}
+
+static void add_text(struct readings *readings, const char *how, const struct buffer *text)
+{
+    size_t len;
+    char *plain = plain_line(text, &len);
+    readings_add(readings, how, plain, len);
+}
+
+static void add_folded(struct readings *readings, const char *how, const struct buffer *text)
+{
+    struct buffer folded = {0};
+    if (!fold_text(&folded, text->data, text->len, 4 * ENCODED_WORD_TEXT_MAX))
+        readings_doubt(readings, "text that is too long when it is folded");
+    add_text(readings, how, &folded);
+    buffer_free(&folded);
+}
+
+static void add_joined(struct readings *readings, const char *how, const struct buffer *text)
+{
+    struct buffer folded = {0}, joined = {0};
+    fold_text(&folded, text->data, text->len, 4 * ENCODED_WORD_TEXT_MAX);
+    for (size_t i = 0; i < folded.len; i++)
+        if ((unsigned char)folded.data[i] > ' ')
+            buffer_char(&joined, folded.data[i]);
+        else if (joined.len > 0 && joined.data[joined.len - 1] != ' ')
+            buffer_char(&joined, ' ');
+    add_text(readings, how, &joined);
+    buffer_free(&folded);
+    buffer_free(&joined);
+}
+
+static void add_readings(struct readings *readings, bool lenient, const char *text, size_t len)
+{
+    struct word_reader reader = {.lenient = lenient};
+    const struct charset_text *out = &reader.out;
+    decode(&reader, text, len);
+    if (out->doubt != NULL)
+        readings_doubt(readings, out->doubt);
+    add_text(readings, lenient ? "decoded otherwise" : "as written", &out->text);
+    add_folded(readings, lenient ? "decoded otherwise, folded" : "folded", &out->text);
+    if (!lenient)
+        add_joined(readings, "folded, with single spaces", &out->text);
+    if (!lenient && out->has_other) {
+        add_text(readings, "decoded otherwise", &out->other);
+        add_folded(readings, "decoded otherwise, folded", &out->other);
+    }
+    end_reader(&reader);
+}
+
+void encoded_word_read(struct readings *readings, const char *text, size_t len)
+{
+    static const struct charset_label none = {NULL, 0};
+    if (len > ENCODED_WORD_TEXT_MAX) {
+        readings_doubt(readings, "more than 1 MiB in a field");
+        len = ENCODED_WORD_TEXT_MAX;
+    }
+    add_readings(readings, false, text, len);
+    if (memmem(text, len, "=?", 2) == NULL)
+        return;
+    add_readings(readings, true, text, len);
+    struct charset_cache charsets = {0};
+    struct charset_text raw = {0};
+    charset_decode(&charsets, none, none, text, len, &raw);
+    add_text(readings, "undecoded", &raw.text);
+    charset_cache_clear(&charsets);
+    buffer_free(&raw.text);
+    buffer_free(&raw.other);
 }
 
 bool encoded_word_plain(const char *text)

@@ -11,10 +11,25 @@
 
 #include <stdbool.h>
 
+#include "rules/mime/reading.h"
 #include "rules/util/buffer.h"
+
+/* Octets of one text that patterns see; more is doubt. */
+#define ENCODED_WORD_TEXT_MAX (1024 * 1024)
 
 /* Returns valid UTF-8 of at most max octets, which the caller frees. */
 char *encoded_word_decode(const char *text, size_t len, size_t max);
+
+/*
+ * Adds all readings of a field's unfolded value:
+ * - "as written": decoded as above;
+ * - "decoded otherwise": in another charset (charset_text.h), and as other programs decode what is
+ *   not as RFC 2047 has it: blanks between words kept, those in words left out, "?" in the text of
+ * a word, long names of charsets, base64 that goes on in the next word;
+ * - these folded (fold.h); the first also with runs of blanks as one;
+ * - "undecoded": for programs that do not take such words for encoded.
+ */
+void encoded_word_read(struct readings *readings, const char *text, size_t len);
 
 /*
  * Appends text (UTF-8; other 8-bit octets are read as Windows-1252) as encoded words of at most 56

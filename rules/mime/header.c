@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "rules/mime/encoded_word.h"
+#include "rules/util/buffer.h"
 #include "rules/util/memory.h"
 #include "rules/util/octet.h"
 
@@ -184,4 +185,30 @@ char *header_value_decoded(const struct header_field *field, size_t max)
     char *decoded = encoded_word_decode(value, strlen(value), max);
     free(value);
     return decoded;
+}
+
+/* As header_value(), but with controls: they are nothing to some readings. */
+static void add_unfolded(struct buffer *value, const struct header_field *field)
+{
+    const char *in = field->value, *end = field->value + field->value_len;
+    while (in < end && (octet_is_blank(*in) || is_control(*in)))
+        in++;
+    for (; in < end; in++) {
+        if (*in == '\n' || (*in == '\r' && in + 1 < end && in[1] == '\n'))
+            continue;
+        buffer_char(value, *in == '\r' || *in == '\f' || *in == '\v' ? ' ' : *in);
+    }
+    while (value->len > 0 &&
+           (octet_is_blank(value->data[value->len - 1]) || is_control(value->data[value->len - 1])))
+        value->len--;
+}
+
+struct readings header_readings(const struct header_field *field)
+{
+    struct readings readings = {0};
+    struct buffer value = {0};
+    add_unfolded(&value, field);
+    encoded_word_read(&readings, value.len > 0 ? value.data : "", value.len);
+    buffer_free(&value);
+    return readings;
 }
