@@ -32,21 +32,44 @@ static bool is_one_of(const struct header_field *field, const char *const *names
     return false;
 }
 
-static void gather_field(struct field_facts *facts, const struct header_field *field,
-                         enum facts_group group)
+const struct readings *facts_field(struct facts *facts, size_t number)
 {
+    assert(number < facts->header->count);
+    if (facts->fields == NULL)
+        facts->fields = xcalloc(facts->header->count, sizeof(struct readings *));
+    if (facts->fields[number] == NULL) {
+        struct readings *readings = xmalloc(sizeof(*readings));
+        *readings = header_readings(&facts->header->fields[number], &facts->charsets);
+        facts->fields[number] = readings;
+    }
+    return facts->fields[number];
+}
+
+static void gather_texts(struct field_facts *group, const struct readings *readings)
+{
+    if (group->text_doubt == NULL)
+        group->text_doubt = readings->doubt;
+    for (size_t i = 0; i < readings->count; i++) {
+        if (group->count == group->room) {
+            group->room = group->room == 0 ? 4 : group->room * 2;
+            group->texts = xreallocarray(group->texts, group->room, sizeof(*group->texts));
+            group->hows = xreallocarray(group->hows, group->room, sizeof(*group->hows));
+        }
+        group->hows[group->count] = readings->list[i].how;
+        group->texts[group->count++] = readings->list[i].text;
+    }
+}
+
+static void gather_field(struct facts *facts, size_t number, enum facts_group group)
+{
+    struct field_facts *found = &facts->groups[group];
     if (groups[group].addresses) {
-        char *value = header_value(field, HEADER_MAX);
-        address_list_parse(&facts->addresses, value, strlen(value));
+        char *value = header_value(&facts->header->fields[number], HEADER_MAX);
+        address_list_parse(&found->addresses, value, strlen(value));
         free(value);
     }
-    if (groups[group].texts) {
-        if (facts->count == facts->room) {
-            facts->room = facts->room == 0 ? 4 : facts->room * 2;
-            facts->texts = xreallocarray(facts->texts, facts->room, sizeof(*facts->texts));
-        }
-        facts->texts[facts->count++] = header_value_decoded(field, FACTS_TEXT_MAX);
-    }
+    if (groups[group].texts)
+        gather_texts(found, facts_field(facts, number));
 }
 
 const struct field_facts *facts_get(struct facts *facts, enum facts_group group)
@@ -58,7 +81,7 @@ const struct field_facts *facts_get(struct facts *facts, enum facts_group group)
     found->gathered = true;
     for (size_t i = 0; i < facts->header->count; i++)
         if (is_one_of(&facts->header->fields[i], groups[group].names))
-            gather_field(found, &facts->header->fields[i], group);
+            gather_field(facts, i, group);
     found->doubt = facts->header->truncated || found->addresses.skipped > 0;
     return found;
 }
@@ -83,10 +106,16 @@ void facts_clear(struct facts *facts)
 {
     for (size_t group = 0; group < FACTS_GROUPS; group++) {
         struct field_facts *found = &facts->groups[group];
-        for (size_t i = 0; i < found->count; i++)
-            free(found->texts[i]);
         free(found->texts);
+        free(found->hows);
         address_list_clear(&found->addresses);
     }
+    for (size_t i = 0; facts->fields != NULL && i < facts->header->count; i++) {
+        if (facts->fields[i] != NULL)
+            readings_clear(facts->fields[i]);
+        free(facts->fields[i]);
+    }
+    free(facts->fields);
+    charset_cache_clear(&facts->charsets);
     *facts = (struct facts){0};
 }

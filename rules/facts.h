@@ -7,10 +7,8 @@
 
 #include "rules/dates.h"
 #include "rules/mime/address.h"
+#include "rules/mime/charset_text.h"
 #include "rules/mime/header.h"
-
-/* Octets of a field's text that are matched against patterns. */
-#define FACTS_TEXT_MAX (1024 * 1024)
 
 enum facts_group {
     FACTS_FROM,    /* From, Sender */
@@ -24,13 +22,17 @@ struct field_facts {
     bool gathered;
     bool doubt; /* incomplete: an address is unreadable, or a bound was reached */
     struct address_list addresses;
-    char **texts; /* one per field, decoded to UTF-8 */
+    const char **texts; /* all readings of each field, see facts_field() */
+    const char **hows;
     size_t count, room;
+    const char *text_doubt; /* why there may be other readings; NULL: there are none */
 };
 
 struct facts {
     const struct header *header;
     struct field_facts groups[FACTS_GROUPS];
+    struct readings **fields; /* of each field of the header; NULL: not read yet */
+    struct charset_cache charsets;
     bool has_sample_digest, has_dates;
     struct date_readings dates;
     unsigned char sample_digest[32];
@@ -38,6 +40,8 @@ struct facts {
 
 /* Start with {.header = header}. */
 const struct field_facts *facts_get(struct facts *facts, enum facts_group group);
+/* All readings of the field of that number. */
+const struct readings *facts_field(struct facts *facts, size_t number);
 /* sample.h's digest of the header. */
 const unsigned char *facts_sample_digest(struct facts *facts);
 /* When the message arrived; always of the same message. */

@@ -140,6 +140,12 @@ void match_add_limited(struct buffer *buffer, const struct pattern_search *searc
         match_add_doubt(buffer, "the patterns would cost too much");
 }
 
+void match_add_how(struct buffer *buffer, const char *how)
+{
+    if (buffer != NULL && strcmp(how, "as written") != 0)
+        buffer_printf(buffer, " (%s)", how);
+}
+
 void match_add_time(struct buffer *buffer, time_t time)
 {
     struct calendar clock = calendar_split(time);

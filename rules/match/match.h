@@ -93,6 +93,8 @@ void match_add_patterns(struct buffer *buffer, char *const *texts);
 void match_add_doubt(struct buffer *buffer, const char *why);
 /* A note if a match hit a limit. */
 void match_add_limited(struct buffer *buffer, const struct pattern_search *search);
+/* " (folded)": by which reading a text matched, unless it is the text as written. */
+void match_add_how(struct buffer *buffer, const char *how);
 /* 2026-01-03 14:03 UTC */
 void match_add_time(struct buffer *buffer, time_t time);
 

@@ -8,17 +8,18 @@ static bool is_set(const struct rule *rule)
     return rule->subject_patterns != NULL;
 }
 
-static const char *find(const struct patterns *patterns, const struct field_facts *subjects,
-                        struct pattern_search *search)
+/* The number of the reading that matches; count: none. A missing subject is one empty text. */
+static size_t find(const struct patterns *patterns, const struct field_facts *subjects,
+                   struct pattern_search *search, bool *hit)
 {
-    if (subjects->count == 0)
-        return patterns_match(patterns, PATTERN_ANY_KIND, "", 0, search) ? "" : NULL;
+    *hit = subjects->count == 0 && patterns_match(patterns, PATTERN_ANY_KIND, "", 0, search);
     for (size_t i = 0; i < subjects->count; i++) {
         const char *text = subjects->texts[i];
-        if (patterns_match(patterns, PATTERN_ANY_KIND, text, strlen(text), search))
-            return text;
+        *hit = patterns_match(patterns, PATTERN_ANY_KIND, text, strlen(text), search);
+        if (*hit)
+            return i;
     }
-    return NULL;
+    return subjects->count;
 }
 
 static enum match_result match(const struct match_input *in, const struct rule *rule,
@@ -26,17 +27,23 @@ static enum match_result match(const struct match_input *in, const struct rule *
 {
     const struct field_facts *subjects = facts_get(in->facts, FACTS_SUBJECT);
     struct pattern_search search = {.work = &in->budget->header};
-    const char *hit = find(rule->subject_patterns, subjects, &search);
+    bool hit;
+    size_t number = find(rule->subject_patterns, subjects, &search, &hit);
     if (subjects->count == 0) {
         match_add_text(found, "the message has no subject");
     } else {
         match_add_text(found, "the subject is ");
-        match_add_quoted(found, hit != NULL ? hit : subjects->texts[0]);
+        match_add_quoted(found, subjects->texts[number < subjects->count ? number : 0]);
+        if (hit)
+            match_add_how(found, subjects->hows[number]);
     }
     match_add_limited(found, &search);
-    if (hit == NULL && subjects->doubt)
+    bool doubt = in->message->header->truncated || subjects->text_doubt != NULL;
+    if (!hit && in->message->header->truncated)
         match_add_doubt(found, "the header is too large to be read whole");
-    return match_result(hit != NULL, subjects->doubt, &search);
+    else if (!hit && doubt)
+        match_add_doubt(found, subjects->text_doubt);
+    return match_result(hit, doubt, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

@@ -12,6 +12,7 @@
 /* RFC 2047 section 2 allows words of 75 octets on lines of 76; ours leave room for a field name
  * before the first: 44 octets of base64, and 12 of "=?utf-8?B?" and "?=". */
 #define WORD_OCTETS 33
+#define WORD_MAX 75
 
 struct encoded_word {
     const char *charset;
@@ -24,13 +25,14 @@ struct encoded_word {
 
 struct word_reader {
     bool lenient;
-    struct charset_cache charsets;
+    struct charset_cache *charsets;
     struct charset_text out;
     bool in_run; /* of joined words of one charset */
     struct charset_label charset;
     struct buffer octets; /* of the run */
     struct base64_reader base64;
-    bool no_end; /* there is no "?=" any more */
+    bool no_end;    /* there is no "?=" any more */
+    bool irregular; /* a word is not as RFC 2047 has it: some programs show it as it is */
 };
 
 static bool is_space(char c)
@@ -96,7 +98,7 @@ static void end_run(struct word_reader *reader)
 {
     static const struct charset_label no_hint = {NULL, 0};
     if (reader->in_run)
-        charset_decode(&reader->charsets, reader->charset, no_hint, reader->octets.data,
+        charset_decode(reader->charsets, reader->charset, no_hint, reader->octets.data,
                        reader->octets.len, &reader->out);
     reader->octets.len = 0;
     reader->in_run = false;
@@ -128,7 +130,7 @@ static void add_plain(struct word_reader *reader, const char *text, const char *
 {
     static const struct charset_label none = {NULL, 0};
     end_run(reader);
-    charset_decode(&reader->charsets, none, none, text, (size_t)(end - text), &reader->out);
+    charset_decode(reader->charsets, none, none, text, (size_t)(end - text), &reader->out);
 }
 
 static const char *skip_space(const char *c, const char *end)
@@ -148,6 +150,23 @@ static bool is_hidden(const struct word_reader *reader, const char *text, const 
     return !reader->lenient || text == end || goes_on;
 }
 
+static bool is_irregular(const char *word, const char *text, const char *end,
+                         const struct encoded_word *read)
+{
+    static const char base64[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    bool alone = (word == text || is_space(word[-1])) && (read->end == end || is_space(*read->end));
+    if (!alone || read->end - word > WORD_MAX)
+        return true;
+    for (size_t i = 0; i < read->len; i++) {
+        char c = read->text[i];
+        if (c <= ' ' || c > '~' || c == '?' ||
+            (read->encoding == 'b' && memchr(base64, c, sizeof(base64) - 1) == NULL))
+            return true;
+    }
+    return false;
+}
+
 static void decode(struct word_reader *reader, const char *text, size_t len)
 {
     const char *end = text + len, *plain = text, *c = text;
@@ -159,6 +178,7 @@ static void decode(struct word_reader *reader, const char *text, size_t len)
         }
         if (!is_hidden(reader, plain, c, &word))
             add_plain(reader, plain, c);
+        reader->irregular |= is_irregular(c, text, end, &word);
         add_word(reader, &word);
         plain = c = word.end;
     }
@@ -167,7 +187,6 @@ static void decode(struct word_reader *reader, const char *text, size_t len)
 
 static void end_reader(struct word_reader *reader)
 {
-    charset_cache_clear(&reader->charsets);
     buffer_free(&reader->out.text);
     buffer_free(&reader->out.other);
     buffer_free(&reader->octets);
@@ -188,11 +207,13 @@ static char *plain_line(const struct buffer *text, size_t *len_r)
 
 char *encoded_word_decode(const char *text, size_t len, size_t max)
 {
-    struct word_reader reader = {0};
+    struct charset_cache charsets = {0};
+    struct word_reader reader = {.charsets = &charsets};
     size_t decoded_len;
     decode(&reader, text, len);
     char *decoded = plain_line(&reader.out.text, &decoded_len);
     end_reader(&reader);
+    charset_cache_clear(&charsets);
     decoded[utf8_cut(decoded, decoded_len, max)] = '\0';
     return decoded;
 }
@@ -227,9 +248,11 @@ static void add_joined(struct readings *readings, const char *how, const struct 
     buffer_free(&joined);
 }
 
-static void add_readings(struct readings *readings, bool lenient, const char *text, size_t len)
+/* Returns whether some program may show words undecoded. */
+static bool add_readings(struct readings *readings, struct charset_cache *charsets, bool lenient,
+                         const char *text, size_t len)
 {
-    struct word_reader reader = {.lenient = lenient};
+    struct word_reader reader = {.lenient = lenient, .charsets = charsets};
     const struct charset_text *out = &reader.out;
     decode(&reader, text, len);
     if (out->doubt != NULL)
@@ -242,25 +265,27 @@ static void add_readings(struct readings *readings, bool lenient, const char *te
         add_text(readings, "decoded otherwise", &out->other);
         add_folded(readings, "decoded otherwise, folded", &out->other);
     }
+    bool undecoded = reader.irregular || out->doubt != NULL;
     end_reader(&reader);
+    return undecoded;
 }
 
-void encoded_word_read(struct readings *readings, const char *text, size_t len)
+void encoded_word_read(struct readings *readings, struct charset_cache *charsets, const char *text,
+                       size_t len)
 {
     static const struct charset_label none = {NULL, 0};
     if (len > ENCODED_WORD_TEXT_MAX) {
         readings_doubt(readings, "more than 1 MiB in a field");
         len = ENCODED_WORD_TEXT_MAX;
     }
-    add_readings(readings, false, text, len);
+    add_readings(readings, charsets, false, text, len);
     if (memmem(text, len, "=?", 2) == NULL)
         return;
-    add_readings(readings, true, text, len);
-    struct charset_cache charsets = {0};
+    if (!add_readings(readings, charsets, true, text, len))
+        return;
     struct charset_text raw = {0};
-    charset_decode(&charsets, none, none, text, len, &raw);
+    charset_decode(charsets, none, none, text, len, &raw);
     add_text(readings, "undecoded", &raw.text);
-    charset_cache_clear(&charsets);
     buffer_free(&raw.text);
     buffer_free(&raw.other);
 }

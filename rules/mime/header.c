@@ -203,12 +203,12 @@ static void add_unfolded(struct buffer *value, const struct header_field *field)
         value->len--;
 }
 
-struct readings header_readings(const struct header_field *field)
+struct readings header_readings(const struct header_field *field, struct charset_cache *charsets)
 {
     struct readings readings = {0};
     struct buffer value = {0};
     add_unfolded(&value, field);
-    encoded_word_read(&readings, value.len > 0 ? value.data : "", value.len);
+    encoded_word_read(&readings, charsets, value.len > 0 ? value.data : "", value.len);
     buffer_free(&value);
     return readings;
 }

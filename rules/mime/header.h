@@ -21,6 +21,8 @@
 
 #include "rules/mime/reading.h"
 
+struct charset_cache;
+
 #define HEADER_MAX (4 * 1024 * 1024)
 #define HEADER_FIELDS_MAX 100000
 
@@ -59,8 +61,9 @@ char *header_value(const struct header_field *field, size_t max);
 /* The same, with RFC 2047 encoded words decoded to UTF-8. For matching and display, never for
  * copying. Raw 8-bit text that is not UTF-8 is read as Windows-1252. */
 char *header_value_decoded(const struct header_field *field, size_t max);
-/* All readings of the value, for patterns; the caller clears them. */
-struct readings header_readings(const struct header_field *field);
+/* All readings of the value, for patterns; the caller clears them. The cache may serve many fields.
+ */
+struct readings header_readings(const struct header_field *field, struct charset_cache *charsets);
 
 /*
  * Finds the end of the header section in a stream.

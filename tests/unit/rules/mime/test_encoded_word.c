@@ -92,7 +92,9 @@ static void test_plain(void **state)
 static struct readings read_text(const char *text)
 {
     struct readings readings = {0};
-    encoded_word_read(&readings, text, strlen(text));
+    struct charset_cache charsets = {0};
+    encoded_word_read(&readings, &charsets, text, strlen(text));
+    charset_cache_clear(&charsets);
     return readings;
 }
 
@@ -111,7 +113,8 @@ static void test_what_programs_decode_differently_is_read_in_all_ways(void **sta
     } cases[] = {
         {"secret", "secret"},
         {"=?utf-8?q?secret?=", "secret"},
-        {"=?utf-8?q?secret?=", "=?utf-8?q?secret?="},
+        {"a=?utf-8?q?secret?=", "a=?utf-8?q?secret?="},
+        {"=?utf-8?b?secret words here?=", "=?utf-8?b?secret words here?="},
         {"=?UTF-8?Q?top?= =?utf-8?q?secret?=", "topsecret"},
         {"=?UTF-8?Q?top?= =?utf-8?q?secret?=", "top secret"},
         {"=?utf-8?q?sec ret?=", "sec ret"},
@@ -153,6 +156,9 @@ static void test_what_cannot_be_decoded_is_doubt(void **state)
     readings_clear(&readings);
     readings = read_text("=?gb18030?q?=FF=FFa?=");
     assert_string_equal(readings.doubt, "octets that the charset does not have");
+    readings_clear(&readings);
+    readings = read_text("=?utf-8?q?a?= =?koi8-r?b?YQ==?=\t(b)");
+    assert_false(any_is(&readings, "=?utf-8?q?a?= =?koi8-r?b?YQ==?= (b)"));
     readings_clear(&readings);
     readings = read_text("a =? ?= b");
     assert_null(readings.doubt);
