@@ -66,7 +66,7 @@ static size_t posix_class_len(const char *text, const char *end)
         c++;
     while (c < end && is_letter(*c))
         c++;
-    return end - c >= 2 && c[0] == ':' && c[1] == ']' ? (size_t)(c + 2 - text) : 0;
+    return c + 1 < end && c[0] == ':' && c[1] == ']' ? (size_t)(c + 2 - text) : 0;
 }
 
 static struct regex_token read_class(struct regex_reader *reader)

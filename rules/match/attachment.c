@@ -92,9 +92,10 @@ static enum match_result match(const struct match_input *in, const struct rule *
         add_attachments(found, body, hit);
     match_add_limited(found, &search);
     bool doubt = (body->doubt & BODY_DOUBT_ATTACHMENTS) != 0;
-    if (hit.attachment == NULL && doubt)
+    bool certain = hit.attachment != NULL && (body->doubt & BODY_DOUBT_READINGS) == 0;
+    if (!certain && doubt)
         match_add_doubt(found, body->doubt_why);
-    return match_result(hit.attachment != NULL, doubt, &search);
+    return match_result(certain, doubt, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

@@ -29,9 +29,10 @@ static enum match_result match(const struct match_input *in, const struct rule *
     match_add_text(found, " bytes)");
     match_add_limited(found, &search);
     bool doubt = (body->doubt & BODY_DOUBT_TEXT) != 0;
-    if (hit == NULL && doubt)
+    bool certain = hit != NULL && (body->doubt & BODY_DOUBT_READINGS) == 0;
+    if (!certain && doubt)
         match_add_doubt(found, body->text_doubt_why);
-    return match_result(hit != NULL, doubt, &search);
+    return match_result(certain, doubt, &search);
 }
 
 static void describe(const struct rule *rule, struct buffer *wanted)

@@ -193,6 +193,10 @@ static void push_level(struct body_scan *scan, const struct names *boundaries, c
                                                                    : "a boundary is unusable");
         return;
     }
+    for (size_t i = 0; i < values->count; i++)
+        if (strlen(values->list[i]) > BOUNDARY_COMMON_MAX)
+            doubt(scan, DOUBT_ALL | BODY_DOUBT_READINGS,
+                  "a boundary is longer than mail programs agree on");
     *innermost(scan) = (struct level){.digest = strcmp(type, "multipart/digest") == 0,
                                       .is_signed = strcmp(type, "multipart/signed") == 0};
 }
@@ -276,7 +280,7 @@ static void end_header(struct body_scan *scan)
     entity_read(&entity, scan->header,
                 level != NULL && level->digest ? "message/rfc822" : "text/plain");
     if (entity.doubt != NULL)
-        doubt(scan, DOUBT_ALL, entity.doubt);
+        doubt(scan, DOUBT_ALL | (entity.two_readings ? BODY_DOUBT_READINGS : 0), entity.doubt);
     if (entity.name_doubt != NULL)
         doubt(scan, BODY_DOUBT_ATTACHMENTS, entity.name_doubt);
     scan->state = IN_OTHER;

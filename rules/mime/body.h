@@ -45,6 +45,7 @@ struct attachment {
 enum body_doubt {
     BODY_DOUBT_ATTACHMENTS = 1, /* attachments, or names of them */
     BODY_DOUBT_TEXT = 2,        /* text */
+    BODY_DOUBT_READINGS = 4, /* programs see another message: not even what was found is certain */
 };
 
 struct body_facts {

@@ -284,8 +284,10 @@ void entity_read(struct entity *entity, const struct entity_header *header,
         const struct field_text *field = &header->fields[i];
         if (field->field == CONTENT_TYPE) {
             read_type(entity, &field->text);
-            if (differs(header, i))
+            if (differs(header, i)) {
                 doubt(entity, "Content-Type is repeated");
+                entity->two_readings = true;
+            }
         } else if (field->field == CONTENT_ENCODING) {
             read_encoding(entity, &field->text, has_encoding);
             has_encoding = true;

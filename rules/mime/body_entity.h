@@ -35,6 +35,7 @@ struct entity {
     enum transfer_encoding encoding;
     bool delsp;                                  /* format=flowed; delsp=yes */
     const char *doubt, *text_doubt, *name_doubt; /* static; NULL: none */
+    bool two_readings;                           /* programs disagree on what it is at all */
 };
 
 /* default_type: of an entity without a Content-Type. */

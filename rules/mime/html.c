@@ -325,7 +325,7 @@ static const char *find_comment_end(const char *c, const char *end)
 {
     if (c < end && *c == '>')
         return c + 1;
-    if (end - c >= 2 && c[0] == '-' && c[1] == '>')
+    if (c + 1 < end && c[0] == '-' && c[1] == '>')
         return c + 2;
     while ((c = memmem(c, (size_t)(end - c), "--", 2)) != NULL) {
         if (end - c >= 3 && c[2] == '>')
