@@ -4,7 +4,7 @@
 
 #include "rules/util/octet.h"
 
-/* The last octet at which `c` is still in the text, or 0: there is none. */
+/* 0: the text ends before it. */
 static char octet_at(const struct regex_reader *reader, size_t i)
 {
     return (size_t)(reader->end - reader->at) > i ? reader->at[i] : '\0';
@@ -66,7 +66,7 @@ static size_t posix_class_len(const char *text, const char *end)
         c++;
     while (c < end && is_letter(*c))
         c++;
-    return c + 1 < end && c[0] == ':' && c[1] == ']' ? (size_t)(c + 2 - text) : 0;
+    return c + 1 < end && strncmp(c, ":]", 2) == 0 ? (size_t)(c + 2 - text) : 0;
 }
 
 static struct regex_token read_class(struct regex_reader *reader)

@@ -103,6 +103,7 @@ static const struct example regexes[] = {
     {"/a/b/", "xa/by", true},
     {"/secret/", "\xFF\xFE secret", true}, /* not UTF-8 */
     {"/^.$/", "\xFF", true},
+    {"/(?= )b* /", "a b", true},
 };
 
 static void check(const struct example *examples, size_t count)

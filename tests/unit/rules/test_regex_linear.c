@@ -97,8 +97,8 @@ static bool compare(uint64_t *state, const struct buffer *regex, uint32_t option
 {
     int error;
     PCRE2_SIZE offset;
-    pcre2_code *code =
-        pcre2_compile((PCRE2_SPTR)regex->data, regex->len, options, &error, &offset, NULL);
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)regex->data, regex->len,
+                                     options | PCRE2_NO_START_OPTIMIZE, &error, &offset, NULL);
     if (code == NULL)
         return false;
     struct regex_linear *linear = regex_linear_new(regex->data, regex->len, options);
