@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "rules/pattern.h"
 #include "rules/util/memory.h"
@@ -394,6 +397,33 @@ static void test_globs_start_once(void **state)
     free(text);
 }
 
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
+
+/* As under systemd's MemoryDenyWriteExecute: no machine code, the same results. */
+static void test_memory_that_is_not_executable(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != 0)
+            _exit(77); /* a kernel before 6.3 */
+        check(globs, sizeof(globs) / sizeof(*globs));
+        check(regexes, sizeof(regexes) / sizeof(*regexes));
+        test_hostile_texts_are_answered(NULL);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_globs_have_no_limit),
         cmocka_unit_test(test_long_steps_count),
         cmocka_unit_test(test_globs_start_once),
+        cmocka_unit_test(test_memory_that_is_not_executable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
