@@ -12,11 +12,14 @@
 #include "rules/util/memory.h"
 #include "rules/util/octet.h"
 
-/* What a step is, see work.h: octets that are passed over; octets that are compared, with a literal
- * or with what a group matched; and any attempt at all. */
-#define OCTETS_A_STEP 32
-#define COMPARED_A_STEP 16
+/* What a step (work.h) is: any attempt costs some; then octets that are checked to be UTF-8, that
+ * are compared with a literal as it is or in any case, and that PCRE2 passes over or compares. */
 #define STEPS_AN_ATTEMPT 8
+#define CHECKED_A_STEP 128
+#define EXACT_A_STEP 32
+#define CASELESS_A_STEP 12
+#define PASSED_A_STEP 32
+#define COMPARED_A_STEP 16
 /* Of what is left of the budget, one search of one text may spend this part. */
 #define SHARE 4
 /* A regex that is known to a linear search may go back and forth this much before that is tried. */
@@ -247,9 +250,9 @@ static int count_step(pcre2_callout_block *block, void *arg)
 {
     struct meter *meter = arg;
     size_t from = meter->position, to = block->current_position;
-    uint64_t steps = 1 + (to > from ? to - from : from - to) / OCTETS_A_STEP;
+    uint64_t steps = 1 + (to > from ? to - from : from - to) / PASSED_A_STEP;
     steps += compared_octets(block, meter->pattern) / COMPARED_A_STEP;
-    steps += repeated_octets(block, meter->pattern) / OCTETS_A_STEP;
+    steps += repeated_octets(block, meter->pattern) / PASSED_A_STEP;
     meter->position = to;
     return work_spend(&meter->work, steps) ? 0 : PCRE2_ERROR_CALLOUT;
 }
@@ -307,10 +310,12 @@ static int match_regex(const struct patterns *patterns, const struct pattern *pa
 {
     const struct regex_literals *literals = &pattern->literals;
     if (literals->count > 0) {
-        work_spend(work, literals->count * len / COMPARED_A_STEP);
+        work_spend(work,
+                   literals->count * len / (literals->caseless ? CASELESS_A_STEP : EXACT_A_STEP));
         if (!regex_literals_occur(literals, text, len))
             return PCRE2_ERROR_NOMATCH;
     }
+    work_spend(work, len / COMPARED_A_STEP);
     struct work share = share_of(work);
     if (pattern->linear != NULL)
         share.max = smaller(share.max, share.done + TRIAL_STEPS + len * TRIAL_STEPS_AN_OCTET);
@@ -336,7 +341,7 @@ static bool match_pattern(const struct patterns *patterns, const struct pattern 
                           const char *text, size_t len, struct pattern_search *search)
 {
     int result = PCRE2_ERROR_CALLOUT;
-    if (work_spend(search->work, STEPS_AN_ATTEMPT + len / OCTETS_A_STEP))
+    if (work_spend(search->work, STEPS_AN_ATTEMPT + len / CHECKED_A_STEP))
         result = pattern->kind == PATTERN_REGEX
                      ? match_regex(patterns, pattern, text, len, search->work)
                      : match_glob(patterns, pattern, text, len, search->work);
@@ -344,9 +349,20 @@ static bool match_pattern(const struct patterns *patterns, const struct pattern 
     return result >= 0;
 }
 
+static bool is_ascii(const char text[8])
+{
+    uint64_t octets;
+    memcpy(&octets, text, sizeof(octets));
+    return (octets & 0x8080808080808080u) == 0;
+}
+
 static bool is_valid(const char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {
+        while (len - i >= 8 && is_ascii(text + i))
+            i += 8;
+        if (i == len)
+            break;
         size_t octets = utf8_length(text + i, len - i);
         if (octets == 0)
             return false;

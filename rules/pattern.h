@@ -9,11 +9,12 @@
  *
  * What a match costs is counted in steps (work.h), never timed, and all patterns that are asked
  * about a message draw on budgets that they share. In this order, for a text:
- *   - an attempt costs 8 steps, and a step for each 32 octets of the text;
+ *   - an attempt costs 8 steps, and a step for each 128 octets of the text;
  *   - a regex that can only match texts with certain literals (regex_literal.h) does not match one
- *     without: a step for each 16 octets;
- *   - PCRE2's matcher searches; it goes back and tries again. Each item of the regex that it looks
- *     at costs a step, and as many as the distance from the item before takes;
+ *     without: a step for each 32 octets and literal, or each 12 if it ignores case;
+ *   - PCRE2's matcher searches; it goes back and tries again. That is a step for each 16 octets,
+ *     which it may look at in any case, one for each item of the regex that it looks at, and more
+ *     if that item is far from the one before;
  *   - if that comes to more than 2 steps an octet, the linear search of regex_linear.h takes over,
  *     where the regex is one that it knows: most are;
  *   - if it does not, PCRE2's matcher may go on. No search of one text by one pattern gets more
