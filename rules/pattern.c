@@ -309,12 +309,11 @@ static int match_regex(const struct patterns *patterns, const struct pattern *pa
                        const char *text, size_t len, struct work *work)
 {
     const struct regex_literals *literals = &pattern->literals;
-    if (literals->count > 0) {
-        work_spend(work,
-                   literals->count * len / (literals->caseless ? CASELESS_A_STEP : EXACT_A_STEP));
-        if (!regex_literals_occur(literals, text, len))
-            return PCRE2_ERROR_NOMATCH;
-    }
+    size_t compared = 0;
+    bool possible = regex_literals_occur(literals, text, len, &compared);
+    work_spend(work, compared / (literals->caseless ? CASELESS_A_STEP : EXACT_A_STEP));
+    if (!possible)
+        return PCRE2_ERROR_NOMATCH;
     work_spend(work, len / COMPARED_A_STEP);
     struct work share = share_of(work);
     if (pattern->linear != NULL)

@@ -11,7 +11,7 @@
  * about a message draw on budgets that they share. In this order, for a text:
  *   - an attempt costs 8 steps, and a step for each 128 octets of the text;
  *   - a regex that can only match texts with certain literals (regex_literal.h) does not match one
- *     without: a step for each 32 octets and literal, or each 12 if it ignores case;
+ *     without: a step for each 32 octets that are compared, or each 12 if it ignores case;
  *   - PCRE2's matcher searches; it goes back and tries again. That is a step for each 16 octets,
  *     which it may look at in any case, one for each item of the regex that it looks at, and more
  *     if that item is far from the one before;

@@ -1,6 +1,5 @@
 #include "rules/regex_literal.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "rules/regex_token.h"
@@ -11,11 +10,15 @@
 struct analysis {
     struct regex_reader reader;
     bool caseless;
-    bool failed; /* something was not understood */
+    bool failed;               /* something was not understood */
+    bool branches;             /* the regex is not one branch */
+    struct regex_literals all; /* if it is: all that it needs, as far as there is room */
+    size_t sets;
 };
 
 /* The literals of one branch: the best seen so far, and the run of characters being read. */
 struct branch {
+    struct analysis *outermost; /* NULL: in a group */
     struct regex_literals best;
     char run[REGEX_LITERAL_OCTETS];
     size_t run_len;
@@ -30,9 +33,23 @@ static size_t shortest(const struct regex_literals *literals)
     return len;
 }
 
+static void need(struct analysis *analysis, const struct regex_literals *literals)
+{
+    struct regex_literals *all = &analysis->all;
+    if (literals->count == 0 || all->count + literals->count > REGEX_LITERALS_MAX)
+        return;
+    for (size_t i = 0; i < literals->count; i++) {
+        all->literals[all->count] = literals->literals[i];
+        all->literals[all->count++].set = analysis->sets;
+    }
+    analysis->sets++;
+}
+
 /* Long ones are rare, and few are quickly looked for. */
 static void offer(struct branch *branch, const struct regex_literals *literals)
 {
+    if (branch->outermost != NULL)
+        need(branch->outermost, literals);
     size_t offered = shortest(literals), best = shortest(&branch->best);
     if (offered > best || (offered == best && literals->count < branch->best.count))
         branch->best = *literals;
@@ -152,7 +169,8 @@ static void read_token(struct analysis *analysis, struct branch *branch,
 static struct regex_literals read_group(struct analysis *analysis, unsigned depth)
 {
     struct regex_literals all = {0};
-    struct branch branch = {0};
+    struct analysis *outermost = depth == 0 ? analysis : NULL;
+    struct branch branch = {.outermost = outermost};
     analysis->failed |= depth > DEPTH_MAX;
     for (bool first = true; !analysis->failed;) {
         struct regex_token token = regex_next(&analysis->reader);
@@ -163,10 +181,12 @@ static struct regex_literals read_group(struct analysis *analysis, unsigned dept
         }
         end_run(&branch);
         join(&all, &branch.best, first);
-        branch = (struct branch){0};
+        branch = (struct branch){.outermost = outermost};
         first = false;
-        if (!end)
+        if (!end) {
+            analysis->branches |= depth == 0;
             continue;
+        }
         analysis->failed |= (token.kind == REGEX_END) != (depth == 0);
         break;
     }
@@ -177,33 +197,48 @@ struct regex_literals regex_literals_find(const char *regex, size_t len, bool ca
 {
     struct analysis analysis = {.reader = {regex, regex + len}, .caseless = caseless};
     struct regex_literals literals = read_group(&analysis, 0);
+    if (!analysis.branches)
+        literals = analysis.all;
     if (analysis.failed)
         literals.count = 0;
     literals.caseless = caseless;
     return literals;
 }
 
-static bool occurs_caseless(const char *literal, size_t literal_len, const char *text, size_t len)
+static const char *find_caseless(const char *literal, size_t literal_len, const char *text,
+                                 size_t len)
 {
     for (size_t i = 0; i + literal_len <= len; i++) {
         size_t same = 0;
         while (same < literal_len && octet_lower(text[i + same]) == literal[same])
             same++;
         if (same == literal_len)
-            return true;
+            return text + i;
     }
-    return false;
+    return NULL;
 }
 
-bool regex_literals_occur(const struct regex_literals *literals, const char *text, size_t len)
+static bool occurs(const struct regex_literals *literals, size_t number, const char *text,
+                   size_t len, size_t *compared)
 {
-    assert(literals->count > 0);
+    const char *literal = literals->literals[number].text;
+    size_t literal_len = literals->literals[number].len;
+    const char *found = literals->caseless ? find_caseless(literal, literal_len, text, len)
+                                           : memmem(text, len, literal, literal_len);
+    *compared += found != NULL ? (size_t)(found - text) : len;
+    return found != NULL;
+}
+
+bool regex_literals_occur(const struct regex_literals *literals, const char *text, size_t len,
+                          size_t *compared)
+{
+    size_t found = 0; /* sets, all before it too */
     for (size_t i = 0; i < literals->count; i++) {
-        const char *literal = literals->literals[i].text;
-        size_t literal_len = literals->literals[i].len;
-        if (literals->caseless ? occurs_caseless(literal, literal_len, text, len)
-                               : memmem(text, len, literal, literal_len) != NULL)
-            return true;
+        size_t set = literals->literals[i].set;
+        if (set > found)
+            return false;
+        if (set == found && occurs(literals, i, text, len, compared))
+            found++;
     }
-    return false;
+    return literals->count == 0 || found > literals->literals[literals->count - 1].set;
 }

@@ -114,8 +114,9 @@ static void check_literals(const struct regex *regex, const struct buffer *text,
 {
     struct regex_literals literals =
         regex_literals_find(regex->text, regex->len, (regex->options & PCRE2_CASELESS) != 0);
-    check(literals.count == 0 || right == NO ||
-          regex_literals_occur(&literals, text->data, text->len));
+    size_t compared = 0;
+    check(regex_literals_occur(&literals, text->data, text->len, &compared) || right == NO);
+    check(compared <= REGEX_LITERALS_MAX * text->len);
 }
 
 static void check_regex(const char *pattern, const struct buffer *text, enum answer machine,

@@ -12,13 +12,14 @@
 #include "rules/regex_literal.h"
 #include "rules/util/buffer.h"
 
-/* The literals joined by "|". */
+/* The literals joined by "|", the sets by "&". */
 static char *literals_of(const char *regex, bool caseless)
 {
     struct regex_literals literals = regex_literals_find(regex, strlen(regex), caseless);
     struct buffer text = {0};
     for (size_t i = 0; i < literals.count; i++) {
-        buffer_text(&text, i > 0 ? "|" : "");
+        bool new_set = i > 0 && literals.literals[i].set != literals.literals[i - 1].set;
+        buffer_text(&text, new_set ? "&" : i > 0 ? "|" : "");
         buffer_add(&text, literals.literals[i].text, literals.literals[i].len);
     }
     return buffer_take(&text);
@@ -29,14 +30,14 @@ static void test_literals(void **state)
     static const struct {
         const char *regex, *literals, *caseless;
     } examples[] = {
-        {"[0-9]+ (EUR|USD)", "EUR|USD", " "},
+        {"[0-9]+ (EUR|USD)", " &EUR|USD", " &eur|u"},
         {"invoice", "invoice", "invoice"},
-        {"ab?c", "a", "a"},
-        {"ab{0,2}cde", "cde", "cde"},
-        {"ab+c", "ab", "ab"},
-        {"a.bc", "bc", "bc"},
+        {"ab?c", "a&c", "a&c"},
+        {"ab{0,2}cde", "a&cde", "a&cde"},
+        {"ab+c", "ab&c", "ab&c"},
+        {"a.bc", "a&bc", "a&bc"},
         {"(abc)?d", "d", "d"},
-        {"(abc)+d", "abc", "abc"},
+        {"(abc)+d", "abc&d", "abc&d"},
         {"(abc|)d", "d", "d"},
         {"abc|d|", "", ""},
         {"abc|de", "abc|de", "abc|de"},
@@ -46,12 +47,13 @@ static void test_literals(void **state)
         {"[abc]", "", ""},
         {"[]abc]d", "d", "d"},
         {"Kiosk", "Kiosk", "io"},
+        {"(a|bc)d(ef|gh|ij)k*l", "a|bc&d&ef|gh|ij&l", "a|bc&d&ef|gh|ij&l"},
         {"Stra\xC3\x9F"
          "e",
          "Stra\xC3\x9F"
          "e",
-         "tra"},
-        {"abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnop", "abcdefghij"},
+         "tra&e"},
+        {"abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnop&qrstuvwxyz", "abcdefghij&lmnopqr&tuvwxyz"},
         /* not understood */
         {"(?i)abc", "", ""},
         {"\\Qab?\\E", "", ""},
@@ -75,7 +77,8 @@ static void test_literals(void **state)
 static bool occur(const char *regex, bool caseless, const char *text)
 {
     struct regex_literals literals = regex_literals_find(regex, strlen(regex), caseless);
-    return regex_literals_occur(&literals, text, strlen(text));
+    size_t compared = 0;
+    return regex_literals_occur(&literals, text, strlen(text), &compared);
 }
 
 static void test_occurrences(void **state)
@@ -87,6 +90,12 @@ static void test_occurrences(void **state)
     assert_false(occur("abc", true, "ABABAB"));
     assert_true(occur("abc", true, "ABABABC"));
     assert_false(occur("abc", false, ""));
+    assert_true(occur("quick.*lazy", false, "lazy quick"));
+    assert_false(occur("quick.*lazy", false, "quick dog"));
+    assert_false(occur("(?:quick|slow).*lazy", false, "lazy dog"));
+    assert_true(occur("(?:quick|slow).*lazy", false, "lazy, slow dog"));
+    assert_true(occur("(?:quick|quicker).*lazy", false, "quicker, lazy dog"));
+    assert_true(occur("[0-9]", false, ""));
 }
 
 static bool matches_caseless(char letter, const char *text)
