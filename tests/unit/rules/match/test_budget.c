@@ -48,7 +48,8 @@ static void test_ten_rules_over_digits(void **state)
     static const char *const ends[] = {"", " EUX, EUR", " 7 EUR"};
     for (size_t i = 0; i < 3; i++) {
         char *text = repeated("7", 60000, ends[i]);
-        struct body_facts body = {.text = text, .text_len = strlen(text)};
+        struct body_facts body = {
+            .text = {.list = {{"as written", text, strlen(text)}}, .count = 1}};
         struct message message = make_message(INCOMING, FOLDER_OTHER);
         message.body = &body;
         struct decision *decision = decide_both(set, &message);
@@ -86,7 +87,8 @@ static void test_a_spent_budget_is_undecided(void **state)
     char *text = repeated("a", 200000, "\r\n");
     char *header = xasprintf("Subject: %s", text);
     struct message message = make_message(header, FOLDER_OTHER);
-    struct body_facts body = {.text = (char[]){"secret plan"}, .text_len = 11};
+    struct body_facts body = {
+        .text = {.list = {{"as written", (char[]){"secret plan"}, 11}}, .count = 1}};
     message.body = &body;
     struct decision *decision = decide_both(set, &message);
     assert_int_equal(decision->rules[0].result, MATCH_UNDECIDED);
@@ -119,7 +121,7 @@ static void test_the_body_does_not_spend_the_headers_budget(void **state)
     assert_int_equal(result_of(set, decision, "subject"), MATCH_NO);
     decision_free(decision);
     char *text = repeated("a", 1000000, "");
-    struct body_facts body = {.text = text, .text_len = strlen(text)};
+    struct body_facts body = {.text = {.list = {{"as written", text, strlen(text)}}, .count = 1}};
     message.body = &body;
     decision = decide_both(set, &message);
     assert_int_equal(result_of(set, decision, "subject"), MATCH_NO);
