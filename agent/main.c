@@ -102,7 +102,7 @@ static int check(const struct arguments *arguments)
     config = load(arguments->config_path);
     if (config == NULL)
         return EX_CONFIG;
-    result = connect_check(config, stdout);
+    result = connect_check(config, stdout) | check_monitoring(config, stderr);
     config_free(config);
     return result;
 }

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/command/coverage.h"
 #include "agent/config/config.h"
 #include "rules/util/memory.h"
 
@@ -79,6 +80,29 @@ static void note_left_out(FILE *out, const struct config *config)
           out);
 }
 
+static bool is_for_probes(const struct config *config)
+{
+    if (config->rules->count > 0 || config->n_probes + config->n_reflectors == 0)
+        return false;
+    for (size_t i = 0; i < config->n_accounts; i++)
+        if (config->accounts[i]->watch)
+            return false;
+    return true;
+}
+
+int check_monitoring(const struct config *config, FILE *err)
+{
+    if (is_for_probes(config))
+        return 0;
+    for (size_t i = 0; i < config->n_accounts; i++)
+        if (coverage_reason(config, config->accounts[i]) == COVERAGE_MONITORED)
+            return 0;
+    fprintf(err, "%s: nobody is monitored, %s\n", config->path,
+            config->rules->count == 0 ? "as there is no rule"
+                                      : "\"mailvigil users\" says why for each account");
+    return CHECK_FINDING;
+}
+
 int check_configuration(const char *path, FILE *out, FILE *err)
 {
     struct config_problems problems = {0};
@@ -87,13 +111,14 @@ int check_configuration(const char *path, FILE *out, FILE *err)
 
     config_problems_print(&problems, err);
     summary(err, path, errors, problems.count - errors);
+    int status = EX_CONFIG;
     if (config != NULL) {
+        status = check_monitoring(config, err);
         check_state_dir(err, config);
         print_counts(out, path, config);
         note_left_out(out, config);
         config_print(config, out);
     }
-    int status = config != NULL ? EX_OK : EX_CONFIG;
     config_problems_clear(&problems);
     config_free(config);
     return status;

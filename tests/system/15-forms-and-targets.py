@@ -41,6 +41,22 @@ class Forms(case.Case):
         self.assertNotIn(b"a confidence", copy.octets)
 
 
+    def headers_without_content(self, octets):
+        copy, original = self.copy_as("headers", octets)
+        self.assertIn(b"a confidence", original)
+        self.assertNotIn(b"a confidence", copy.octets)
+        self.assertIn(b"x@outside.test", copy.octets)
+        self.assertIn("header-cut", copy["X-Monitor-Warning"])
+
+    def test_headers_shows_no_text_that_no_empty_line_precedes(self):
+        self.headers_without_content(b"From: x@outside.test\r\nSubject: one\r\nDear Alice,\r\n"
+                                     b"a confidence\r\n")
+
+    def test_headers_shows_no_text_after_bare_cr(self):
+        self.headers_without_content(b"From: x@outside.test\r\nSubject: two\r\rX-A: a confidence\r\n"
+                                     b"\r\nb\r\n")
+
+
 class Targets(case.Case):
     def test_list_of_two_targets_on_different_servers(self):
         other = self.server(domain="audit.test", users=("auditor",))

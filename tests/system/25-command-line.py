@@ -124,6 +124,24 @@ class Check(CommandLine):
         self.assertLess(seconds, 5)
 
 
+    def test_traps_are_shown_and_are_no_errors(self):
+        self.config.change("rule", "everything-sent", subject=["secret"])
+        self.config.change("target", "compliance", login="alice@example.org")
+        done = self.command("check")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r'10-test\.conf:\d+: warning: .*"\*secret\*"')
+        self.assertRegex(done.stderr, r"mailvigil\.conf:\d+: warning: .*mailbox of the watched "
+                                      r'account "alice"')
+
+
+class CheckWithoutRules(case.Case):
+    def test_no_rule_is_a_finding(self):
+        for words in (("check",), ("check", "--connect")):
+            done = self.command(*words)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("nobody is monitored, as there is no rule", done.stderr)
+
+
 class Users(CommandLine):
     def test_who_is_monitored_and_who_is_not(self):
         done = self.command("users")

@@ -7,6 +7,7 @@
 
 #include "agent/config/sections/accounts_file.h"
 #include "agent/config/sections/loader.h"
+#include "agent/config/sections/target_place.h"
 #include "agent/config/syntax/names.h"
 #include "rules/util/memory.h"
 
@@ -224,6 +225,7 @@ static void load_all(struct config_loader *loader, const struct config_source *s
     config_load_accounts(loader, source);
     load_accounts_file(loader, source);
     config_load_targets(loader, source);
+    target_place_check(loader);
     config_load_texts(loader, source);
     config_load_rules(loader);
     config_load_probes(loader, source);

@@ -187,6 +187,54 @@ static void test_check(void **state)
     free(o.err);
 }
 
+static void test_check_finds_that_nobody_is_monitored(void **state)
+{
+    static const struct {
+        const char *rules, *words; /* NULL: nothing is found */
+    } cases[] = {
+        {"", "nobody is monitored, as there is no rule\n"},
+        {"rule \"r\" { incoming = all sample = 0 targets = {\"auditor\"} }\n",
+         "nobody is monitored, \"mail"},
+        {"rule \"r\" { incoming = all targets = {\"auditor\"} }\n"
+         "rule \"x\" { exempt = true addresses = {\"*\"} }\n",
+         "nobody is monitored"},
+        {"rule \"r\" { incoming = all targets = {\"auditor\"} }\n", NULL},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char *base = xmemdup0(main_text, (size_t)(strstr(main_text, "rule \"out\"") - main_text));
+        char *whole = xasprintf("%s%s", base, cases[i].rules);
+        config_files_write(&f->files, "mailvigil.conf", whole, 0644);
+        struct outputs o = check(f);
+        assert_int_equal(o.status, cases[i].words != NULL ? 1 : 0);
+        if (cases[i].words != NULL && strstr(o.err, cases[i].words) == NULL)
+            fail_msg("%s", o.err);
+        assert_non_null(strstr(o.out, "\naccount \"alice\" {\n"));
+        free(o.out);
+        free(o.err);
+        free(whole);
+        free(base);
+    }
+}
+
+/* Probes need no rules. */
+static void test_check_of_probes_only(void **state)
+{
+    static const char text[] =
+        "instance = \"example.org\" domains = {\"example.org\"} state_dir = \"state\"\n"
+        "server \"office\" { imap = \"imaps://mail.example.org\" }\n"
+        "probe \"imap\" { type = imap }\n";
+    struct fixture *f = *state;
+
+    config_files_write(&f->files, "mailvigil.conf", text, 0644);
+    struct outputs o = check(f);
+    assert_int_equal(o.status, 0);
+    assert_string_equal(o.err, "");
+    free(o.out);
+    free(o.err);
+}
+
 static void test_check_tells_where_the_state_cannot_be_made(void **state)
 {
     struct fixture *f = *state;
@@ -238,9 +286,14 @@ static void test_users_faulty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_at_a_glance),  TEST(test_json),
-        TEST(test_reasons),      TEST(test_check_tells_where_the_state_cannot_be_made),
-        TEST(test_check),        TEST(test_check_faulty),
+        TEST(test_at_a_glance),
+        TEST(test_json),
+        TEST(test_reasons),
+        TEST(test_check_tells_where_the_state_cannot_be_made),
+        TEST(test_check),
+        TEST(test_check_faulty),
+        TEST(test_check_finds_that_nobody_is_monitored),
+        TEST(test_check_of_probes_only),
         TEST(test_users_faulty),
     };
 
