@@ -209,6 +209,7 @@ static void view_for(struct explained *explained, const struct decision *decisio
     plan.captured = time(NULL);
     plan.internaldate = facts->internaldate;
     plan.instance = config->instance;
+    plan.reply_to = target->reply_to;
     monitor_id_make(config->rules->key, plan.account, plan.folder, plan.uidvalidity, plan.uid,
                     chosen->target, id);
     copy_make(config->rules, &plan, header, header_len, captured_message_size(explained->message),

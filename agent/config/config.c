@@ -66,6 +66,7 @@ static void target_free(struct target *target)
     free(target->file);
     free(target->login);
     free(target->folder);
+    free(target->reply_to);
     free(target);
 }
 

@@ -66,6 +66,7 @@ struct target {
     struct secret_source secret;
     char *folder; /* pattern, agent/config/folder_pattern.h expands it */
     enum copy_form form;
+    char *reply_to; /* NULL: none; in the forms attached and headers */
 };
 
 enum probe_type { PROBE_IMAP, PROBE_POP3, PROBE_SMTP, PROBE_MAILBOX, PROBE_ROUNDTRIP };

@@ -130,6 +130,7 @@ static void print_target(FILE *out, const struct target *target)
     put_secret(&printer, &target->secret);
     put(&printer, "folder", target->folder);
     put(&printer, "form", forms[target->form]);
+    put(&printer, "reply_to", target->reply_to);
     end(&printer);
 }
 

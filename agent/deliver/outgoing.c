@@ -130,6 +130,8 @@ static void find_digest(struct outgoing *outgoing)
 static void make_view(struct outgoing *outgoing, const char *header_text, size_t header_len)
 {
     const struct ledger_copy *copy = outgoing->copy;
+    const struct config *config = outgoing->context->config;
+    const struct target *target = config_target(config, copy->target);
     struct plan *parsed = plan_parse(copy->plan);
     struct copy_plan plan = plan_copy(parsed);
 
@@ -142,9 +144,9 @@ static void make_view(struct outgoing *outgoing, const char *header_text, size_t
     plan.sha256 = copy->sha256;
     plan.captured = copy->captured;
     plan.internaldate = copy->internaldate;
-    plan.instance = outgoing->context->config->instance;
-    copy_make(outgoing->context->config->rules, &plan, header_text, header_len, copy->size,
-              &outgoing->view);
+    plan.instance = config->instance;
+    plan.reply_to = target != NULL ? target->reply_to : NULL;
+    copy_make(config->rules, &plan, header_text, header_len, copy->size, &outgoing->view);
     plan_free(parsed);
 }
 

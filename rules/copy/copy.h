@@ -20,6 +20,8 @@
  * with a folded line, "X-Monitor-Unnamed:" is put in front of it, or it would become part of our
  * last field.
  *
+ * attached and headers: From is the sender's name at an address of ours, To the recipients as the
+ * name of an empty group, Date the original's: no reply reaches anybody but reply_to.
  * headers: never any content. What of a malformed header is body in some reading is left out, and
  * so is what exceeds 64 KiB or 16 KiB in one field; the copy then warns header-cut.
  *
@@ -54,6 +56,7 @@ struct copy_plan {
     const char *undecided; /* conditions without whose doubt there were no copy; NULL: none */
     const char *instance;  /* right hand side of our Message-ID */
     const char *purpose, *approved_by; /* may be NULL; X-Monitor-Purpose, X-Monitor-Approved-By */
+    const char *reply_to;              /* of the target; NULL: none. Not in rewritten copies. */
 };
 
 struct copy_view {

@@ -61,6 +61,9 @@ void copy_sha256(const unsigned char sha256[32], char hex[65]);
 /* UTF-8 without controls, on one line; the caller frees it. */
 char *copy_clean(const char *text);
 
+/* The header of the forms attached and headers, with its empty line: copy/outer_header.c. */
+void copy_outer_header(struct buffer *out, const struct rule_set *set, const struct copy_plan *plan,
+                       const char *header_text, size_t header_len, const char *boundary);
 /* Makes the forms attached and headers: copy/report.c. */
 void copy_report(const struct rule_set *set, const struct copy_plan *plan, const char *header_text,
                  size_t header_len, uint64_t original_size, struct copy_view *view);

@@ -10,8 +10,6 @@
 #include "rules/mime/charset.h"
 
 #define BOUNDARY_LEN 48
-#define SUBJECT_RAW_MAX 4000
-#define SUBJECT_DECODED_MAX 1000
 #define REPORT_LINE_MAX 900
 
 /* Keyed, so that no sender can write a message that contains the boundary of its own copy. */
@@ -29,86 +27,6 @@ static void make_boundary(const struct rule_set *set, const struct copy_plan *pl
     char *end = stpcpy(boundary, "=_mailvigil_");
     for (size_t i = 0; i < 18; i++)
         end += snprintf(end, 3, "%02x", digest[i]);
-}
-
-/* Whether the value can be used as it is: 7-bit, CRLF, no line too long. */
-static bool value_fits(const struct header_field *field)
-{
-    size_t line = 0;
-    for (size_t i = 0; i < field->value_len && i < SUBJECT_RAW_MAX && line < REPORT_LINE_MAX; i++) {
-        char c = field->value[i];
-        line++;
-        if (c == '\r' && i + 1 < field->value_len && field->value[i + 1] == '\n') {
-            i++;
-            line = 0;
-        } else if ((c < ' ' || c > '~') && c != '\t') {
-            return false;
-        }
-    }
-    return field->value_len <= SUBJECT_RAW_MAX && line < REPORT_LINE_MAX;
-}
-
-/* The original's Subject after the prefix, re-encoded only if it is not fit for a header. */
-static void outer_subject(struct buffer *out, const struct rule_set *set,
-                          const struct copy_plan *plan, const struct header_field *original)
-{
-    if (original == NULL) {
-        copy_subject(out, set, plan, NULL);
-        return;
-    }
-    struct buffer text = {0};
-    buffer_text(&text, "Subject:");
-    if (value_fits(original)) {
-        buffer_add(&text, original->value, original->value_len);
-    } else {
-        char *decoded = header_value_decoded(original, SUBJECT_DECODED_MAX);
-        struct field_writer writer;
-        text.len = 0;
-        field_begin(&writer, &text, "Subject");
-        field_text(&writer, decoded, false);
-        free(decoded);
-    }
-    buffer_text(&text, "\r\n");
-    const char *at = text.data;
-    struct header_field field;
-    if (header_next(&at, text.data + text.len, &field))
-        copy_subject(out, set, plan, &field);
-    buffer_free(&text);
-}
-
-static const struct header_field *first_field(const char *text, size_t len, const char *name,
-                                              struct header_field *field)
-{
-    const char *at = text, *end = text + header_section_len(text, len);
-    while (header_next(&at, end, field))
-        if (header_field_is(field, name))
-            return field;
-    return NULL;
-}
-
-static void outer_header(struct buffer *out, const struct rule_set *set,
-                         const struct copy_plan *plan, const char *header_text, size_t header_len,
-                         const char *boundary)
-{
-    char date[COPY_DATE_LEN];
-    struct header_field field;
-    char *message_id = NULL;
-    if (first_field(header_text, header_len, "Message-ID", &field) != NULL)
-        message_id = header_value(&field, REPORT_LINE_MAX);
-    copy_monitor_fields(out, plan, message_id, NULL);
-    free(message_id);
-
-    buffer_text(out, "From: \"mailvigil\" <mailvigil@");
-    copy_domain(out, plan);
-    buffer_text(out, ">\r\nTo: undisclosed-recipients:;\r\n");
-    copy_date(plan->captured, date);
-    copy_field(out, "Date", date);
-    outer_subject(out, set, plan, first_field(header_text, header_len, "Subject", &field));
-    buffer_text(out, "Message-ID: ");
-    copy_message_id(out, plan);
-    /* RFC 3834 section 5: no automatic replies */
-    buffer_text(out, "\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n");
-    buffer_printf(out, "Content-Type: multipart/mixed;\r\n boundary=\"%s\"\r\n\r\n", boundary);
 }
 
 /* One line of the report; label is "" for further values of the previous one. */
@@ -186,7 +104,7 @@ static void begin_original(struct buffer *out, enum copy_form form, const char *
 static void add_report(struct buffer *out, const struct rule_set *set, const struct copy_plan *plan,
                        const struct header_part *part, uint64_t original_size, const char *boundary)
 {
-    outer_header(out, set, plan, part->text, part->len, boundary);
+    copy_outer_header(out, set, plan, part->text, part->len, boundary);
     buffer_printf(out,
                   "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
                   "Content-Transfer-Encoding: 8bit\r\n\r\n",

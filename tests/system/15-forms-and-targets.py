@@ -27,10 +27,15 @@ class Forms(case.Case):
         self.assertIn(original, copy.octets)
 
     def test_attached_says_in_its_own_header_what_it_is(self):
+        self.config.change("target", "compliance", reply_to="officer@example.org")
         copy, _ = self.copy_as("attached")
         self.assertEqual(copy["X-Monitor-Direction"], "incoming")
         self.assertEqual(copy["X-Monitor-Recipient"], "alice@example.org")
         self.assertIn("{Mon-In} the original", copy["Subject"])
+        self.assertIn('"outside@elsewhere.test (monitored)" <mailvigil@', copy["From"])
+        self.assertEqual(copy["To"], '"alice@example.org" :;')
+        self.assertEqual(copy["Reply-To"], "officer@example.org")
+        self.assertEqual(copy["Date"], "Mon, 02 Feb 2026 10:00:00 +0000")
 
     def test_headers_holds_the_original_header_and_no_body(self):
         copy, original = self.copy_as("headers", mail.message(subject="private",

@@ -31,6 +31,16 @@ static void load_form(const struct config_section *section, struct target *targe
     config_expect(section, "form", value, "rewritten, attached or headers");
 }
 
+/* A rewritten copy keeps the Reply-To of the original. */
+static void load_reply_to(const struct config_section *section, struct target *target)
+{
+    const struct config_value *value = config_value(section, "reply_to");
+
+    target->reply_to = config_section_address(section, "reply_to");
+    if (value != NULL && target->form == COPY_REWRITTEN)
+        config_section_warning(section, value, "reply_to has no effect with form = \"rewritten\"");
+}
+
 static struct target *load_target(const struct config_loader *loader,
                                   const struct config_section *section)
 {
@@ -47,6 +57,7 @@ static struct target *load_target(const struct config_loader *loader,
     config_section_secret(section, target->server, &target->secret);
     load_folder(section, target);
     load_form(section, target);
+    load_reply_to(section, target);
     return target;
 }
 

@@ -97,6 +97,7 @@ cfg_t *config_schema_main(void)
                           VALUE("oauth_token_command"),
                           VALUE("folder"),
                           VALUE("form"),
+                          VALUE("reply_to"),
                           CFG_END()};
     cfg_opt_t list[] = LIST_OPTIONS;
     cfg_opt_t rule[] = RULE_OPTIONS;

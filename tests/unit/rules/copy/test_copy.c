@@ -619,7 +619,9 @@ static void test_attached_is_well_formed(void **state)
     plan.warnings = WARNING_CLAIMED_INTERNAL;
     struct buffer copy = make_simply(&plan, "Subject: s\r\nRcpt-To: x\r\n\r\nbody");
     assert_field(&copy, "Subject", "{Mon-In} s");
-    assert_field(&copy, "From", "\"mailvigil\" <mailvigil@example.org>");
+    assert_field(&copy, "From", "\"alice@example.org (monitored)\" <mailvigil@example.org>");
+    assert_field(&copy, "To", "\"bob@example.org\" :;");
+    assert_field(&copy, "Reply-To", "-");
     assert_field(&copy, "Date", "Thu, 01 Jan 2026 00:00:00 +0000");
     assert_field(&copy, "Message-ID", "<" ID ".mailvigil@example.org>");
     assert_field(&copy, "X-Monitor-Removed", "-");
@@ -805,6 +807,75 @@ static void test_headers_form_is_bounded(void **state)
     buffer_free(&text);
 }
 
+static void test_outer_names_and_dates_are_the_originals(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header, *from, *date;
+    } cases[] = {
+        {"From: Carol Dane <carol@x.test>\r\n", "\"Carol Dane (monitored)\"", "-"},
+        {"From: \"Dane, Carol\" <carol@x.test>\r\n", "\"Dane, Carol (monitored)\"", "-"},
+        {"From: carol@x.test (Carol)\r\n", "\"Carol (monitored)\"", "-"},
+        {"From: carol@x.test\r\n", "\"alice@example.org (monitored)\"", "-"},
+        {"From: <carol@x.test>\r\n", "\"alice@example.org (monitored)\"", "-"},
+        {"From: A <a@x.test>, B <b@x.test>\r\n", "\"A (monitored)\"", "-"},
+        {"From: \\\"x\" <a@x.test>\r\n", "\"\\\\\\\"x (monitored)\"", "-"},
+        {"From: =?utf-8?Q?J=C3=BCrg?= <j@x.test>\r\n", "=?utf-8?B?SsO8cmcgKG1vbml0b3JlZCk=?=", "-"},
+        {"Date: Mon, 12 Jan 2026 09:14:01 +0100 (CET)\r\n", NULL,
+         "Mon, 12 Jan 2026 09:14:01 +0100 (CET)"},
+        {"Date: 12 Jan 2026 09:14:01 GMT\r\n", NULL, "12 Jan 2026 09:14:01 GMT"},
+        {"Date: yesterday\r\n", NULL, "-"},
+        {"Date: Mon, 12 Jan 2026 09:14:01 +0100\x01\xff\r\n", NULL, "-"},
+    };
+    struct copy_plan plan = make_plan();
+    plan.form = COPY_ATTACHED;
+    plan.internaldate = 0;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char *text = xasprintf("%s\r\nbody", cases[i].header);
+        struct buffer copy = make_simply(&plan, text);
+        char *from = xasprintf("%s <mailvigil@example.org>", cases[i].from);
+        if (cases[i].from != NULL)
+            assert_field(&copy, "From", from);
+        assert_field(&copy, "Date",
+                     strcmp(cases[i].date, "-") != 0 ? cases[i].date
+                                                     : "Thu, 01 Jan 1970 00:00:00 +0000");
+        buffer_free(&copy);
+        free(from);
+        free(text);
+    }
+}
+
+static void test_no_reply_reaches_a_recipient(void **state)
+{
+    (void)state;
+    struct copy_plan plan = make_plan();
+    struct recipient recipients[12];
+    for (size_t i = 0; i < 12; i++)
+        recipients[i] = (struct recipient){i == 0 ? "\"b b\"@x" : "c@y.test", BASIS_TO};
+    plan.form = COPY_HEADERS;
+    plan.recipients = recipients;
+    plan.n_recipients = 2;
+    plan.reply_to = "officer@example.org";
+    struct buffer copy = make_simply(&plan, "Reply-To: evil@x.test\r\nTo: b\r\n\r\n");
+    assert_field(&copy, "To", "\"\\\"b b\\\"@x, c@y.test\" :;");
+    assert_field(&copy, "Reply-To", "officer@example.org");
+    buffer_free(&copy);
+    plan.n_recipients = 12;
+    copy = make_simply(&plan, "To: b\r\n\r\n");
+    char *to = field_as_written(&copy, "To", 0);
+    assert_non_null(strstr(to, " and 2 more\" :;\\r\\n"));
+    free(to);
+    buffer_free(&copy);
+    plan.n_recipients = 0;
+    copy = make_simply(&plan, "To: b\r\n\r\n");
+    assert_field(&copy, "To", "\"undisclosed recipients\" :;");
+    buffer_free(&copy);
+    plan.form = COPY_REWRITTEN;
+    copy = make_simply(&plan, "Reply-To: evil@x.test\r\nTo: b\r\n\r\n");
+    assert_field(&copy, "Reply-To", "evil@x.test");
+    buffer_free(&copy);
+}
+
 static void test_outer_subject_is_seven_bit(void **state)
 {
     (void)state;
@@ -852,6 +923,8 @@ int main(void)
         cmocka_unit_test(test_headers_form_shows_no_content_of_malformed_mail),
         cmocka_unit_test(test_headers_form_of_real_malformed_mail),
         cmocka_unit_test(test_headers_form_is_bounded),
+        cmocka_unit_test(test_outer_names_and_dates_are_the_originals),
+        cmocka_unit_test(test_no_reply_reaches_a_recipient),
         cmocka_unit_test(test_outer_subject_is_seven_bit),
     };
     return cmocka_run_group_tests_name("copy", tests, NULL, NULL);

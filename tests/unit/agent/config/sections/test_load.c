@@ -228,6 +228,7 @@ static const struct mistake mistakes[] = {
     {MAIN, 9, "", NULL, 16, {"server \"office\" has no imap"}, 5},
     {MAIN, 11, "max_sessions = many", NULL, 0, {"max_sessions", "whole number"}, 0},
     {MAIN, 11, "max_sessions = -1", NULL, 0, {"max_sessions", "whole number"}, 0},
+    {MAIN, 31, "reply_to = \"officer\"", NULL, 0, {"reply_to", "\"officer\""}, 0},
     {MAIN, 11, "ca_file = \"alice.secret\"", NULL, 0, {"ca_file", "no certificate", "PEM"}, 0},
     {MAIN, 11, "ca_file = \"rules.d\"", NULL, 0, {"ca_file", "no certificate"}, 0},
     {MAIN, 19, "password_file = \"empty.secret\"", NULL, 0, {"empty.secret", "empty first"}, 0},
@@ -811,6 +812,7 @@ static void test_warnings(void **state)
          "captured twice"},
         {MAIN, 19, "password_file = \"blank.secret\"", 19, "blank at the end"},
         {MAIN, 25, "password_file = \"mark.secret\"", 25, "byte-order mark"},
+        {MAIN, 30, "reply_to = \"officer@example.org\"", 30, "no effect"},
         {MAIN, 11, "master_user = m master_password_file = \"blank.secret\"", 11, "blank at"},
         {CSV, 3, "dave@example.org,,,,blank.secret", 3, "blank at the end"},
         {RULES, 13, "list \"spare\" { targets = {\"compliance\"} }", 13, "not used by any rule"},
@@ -854,6 +856,19 @@ static void test_undecided(void **state)
     free(text);
     must_load(f);
     assert_true(f->config->rules->rules[0].skip_undecided);
+}
+
+static void test_reply_to(void **state)
+{
+    struct fixture *f = *state;
+    char *text = config_files_replace(main_text, 31,
+                                      "form = \"headers\" reply_to = \"officer@EXAMPLE.org\"");
+
+    config_files_write(&f->files, MAIN, text, 0644);
+    free(text);
+    must_load(f);
+    assert_int_equal(f->problems.count, 0);
+    assert_string_equal(f->config->targets[0]->reply_to, "officer@example.org");
 }
 
 /* ---- printing ---- */
@@ -986,6 +1001,7 @@ int main(void)
         TEST(test_nul_in_file),
         TEST(test_warnings),
         TEST(test_undecided),
+        TEST(test_reply_to),
         TEST(test_print_loads_again),
         TEST(test_digest_sees),
         TEST(test_digest_ignores_order_of_accounts),
