@@ -113,12 +113,25 @@ static void add_report(struct buffer *out, const struct rule_set *set, const str
     begin_original(out, plan->form, boundary);
 }
 
+/* The header of a message whose lines all end with CR, with lines that end with CRLF. */
+static void split_at_cr(struct header_part *part, struct buffer *lines)
+{
+    *part = header_part_find(part->text, part->len);
+    for (size_t i = 0; i < part->len; i++) {
+        buffer_char(lines, part->text[i]);
+        if (part->text[i] == '\r')
+            buffer_char(lines, '\n');
+    }
+    part->text = lines->len > 0 ? lines->data : "";
+    part->len = lines->len;
+}
+
 void copy_report(const struct rule_set *set, const struct copy_plan *plan, const char *header_text,
                  size_t header_len, uint64_t original_size, struct copy_view *view)
 {
     struct copy_plan shown = *plan;
     struct header_part part = {.text = header_text, .len = header_len};
-    struct buffer prefix = {0}, header = {0};
+    struct buffer prefix = {0}, header = {0}, lines = {0};
     char boundary[BOUNDARY_LEN + 1];
     make_boundary(set, plan, boundary);
     if (plan->form == COPY_HEADERS) {
@@ -126,10 +139,13 @@ void copy_report(const struct rule_set *set, const struct copy_plan *plan, const
         if (header_part_add(&header, &part) || part.cut)
             shown.warnings |= WARNING_HEADER_CUT;
     }
+    if (memchr(part.text, '\n', part.len) == NULL)
+        split_at_cr(&part, &lines);
     add_report(&prefix, set, &shown, &part, original_size, boundary);
     if (header.len > 0)
         buffer_add(&prefix, header.data, header.len);
     buffer_free(&header);
+    buffer_free(&lines);
 
     view->prefix_len = prefix.len;
     view->prefix = buffer_take(&prefix);

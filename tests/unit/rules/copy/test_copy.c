@@ -771,6 +771,7 @@ static void test_headers_form_of_real_malformed_mail(void **state)
 {
     (void)state;
     static const char *const names[] = {"bare-cr.eml", "no-blank-line.eml"};
+    static const char *const subjects[] = {"{Mon-In} mac", "{Mon-In} no blank line"};
     struct rule_set set = make_set();
     struct copy_plan plan = make_plan();
     plan.form = COPY_HEADERS;
@@ -780,7 +781,7 @@ static void test_headers_form_of_real_malformed_mail(void **state)
         struct buffer copy = make(&set, &plan, text.data, text.len, &view);
         assert_null(strstr(copy.data, "secret body"));
         assert_null(strstr(copy.data, "multi-part message"));
-        assert_non_null(strstr(copy.data, "Subject: "));
+        assert_field(&copy, "Subject", subjects[i]);
         assert_field(&copy, "X-Monitor-Warning", "header-cut");
         buffer_free(&copy);
         copy_view_clear(&view);
