@@ -7,6 +7,9 @@
 #include "rules/match/decide.h"
 #include "rules/util/memory.h"
 
+/* Pairs of a rule and an account that are compared; of more, `mailvigil users` shows the result. */
+#define REACH_PAIRS_MAX 200000u
+
 /* ---- patterns ---- */
 
 /* A glob without wildcards; it must be the whole text. */
@@ -112,18 +115,6 @@ static bool covers(const struct rule *rule, const struct owner *owner)
            rule_covers(rule, owner, DIRECTION_INTERNAL);
 }
 
-/* Whether the rule covers a watched account; selected: as if all had monitor = true. */
-static bool covers_any(const struct config *config, const struct rule *rule, bool selected)
-{
-    for (size_t i = 0; i < config->n_accounts; i++) {
-        struct owner owner = account_owner(config->accounts[i]);
-        owner.monitor |= selected;
-        if (config->accounts[i]->watch && covers(rule, &owner))
-            return true;
-    }
-    return false;
-}
-
 /* The exempt rules and, last, the rule; a shallow copy. */
 static struct rule_set with_exemptions(const struct rule_set *all, const struct rule *rule)
 {
@@ -136,19 +127,38 @@ static struct rule_set with_exemptions(const struct rule_set *all, const struct 
     return set;
 }
 
-static bool is_left_by_exemptions(const struct config *config, const struct rule *rule)
-{
-    struct rule_set set = with_exemptions(config->rules, rule);
-    bool left = set.count == 1;
+/* How far a rule comes: each stage is reached by one of the watched accounts. */
+enum reach { REACHES_NOBODY, REACHES_UNSELECTED, REACHES_EXEMPT, REACHES };
 
-    for (size_t i = 0; i < config->n_accounts && !left; i++) {
-        const struct owner owner = account_owner(config->accounts[i]);
-        if (config->accounts[i]->watch && covers(rule, &owner))
-            left = decide_before_fetch(&set, &owner, FOLDER_OTHER) != MATCH_NO ||
-                   decide_before_fetch(&set, &owner, FOLDER_SENT) != MATCH_NO;
+static enum reach reach_one(const struct rule *rule, const struct rule_set *exempting,
+                            const struct account *account)
+{
+    struct owner owner = account_owner(account);
+
+    owner.monitor = true;
+    if (!covers(rule, &owner))
+        return REACHES_NOBODY;
+    owner.monitor = account->monitor;
+    if (!account->monitor && !covers(rule, &owner))
+        return REACHES_UNSELECTED;
+    bool left = decide_before_fetch(exempting, &owner, FOLDER_OTHER) != MATCH_NO ||
+                decide_before_fetch(exempting, &owner, FOLDER_SENT) != MATCH_NO;
+    return left ? REACHES : REACHES_EXEMPT;
+}
+
+static enum reach find_reach(const struct config *config, const struct rule *rule)
+{
+    struct rule_set exempting = with_exemptions(config->rules, rule);
+    enum reach best = REACHES_NOBODY;
+
+    for (size_t i = 0; i < config->n_accounts && best < REACHES; i++) {
+        if (!config->accounts[i]->watch)
+            continue;
+        enum reach one = reach_one(rule, &exempting, config->accounts[i]);
+        best = one > best ? one : best;
     }
-    free(set.rules);
-    return left;
+    free(exempting.rules);
+    return best;
 }
 
 static bool selects_any_direction(const struct rule *rule)
@@ -179,15 +189,16 @@ static void check_reach(const struct config *config, const struct rule *rule,
 {
     if (rule->exempt || !any_watched(config) || !selects_any_direction(rule) || rule->sample <= 0)
         return;
-    if (!covers_any(config, rule, true))
+    enum reach reach = find_reach(config, rule);
+    if (reach == REACHES_NOBODY)
         config_section_warning(section, config_value(section, "users"),
                                "no watched account is left by users and not_users: the rule "
                                "selects nothing");
-    else if (!covers_any(config, rule, false) && any_selected(config))
+    else if (reach == REACHES_UNSELECTED && any_selected(config))
         config_section_warning(section, config_value(section, "users"),
                                "applies to selected accounts only, and none of its accounts has "
                                "monitor = true: the rule selects nothing");
-    else if (covers_any(config, rule, false) && !is_left_by_exemptions(config, rule))
+    else if (reach == REACHES_EXEMPT)
         config_section_warning(section, NULL,
                                "all mail that it could select is exempt by other rules: it copies "
                                "nothing; \"mailvigil users\" shows who is exempt");
@@ -237,10 +248,12 @@ void rule_traps_check(const struct config_loader *loader, const struct config_se
 {
     const struct rule_set *set = loader->config->rules;
     struct name_index *names = name_index_new(), *contents = name_index_new();
+    bool reach = set->count * loader->config->n_accounts <= REACH_PAIRS_MAX;
 
     for (size_t i = 0; i < set->count; i++) {
         check_patterns(&sections[i]);
-        check_reach(loader->config, &set->rules[i], &sections[i]);
+        if (reach)
+            check_reach(loader->config, &set->rules[i], &sections[i]);
         check_name(names, &sections[i]);
         check_content(contents, &set->rules[i], &sections[i]);
     }
