@@ -194,6 +194,7 @@ void watch_examine(struct watch *watch, struct folder *folder)
     const struct folder *left = watch->selected;
     struct imap_resync resync = {0};
 
+    watch->reexamine = false;
     watch->selected = NULL;
     watch->examining = folder;
     watch_set_phase(watch, PHASE_EXAMINING);
@@ -204,6 +205,6 @@ void watch_examine(struct watch *watch, struct folder *folder)
                                       .known_last = UINT32_MAX};
     imap_examine(watch->session, folder->name, &resync, on_examined, watch);
     /* Nothing announces what arrives in a folder while it is being left. */
-    if (left != NULL && watch->mode == WATCH_MODE_NOTIFY)
+    if (left != NULL && left != folder && watch->mode == WATCH_MODE_NOTIFY)
         watch_ask_status(watch, left);
 }

@@ -71,6 +71,8 @@ struct watch {
     uint32_t highest;               /* FINDING_HIGHEST */
     struct capture *capture;        /* runs in CAPTURING */
 
+    bool reexamine; /* the selected folder may be another one of that name by now */
+
     bool idling;       /* an IDLE command has not ended; the next command ends it */
     unsigned statuses; /* STATUS commands without a reply */
 

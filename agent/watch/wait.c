@@ -209,6 +209,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     if (now - watch->last_safety >= (time_t)config->safety_poll) {
         watch->last_safety = now;
         watch->list_due = watch->is_main;
+        watch->reexamine = true;
         recheck_drafts(watch);
         watch_look_at_all(watch);
     } else if ((has_polled_folders(watch) &&

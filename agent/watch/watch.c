@@ -148,7 +148,7 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
     folder = next_folder(watch);
     if (folder == NULL)
         watch_wait(watch);
-    else if (folder == watch->selected)
+    else if (folder == watch->selected && !watch->reexamine)
         watch_capture(watch, folder);
     else
         watch_examine(watch, folder);

@@ -8,7 +8,8 @@
  * Each folder is checked first, then watched. EXISTS and STATUS are only hints that mark a folder
  * as dirty; a dirty folder is worked through by capture.h. IDLE is left and entered again after
  * idle_renew seconds, and at once when a server that used to send something now and then has fallen
- * silent; a slow safety poll checks everything, whatever the server reports.
+ * silent; a slow safety poll checks everything, whatever the server reports: it opens the folder
+ * anew, as one that was deleted and remade may live on in a session under its old UIDVALIDITY.
  *
  * The main watch of an account lists its folders first (through watch_events.listing) and lists
  * them again with each safety poll and when NOTIFY reports a new one.

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import signal
 import time
 
 from harness import case, mail
@@ -95,6 +96,121 @@ class AllFolders(case.Case):
         self.deliver("alice", "goes on")
         self.assert_exactly_once(self.wait_copies(2), ["lived", "goes on"])
         self.assertTrue(agent.alive())
+
+
+class Everything(case.Case):
+    """folders = {"**"}: no folder is out of sight."""
+
+    def setUp(self):
+        super().setUp()
+        self.config.change("account", "alice", folders=["**"])
+        self.config.rule("everything", incoming="all", outgoing="all")
+
+    def test_sieve_cannot_file_where_nobody_looks(self):
+        self.dovecot.sieve("alice", 'require ["fileinto", "mailbox", "imap4flags", "variables"];\n'
+                                    'if header :matches "subject" "to *" '
+                                    '{ addflag "\\\\Draft"; fileinto :create "${1}"; }\n')
+        self.started()
+        subjects = ["to " + name for name in ("Trash", "Junk", "Drafts", "Hidden/Deep")]
+        for subject in subjects:
+            self.deliver("alice", subject)
+        self.assert_exactly_once(self.wait_copies(4), subjects)
+
+    def test_moved_to_trash_is_no_second_copy(self):
+        self.started()
+        self.deliver("alice", "moved")
+        self.wait_copies(1)
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.move("INBOX", 1, "Trash")
+            mailbox.append("Trash", mail.message(subject="after it", received=True))
+        self.assert_exactly_once(self.wait_copies(2), ["moved", "after it"])
+
+    def test_draft_in_drafts_is_no_mail(self):
+        self.started()
+        with self.dovecot.mailbox("alice") as mailbox:
+            alice = {"sender": "alice@example.org", "to": "partner@elsewhere.test"}
+            mailbox.append("Drafts", mail.message(subject="draft", **alice), "\\Draft")
+            mailbox.append("Drafts", mail.message(subject="no draft", **alice))
+        self.assert_exactly_once(self.wait_copies(1), ["no draft"])
+
+    def test_check_says_what_a_star_leaves_out(self):
+        self.assertNotIn("leaves out", self.command("check").stdout)
+        self.config.change("account", "alice", folders=["*"])
+        self.assertIn('account alice: folders "*" leaves out drafts',
+                      self.command("check").stdout)
+        told = self.command("check", "--connect").stdout
+        self.assertRegex(told, 'left out by "\\*": .*"Trash"')
+        self.assertNotRegex(told, 'left out by.*"INBOX"')
+
+
+class Pause(case.Case):
+    """What is taken out of the configuration and put back begins anew; a stop is no pause."""
+
+    def setUp(self):
+        super().setUp()
+        self.config.account("bob")
+        self.config.rule("everything", incoming="all", outgoing="all")
+
+    def reload(self, agent):
+        self.config.write()
+        mark = agent.mark()
+        agent.signal(signal.SIGHUP)
+        agent.wait_line("reloaded", since=mark)
+
+    def states(self):
+        return json.loads(self.command("ledger", "--json").stdout)["messages"]
+
+    def test_account_that_is_taken_out_and_put_back(self):
+        agent = self.started()
+        alice = self.config.sections[("account", "alice")]
+        self.deliver("alice", "before")
+        self.wait_copies(1)
+        self.config.remove("account", "alice")
+        self.reload(agent)
+        self.deliver("alice", "during the pause")
+        self.config.sections[("account", "alice")] = alice
+        mark = agent.mark()
+        self.reload(agent)
+        agent.wait_line("folder-baselined account=alice folder=INBOX", since=mark)
+        self.deliver("alice", "after")
+        self.assert_exactly_once(self.wait_copies(2), ["before", "after"])
+        agent.stop()
+        self.assertEqual(self.states()["before_baseline"], 1)
+
+    def test_account_that_is_taken_out_while_the_agent_is_stopped(self):
+        agent = self.started()
+        alice = self.config.sections[("account", "alice")]
+        self.deliver("alice", "before")
+        self.wait_copies(1)
+        agent.stop()
+        self.config.remove("account", "alice")
+        agent.start()
+        self.deliver("alice", "during the pause")
+        agent.stop()
+        self.config.sections[("account", "alice")] = alice
+        agent.start()
+        agent.stop()
+        self.deliver("alice", "while it was stopped")
+        agent.start()
+        self.deliver("alice", "after")
+        self.assert_exactly_once(self.wait_copies(3), ["before", "while it was stopped", "after"])
+
+    def test_folder_that_is_configured_later(self):
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("Archive")
+        agent = self.started()
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("Archive", mail.message(subject="not watched yet", received=True))
+        agent.stop()
+        self.deliver("alice", "in the inbox meanwhile")
+        self.config.change("account", "alice", folders=["*"])
+        agent.start()
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("Archive", mail.message(subject="watched", received=True))
+            mailbox.create("Made")
+            mailbox.append("Made", mail.message(subject="in a new one", received=True))
+        self.assert_exactly_once(self.wait_copies(3),
+                                 ["in the inbox meanwhile", "watched", "in a new one"])
 
 
 class Default(case.Case):

@@ -631,6 +631,24 @@ static void status_shows_a_new_uidvalidity(void **state)
     check_it_works(stage, stage->inbox);
 }
 
+/* Its session goes on as if nothing had happened. */
+static void a_folder_remade_under_the_session_is_found(void **state)
+{
+    struct stage *stage = *state;
+    begin(stage);
+    check_it_works(stage, stage->inbox);
+    await_watching(stage);
+    fake_empty(stage->inbox);
+    stage->inbox->uidvalidity = 5000;
+    stage->inbox->uidnext = 1;
+    stage->fake->idle_is_deaf = true;
+    uint32_t uid = fake_mail(stage->fake, stage->inbox);
+    fake_nth(stage->inbox, 0)->internaldate = 1000000000;
+    stage->fake->config.poll_interval = 5;
+    stage->watch->last_safety -= 1000;
+    FAKE_AWAIT(stage->fake, fake_state(stage->fake, stage->inbox, uid) != -1);
+}
+
 static void a_new_folder_is_found(void **state)
 {
     struct stage *stage = *state;
@@ -961,6 +979,7 @@ int main(void)
         TEST(without_uidnext_the_highest_uid_is_asked_for),
         TEST(a_new_uidvalidity_is_resolved_by_content),
         TEST(status_shows_a_new_uidvalidity),
+        TEST(a_folder_remade_under_the_session_is_found),
         TEST(a_new_folder_is_found),
         TEST(a_folder_that_goes_is_dropped),
         TEST(the_selected_folder_may_go),
