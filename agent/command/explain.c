@@ -12,6 +12,7 @@
 #include "agent/util/json.h"
 #include "agent/util/screen.h"
 #include "imapclient/text/special.h"
+#include "rules/dates.h"
 #include "rules/util/memory.h"
 #include "rules/warning.h"
 
@@ -75,6 +76,19 @@ static int load_file(struct explained *explained, const struct account *account)
     return read_file(explained) ? 0 : EX_NOINPUT;
 }
 
+/* As the agent does when the server gives no usable date. */
+static void guess_date(struct explained *explained)
+{
+    size_t len;
+    const char *text = captured_message_header(explained->message, &len);
+    struct header *header = header_parse(text, len);
+    struct mail_date date;
+
+    if (header_guess_date(header, &date))
+        explained->facts.internaldate = date.at;
+    header_free(header);
+}
+
 static int load_from_server(struct explained *explained, const struct account *account)
 {
     struct fetched fetched = {0};
@@ -83,8 +97,11 @@ static int load_from_server(struct explained *explained, const struct account *a
                   &fetched);
     explained->message = fetched.message;
     explained->facts = fetched.facts;
-    if (fetched.message != NULL)
+    if (fetched.message != NULL) {
+        if (explained->facts.date_unknown)
+            guess_date(explained);
         return 0;
+    }
     fprintf(stderr, "mailvigil: account %s, folder %s, UID %u: %s\n", account->name,
             explained->options->folder, explained->options->uid, fetched.why);
     free(fetched.why);

@@ -96,8 +96,11 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     struct fetch *fetch = arg;
 
     folder_list_add_untagged(&fetch->list, untagged);
-    if (untagged->kind == IMAP_UNTAGGED_FETCH && untagged->fetch.has_internaldate)
+    if (untagged->kind == IMAP_UNTAGGED_FETCH && untagged->fetch.has_internaldate &&
+        untagged->fetch.internaldate > 0) {
         fetch->fetched->facts.internaldate = untagged->fetch.internaldate;
+        fetch->fetched->facts.date_unknown = false;
+    }
 }
 
 static bool on_body_begin(void *arg, const struct imap_body *body)
@@ -144,6 +147,8 @@ void explain_fetch(struct context *context, const struct account *account, const
     fetched->facts.account = account;
     fetched->facts.folder = folder;
     fetched->facts.uid = uid;
+    fetched->facts.internaldate = time(NULL);
+    fetched->facts.date_unknown = true; /* until the server gives one */
     context->base = event_base_new();
     context->links = links_new(context->base);
     fetch.link = link_new(context->links, &login, &events, &fetch);

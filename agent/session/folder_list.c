@@ -7,6 +7,13 @@
 #include "imapclient/text/special.h"
 #include "rules/util/memory.h"
 
+static void names_free(char **names)
+{
+    for (char **name = names; name != NULL && *name != NULL; name++)
+        free(*name);
+    free(names);
+}
+
 static bool is_inbox(const char *name)
 {
     return strcasecmp(name, "INBOX") == 0;
@@ -36,6 +43,14 @@ void folder_list_add(struct folder_list *list, const struct imap_list *listed)
         .name = xstrdup(listed->mailbox), .flags = listed->flags, .delimiter = listed->delimiter};
 }
 
+static void take_foreign(struct folder_list *list, const struct imap_untagged *untagged)
+{
+    names_free(list->foreign);
+    list->foreign = xcalloc(untagged->n_words + 1, sizeof(*list->foreign));
+    for (size_t i = 0; i < untagged->n_words; i++)
+        list->foreign[i] = xstrdup(untagged->words[i]);
+}
+
 void folder_list_add_untagged(struct folder_list *list, const struct imap_untagged *untagged)
 {
     if (untagged->kind == IMAP_UNTAGGED_LIST) {
@@ -43,6 +58,7 @@ void folder_list_add_untagged(struct folder_list *list, const struct imap_untagg
     } else if (untagged->kind == IMAP_UNTAGGED_NAMESPACE && untagged->prefix != NULL) {
         free(list->prefix);
         list->prefix = xstrdup(untagged->prefix);
+        take_foreign(list, untagged);
     }
 }
 
@@ -52,6 +68,7 @@ void folder_list_clear(struct folder_list *list)
         free(list->folders[i].name);
     free(list->folders);
     free(list->prefix);
+    names_free(list->foreign);
     *list = (struct folder_list){0};
 }
 
@@ -88,6 +105,31 @@ bool folder_list_is_junk(const struct folder_list *list, size_t i)
            has_use(list, i, IMAP_LIST_JUNK, IMAP_SPECIAL_JUNK);
 }
 
+/* How much of the name the prefix of a namespace takes, which may lack its delimiter at the end of
+ * the name; -1: it is elsewhere. */
+static long within(const char *name, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    if (strncmp(name, prefix, len) == 0)
+        return (long)len;
+    return len > 1 && strlen(name) == len - 1 && strncmp(name, prefix, len - 1) == 0 ? (long)len
+                                                                                     : -1;
+}
+
+/* In a namespace of other users or a shared one: the longest prefix tells. */
+static bool is_foreign(const struct folder_list *list, size_t i)
+{
+    const char *name = list->folders[i].name;
+
+    if (list->foreign == NULL || is_inbox(name))
+        return false;
+    for (char **prefix = list->foreign; *prefix != NULL; prefix++)
+        if (within(name, *prefix) > within(name, list->prefix))
+            return true;
+    return false;
+}
+
 /* Whether "*" leaves it out. */
 static bool is_left_out(const struct folder_list *list, size_t i)
 {
@@ -121,9 +163,9 @@ static bool is_named(const struct folder_list *list, size_t i, const char *wante
 static bool is_wanted_as(const struct folder_list *list, size_t i, const char *wanted)
 {
     if (strcmp(wanted, "*") == 0)
-        return !is_left_out(list, i);
+        return !is_left_out(list, i) && !is_foreign(list, i);
     if (strcmp(wanted, "**") == 0)
-        return true;
+        return !is_foreign(list, i);
     if (strcasecmp(wanted, "\\Sent") == 0)
         return folder_list_is_sent(list, i);
     return is_named(list, i, wanted);
@@ -150,13 +192,6 @@ static char **names_of(const struct folder_list *list, size_t i, char *const *wa
     return names;
 }
 
-static void names_free(char **names)
-{
-    for (char **name = names; *name != NULL; name++)
-        free(*name);
-    free(names);
-}
-
 static void choose(struct folder_choice *choice, const struct folder_list *list, size_t i,
                    char *const *wanted)
 {
@@ -177,7 +212,7 @@ static void note_left_out(struct folder_choice *choice, const struct folder_list
     for (; *wanted != NULL; wanted++)
         is_asked = is_asked || strcmp(*wanted, "*") == 0;
     for (size_t i = 0; is_asked && i < list->count; i++)
-        if (!taken[i] && (list->folders[i].flags & IMAP_LIST_NOSELECT) == 0)
+        if (!taken[i] && !is_foreign(list, i) && (list->folders[i].flags & IMAP_LIST_NOSELECT) == 0)
             choice->left_out[n++] = xstrdup(list->folders[i].name);
 }
 

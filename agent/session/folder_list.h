@@ -7,6 +7,7 @@
  *   "*"        all selectable folders except Drafts, Junk and Trash and, on servers that show every
  *              message a second time there, \All and \Flagged folders
  *   "**"       really all selectable folders
+ *              (both: of the personal namespace, RFC 2342, as far as a NAMESPACE reply tells)
  *   others     by name, with "/" in place of the server's separator
  *
  * Known names and configured names are looked up at top level and below the prefix of the personal
@@ -30,7 +31,8 @@ struct listed_folder {
 struct folder_list {
     struct listed_folder *folders;
     size_t count, room;
-    char *prefix; /* of the personal namespace; NULL: none */
+    char *prefix;   /* of the personal namespace; NULL: none */
+    char **foreign; /* prefixes of other users' and shared ones; NULL-terminated, or NULL */
 };
 
 void folder_list_add(struct folder_list *list, const struct imap_list *listed);

@@ -12,6 +12,7 @@
 
 /* A placeholder for the name, which libetpan need not see. */
 #define NAME_FOR_ETPAN "x"
+#define NAMESPACES_MAX 100 /* of other users and shared ones; further ones are dropped */
 
 /* The name in UTF-8, or as received if it does not decode. NULL: it could not be sent back. */
 static const char *mailbox_name(struct grammar *grammar, struct span wire)
@@ -253,7 +254,48 @@ bool grammar_mailbox_status(struct grammar *grammar, struct scan *scan)
 
 /* ---- NAMESPACE, RFC 2342 ---- */
 
-/* Only the first personal one matters. Not by libetpan, which reads before an empty prefix. */
+/* The prefixes of a group "((prefix delimiter ...) ...)"; what is malformed adds none. */
+static void add_prefixes(struct grammar *grammar, struct span group, struct words *words)
+{
+    struct scan inside = {group.at, group.at + group.len};
+    struct span one;
+    if (span_is(group, "NIL") || !scan_char(&inside, '('))
+        return;
+    for (;;) {
+        scan_spaces(&inside);
+        if (scan_char(&inside, ')') || !scan_value(&inside, &one))
+            return;
+        struct scan within = {one.at, one.at + one.len};
+        struct span prefix;
+        if (!scan_char(&within, '('))
+            return;
+        scan_spaces(&within);
+        if (!scan_string(&within, &grammar->arena, &prefix))
+            return;
+        const char *name = mailbox_name(grammar, prefix);
+        if (name != NULL && words->count < NAMESPACES_MAX)
+            words_add(words, &grammar->arena, name);
+    }
+}
+
+/* Those of other users, then shared ones. */
+static void read_foreign(struct grammar *grammar, struct scan *scan)
+{
+    struct imap_untagged *untagged = &grammar->response.untagged;
+    struct words words = {0};
+    struct span group;
+    for (int i = 0; i < 2; i++) {
+        scan_spaces(scan);
+        if (!scan_value(scan, &group))
+            break;
+        add_prefixes(grammar, group, &words);
+    }
+    untagged->words = words.words;
+    untagged->n_words = words.count;
+}
+
+/* Of the personal ones only the first matters. Not by libetpan, which reads before an empty
+ * prefix. */
 bool grammar_namespace(struct grammar *grammar, struct scan *scan)
 {
     struct imap_untagged *untagged = &grammar->response.untagged;
@@ -262,6 +304,7 @@ bool grammar_namespace(struct grammar *grammar, struct scan *scan)
     scan_spaces(scan);
     if (!scan_value(scan, &personal))
         return false;
+    read_foreign(grammar, scan);
     if (span_is(personal, "NIL"))
         return true;
     struct scan inside = {personal.at, personal.at + personal.len};

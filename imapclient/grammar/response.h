@@ -80,7 +80,8 @@ enum imap_untagged_kind {
     IMAP_UNTAGGED_LIST,        /* list (LIST and LSUB) */
     IMAP_UNTAGGED_STATUS_DATA, /* mailbox_status (STATUS) */
     IMAP_UNTAGGED_SEARCH,      /* uids */
-    IMAP_UNTAGGED_NAMESPACE,   /* prefix, delimiter of the first personal namespace */
+    IMAP_UNTAGGED_NAMESPACE,   /* prefix, delimiter of the first personal namespace; words: the
+                                  prefixes of those of other users and of shared ones */
     IMAP_UNTAGGED_ID,          /* words: key, value, key, value ... */
     IMAP_UNTAGGED_QUOTA,       /* quota: one for each root, RFC 9208 section 5.1 */
     IMAP_UNTAGGED_OTHER,       /* not understood: ignored and counted */

@@ -146,6 +146,8 @@ static void put_untagged(struct line *line, const struct imap_untagged *untagged
     case IMAP_UNTAGGED_NAMESPACE:
         put(line, "namespace <%s> %c", untagged->prefix,
             untagged->delimiter != '\0' ? untagged->delimiter : '-');
+        for (size_t i = 0; i < untagged->n_words; i++)
+            put(line, " foreign <%s>", untagged->words[i]);
         break;
     case IMAP_UNTAGGED_QUOTA:
         put(line, "quota storage=%" PRIu64 "/%" PRIu64 " messages=%" PRIu64 "/%" PRIu64,

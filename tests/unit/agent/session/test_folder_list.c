@@ -223,6 +223,47 @@ static void folders_are_known_below_the_personal_namespace(void **state)
     folder_list_clear(&list);
 }
 
+struct space_case {
+    const char *prefix, *foreign[3];
+    const char *wanted[3], *expected;
+};
+
+static void folders_of_others_are_watched_only_when_named(void **state)
+{
+    (void)state;
+    static const struct space_case spaces[] = {
+        {"", {"user/", "Shared/"}, {"**"}, "INBOX, Work, Sharedish"},
+        {"", {"user/", "Shared/"}, {"*"}, "INBOX, Work, Sharedish"},
+        {"", {"user/", "Shared/"}, {"*", "user/bob"}, "INBOX, user/bob, Work, Sharedish"},
+        {"", {NULL}, {"**"}, "INBOX, user/bob, Shared, Shared/All, Work, Sharedish"},
+        {"", {""}, {"**"}, "INBOX, user/bob, Shared, Shared/All, Work, Sharedish"},
+        {"Shared/", {""}, {"**"}, "INBOX, Shared, Shared/All"},
+        {"Shared/", {"user/", ""}, {"**"}, "INBOX, Shared, Shared/All"},
+        {"Shared/", {"Shared/All/"}, {"**"}, "INBOX, user/bob, Shared, Work, Sharedish"},
+    };
+    for (size_t i = 0; i < sizeof(spaces) / sizeof(*spaces); i++) {
+        struct folder_list list = {0};
+        struct imap_untagged namespace = {.kind = IMAP_UNTAGGED_NAMESPACE,
+                                          .prefix = spaces[i].prefix,
+                                          .delimiter = '/',
+                                          .words = spaces[i].foreign};
+        while (namespace.words[namespace.n_words] != NULL)
+        namespace.n_words++;
+        folder_list_add_untagged(&list, &namespace);
+        add(&list, "INBOX", 0, '/');
+        add(&list, "user/bob", 0, '/');
+        add(&list, "Shared", 0, '/');
+        add(&list, "Shared/All", 0, '/');
+        add(&list, "Work", 0, '/');
+        add(&list, "Sharedish", 0, '/');
+        char *text = chosen(&list, spaces[i].wanted);
+        if (strcmp(text, spaces[i].expected) != 0)
+            fail_msg("%zu: \"%s\" instead of \"%s\"", i, text, spaces[i].expected);
+        free(text);
+        folder_list_clear(&list);
+    }
+}
+
 /* Dovecot lists INBOX last. */
 static void inbox_is_kept_behind_the_limit(void **state)
 {
@@ -252,6 +293,7 @@ int main(void)
         cmocka_unit_test(the_rest_comes_in_the_servers_order),
         cmocka_unit_test(flags_of_two_lines_are_joined),
         cmocka_unit_test(folders_are_known_below_the_personal_namespace),
+        cmocka_unit_test(folders_of_others_are_watched_only_when_named),
         cmocka_unit_test(inbox_is_kept_behind_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

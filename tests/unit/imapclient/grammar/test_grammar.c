@@ -273,9 +273,15 @@ static void namespaces(void **state)
 {
     static const struct unit units[] = {
         {"* NAMESPACE ((\"\" \"/\")) NIL NIL", "namespace <> /"},
-        {"* NAMESPACE ((\"INBOX.\" \".\")) NIL ((\"#shared.\" \".\"))", "namespace <INBOX.> ."},
+        {"* NAMESPACE ((\"INBOX.\" \".\")) NIL ((\"#shared.\" \".\"))",
+         "namespace <INBOX.> . foreign <#shared.>"},
+        {"* NAMESPACE ((\"\" \"/\")) ((\"~\" \"/\")(\"&APw-/\" \"/\" \"X\" (\"a\"))) ((\"#s/\" "
+         "NIL))",
+         "namespace <> / foreign <~> foreign <ü/> foreign <#s/>"},
+        {"* NAMESPACE ((\"\" \"/\")) (() (\"b\" \"/\")) x", "namespace <> /"},
+        {"* NAMESPACE ((\"\" \"/\"))", "namespace <> /"},
         {"* NAMESPACE ((\"\" NIL)) NIL NIL", "namespace <> -"},
-        {"* NAMESPACE NIL NIL ((\"\" \".\"))", "namespace <> -"},
+        {"* NAMESPACE NIL NIL ((\"\" \".\"))", "namespace <> - foreign <>"},
         {"* NAMESPACE ((\"a\" \"/\")(\"b\" \"/\")) NIL NIL", "namespace <a> /"},
         {"* NAMESPACE ((\"\" \"\\\\\")) NIL NIL", "namespace <> \\"},
         {"* NAMESPACE ((\"&APw-/\" \"/\" \"X-PARAM\" (\"a\"))) NIL NIL", "namespace <ü/> /"},
