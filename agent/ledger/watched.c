@@ -63,9 +63,15 @@ struct configured {
 
 struct configured_job {
     struct ledger_job job;
-    struct configured *accounts;
+    struct configured *accounts; /* by name */
     size_t n;
 };
+
+static int compare_configured(const void *a, const void *b)
+{
+    const struct configured *x = a, *y = b;
+    return strcmp(x->account, y->account);
+}
 
 static bool is_listed(char *const *list, const char *name)
 {
@@ -222,10 +228,9 @@ static void configure_account(struct ledger *ledger, const struct configured *co
 
 static bool is_configured(const struct configured_job *job, const char *account)
 {
-    for (size_t i = 0; i < job->n; i++)
-        if (strcmp(job->accounts[i].account, account) == 0)
-            return true;
-    return false;
+    const struct configured wanted = {.account = (char *)account};
+    return job->n > 0 && bsearch(&wanted, job->accounts, job->n, sizeof(*job->accounts),
+                                 compare_configured) != NULL;
 }
 
 static void remove_account(struct ledger *ledger, const char *name)
@@ -299,6 +304,8 @@ void ledger_configured(struct ledger *ledger, const struct ledger_configured_acc
     for (size_t i = 0; i < n; i++)
         job->accounts[i] =
             (struct configured){xstrdup(accounts[i].account), names_copy(accounts[i].folders)};
+    if (n > 1)
+        qsort(job->accounts, n, sizeof(*job->accounts), compare_configured);
     ledger_submit(ledger, &job->job);
 }
 
