@@ -24,11 +24,12 @@ static bool precedes_baseline(const struct header *header, time_t baseline_at)
     return trace_date(header, &received) == TRACE_DATED && received.at < baseline_at;
 }
 
+/* internaldate is the time of the list by now; a Date may lie in the future. */
 static void guess_date(struct item *item, const struct header *header)
 {
     struct mail_date date;
 
-    if (!header_guess_date(header, &date))
+    if (!header_guess_date(header, &date) || date.at > item->internaldate + DATES_TOLERANCE)
         return;
     item->internaldate = date.at;
     item->internaldate_zone = date.zone;

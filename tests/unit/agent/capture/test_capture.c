@@ -421,6 +421,20 @@ static void a_date_alone_does_not_precede_the_baseline(void **state)
 
 /* ---- dates ---- */
 
+static void a_guess_is_not_in_the_future(void **state)
+{
+    struct stage *stage = *state;
+    want_all(stage);
+    fake_deliver(stage->fake, stage->inbox,
+                 "From: bob@partner.test\r\nDate: 31 Dec 9999 00:00:00 +0000\r\n\r\n");
+    fake_override(stage->fake, "UID FETCH * (UID FLAGS*",
+                  "* 1 FETCH (UID 1 FLAGS () INTERNALDATE NIL)\n$ OK", 1);
+    run(stage);
+    assert_states(stage, "1=captured ");
+    int64_t at = room_sql(&stage->fake->room, "SELECT internaldate FROM message");
+    assert_in_range(at, time(NULL) - 60, time(NULL));
+}
+
 static void a_message_without_a_usable_date_gets_the_best_guess(void **state)
 {
     static const char *const dates[] = {
@@ -956,6 +970,7 @@ int main(void)
         TEST(drafts_are_known_again_from_the_ledger),
         TEST(what_is_older_than_the_first_sight_is_left_alone),
         TEST(a_date_alone_does_not_precede_the_baseline),
+        TEST(a_guess_is_not_in_the_future),
         TEST(a_message_without_a_usable_date_gets_the_best_guess),
         TEST(any_reply_to_the_list_is_survived),
         TEST(a_list_without_end_is_cut),
