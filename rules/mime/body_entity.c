@@ -296,8 +296,10 @@ void entity_read(struct entity *entity, const struct entity_header *header,
     choose_type(entity, default_type);
     entity->attachment |= entity->names.given;
     entity->name_doubt = entity->names.doubt;
-    if (entity->kind == ENTITY_MULTIPART && entity->boundaries.doubt != NULL)
+    if (entity->boundaries.doubt != NULL)
         doubt(entity, entity->boundaries.doubt);
+    if (entity->boundaries.given && entity->kind != ENTITY_MULTIPART)
+        doubt(entity, "what is no multipart has a boundary");
     if (entity->charsets.count > 1 || entity->charsets.doubt != NULL)
         entity->text_doubt = "a charset has two readings";
 }

@@ -167,6 +167,22 @@ static void add_text(const struct name_reader *reader, const char *value)
     add_value(reader, value, strlen(value));
 }
 
+/* Without any quotes and escapes, wherever they stand. */
+static void add_bare(const struct name_reader *reader, const char *raw)
+{
+    struct buffer bare = {0};
+    buffer_text(&bare, "");
+    for (const char *c = raw; *c != '\0'; c++) {
+        if (*c == '\\' && c[1] != '\0')
+            c++;
+        else if (*c == '"')
+            continue;
+        buffer_char(&bare, *c);
+    }
+    add_text(reader, bare.data);
+    buffer_free(&bare);
+}
+
 /* What stands in the quotes, with escapes as they are, and with what stands around the quotes. */
 static void add_quoted(const struct name_reader *reader, const char *raw)
 {
@@ -183,13 +199,7 @@ static void add_quoted(const struct name_reader *reader, const char *raw)
     if (closed && end[1] == '\0')
         return;
     add_text(reader, raw);
-    struct buffer bare = {0};
-    buffer_text(&bare, "");
-    for (const char *c = raw; *c != '\0'; c++)
-        if (*c != '"')
-            buffer_char(&bare, *c);
-    add_text(reader, bare.data);
-    buffer_free(&bare);
+    add_bare(reader, raw);
 }
 
 static void add_unquoted(const struct name_reader *reader, const char *raw)
@@ -201,6 +211,8 @@ static void add_unquoted(const struct name_reader *reader, const char *raw)
     add_value(reader, raw, strcspn(raw, "\""));
     add_value(reader, raw, strcspn(raw, ";"));
     add_text(reader, raw);
+    if (strpbrk(raw, "\"\\") != NULL)
+        add_bare(reader, raw);
     if (len > 2 && raw[0] == '<' && raw[len - 1] == '>')
         add_value(reader, raw + 1, len - 2);
 }
@@ -242,8 +254,8 @@ static const char *split_charset(const char *value, struct charset_label *charse
 }
 
 /* Of sections after the first: as they are, or without a charset of their own; or all of them only
- * up to the end of a token. */
-enum later { LATER_VERBATIM, LATER_SPLIT, ALL_TOKENS };
+ * up to the end of a token, or not decoded but for the first. */
+enum later { LATER_VERBATIM, LATER_SPLIT, ALL_TOKENS, LATER_RAW };
 
 static void add_joined_octets(const struct name_reader *reader, const char *octets, size_t len,
                               struct charset_label charset, bool sure)
@@ -270,7 +282,7 @@ static void add_joined(const struct name_reader *reader, const struct section *l
         else if (list[i].extended && later == LATER_SPLIT)
             value = split_charset(value, &ignored);
         value = value < end ? value : end;
-        if (list[i].extended)
+        if (list[i].extended && (i == 0 || later != LATER_RAW))
             add_percent_decoded(&octets, value, end);
         else
             buffer_add(&octets, value, (size_t)(end - value));
@@ -313,6 +325,7 @@ static void add_sections(const struct name_reader *reader, struct sections *sect
     qsort(sections->list, sections->count, sizeof(*sections->list), by_number);
     for (enum later later = LATER_VERBATIM; later <= LATER_SPLIT; later++)
         add_joined(reader, sections->list, sections->count, later);
+    add_joined(reader, sections->list, sections->count, LATER_RAW);
     size_t count = without_repeats(sections, true, once);
     add_joined(reader, once, count, LATER_VERBATIM);
     count = without_repeats(sections, false, once);
@@ -353,6 +366,7 @@ static void add_single(const struct name_reader *reader, const struct section *s
 static void read_all(const struct name_reader *reader)
 {
     struct sections sections = {.count = 0};
+    bool single = false;
     size_t len = strlen(reader->parameter);
     const struct content *content = reader->content;
     for (size_t i = 0; i < content->count; i++) {
@@ -362,13 +376,17 @@ static void read_all(const struct name_reader *reader)
             continue;
         reader->names->given = true;
         if (parameter->name[len + 1] != '\0' &&
-            read_section(reader->names, parameter->name + len, &section))
+            read_section(reader->names, parameter->name + len, &section)) {
             sections.list[sections.count++] = section;
-        else /* "name*"; or "name**" and the like, which some read the same */
+        } else { /* "name*"; or "name**" and the like, which some read the same */
             add_single(reader, &section);
+            single = true;
+        }
     }
     if (sections.count > 0)
         add_sections(reader, &sections);
+    if (sections.count > 0 && single)
+        doubt(reader->names, "a parameter is there whole and in sections");
     for (size_t i = 0; i < content->count; i++) {
         if (strcmp(content->parameters[i].name, reader->parameter) != 0)
             continue;
