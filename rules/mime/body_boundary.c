@@ -5,12 +5,14 @@
 #include "rules/util/memory.h"
 #include "rules/util/octet.h"
 
+/* Some compare no more: it is what RFC 2046 section 5.1.1 allows. */
+#define COMPARED_MAX 70
 #define ENDED_MAX 16384 /* a power of two; twice what is kept */
 
 struct boundary {
     char *text;
     size_t len;
-    uint64_t hash;
+    uint64_t hash, start_hash; /* of all of it; of as much as a delimiter is compared by some */
 };
 
 struct level {
@@ -71,9 +73,13 @@ bool boundaries_push(struct boundaries *boundaries, char *const *values, size_t 
     *level = (struct level){.values = xcalloc(count + 1, sizeof(struct boundary)), .count = count};
     for (size_t i = 0; i < count; i++) {
         struct boundary *boundary = &level->values[i];
-        *boundary = (struct boundary){xstrdup(values[i]), strlen(values[i]), HASH_START};
-        for (size_t n = 0; n < boundary->len; n++)
+        *boundary =
+            (struct boundary){xstrdup(values[i]), strlen(values[i]), HASH_START, HASH_START};
+        for (size_t n = 0; n < boundary->len; n++) {
             boundary->hash = hash_on(boundary->hash, boundary->text[n]);
+            if (n < COMPARED_MAX)
+                boundary->start_hash = boundary->hash;
+        }
     }
     return true;
 }
@@ -122,6 +128,13 @@ static void read_line(struct line *line, const char *text, size_t len)
         line->hashes[i + 1] = hash_on(line->hashes[i], text[i]);
 }
 
+/* As far as some compare it. */
+static bool begins_alike(const struct line *line, const struct boundary *boundary)
+{
+    size_t len = boundary->len < COMPARED_MAX ? boundary->len : COMPARED_MAX;
+    return len <= line->hashed && line->hashes[len] == boundary->start_hash;
+}
+
 static bool begins_with(const struct line *line, const struct boundary *boundary)
 {
     return boundary->len <= line->hashed && line->hashes[boundary->len] == boundary->hash &&
@@ -148,13 +161,12 @@ static void match_levels(struct boundaries *boundaries, const struct line *line,
     for (size_t depth = boundaries->depth; depth > 0; depth--) {
         struct level *level = &boundaries->levels[depth - 1];
         for (size_t i = 0; i < level->count; i++) {
+            begins = begins || begins_alike(line, &level->values[i]);
             if (!begins_with(line, &level->values[i]))
                 continue;
             size_t rest = line->len - level->values[i].len;
-            if (rest != 0 && !(rest == 2 && closes(line))) {
-                begins = true;
+            if (rest != 0 && !(rest == 2 && closes(line)))
                 continue;
-            }
             if (found->kind != DELIMITER_NONE) {
                 found->doubt = "one boundary is used twice";
                 continue;

@@ -144,6 +144,8 @@ static void add_verbatim(const struct name_reader *reader, const char *value, si
 {
     while (len > 0 && octet_is_blank(value[len - 1]))
         len--;
+    if (len == 0)
+        doubt(reader->names, "a boundary or charset may be empty");
     add(reader->names, xmemdup0(value, len));
     if (has_words(value, len))
         add(reader->names, encoded_word_decode(value, len, NAME_OCTETS_MAX));
