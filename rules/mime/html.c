@@ -382,7 +382,7 @@ static void read_markup(struct shower *shower)
 void html_show(struct buffer *out, const char *html, size_t len)
 {
     struct buffer text = {0};
-    struct shower shower = {.at = html, .end = html + len, .text = &text};
+    struct shower shower = {.at = html, .end = len > 0 ? html + len : html, .text = &text};
     while (shower.at < shower.end) {
         const char *next = shower.at + 1;
         if (*shower.at != '<')
