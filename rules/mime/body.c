@@ -12,12 +12,18 @@
 
 /* Lines are processed in chunks of this size, however the input is split. */
 #define CHUNK 4096
-#define PARTS_MAX 10000
-#define NAMES_OCTETS_MAX (1024 * 1024) /* of all attachments */
-#define TYPE_MAX 1000                  /* octets kept of an attachment's type */
+#define BOUNDARY_SURE 250 /* longer ones are read, but not by all; RFC 2046 allows 70 */
+#define TYPE_MAX 1000     /* octets kept of an attachment's type */
 
 static_assert(BODY_DEPTH_MAX == BOUNDARY_LEVELS_MAX, "a level is a boundary or a message");
 static_assert(BOUNDARY_MAX + 6 < CHUNK, "a delimiter fits into a chunk");
+
+static const struct body_bounds default_bounds = {
+    .depth = BODY_DEPTH_MAX,
+    .attachments = BODY_ATTACHMENTS_MAX,
+    .parts = 10000,
+    .name_octets = 1024 * 1024, /* of all attachments */
+};
 
 #define DOUBT_ALL (BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT)
 
@@ -35,6 +41,7 @@ struct level {
 };
 
 struct body_scan {
+    struct body_bounds bounds;
     enum state state;
     char line[CHUNK];
     size_t line_len;
@@ -55,12 +62,21 @@ struct body_scan {
 struct body_scan *body_scan_new(bool want_text)
 {
     struct body_scan *scan = xcalloc(1, sizeof(*scan));
+    scan->bounds = default_bounds;
     scan->boundaries = boundaries_new();
     scan->header = entity_header_new();
     entity_header_begin(scan->header, true);
     scan->text = want_text ? text_reader_new() : NULL;
     scan->facts = xcalloc(1, sizeof(*scan->facts));
     return scan;
+}
+
+void body_scan_lower(struct body_scan *scan, const struct body_bounds *bounds)
+{
+    assert(bounds->depth <= default_bounds.depth && bounds->parts <= default_bounds.parts);
+    assert(bounds->attachments <= default_bounds.attachments);
+    assert(bounds->name_octets <= default_bounds.name_octets);
+    scan->bounds = *bounds;
 }
 
 /* The first reason of each kind is kept. */
@@ -124,7 +140,7 @@ static char **copy_names(struct body_scan *scan, const struct names *names, size
     *count = 0;
     for (size_t i = 0; i < names->count; i++) {
         scan->names_octets += strlen(names->list[i]);
-        if (scan->names_octets > NAMES_OCTETS_MAX) {
+        if (scan->names_octets > scan->bounds.name_octets) {
             doubt(scan, BODY_DOUBT_ATTACHMENTS, "there are too many names");
             break;
         }
@@ -136,7 +152,7 @@ static char **copy_names(struct body_scan *scan, const struct names *names, size
 static void note_attachment(struct body_scan *scan, const char *type, const struct names *names)
 {
     struct body_facts *facts = scan->facts;
-    if (facts->count == BODY_ATTACHMENTS_MAX) {
+    if (facts->count == scan->bounds.attachments) {
         doubt(scan, BODY_DOUBT_ATTACHMENTS, "there are too many attachments");
         return;
     }
@@ -187,16 +203,18 @@ static void push_level(struct body_scan *scan, const struct names *boundaries, c
 {
     static const struct names none = {.count = 0};
     const struct names *values = boundaries != NULL ? boundaries : &none;
+    if (boundaries_depth(scan->boundaries) == scan->bounds.depth) {
+        doubt(scan, DOUBT_ALL, "parts are nested too deeply");
+        return;
+    }
     if (!boundaries_push(scan->boundaries, values->list, values->count)) {
-        doubt(scan, DOUBT_ALL,
-              boundaries_depth(scan->boundaries) == BODY_DEPTH_MAX ? "parts are nested too deeply"
-                                                                   : "a boundary is unusable");
+        doubt(scan, DOUBT_ALL, "a boundary is unusable");
         return;
     }
     for (size_t i = 0; i < values->count; i++)
-        if (strlen(values->list[i]) > BOUNDARY_COMMON_MAX)
+        if (strlen(values->list[i]) > BOUNDARY_SURE)
             doubt(scan, DOUBT_ALL | BODY_DOUBT_READINGS,
-                  "a boundary is longer than mail programs agree on");
+                  "a boundary is longer than some programs compare");
     *innermost(scan) = (struct level){.digest = strcmp(type, "multipart/digest") == 0,
                                       .is_signed = strcmp(type, "multipart/signed") == 0};
 }
@@ -316,7 +334,7 @@ static void read_delimiter(struct body_scan *scan, const struct delimiter *delim
     if (closes)
         return;
     innermost(scan)->parts++;
-    if (scan->parts++ < PARTS_MAX) {
+    if (scan->parts++ < scan->bounds.parts) {
         start_header(scan, false);
     } else {
         doubt(scan, DOUBT_ALL, "there are too many parts");

@@ -59,9 +59,16 @@ struct body_facts {
     struct readings text; /* of all parts together; empty if none was wanted */
 };
 
+/* Bounds that a test may lower: whatever they are, what is not read for them is doubt. */
+struct body_bounds {
+    size_t depth, attachments, parts, name_octets;
+};
+
 struct body_scan;
 /* want_text: whether to collect text. */
 struct body_scan *body_scan_new(bool want_text);
+/* Before anything is fed; none may be above its default. */
+void body_scan_lower(struct body_scan *scan, const struct body_bounds *bounds);
 void body_scan_feed(struct body_scan *scan, const char *data, size_t len);
 /* Ends and frees the scan. The caller frees the result with body_facts_free(). */
 struct body_facts *body_scan_end(struct body_scan *scan);

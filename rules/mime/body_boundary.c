@@ -7,7 +7,8 @@
 
 /* Some compare no more: it is what RFC 2046 section 5.1.1 allows. */
 #define COMPARED_MAX 70
-#define ENDED_MAX 16384 /* a power of two; twice what is kept */
+#define ENDED_SETS 1024 /* a power of two */
+#define ENDED_IN_SET 16 /* looked at for each line, whatever is sent */
 
 struct boundary {
     char *text;
@@ -24,8 +25,8 @@ struct level {
 struct boundaries {
     struct level levels[BOUNDARY_LEVELS_MAX];
     size_t depth;
-    uint64_t *ended; /* hashes of boundaries that are no longer; a table of ENDED_MAX, or NULL */
-    size_t n_ended;
+    uint64_t (*ended)[ENDED_IN_SET]; /* hashes of boundaries that are no longer, or NULL */
+    bool forgot;                     /* some, because there was no room */
 };
 
 /* The line being compared, without "--" and blanks at its end, and hashes of its beginnings. */
@@ -84,25 +85,27 @@ bool boundaries_push(struct boundaries *boundaries, char *const *values, size_t 
     return true;
 }
 
-/* The entry of the hash in the table, or the empty one where it belongs. */
-static uint64_t *find_ended(struct boundaries *boundaries, uint64_t hash)
+static bool is_ended(const struct boundaries *boundaries, uint64_t hash)
 {
-    size_t i = (size_t)(hash >> 32);
-    while (boundaries->ended[i % ENDED_MAX] != 0 && boundaries->ended[i % ENDED_MAX] != hash)
-        i++;
-    return &boundaries->ended[i % ENDED_MAX];
+    const uint64_t *set = boundaries->ended[(hash >> 40) % ENDED_SETS];
+    for (size_t i = 0; i < ENDED_IN_SET && set[i] != 0; i++)
+        if (set[i] == hash)
+            return true;
+    return false;
 }
 
-/* Those of later multiparts are forgotten: whoever sends as many is in doubt for it anyway. */
 static void note_ended(struct boundaries *boundaries, uint64_t hash)
 {
     if (boundaries->ended == NULL)
-        boundaries->ended = xcalloc(ENDED_MAX, sizeof(*boundaries->ended));
-    uint64_t *entry = find_ended(boundaries, hash);
-    if (*entry != 0 || boundaries->n_ended == ENDED_MAX / 2)
-        return;
-    *entry = hash;
-    boundaries->n_ended++;
+        boundaries->ended = xcalloc(ENDED_SETS, sizeof(*boundaries->ended));
+    uint64_t *set = boundaries->ended[(hash >> 40) % ENDED_SETS];
+    size_t i = 0;
+    while (i < ENDED_IN_SET && set[i] != 0 && set[i] != hash)
+        i++;
+    if (i < ENDED_IN_SET)
+        set[i] = hash;
+    else
+        boundaries->forgot = true;
 }
 
 void boundaries_pop(struct boundaries *boundaries, size_t depth)
@@ -112,6 +115,8 @@ void boundaries_pop(struct boundaries *boundaries, size_t depth)
         struct level *level = &boundaries->levels[--boundaries->depth];
         for (size_t i = 0; i < level->count; i++) {
             note_ended(boundaries, level->values[i].hash);
+            if (level->values[i].len > COMPARED_MAX)
+                note_ended(boundaries, level->values[i].start_hash);
             free(level->values[i].text);
         }
         free(level->values);
@@ -181,10 +186,14 @@ static void match_levels(struct boundaries *boundaries, const struct line *line,
 }
 
 /* Only a delimiter that opens could bring a part. */
-static bool has_ended(struct boundaries *boundaries, const struct line *line)
+static bool has_ended(const struct boundaries *boundaries, const struct line *line)
 {
-    return boundaries->ended != NULL && line->len <= line->hashed &&
-           *find_ended(boundaries, line->hashes[line->len]) != 0;
+    if (boundaries->ended == NULL)
+        return false;
+    if (line->len > COMPARED_MAX && is_ended(boundaries, line->hashes[COMPARED_MAX]))
+        return true;
+    return boundaries->forgot ||
+           (line->len <= line->hashed && is_ended(boundaries, line->hashes[line->len]));
 }
 
 struct delimiter boundaries_match(struct boundaries *boundaries, const char *line, size_t len,

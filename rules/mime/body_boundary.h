@@ -18,7 +18,6 @@
 
 #define BOUNDARY_LEVELS_MAX 32
 #define BOUNDARY_MAX 2000       /* octets; RFC 2046 allows 70 */
-#define BOUNDARY_COMMON_MAX 250 /* programs cut longer ones, or do not see their parts */
 
 enum delimiter_kind { DELIMITER_NONE, DELIMITER_OPEN, DELIMITER_CLOSE };
 

@@ -157,11 +157,13 @@ static void add_value(const struct name_reader *reader, const char *value, size_
         add_verbatim(reader, value, len);
         return;
     }
-    char *decoded = encoded_word_decode(value, len, NAME_OCTETS_MAX);
-    add_shown(reader->names, decoded);
-    free(decoded);
-    if (has_words(value, len))
-        names_add_octets(reader->names, value, len);
+    struct readings readings = {.count = 0};
+    encoded_word_read(&readings, value, len);
+    for (size_t i = 0; i < readings.count; i++)
+        add_shown(reader->names, readings.list[i].text);
+    if (readings.doubt != NULL)
+        doubt(reader->names, readings.doubt);
+    readings_clear(&readings);
 }
 
 static void add_text(const struct name_reader *reader, const char *value)
