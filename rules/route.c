@@ -271,6 +271,9 @@ static unsigned other_warnings(const struct message *message, const struct addre
         warnings |= WARNING_HEADER_TRUNCATED;
     if (message->body != NULL && message->body->tnef)
         warnings |= WARNING_TNEF;
+    if (message->body != NULL ? message->body->encrypted
+                              : body_header_encrypted(message->header->text, message->header->len))
+        warnings |= WARNING_ENCRYPTED;
     return warnings;
 }
 

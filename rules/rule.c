@@ -159,7 +159,7 @@ static bool has_condition(const struct rule *rule)
     return rule->addresses != NULL || rule->users != NULL || rule->not_users != NULL ||
            rule->from != NULL || rule->to != NULL || rule->subject != NULL ||
            rule->header != NULL || rule->body != NULL || rule->attachment != NULL ||
-           rule->hours_text != NULL || rule->has_min_size || rule->has_max_size ||
+           rule->encrypted || rule->hours_text != NULL || rule->has_min_size || rule->has_max_size ||
            rule->has_since || rule->has_until;
 }
 
@@ -175,6 +175,8 @@ static void check_consistency(const struct rule *rule, struct complaints *compla
     if (!rule->exempt && rule->addresses != NULL)
         complain(complaints, "addresses",
                  "requires exempt = true; other rules use users, from and to");
+    if (rule->exempt && rule->encrypted)
+        complain(complaints, "encrypted", "is only claimed by a sender: it cannot exempt");
     if (rule->exempt && !has_condition(rule))
         complain(complaints, "exempt",
                  "without addresses or conditions would exempt every message");

@@ -50,7 +50,8 @@ static bool rules_read_bodies(const struct rule_set *set, bool *text)
     *text = false;
     for (size_t i = 0; i < set->count; i++) {
         *text = *text || set->rules[i].body != NULL;
-        any = any || set->rules[i].body != NULL || set->rules[i].attachment != NULL;
+        any = any || set->rules[i].body != NULL || set->rules[i].attachment != NULL ||
+              set->rules[i].encrypted;
     }
     return any;
 }
@@ -223,6 +224,8 @@ static struct decision *decide_message(struct context *context, const struct mes
         decision->route->warnings |= WARNING_BODY_LIMITED;
     if (body != NULL && body->tnef)
         decision->route->warnings |= WARNING_TNEF;
+    if (body != NULL && body->encrypted)
+        decision->route->warnings |= WARNING_ENCRYPTED;
     return decision;
 }
 

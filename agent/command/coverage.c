@@ -17,7 +17,7 @@ const char *coverage_condition(const struct rule *rule, size_t i)
         {"subject", rule->subject != NULL},  {"header", rule->header != NULL},
         {"body", rule->body != NULL},        {"attachment", rule->attachment != NULL},
         {"since", rule->has_since},          {"until", rule->has_until},
-        {"hours", rule->hours_text != NULL},
+        {"hours", rule->hours_text != NULL}, {"encrypted", rule->encrypted},
     };
 
     if (i >= sizeof(conditions) / sizeof(*conditions))

@@ -165,6 +165,8 @@ static void put_conditions(const struct printer *printer, const struct rule *rul
     put_list(printer, "header", rule->header);
     put_list(printer, "body", rule->body);
     put_list(printer, "attachment", rule->attachment);
+    if (rule->encrypted)
+        put_plain(printer, "encrypted", "true");
     if (rule->has_since)
         put_day(printer, "since", rule->since);
     if (rule->has_until)

@@ -9,10 +9,11 @@
 
 /* NULL-terminated; cheap conditions first, those that need the body last. */
 static const struct match *const conditions[] = {
-    &match_direction, &match_users, &match_not_users, &match_min_size, &match_max_size,
-    &match_since,     &match_until, &match_hours,     &match_sample,   &match_exempt,
-    &match_from,      &match_to,    &match_subject,   &match_header,   &match_attachment,
-    &match_body,      NULL,
+    &match_direction, &match_users,  &match_not_users,  &match_min_size,
+    &match_max_size,  &match_since,  &match_until,      &match_hours,
+    &match_sample,    &match_exempt, &match_from,       &match_to,
+    &match_subject,   &match_header, &match_attachment, &match_body,
+    &match_encrypted, NULL,
 };
 
 static void add_reason(struct rule_decision *decision, const struct match *match,

@@ -55,6 +55,7 @@ struct body_scan {
     struct body_decoder *decoder;
     struct buffer octets; /* decoded; empty between chunks */
     struct uu_scan uu;
+    size_t armor_len;         /* of the first line of an OpenPGP message, seen so far */
     struct text_reader *text; /* NULL: none is wanted */
     struct body_facts *facts;
 };
@@ -186,6 +187,35 @@ static void note_tnef(struct body_scan *scan, const struct entity *entity)
             scan->facts->tnef = true;
 }
 
+/* RFC 8551 section 3.2.1 has ".p7m" for programs that do not keep the type. */
+static void note_encryption(struct body_scan *scan, const struct entity *entity)
+{
+    scan->facts->encrypted |= entity->encrypted;
+    if (entity->opaque)
+        doubt(scan, DOUBT_ALL, "an S/MIME message is not opened");
+    for (size_t i = 0; i < entity->names.count; i++) {
+        const char *name = entity->names.list[i];
+        if ((ends_with(name, ".p7m") && !entity->opaque) || ends_with(name, ".pgp") ||
+            ends_with(name, ".gpg"))
+            scan->facts->encrypted = true;
+    }
+}
+
+/* Looks for the first line of an OpenPGP message; text may be split anywhere. */
+static void find_armor(struct body_scan *scan, const char *text, size_t len)
+{
+    static const char armor[] = "-----BEGIN PGP MESSAGE-----";
+    for (size_t i = 0; i < len && !scan->facts->encrypted; i++) {
+        if (text[i] == armor[scan->armor_len])
+            scan->armor_len++;
+        else if (text[i] != '-')
+            scan->armor_len = 0;
+        else if (scan->armor_len != 5) /* which a sixth dash does not end */
+            scan->armor_len = 1;
+        scan->facts->encrypted = scan->armor_len == sizeof(armor) - 1;
+    }
+}
+
 static void on_file_in_text(void *arg, const char *name, size_t len, bool whole)
 {
     struct body_scan *scan = arg;
@@ -269,6 +299,7 @@ static void start_text(struct body_scan *scan, const struct entity *entity)
         text_reader_begin(scan->text, &part);
     scan->decoder = body_decoder_new(entity->encoding);
     scan->uu = (struct uu_scan){.len = 0};
+    scan->armor_len = 0;
     scan->state = IN_TEXT;
 }
 
@@ -277,6 +308,7 @@ static void read_octets(struct body_scan *scan)
     struct buffer *octets = &scan->octets;
     if (octets->len == 0)
         return;
+    find_armor(scan, octets->data, octets->len);
     uu_scan_feed(&scan->uu, octets->data, octets->len, on_file_in_text, scan);
     if (scan->text != NULL)
         text_reader_feed(scan->text, octets->data, octets->len);
@@ -304,6 +336,7 @@ static void end_header(struct body_scan *scan)
     scan->state = IN_OTHER;
     scan->in_base64 = entity.encoding == ENCODING_BASE64;
     note_tnef(scan, &entity);
+    note_encryption(scan, &entity);
     note_attachments(scan, &entity);
     bool multipart = entity.kind == ENTITY_MULTIPART && enter_multipart(scan, &entity);
     if (entity.kind == ENTITY_MESSAGE && enter_message(scan, &entity))
@@ -439,6 +472,17 @@ struct body_facts *body_scan_end(struct body_scan *scan)
     scan->facts = NULL;
     body_scan_free(scan);
     return facts;
+}
+
+bool body_header_encrypted(const char *text, size_t len)
+{
+    struct body_scan *scan = body_scan_new(false);
+    body_scan_feed(scan, text, len);
+    body_scan_feed(scan, "\r\n\r\n", 4);
+    struct body_facts *facts = body_scan_end(scan);
+    bool encrypted = facts->encrypted;
+    body_facts_free(facts);
+    return encrypted;
 }
 
 void body_scan_free(struct body_scan *scan)

@@ -22,6 +22,11 @@
  *  - CR without LF, outside of base64: a line end to some;
  *  - BODY_DEPTH_MAX, BODY_ATTACHMENTS_MAX, 10,000 parts, 1 MiB of names, the bounds of text.h.
  *
+ * Encrypted: multipart/encrypted, application/pgp-encrypted, application/pkcs7-mime unless it says
+ * that it is only signed or compressed, names that end in .p7m, .pgp or .gpg, and an OpenPGP
+ * message in text (RFC 4880 section 6.2). An S/MIME message that is only signed or compressed holds
+ * parts that are not read: doubt.
+ *
  * Text: the decoded octets (base64, quoted-printable) of text/... parts, in the readings of text.h.
  */
 #ifndef RULES_MIME_BODY_H
@@ -55,6 +60,7 @@ struct body_facts {
     /* Static; the first reason, for explain; NULL: none. */
     const char *doubt_why, *text_doubt_why;
     bool tnef;
+    bool encrypted;       /* a part is S/MIME or OpenPGP: what is in it cannot be seen */
     bool bare_cr;         /* there is CR without LF, outside of base64 */
     struct readings text; /* of all parts together; empty if none was wanted */
 };
@@ -63,6 +69,9 @@ struct body_facts {
 struct body_bounds {
     size_t depth, attachments, parts, name_octets;
 };
+
+/* Whether the header of a message says that all of it is encrypted. */
+bool body_header_encrypted(const char *text, size_t len);
 
 struct body_scan;
 /* want_text: whether to collect text. */

@@ -178,13 +178,32 @@ static void read_parameters(struct entity *entity, const struct content *content
         doubt(entity, content->doubt);
 }
 
-static bool is_flowed(const struct content *content, const char *name, const char *value)
+static bool has_parameter(const struct content *content, const char *name, const char *value)
 {
     for (size_t i = 0; i < content->count; i++)
         if (strcmp(content->parameters[i].name, name) == 0 &&
             strcasecmp(content->parameters[i].value, value) == 0)
             return true;
     return false;
+}
+
+/* RFC 8551 section 3.2: an S/MIME type may be that of a signed message, which has its content in it
+ * but is not encrypted. RFC 3156 and RFC 1847: OpenPGP, and multipart/encrypted of any kind. */
+static void read_encryption(struct entity *entity, const struct content *content)
+{
+    static const char *const plain[] = {"signed-data", "signed-receipt", "certs-only",
+                                        "compressed-data"};
+    const char *type = content->value;
+    if (strcmp(type, "multipart/encrypted") == 0 || strcmp(type, "application/pgp-encrypted") == 0)
+        entity->encrypted = true;
+    if (strcmp(type, "application/pkcs7-mime") != 0 &&
+        strcmp(type, "application/x-pkcs7-mime") != 0)
+        return;
+    bool opaque = false;
+    for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
+        opaque |= has_parameter(content, "smime-type", plain[i]);
+    entity->opaque |= opaque;
+    entity->encrypted |= !opaque;
 }
 
 static void read_type(struct entity *entity, const struct buffer *text)
@@ -195,8 +214,9 @@ static void read_type(struct entity *entity, const struct buffer *text)
         read_parameters(entity, &content[way]);
         names_read_verbatim(&entity->boundaries, &content[way], "boundary");
         names_read_verbatim(&entity->charsets, &content[way], "charset");
-        entity->delsp |= is_flowed(&content[way], "delsp", "yes") &&
-                         is_flowed(&content[way], "format", "flowed");
+        read_encryption(entity, &content[way]);
+        entity->delsp |= has_parameter(&content[way], "delsp", "yes") &&
+                         has_parameter(&content[way], "format", "flowed");
     }
     check_type(entity, content[CONTENT_BY_GRAMMAR].value, content[CONTENT_AT_SEMICOLONS].value);
     entity->types[entity->n_types++] = xstrdup(content[CONTENT_BY_GRAMMAR].value);

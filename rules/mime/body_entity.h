@@ -34,6 +34,8 @@ struct entity {
     struct names names, boundaries, charsets;
     enum transfer_encoding encoding;
     bool delsp;                                  /* format=flowed; delsp=yes */
+    bool encrypted;                              /* by type or name: S/MIME or OpenPGP */
+    bool opaque;                                 /* S/MIME that is not encrypted but is not read */
     const char *doubt, *text_doubt, *name_doubt; /* static; NULL: none */
     bool two_readings;                           /* programs disagree on what it is at all */
 };

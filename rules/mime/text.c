@@ -19,7 +19,7 @@ struct text_reader {
     struct readings readings;
     struct charset_cache charsets;
     struct variant variants[2];
-    bool has_html, encrypted;
+    bool has_html;
     size_t parts, total;
     /* the current part */
     bool in_part, html, delsp;
@@ -94,13 +94,6 @@ static void add_part(const struct text_reader *reader, struct variant *variant,
         buffer_add(&variant->shown, text->data, text->len);
 }
 
-static void note_encryption(struct text_reader *reader, const struct buffer *text)
-{
-    static const char armor[] = "-----BEGIN PGP MESSAGE-----";
-    const char *found = text->len > 0 ? strstr(text->data, armor) : NULL;
-    reader->encrypted |= found != NULL;
-}
-
 static void decode_part(struct text_reader *reader)
 {
     struct charset_text text = {0};
@@ -126,7 +119,6 @@ static void decode_part(struct text_reader *reader)
     add_part(reader, &reader->variants[0], &text.text);
     if (reader->variants[1].used)
         add_part(reader, &reader->variants[1], text.has_other ? &text.other : &text.text);
-    note_encryption(reader, &text.text);
     buffer_free(&text.text);
     buffer_free(&text.other);
 }
@@ -173,11 +165,6 @@ void text_reader_feed(struct text_reader *reader, const char *data, size_t len)
 void text_reader_doubt(struct text_reader *reader, const char *reason)
 {
     readings_doubt(&reader->readings, reason);
-}
-
-bool text_reader_encrypted(const struct text_reader *reader)
-{
-    return reader->encrypted;
 }
 
 static void add_buffer(struct text_reader *reader, const char *how, struct buffer *text)

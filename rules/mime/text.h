@@ -41,9 +41,6 @@ void text_reader_begin(struct text_reader *reader, const struct text_part *part)
 void text_reader_feed(struct text_reader *reader, const char *data, size_t len);
 /* For text that the caller knows it cannot feed, such as a part that is nested too deeply. */
 void text_reader_doubt(struct text_reader *reader, const char *reason);
-/* Whether a part that has ended contains an OpenPGP message (RFC 4880 section 6.2), which hides its
- * text. */
-bool text_reader_encrypted(const struct text_reader *reader);
 /* Ends and frees the reader. The caller clears the result with readings_clear(). */
 struct readings text_reader_end(struct text_reader *reader);
 void text_reader_free(struct text_reader *reader);

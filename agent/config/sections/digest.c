@@ -68,6 +68,8 @@ static void put_conditions(FILE *out, const struct rule *rule)
     put_list(out, "header", rule->header);
     put_list(out, "body", rule->body);
     put_list(out, "attachment", rule->attachment);
+    if (rule->encrypted)
+        put(out, "encrypted", "true");
     if (rule->has_since)
         fprintf(out, "since %jd\n", (intmax_t)rule->since);
     if (rule->has_until)

@@ -93,6 +93,17 @@ static char **list_or_null(const struct config_section *section, const char *key
     return config_value(section, key) != NULL ? config_strings(section, key) : NULL;
 }
 
+/* "false" would let a sender keep a copy from being made. */
+static void load_encrypted(const struct config_section *section, struct rule *rule)
+{
+    const struct config_value *value = config_value(section, "encrypted");
+
+    config_bool(section, "encrypted", &rule->encrypted);
+    if (value != NULL && !rule->encrypted)
+        config_section_problem(section, value,
+                               "encrypted can only be true: any sender may claim encryption");
+}
+
 static void load_conditions(const struct config_section *section, struct rule *rule)
 {
     load_sizes(section, rule);
@@ -108,6 +119,7 @@ static void load_conditions(const struct config_section *section, struct rule *r
     rule->header = list_or_null(section, "header");
     rule->body = list_or_null(section, "body");
     rule->attachment = list_or_null(section, "attachment");
+    load_encrypted(section, rule);
     rule->hours_text = config_string(section, "hours");
     rule->purpose = config_string(section, "purpose");
     rule->approved_by = config_string(section, "approved_by");

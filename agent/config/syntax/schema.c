@@ -36,8 +36,8 @@ static int note_value(cfg_t *cfg, cfg_opt_t *option, const char *text, void *res
         VALUE("incoming"), VALUE("outgoing"), VALUE("internal"), VALUE("exempt"),                  \
             LIST("addresses"), LIST("targets"), VALUE("sample"), VALUE("min_size"),                \
             VALUE("max_size"), LIST("users"), LIST("not_users"), LIST("from"), LIST("to"),         \
-            LIST("subject"), LIST("header"), LIST("body"), LIST("attachment"), VALUE("since"),     \
-            VALUE("until"), VALUE("hours"), VALUE("undecided"), VALUE("purpose"),                  \
+            LIST("subject"), LIST("header"), LIST("body"), LIST("attachment"), VALUE("encrypted"), \
+            VALUE("since"), VALUE("until"), VALUE("hours"), VALUE("undecided"), VALUE("purpose"),  \
             VALUE("approved_by"), CFG_END()                                                        \
     }
 

@@ -331,21 +331,6 @@ static void bounds_are_doubt(void **state)
     readings_clear(&readings);
 }
 
-static void openpgp_messages_are_noted(void **state)
-{
-    (void)state;
-    struct text_reader *reader = text_reader_new();
-    add(reader, "plain", NULL, "-----BEGIN PGP MESSAGE-----\n", 28);
-    add(reader, "plain", NULL, "x", 1);
-    assert_true(text_reader_encrypted(reader));
-    text_reader_free(reader);
-    reader = text_reader_new();
-    add(reader, "plain", NULL, "-----BEGIN PGP SIGNED MESSAGE-----\n", 35);
-    add(reader, "plain", NULL, "x", 1);
-    assert_false(text_reader_encrypted(reader));
-    text_reader_free(reader);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,7 +345,6 @@ int main(void)
         cmocka_unit_test(html_names_its_charset),
         cmocka_unit_test(what_cannot_be_decoded_is_doubt),
         cmocka_unit_test(bounds_are_doubt),
-        cmocka_unit_test(openpgp_messages_are_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

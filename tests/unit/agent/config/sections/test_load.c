@@ -380,6 +380,8 @@ static const struct mistake mistakes[] = {
     {RULES, 7, "hours = \"Mon-Fri 25:00-26:00\"", NULL, 0, {"hours"}, 0},
     {RULES, 7, "hours = \"Mon-Fri 08:00-18:00 Europe/Nowhere\"", NULL, 0, {"hours"}, 0},
     {RULES, 7, "exempt = true", NULL, 4, {"exempt rule copies nothing"}, 2},
+    {RULES, 7, "encrypted = false", NULL, 0, {"encrypted can only be true"}, 0},
+    {RULES, 11, "encrypted = true", NULL, 0, {"it cannot exempt"}, 0},
     {RULES, 7, "addresses = {\"x@example.org\"}", NULL, 0, {"addresses", "exempt"}, 0},
     {RULES, 10, "exempt = perhaps", NULL, 0, {"exempt", "true or false"}, 4},
     {RULES, 11, "", NULL, 10, {"exempt", "addresses"}, 0},
@@ -892,7 +894,7 @@ static void test_print_loads_again(void **state)
         rules_text, 7,
         "min_size = 10kB max_size = 2MiB from = {\"*@a.test\"} to = {'/\\bx\\$/i'} "
         "subject = {\"say \\\"hi\\\" $1\"} header = {\"X-Class: secret\"} body = {\"/x/\"} "
-        "attachment = {\"any\"} since = \"2026-01-01\" until = \"2999-12-31\" "
+        "attachment = {\"any\"} encrypted = true since = \"2026-01-01\" until = \"2999-12-31\" "
         "hours = \"Mon-Fri 08:00-18:00 UTC\" undecided = \"skip\" purpose = \"p\\\\q\" approved_by "
         "= \"the board\"");
 
@@ -937,6 +939,7 @@ static void test_digest_sees(void **state)
         {MAIN, 11, "ca_file = \"ca.pem\"", false},
         {RULES, 7, "undecided = copy", false},
         {RULES, 7, "undecided = skip", true},
+        {RULES, 7, "encrypted = true", true},
         {RULES, 11, "addresses = {\"other@example.org\"}", true},
         {CSV, 2, "carol@example.org,carol,no,c@example.org,carol.secret", true},
     };
