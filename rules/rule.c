@@ -159,8 +159,8 @@ static bool has_condition(const struct rule *rule)
     return rule->addresses != NULL || rule->users != NULL || rule->not_users != NULL ||
            rule->from != NULL || rule->to != NULL || rule->subject != NULL ||
            rule->header != NULL || rule->body != NULL || rule->attachment != NULL ||
-           rule->encrypted || rule->hours_text != NULL || rule->has_min_size || rule->has_max_size ||
-           rule->has_since || rule->has_until;
+           rule->encrypted || rule->hours_text != NULL || rule->has_min_size ||
+           rule->has_max_size || rule->has_since || rule->has_until;
 }
 
 /* Well-formed rules that contradict themselves. */

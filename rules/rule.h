@@ -38,7 +38,7 @@ struct rule {
     uint64_t min_size, max_size; /* octets, inclusive */
     char **users, **not_users;   /* names or addresses of accounts; globs allowed */
     char **from, **to, **subject, **body, **attachment; /* as written; NULL: not set */
-    char **header; /* "X-Class: secret": name, colon, glob or /regex/ for the value */
+    char **header;  /* "X-Class: secret": name, colon, glob or /regex/ for the value */
     bool encrypted; /* only what is encrypted, in part or all */
     bool has_since, has_until;
     time_t since, until; /* UTC; since inclusive, until exclusive */

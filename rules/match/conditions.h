@@ -8,8 +8,7 @@
 
 extern const struct match match_direction, match_users, match_not_users, match_min_size,
     match_max_size, match_since, match_until, match_hours, match_exempt, match_from, match_to,
-    match_subject, match_header, match_sample, match_attachment, match_body,
-    match_encrypted;
+    match_subject, match_header, match_sample, match_attachment, match_body, match_encrypted;
 
 /* The directions that the rule's selectors choose for this owner. */
 unsigned match_directions(const struct rule *rule, const struct owner *owner);

@@ -47,36 +47,30 @@ static size_t run_length(const char *text, size_t len)
     return at;
 }
 
-/* What Unicode does not call ignorable but shows nothing all the same. */
-static bool is_invisible(utf8proc_int32_t point)
+/* Makes ignorable what Unicode does not call so but shows nothing all the same. */
+static utf8proc_int32_t map_point(utf8proc_int32_t point, void *arg)
 {
-    return (point >= 0x80 && point < 0xa0) || (point >= 0xfff9 && point <= 0xfffd);
-}
-
-static void add_point(struct buffer *out, utf8proc_int32_t point)
-{
-    utf8proc_uint8_t utf8[4];
+    (void)arg;
     if (point == 0x85 || point == 0x2028 || point == 0x2029)
-        point = '\n';
-    if (is_invisible(point))
-        return;
-    utf8proc_ssize_t octets = utf8proc_encode_char(point, utf8);
-    assert(octets > 0 && octets <= 4);
-    buffer_add(out, utf8, (size_t)octets);
+        return '\n';
+    bool invisible = (point >= 0x80 && point < 0xa0) || (point >= 0xfff9 && point <= 0xfffd);
+    return invisible ? 0xad : point;
 }
 
 static void add_run(struct buffer *out, const char *text, size_t len)
 {
     utf8proc_int32_t points[POINTS_MAX + 1];
-    utf8proc_ssize_t count = utf8proc_decompose((const utf8proc_uint8_t *)text,
-                                                (utf8proc_ssize_t)len, points, POINTS_MAX, options);
-    if (count < 0 || count > POINTS_MAX) { /* not UTF-8 */
-        buffer_add(out, text, len);
-        return;
-    }
+    utf8proc_ssize_t count =
+        utf8proc_decompose_custom((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len, points,
+                                  POINTS_MAX, options, map_point, NULL);
+    assert(count >= 0 && count <= POINTS_MAX);
     count = utf8proc_normalize_utf32(points, count, options);
-    for (utf8proc_ssize_t i = 0; i < count; i++)
-        add_point(out, points[i]);
+    for (utf8proc_ssize_t i = 0; i < count; i++) {
+        utf8proc_uint8_t utf8[4];
+        utf8proc_ssize_t octets = utf8proc_encode_char(points[i], utf8);
+        assert(octets > 0 && octets <= 4);
+        buffer_add(out, utf8, (size_t)octets);
+    }
 }
 
 bool fold_text(struct buffer *out, const char *text, size_t len, size_t max)

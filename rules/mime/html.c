@@ -323,9 +323,10 @@ static void read_tag(struct shower *shower)
 /* The end of a comment after "<!--": "-->" or "--!>", or at once ">" or "->". */
 static const char *find_comment_end(const char *c, const char *end)
 {
-    if (c < end && *c == '>')
+    size_t len = (size_t)(end - c);
+    if (len >= 1 && memcmp(c, ">", 1) == 0)
         return c + 1;
-    if (c + 1 < end && c[0] == '-' && c[1] == '>')
+    if (len >= 2 && memcmp(c, "->", 2) == 0)
         return c + 2;
     while ((c = memmem(c, (size_t)(end - c), "--", 2)) != NULL) {
         if (end - c >= 3 && c[2] == '>')

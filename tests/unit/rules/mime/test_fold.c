@@ -43,6 +43,7 @@ static void presentation_forms_become_letters(void **state)
     expect("a\u2028b\u2029c", "a\nb\nc");
     expect("Mu\u0308ller", "M\u00fcller");
     expect("u\u00ad\u0308", "\u00fc");
+    expect("u\ufffd\u0308", "\u00fc");
     expect("\u1112\u1161\u11ab\u1100\u1173\u11af", "\ud55c\uae00");
     expect("\u30cf\u3099", "\u30d0");
     expect("SECRET", "SECRET");
