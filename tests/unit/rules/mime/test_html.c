@@ -13,6 +13,7 @@ static void expect(const char *html, const char *shown)
 {
     struct buffer out = {0};
     html_show(&out, html, strlen(html));
+    buffer_text(&out, "");
     if (strcmp(out.data, shown) != 0)
         fail_msg("%s\nshows: %s\nnot:   %s", html, out.data, shown);
     buffer_free(&out);
