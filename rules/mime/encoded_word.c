@@ -270,8 +270,8 @@ static bool add_readings(struct readings *readings, struct charset_cache *charse
     return undecoded;
 }
 
-void encoded_word_read(struct readings *readings, struct charset_cache *charsets, const char *text,
-                       size_t len)
+void encoded_word_read_more(struct readings *readings, struct charset_cache *charsets,
+                            const char *text, size_t len)
 {
     static const struct charset_label none = {NULL, 0};
     if (len > ENCODED_WORD_TEXT_MAX) {
@@ -288,6 +288,13 @@ void encoded_word_read(struct readings *readings, struct charset_cache *charsets
     add_text(readings, "undecoded", &raw.text);
     buffer_free(&raw.text);
     buffer_free(&raw.other);
+}
+
+void encoded_word_read(struct readings *readings, const char *text, size_t len)
+{
+    struct charset_cache charsets = {0};
+    encoded_word_read_more(readings, &charsets, text, len);
+    charset_cache_clear(&charsets);
 }
 
 bool encoded_word_plain(const char *text)

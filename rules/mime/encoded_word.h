@@ -22,17 +22,19 @@
 char *encoded_word_decode(const char *text, size_t len, size_t max);
 
 /*
- * Adds all readings of a field's unfolded value. The cache may serve many fields.
+ * Adds all readings of a field's unfolded value:
  * - "as written": decoded as above;
  * - "decoded otherwise": in another charset (charset_text.h), and as other programs decode what is
- *   not as RFC 2047 has it: blanks between words kept, those in words left out, "?" in the text of
- * a word, long names of charsets, base64 that goes on in the next word;
+ *   not as RFC 2047 has it: blanks between words kept, those in words left out, "?" in the text of a
+ *   word, long names of charsets, base64 that goes on in the next word;
  * - these folded (fold.h); the first also with runs of blanks as one;
  * - "undecoded", if a word is not as RFC 2047 has it or of an unknown charset: some programs show
  *   such words as they are.
  */
-void encoded_word_read(struct readings *readings, struct charset_cache *charsets, const char *text,
-                       size_t len);
+void encoded_word_read(struct readings *readings, const char *text, size_t len);
+/* The same, with converters that serve many fields. */
+void encoded_word_read_more(struct readings *readings, struct charset_cache *charsets,
+                            const char *text, size_t len);
 
 /*
  * Appends text (UTF-8; other 8-bit octets are read as Windows-1252) as encoded words of at most 56

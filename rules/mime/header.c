@@ -208,7 +208,7 @@ struct readings header_readings(const struct header_field *field, struct charset
     struct readings readings = {0};
     struct buffer value = {0};
     add_unfolded(&value, field);
-    encoded_word_read(&readings, charsets, value.len > 0 ? value.data : "", value.len);
+    encoded_word_read_more(&readings, charsets, value.len > 0 ? value.data : "", value.len);
     buffer_free(&value);
     return readings;
 }

@@ -92,9 +92,7 @@ static void test_plain(void **state)
 static struct readings read_text(const char *text)
 {
     struct readings readings = {0};
-    struct charset_cache charsets = {0};
-    encoded_word_read(&readings, &charsets, text, strlen(text));
-    charset_cache_clear(&charsets);
+    encoded_word_read(&readings, text, strlen(text));
     return readings;
 }
 
