@@ -25,8 +25,8 @@ char *encoded_word_decode(const char *text, size_t len, size_t max);
  * Adds all readings of a field's unfolded value:
  * - "as written": decoded as above;
  * - "decoded otherwise": in another charset (charset_text.h), and as other programs decode what is
- *   not as RFC 2047 has it: blanks between words kept, those in words left out, "?" in the text of a
- *   word, long names of charsets, base64 that goes on in the next word;
+ *   not as RFC 2047 has it: blanks between words kept, those in words left out, "?" in the text,
+ *   long names of charsets, base64 that goes on in the next word;
  * - these folded (fold.h); the first also with runs of blanks as one;
  * - "undecoded", if a word is not as RFC 2047 has it or of an unknown charset: some programs show
  *   such words as they are.
