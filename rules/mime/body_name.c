@@ -161,6 +161,11 @@ static void add_value(const struct name_reader *reader, const char *value, size_
     encoded_word_read(&readings, value, len);
     for (size_t i = 0; i < readings.count; i++)
         add_shown(reader->names, readings.list[i].text);
+    if (has_words(value, len)) { /* which no parameter may have: some programs show them */
+        char *raw = xmemdup0(value, len);
+        add_shown(reader->names, raw);
+        free(raw);
+    }
     if (readings.doubt != NULL)
         doubt(reader->names, readings.doubt);
     readings_clear(&readings);
