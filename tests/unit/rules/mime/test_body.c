@@ -70,7 +70,7 @@ static void test_attachments_of_samples(void **state)
          "image/png=", "100\xe2\x82\xac, ein langer Satz, der mit einem weichen Umbruch endet."},
         {"smime-signed.eml", "", "I hereby confirm the order \xe2\x80\x93 signed."},
         {"smime-opaque.eml", "application/pkcs7-mime=smime.p7m doubt", ""},
-        {"smime-encrypted.eml", "application/pkcs7-mime=smime.p7m doubt", ""},
+        {"smime-encrypted.eml", "application/pkcs7-mime=smime.p7m", ""},
         {"pgp-mime-signed.eml", "", "100 \xe2\x82\xac for the trip."},
         {"pgp-mime-encrypted.eml", "application/pgp-encrypted= application/octet-stream=msg.asc",
          ""},
