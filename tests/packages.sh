@@ -6,8 +6,8 @@
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libevent-dev libssl-dev libetpan-dev
 libconfuse-dev libsqlite3-dev libpcre2-dev libutf8proc-dev"
 SERVER_PACKAGES="dovecot-imapd dovecot-lmtpd dovecot-sieve openssl python3"
-TEST_PACKAGES="git libcmocka-dev dovecot-pop3d isync mandoc sqlite3 clang clang-format cppcheck
-faketime libclang-rt-dev"
+TEST_PACKAGES="git libcmocka-dev libgmime-3.0-dev dovecot-pop3d isync mandoc sqlite3 clang clang-format
+cppcheck faketime libclang-rt-dev"
 # Only where no other MTA is installed, which it would take the place of.
 MTA_PACKAGES="postfix"
 UNPACKED_PACKAGES="cyrus-imapd cyrus-common sasl2-bin
