@@ -7,7 +7,7 @@
 
 /* Some compare no more: it is what RFC 2046 section 5.1.1 allows. */
 #define COMPARED_MAX 70
-#define ENDED_SETS 256 /* a power of two */
+#define ENDED_SETS 256  /* a power of two */
 #define ENDED_IN_SET 16 /* looked at for each line, whatever is sent */
 
 struct boundary {
