@@ -12,8 +12,8 @@
 
 struct boundary {
     char *text;
-    size_t len;
-    uint64_t hash, start_hash; /* of all of it; of as much as a delimiter is compared by some */
+    size_t len, compared;      /* compared: by those that compare less */
+    uint64_t hash, start_hash; /* of all of it; of as much as is compared */
 };
 
 struct level {
@@ -63,6 +63,18 @@ static bool is_usable(const char *value)
     return len > 0 && len <= BOUNDARY_MAX;
 }
 
+static void read_boundary(struct boundary *boundary, const char *value)
+{
+    *boundary = (struct boundary){.text = xstrdup(value), .len = strlen(value), .hash = HASH_START};
+    for (size_t i = 0; i < boundary->len; i++) {
+        boundary->hash = hash_on(boundary->hash, value[i]);
+        if (i >= COMPARED_MAX)
+            continue;
+        boundary->compared = i + 1;
+        boundary->start_hash = boundary->hash;
+    }
+}
+
 bool boundaries_push(struct boundaries *boundaries, char *const *values, size_t count)
 {
     if (boundaries->depth == BOUNDARY_LEVELS_MAX)
@@ -72,16 +84,8 @@ bool boundaries_push(struct boundaries *boundaries, char *const *values, size_t 
             return false;
     struct level *level = &boundaries->levels[boundaries->depth++];
     *level = (struct level){.values = xcalloc(count + 1, sizeof(struct boundary)), .count = count};
-    for (size_t i = 0; i < count; i++) {
-        struct boundary *boundary = &level->values[i];
-        *boundary =
-            (struct boundary){xstrdup(values[i]), strlen(values[i]), HASH_START, HASH_START};
-        for (size_t n = 0; n < boundary->len; n++) {
-            boundary->hash = hash_on(boundary->hash, boundary->text[n]);
-            if (n < COMPARED_MAX)
-                boundary->start_hash = boundary->hash;
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        read_boundary(&level->values[i], values[i]);
     return true;
 }
 
@@ -136,8 +140,8 @@ static void read_line(struct line *line, const char *text, size_t len)
 /* As far as some compare it. */
 static bool begins_alike(const struct line *line, const struct boundary *boundary)
 {
-    size_t len = boundary->len < COMPARED_MAX ? boundary->len : COMPARED_MAX;
-    return len <= line->hashed && line->hashes[len] == boundary->start_hash;
+    return boundary->compared <= line->hashed &&
+           line->hashes[boundary->compared] == boundary->start_hash;
 }
 
 static bool begins_with(const struct line *line, const struct boundary *boundary)

@@ -322,6 +322,7 @@ static void test_names(void **state)
 }
 
 #define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+#define SEVENTY "0123456789012345678901234567890123456789012345678901234567890123456789"
 #define ZIP "Content-Type: application/zip\r\n\r\nx\r\n"
 
 static void test_structures_in_doubt(void **state)
@@ -343,6 +344,13 @@ static void test_structures_in_doubt(void **state)
          "application/zip="},
         {"Content-Type: multipart/mixed; boundary=b\xc3\xbc\r\n\r\n--b\xc3\xbc\r\n" ZIP, " doubt"},
         {MIXED "--b\r\n" MIXED "--b\r\n" ZIP, "application/zip= doubt"},
+        {"Content-Type: text/plain; boundary=b\r\n\r\n--b\r\n" ZIP, " doubt"},
+        {"Content-Type: multipart/mixed; boundary=" SEVENTY "a\r\n\r\n--" SEVENTY "b\r\n" ZIP,
+         " doubt"},
+        {"Content-Type: multipart/mixed; boundary=" SEVENTY "a\r\n\r\n--" SEVENTY "a\r\n" ZIP,
+         "application/zip="},
+        {"Content-Type: multipart/mixed; boundary==b\r\n\r\n--b\r\n" ZIP, " doubt"},
+        {"Content-Type: multipart/mixed; boundary=\"=b\"\r\n\r\n--=b\r\n" ZIP, "application/zip="},
         {MIXED "--b\r\nX: y\r\n \r\n" ZIP, "application/zip="},
         {MIXED "--b\r\njunk\r\n" ZIP, "application/zip= doubt"},
         {MIXED "--b\r\n folded\r\n" ZIP, "application/zip= doubt"},
