@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define BOUNDARY_LEVELS_MAX 32
-#define BOUNDARY_MAX 2000       /* octets; RFC 2046 allows 70 */
+#define BOUNDARY_MAX 2000 /* octets; RFC 2046 allows 70 */
 
 enum delimiter_kind { DELIMITER_NONE, DELIMITER_OPEN, DELIMITER_CLOSE };
 

@@ -54,7 +54,6 @@ COUNT(int, strncasecmp, (const char *a, const char *b, size_t n), (a, b, n), str
 COUNT(char *, strstr, (const char *a, const char *b), (a, b), strlen(a))
 COUNT(char *, strcasestr, (const char *a, const char *b), (a, b), strlen(a))
 COUNT(char *, strrchr, (const char *a, int c), (a, c), strlen(a))
-COUNT(void *, memmem, (const void *a, size_t n, const void *b, size_t m), (a, n, b, m), n)
 COUNT(void *, memrchr, (const void *a, int c, size_t n), (a, c, n), n)
 COUNT(char *, strdup, (const char *a), (a), strlen(a))
 /* It may move what is there, but moves little for little. */
@@ -123,6 +122,15 @@ void *__wrap_memchr(const void *text, int c, size_t n)
 {
     char *found = __real_memchr(text, c, n);
     count_octets(found != NULL ? (size_t)(found - (const char *)text) : n);
+    return found;
+}
+
+void *__real_memmem(const void *text, size_t n, const void *word, size_t len);
+void *__wrap_memmem(const void *text, size_t n, const void *word, size_t len);
+void *__wrap_memmem(const void *text, size_t n, const void *word, size_t len)
+{
+    char *found = __real_memmem(text, n, word, len);
+    count_octets(found != NULL ? (size_t)(found - (const char *)text) + len : n);
     return found;
 }
 
