@@ -121,7 +121,8 @@ static bool is_signature(struct body_scan *scan, const struct entity *entity)
     bool typed = strcmp(type, "application/pgp-signature") == 0 ||
                  strcmp(type, "application/pkcs7-signature") == 0 ||
                  strcmp(type, "application/x-pkcs7-signature") == 0;
-    if (!typed || entity->n_types > 1 || level == NULL || !level->is_signed || level->parts != 2)
+    if (!typed || entity->n_types > 1 || entity->nameless || level == NULL || !level->is_signed ||
+        level->parts != 2)
         return false;
     for (size_t i = 0; i < entity->names.count; i++)
         if (!is_signature_name(entity->names.list[i]))
@@ -328,7 +329,8 @@ static void end_header(struct body_scan *scan)
     struct level *level = innermost(scan);
     struct entity entity;
     entity_read(&entity, scan->header,
-                level != NULL && level->digest ? "message/rfc822" : "text/plain");
+                level != NULL && level->digest ? "message/rfc822" : "text/plain",
+                scan->names_octets > scan->bounds.name_octets);
     if (entity.doubt != NULL)
         doubt(scan, DOUBT_ALL | (entity.two_readings ? BODY_DOUBT_READINGS : 0), entity.doubt);
     if (entity.name_doubt != NULL)

@@ -170,12 +170,30 @@ static void check_type(struct entity *entity, const char *grammar, const char *p
         doubt(entity, "a Content-Type has two readings");
 }
 
+static bool is_parameter(const char *name, const char *parameter)
+{
+    size_t len = strlen(parameter);
+    return strncmp(name, parameter, len) == 0 && (name[len] == '\0' || name[len] == '*');
+}
+
+static bool has_name(const struct content *content)
+{
+    for (size_t i = 0; i < content->count; i++)
+        if (is_parameter(content->parameters[i].name, "filename") ||
+            is_parameter(content->parameters[i].name, "name"))
+            return true;
+    return false;
+}
+
 static void read_parameters(struct entity *entity, const struct content *content)
 {
-    names_read(&entity->names, content, "filename");
-    names_read(&entity->names, content, "name");
     if (content->doubt != NULL)
         doubt(entity, content->doubt);
+    entity->attachment |= has_name(content);
+    if (entity->nameless)
+        return;
+    names_read(&entity->names, content, "filename");
+    names_read(&entity->names, content, "name");
 }
 
 static bool has_parameter(const struct content *content, const char *name, const char *value)
@@ -293,10 +311,10 @@ static bool differs(const struct entity_header *header, size_t i)
 }
 
 void entity_read(struct entity *entity, const struct entity_header *header,
-                 const char *default_type)
+                 const char *default_type, bool nameless)
 {
     bool has_encoding = false;
-    *entity = (struct entity){.doubt = header->doubt};
+    *entity = (struct entity){.doubt = header->doubt, .nameless = nameless};
     for (size_t i = 0; i < header->count; i++) /* first, because its name is the one shown */
         if (header->fields[i].field == CONTENT_DISPOSITION)
             read_disposition(entity, &header->fields[i].text);

@@ -33,6 +33,7 @@ struct entity {
     bool attachment; /* its disposition says so, or it has a name */
     struct names names, boundaries, charsets;
     enum transfer_encoding encoding;
+    bool nameless;                               /* names were not asked for */
     bool delsp;                                  /* format=flowed; delsp=yes */
     bool encrypted;                              /* by type or name: S/MIME or OpenPGP */
     bool opaque;                                 /* S/MIME that is not encrypted but is not read */
@@ -40,9 +41,9 @@ struct entity {
     bool two_readings;                           /* programs disagree on what it is at all */
 };
 
-/* default_type: of an entity without a Content-Type. */
+/* default_type: of an entity without a Content-Type. nameless: its names are not read. */
 void entity_read(struct entity *entity, const struct entity_header *header,
-                 const char *default_type);
+                 const char *default_type, bool nameless);
 void entity_clear(struct entity *entity);
 
 #endif
