@@ -360,7 +360,7 @@ static int open_ledger(struct agent *agent)
         ledger_open(agent->context.base, &options, &agent->context.ledger, &why);
 
     if (error == LEDGER_OPENED) {
-        ledger_set_plan_join(agent->context.ledger, plan_join);
+        ledger_set_plans(agent->context.ledger, plan_join, plan_covers);
         if (ledger_damage(agent->context.ledger) != NULL)
             log_event(LOG_LEVEL_ERROR, "spool-damaged", "reason",
                       ledger_damage(agent->context.ledger), (char *)NULL);

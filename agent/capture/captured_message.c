@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/config/folder_pattern.h"
 #include "agent/ledger/plan.h"
 #include "agent/system/fault.h"
 #include "agent/system/log.h"
@@ -26,7 +27,7 @@ struct captured_message {
     struct body_scan *body_scan;
     bool has_text;             /* body_scan gathers it */
     struct sameness *sameness; /* of an internal message only: it costs a digest over the body */
-    bool internal;
+    bool internal, sent, has_same;
     struct body_facts *facts;
     struct header *header;
     struct decision *decision;
@@ -130,6 +131,7 @@ static void end_header(struct captured_message *captured)
     captured->header = whole_header(held_header(captured), captured->header_text.len);
     message.header = captured->header;
     route = route_find(captured->context->config->rules, &message);
+    captured->sent = route->sent;
     captured->internal = (route->directions & DIRECTION_INTERNAL) != 0;
     if (captured->internal)
         captured->sameness = sameness_new();
@@ -220,6 +222,8 @@ static struct decision *decide_message(struct context *context, const struct mes
         decision->route->warnings |= WARNING_DATE_UNKNOWN;
     if (facts->old)
         decision->route->warnings |= WARNING_OLD_MESSAGE;
+    if (header_find(header, "X-Monitor-Id", 0) != NULL)
+        decision->route->warnings |= WARNING_FORGED_ID;
     if (body != NULL && body->doubt != 0)
         decision->route->warnings |= WARNING_BODY_LIMITED;
     if (body != NULL && body->tnef)
@@ -268,12 +272,16 @@ static void finish(struct captured_message *captured)
     if (captured->finished)
         return;
     captured->finished = true;
-    if (!captured->header_ended)
+    if (!captured->header_ended) {
         end_header(captured);
+        captured->internal = false; /* no half of anything: it has no body */
+    }
     EVP_DigestFinal_ex(captured->whole, captured->sha256, NULL);
     EVP_DigestFinal_ex(captured->body, captured->body_sha256, NULL);
     if (captured->sameness != NULL)
-        sameness_end(captured->sameness, captured->header, captured->same);
+        captured->has_same =
+            sameness_end(captured->sameness, captured->header,
+                         captured->sent ? HALF_SENT : HALF_RECEIVED, captured->same);
     captured->sameness = NULL;
     if (captured->body_scan != NULL) {
         captured->facts = body_scan_end(captured->body_scan);
@@ -342,7 +350,8 @@ struct handed_over {
 
 static const char *outcome_text(enum capture_outcome outcome)
 {
-    static const char *const texts[] = {"captured", "duplicate", "joined", "own-copy", "lost"};
+    static const char *const texts[] = {"captured", "duplicate", "joined",
+                                        "own-copy", "lost",      "not-wanted"};
 
     return texts[outcome];
 }
@@ -352,9 +361,9 @@ static void on_stored(void *arg, enum capture_outcome outcome)
     struct handed_over *handed = arg;
     struct context *context = handed->context;
 
-    uint64_t *counts[] = {&context->count.captured, &context->count.duplicates,
-                          &context->count.joined, &context->count.own_copies,
-                          &context->count.unfetched};
+    uint64_t *counts[] = {&context->count.captured,  &context->count.duplicates,
+                          &context->count.joined,    &context->count.own_copies,
+                          &context->count.unfetched, &context->count.not_wanted};
     ++*counts[outcome];
     if (outcome == CAPTURE_STORED && handed->came != 0)
         histogram_add_since(&context->capture_latency, handed->came);
@@ -390,6 +399,31 @@ static struct handed_over *handed_over_new(const struct captured_message *captur
     return handed;
 }
 
+/* Where the copy would go to, if that is the mailbox that the message lies in; else NULL. */
+static char *folder_of_copy(const struct captured_message *captured,
+                            const struct message_facts *facts,
+                            const struct target_decision *decided, const char *plan)
+{
+    const struct target *target = config_target(captured->context->config, decided->target);
+    char *account = config_mailbox(facts->account->server, facts->account->login);
+    char *mailbox = target != NULL ? config_mailbox(target->server, target->login) : xstrdup("");
+    bool same = *account != '\0' && strcmp(account, mailbox) == 0;
+    struct plan *parsed = plan_parse(plan);
+    char buffer[40];
+    struct folder_words words = {
+        .user = facts->account->name,
+        .direction = direction_text(parsed->directions, buffer),
+        .rule = parsed->n_rules > 0 ? parsed->rules[0] : "",
+        .domain = parsed->domain,
+    };
+    char *folder = same ? folder_name_make(target->folder, facts->internaldate, &words, '/') : NULL;
+
+    plan_free(parsed);
+    free(mailbox);
+    free(account);
+    return folder;
+}
+
 /* One new copy for each target; their ids are in *ids, in the same order. */
 static struct ledger_new_copy *copies_new(const struct captured_message *captured,
                                           const struct message_facts *facts,
@@ -408,6 +442,7 @@ static struct ledger_new_copy *copies_new(const struct captured_message *capture
         copies[i].monitor_id = ids[i];
         copies[i].plan = plan_text(decision, &decision->targets[i], &owner);
         copies[i].hold_until = internal ? time(NULL) + (time_t)config->internal_wait : 0;
+        copies[i].folder = folder_of_copy(captured, facts, &decision->targets[i], copies[i].plan);
     }
     return copies;
 }
@@ -419,6 +454,7 @@ void captured_message_store(struct captured_message *captured, const struct mess
     char(*ids)[MONITOR_ID_LEN + 1] = xcalloc(n, sizeof(*ids));
     struct ledger_new_copy *copies = copies_new(captured, facts, ids);
     char carried[MONITOR_ID_LEN + 1];
+    char *mailbox = config_mailbox(facts->account->server, facts->account->login);
     struct ledger_capture capture = {
         .folder = facts->ledger_folder,
         .uid = facts->uid,
@@ -426,7 +462,9 @@ void captured_message_store(struct captured_message *captured, const struct mess
         .internaldate_zone = facts->internaldate_zone,
         .header_len =
             captured->header_len > UINT32_MAX ? UINT32_MAX : (uint32_t)captured->header_len,
-        .has_sameness = captured->internal,
+        .has_sameness = captured->has_same && captured->internal,
+        .sent = captured->sent,
+        .mailbox = *mailbox != '\0' ? mailbox : NULL,
         .monitor_id = monitor_id_read(captured->header, carried) ? carried : NULL,
         .copies = copies,
         .n_copies = n,
@@ -435,11 +473,17 @@ void captured_message_store(struct captured_message *captured, const struct mess
     memcpy(capture.sha256, captured->sha256, sizeof(capture.sha256));
     memcpy(capture.body_sha256, captured->body_sha256, sizeof(capture.body_sha256));
     memcpy(capture.sameness, captured->same, sizeof(capture.sameness));
+    if (capture.monitor_id != NULL)
+        capture.has_octets =
+            sameness_of_copy(captured->header, captured->body_sha256, capture.octets);
     ledger_capture(captured->context->ledger, &capture, captured->entry, on_stored,
                    handed_over_new(captured, facts));
     captured->entry = NULL;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         free((char *)copies[i].plan);
+        free((char *)copies[i].folder);
+    }
+    free(mailbox);
     free(copies);
     free(ids);
     captured_message_free(captured);

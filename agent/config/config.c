@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "rules/util/memory.h"
+
 /* ---- freeing ---- */
 
 void config_strings_free(char **list)
@@ -194,6 +196,21 @@ const struct probe *config_probe(const struct config *config, const char *name)
 }
 
 /* ---- accounts and probes ---- */
+
+char *config_mailbox(const struct server *server, const char *login)
+{
+    char *mailbox;
+
+    if (server == NULL || server->imap.host == NULL || login == NULL)
+        return xstrdup("");
+    /* Port 993 shows the same mailboxes as 143. */
+    mailbox = xasprintf("%s:%u/%s", server->imap.host,
+                        server->imap.port == 993 ? 143u : server->imap.port, login);
+    for (char *c = mailbox; *c != '/'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return mailbox;
+}
 
 struct owner account_owner(const struct account *account)
 {

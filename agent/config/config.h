@@ -190,6 +190,10 @@ const struct probe *config_probe(const struct config *config, const char *name);
 const char *probe_type_text(enum probe_type type); /* "imap" ... "roundtrip" */
 /* The service of its server that it connects to. */
 const struct endpoint *probe_endpoint(const struct probe *probe);
+/* The mailbox of that login, a new string: equal for the same host and login, whatever the names of
+ * the sections and whether by TLS or STARTTLS. Other names of one host or login are not known as
+ * such. NULL server: "". */
+char *config_mailbox(const struct server *server, const char *login);
 /* The account's owner for the rules; borrows from the account. */
 struct owner account_owner(const struct account *account);
 

@@ -256,18 +256,21 @@ static void commit_intent(struct batch *batch)
 {
     const struct batch_place *place = batch->place;
     struct ledger_intended *intended = xcalloc(batch->n_outgoing, sizeof(*intended));
+    char *mailbox = config_mailbox(place->target->server, place->target->login);
+    const struct ledger_destination destination = {
+        .mailbox = mailbox,
+        .folder = target_folder_name(place->folder),
+        .uidvalidity = target_folder_uidvalidity(place->folder),
+        .uidnext = target_folder_uidnext(place->folder),
+    };
 
     fault_point(FAULT_DELIVER_CHOSEN);
-    for (size_t i = 0; i < batch->n_outgoing; i++) {
-        intended[i].copy = outgoing_copy(batch->outgoing[i])->id;
-        memcpy(intended[i].body_sha256, outgoing_body_sha256(batch->outgoing[i]),
-               sizeof(intended[i].body_sha256));
-    }
-    batch->intending =
-        ledger_intent(place->context->ledger, intended, batch->n_outgoing,
-                      target_folder_name(place->folder), target_folder_uidvalidity(place->folder),
-                      target_folder_uidnext(place->folder), on_intent, batch);
+    for (size_t i = 0; i < batch->n_outgoing; i++)
+        intended[i] = outgoing_intended(batch->outgoing[i]);
+    batch->intending = ledger_intent(place->context->ledger, intended, batch->n_outgoing,
+                                     &destination, on_intent, batch);
     set_state(batch, INTENDING);
+    free(mailbox);
     free(intended);
 }
 

@@ -7,6 +7,7 @@
 
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"
+#include "rules/sameness.h"
 #include "rules/util/memory.h"
 
 struct outgoing {
@@ -325,7 +326,14 @@ uint64_t outgoing_size(const struct outgoing *outgoing)
     return view->prefix_len + (view->to - view->from) + view->suffix_len;
 }
 
-const unsigned char *outgoing_body_sha256(const struct outgoing *outgoing)
+struct ledger_intended outgoing_intended(const struct outgoing *outgoing)
 {
-    return outgoing->body_sha256;
+    const struct copy_view *view = &outgoing->view;
+    struct ledger_intended intended = {.copy = outgoing->copy->id};
+    struct header *header = header_parse(view->prefix, own_header(view));
+
+    memcpy(intended.body_sha256, outgoing->body_sha256, sizeof(intended.body_sha256));
+    intended.has_octets = sameness_of_copy(header, outgoing->body_sha256, intended.octets);
+    header_free(header);
+    return intended;
 }

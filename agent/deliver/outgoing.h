@@ -22,7 +22,8 @@ void outgoing_free(struct outgoing *outgoing);
 
 const struct ledger_copy *outgoing_copy(const struct outgoing *outgoing);
 uint64_t outgoing_size(const struct outgoing *outgoing);
-const unsigned char *outgoing_body_sha256(const struct outgoing *outgoing);
+/* What the ledger records with the intent to send it. */
+struct ledger_intended outgoing_intended(const struct outgoing *outgoing);
 /* Fills in size, date and source; calls imap_append_ready() when a piece has been read. */
 void outgoing_message(struct outgoing *outgoing, struct imap_session *session,
                       struct imap_append_message *message);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ledger/private.h"
+#include "agent/ledger/known.h"
 #include "rules/util/memory.h"
 
 struct capture_job {
@@ -10,31 +10,12 @@ struct capture_job {
     struct ledger_capture capture; /* owns its strings and copies */
     struct spool_entry *entry;
     uint64_t handed; /* octets to the thread */
-    ledger_plan_join *join;
+    uint32_t seen_through;
+    struct known_plans plans;
     void (*done)(void *arg, enum capture_outcome outcome);
     void *arg;
     enum capture_outcome outcome;
 };
-
-/* What the ledger knows of the message that is captured. */
-struct finding {
-    int64_t account;
-    int64_t twin; /* a message of the account with the same octets, or 0 */
-    int64_t root; /* the message that a duplicate names: never a duplicate itself; or 0 */
-    const struct ledger_new_copy **missing; /* copies to make */
-    size_t n_missing;
-    bool joined;              /* a plan of a held copy was */
-    uint64_t segment, offset; /* of the octets, if they are kept */
-};
-
-static int64_t one_number(struct ledger *ledger, sqlite3_stmt *query)
-{
-    if (!ledger_row(ledger, query))
-        return 0;
-    int64_t number = column_number(query, 0);
-    sqlite3_reset(query);
-    return number;
-}
 
 /* ---- octets ---- */
 
@@ -51,7 +32,7 @@ static void segment_live(struct ledger *ledger, uint64_t segment, int64_t more, 
     ledger_run(ledger, query);
 }
 
-static bool keep_big(struct ledger *ledger, const struct capture_job *job, struct finding *finding)
+static bool keep_big(struct ledger *ledger, const struct capture_job *job, struct known *known)
 {
     struct spool_entry *entry = job->entry;
     if (entry->len > 0 && !spool_big_write(&ledger->spool, &entry->big, entry->data, entry->len,
@@ -59,20 +40,20 @@ static bool keep_big(struct ledger *ledger, const struct capture_job *job, struc
         return false;
     if (!spool_big_finish(&ledger->spool, &entry->big, entry->size, job->capture.sha256))
         return false;
-    finding->segment = entry->big.file.segment;
-    finding->offset = SPOOL_HEADER;
+    known->segment = entry->big.file.segment;
+    known->offset = SPOOL_HEADER;
     return true;
 }
 
-static void keep_octets(struct ledger *ledger, const struct capture_job *job,
-                        struct finding *finding, size_t n_copies)
+static void keep_octets(struct ledger *ledger, const struct capture_job *job, struct known *known,
+                        size_t n_copies)
 {
     const struct spool_entry *entry = job->entry;
-    bool kept = entry->is_big ? keep_big(ledger, job, finding)
+    bool kept = entry->is_big ? keep_big(ledger, job, known)
                               : spool_put(&ledger->spool, entry->data, entry->len,
-                                          job->capture.sha256, &finding->segment, &finding->offset);
+                                          job->capture.sha256, &known->segment, &known->offset);
     if (kept)
-        segment_live(ledger, finding->segment, (int64_t)n_copies, finding->offset + entry->size);
+        segment_live(ledger, known->segment, (int64_t)n_copies, known->offset + entry->size);
     else
         ledger_fail(ledger, "%s", ledger->spool.why);
 }
@@ -83,128 +64,13 @@ static void drop_octets(struct ledger *ledger, const struct capture_job *job)
         spool_big_discard(&ledger->spool, &job->entry->big);
 }
 
-/* ---- what exists ---- */
-
-/* A copy of ours: its id was verified by the caller, its body is the one that was sent under it. */
-static bool is_own_copy(struct ledger *ledger, const struct ledger_capture *capture)
-{
-    if (capture->monitor_id == NULL)
-        return false;
-    sqlite3_stmt *query =
-        ledger_query(ledger, "SELECT id FROM copy WHERE monitor_id = ?1 AND body_sha256 = ?2"
-                             " AND state IN (1, 2) LIMIT 1");
-    bind_text(query, 1, capture->monitor_id);
-    bind_digest(query, 2, capture->body_sha256);
-    return one_number(ledger, query) != 0;
-}
-
-static void find_twin(struct ledger *ledger, const struct ledger_capture *capture,
-                      struct finding *finding)
-{
-    sqlite3_stmt *query = ledger_query(ledger, "SELECT account FROM folder WHERE id = ?1");
-    bind_number(query, 1, capture->folder);
-    finding->account = one_number(ledger, query);
-    query = ledger_query(ledger, "SELECT id, coalesce(duplicate_of, id) FROM message"
-                                 " WHERE account = ?1 AND sha256 = ?2 ORDER BY id LIMIT 1");
-    bind_number(query, 1, finding->account);
-    bind_digest(query, 2, capture->sha256);
-    if (!ledger_row(ledger, query))
-        return;
-    finding->twin = column_number(query, 0);
-    finding->root = column_number(query, 1);
-    sqlite3_reset(query);
-}
-
-static bool twin_has_copy(struct ledger *ledger, const struct ledger_capture *capture,
-                          const struct finding *finding, const char *target)
-{
-    if (finding->twin == 0)
-        return false;
-    sqlite3_stmt *query = ledger_query(
-        ledger, "SELECT copy.id FROM message JOIN copy ON copy.message = message.id"
-                " WHERE message.account = ?1 AND message.sha256 = ?2 AND copy.target = ?3 LIMIT 1");
-    bind_number(query, 1, finding->account);
-    bind_digest(query, 2, capture->sha256);
-    bind_text(query, 3, target);
-    if (one_number(ledger, query) != 0)
-        return true;
-    query = ledger_query(ledger, "SELECT id FROM copy WHERE message = ?1 AND target = ?2 LIMIT 1");
-    bind_number(query, 1, finding->root);
-    bind_text(query, 2, target);
-    return one_number(ledger, query) != 0;
-}
-
-static void join_plan(struct ledger *ledger, const struct capture_job *job, int64_t copy,
-                      const char *held, const char *plan)
-{
-    if (job->join == NULL)
-        return;
-    char *joined = job->join(held, plan);
-    sqlite3_stmt *query = ledger_query(ledger, "UPDATE copy SET plan = ?2 WHERE id = ?1");
-    bind_number(query, 1, copy);
-    bind_text(query, 2, joined);
-    ledger_run(ledger, query);
-    free(joined);
-}
-
-/* The copy that a counterpart of an internal message has at the target: joined while it is held. */
-static bool counterpart_has_copy(struct ledger *ledger, const struct capture_job *job,
-                                 struct finding *finding, const struct ledger_new_copy *copy)
-{
-    if (!job->capture.has_sameness)
-        return false;
-    sqlite3_stmt *query =
-        ledger_query(ledger, "SELECT id, message, state, hold_until, plan FROM copy"
-                             " WHERE sameness = ?1 AND target = ?2 AND sameness IS NOT NULL"
-                             " ORDER BY id LIMIT 1");
-    bind_digest(query, 1, job->capture.sameness);
-    bind_text(query, 2, copy->target);
-    if (!ledger_row(ledger, query))
-        return false;
-    int64_t id = column_number(query, 0);
-    if (finding->root == 0)
-        finding->root = column_number(query, 1);
-    bool held = column_number(query, 2) == COPY_PENDING && column_number(query, 3) > ledger->now;
-    char *plan = held ? xstrdup(column_text(query, 4)) : NULL;
-    sqlite3_reset(query);
-    if (held) {
-        join_plan(ledger, job, id, plan, copy->plan);
-        finding->joined = true;
-    }
-    free(plan);
-    return true;
-}
-
-static bool id_has_copy(struct ledger *ledger, const struct ledger_new_copy *copy)
-{
-    sqlite3_stmt *query =
-        ledger_query(ledger, "SELECT id FROM copy WHERE monitor_id = ?1 AND target = ?2");
-    bind_text(query, 1, copy->monitor_id);
-    bind_text(query, 2, copy->target);
-    return one_number(ledger, query) != 0;
-}
-
-static void find_missing(struct ledger *ledger, const struct capture_job *job,
-                         struct finding *finding)
-{
-    const struct ledger_capture *capture = &job->capture;
-    finding->missing = xmalloc(capture->n_copies * sizeof(struct ledger_new_copy *));
-    for (size_t i = 0; i < capture->n_copies; i++) {
-        const struct ledger_new_copy *copy = &capture->copies[i];
-        if (twin_has_copy(ledger, capture, finding, copy->target) ||
-            counterpart_has_copy(ledger, job, finding, copy) || id_has_copy(ledger, copy))
-            continue;
-        finding->missing[finding->n_missing++] = copy;
-    }
-}
-
 /* ---- rows ---- */
 
 static void message_bind(sqlite3_stmt *query, const struct capture_job *job,
-                         const struct finding *finding)
+                         const struct known *known)
 {
     const struct ledger_capture *capture = &job->capture;
-    bind_number(query, 1, finding->account);
+    bind_number(query, 1, known->account);
     bind_number(query, 2, capture->folder);
     bind_number(query, 3, capture->uid);
     bind_number(query, 4, (int64_t)job->entry->size);
@@ -215,19 +81,23 @@ static void message_bind(sqlite3_stmt *query, const struct capture_job *job,
     bind_number(query, 8, capture->internaldate);
     bind_number(query, 9, capture->internaldate_zone);
     bind_number(query, 10, capture->header_len);
-    bind_number(query, 12, (int64_t)finding->segment);
-    bind_number(query, 13, (int64_t)finding->offset);
-    if (finding->root != 0)
-        bind_number(query, 15, finding->root);
+    bind_number(query, 12, (int64_t)known->segment);
+    bind_number(query, 13, (int64_t)known->offset);
+    if (known->root != 0)
+        bind_number(query, 15, known->root);
+    bind_number(query, 18, capture->sent);
 }
 
 static int64_t message_insert(struct ledger *ledger, const struct capture_job *job,
-                              const struct finding *finding, enum uid_state state, const char *note)
+                              const struct known *known, enum uid_state state, const char *note)
 {
     sqlite3_stmt *query =
-        ledger_query(ledger, "INSERT INTO message VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-                             " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
-    message_bind(query, job, finding);
+        ledger_query(ledger, "INSERT INTO message(account, folder, uid, size, sha256, body_sha256,"
+                             " sameness, internaldate, zone, header_len, captured_at, segment,"
+                             " offset, state, duplicate_of, note, chain, sent)"
+                             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                             " ?15, ?16, ?17, ?18)");
+    message_bind(query, job, known);
     bind_number(query, 11, ledger->now);
     bind_number(query, 14, state);
     bind_text(query, 16, note);
@@ -238,11 +108,11 @@ static int64_t message_insert(struct ledger *ledger, const struct capture_job *j
 }
 
 static void copy_insert(struct ledger *ledger, const struct ledger_capture *capture,
-                        int64_t message, const struct ledger_new_copy *copy)
+                        int64_t message, const struct ledger_new_copy *copy, bool chained)
 {
     sqlite3_stmt *query = ledger_query(
         ledger, "INSERT INTO copy(message, target, monitor_id, plan, sameness, state, hold_until,"
-                " due) VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, ?6)");
+                " due, chained) VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, ?6, ?7)");
     bind_number(query, 1, message);
     bind_text(query, 2, copy->target);
     bind_text(query, 3, copy->monitor_id);
@@ -250,11 +120,12 @@ static void copy_insert(struct ledger *ledger, const struct ledger_capture *capt
     if (capture->has_sameness)
         bind_digest(query, 5, capture->sameness);
     bind_number(query, 6, copy->hold_until);
+    bind_number(query, 7, chained);
     ledger_run(ledger, query);
 }
 
 static void message_record(struct ledger *ledger, const struct capture_job *job,
-                           const struct finding *finding, int64_t message, const char *kind)
+                           const struct known *known, int64_t message, const char *kind)
 {
     const struct ledger_capture *capture = &job->capture;
     chain_begin(ledger);
@@ -263,26 +134,27 @@ static void message_record(struct ledger *ledger, const struct capture_job *job,
     chain_number(ledger, "uid", capture->uid);
     chain_number(ledger, "size", job->entry->size);
     chain_digest(ledger, "sha256", capture->sha256);
-    if (finding->root != 0)
-        chain_number(ledger, "of", (uint64_t)finding->root);
-    for (size_t i = 0; i < finding->n_missing; i++) {
-        chain_text(ledger, "target", finding->missing[i]->target);
-        chain_text(ledger, "id", finding->missing[i]->monitor_id);
+    if (known->root != 0)
+        chain_number(ledger, "of", (uint64_t)known->root);
+    for (size_t i = 0; i < known->n_missing; i++) {
+        chain_text(ledger, "target", known->missing[i]->target);
+        chain_text(ledger, "id", known->missing[i]->monitor_id);
     }
     chain_end(ledger, kind);
 }
 
 /* ---- the ways that a capture can go ---- */
 
-static void take_own_copy(struct ledger *ledger, struct capture_job *job)
+static void take_own_copy(struct ledger *ledger, struct capture_job *job, bool chain)
 {
     const struct ledger_capture *capture = &job->capture;
     job->outcome = CAPTURE_OWN_COPY;
-    span_note(ledger, capture->folder, capture->uid, capture->uid, UID_OWN_COPY, "");
+    span_note(ledger, capture->folder, capture->uid, capture->uid, UID_OWN_COPY,
+              chain ? "a changed copy of a changed copy" : "");
     chain_begin(ledger);
     chain_folder(ledger, capture->folder);
     chain_number(ledger, "uid", capture->uid);
-    chain_text(ledger, "id", capture->monitor_id);
+    chain_text(ledger, "id", capture->monitor_id != NULL ? capture->monitor_id : "");
     chain_end(ledger, "own-copy");
     drop_octets(ledger, job);
 }
@@ -294,17 +166,17 @@ static int64_t count_lost(struct ledger *ledger, int64_t message)
         ledger, "SELECT count(*) FROM copy WHERE message = ?1 AND state = 3 AND reason = ?2");
     bind_number(query, 1, message);
     bind_text(query, 2, REASON_ORIGINAL_LOST);
-    return message == 0 ? 0 : one_number(ledger, query);
+    return message == 0 ? 0 : known_number(ledger, query);
 }
 
 /* The same octets came again: they are what the message lacks. */
-static void mend(struct ledger *ledger, int64_t message, const struct finding *finding)
+static void mend(struct ledger *ledger, int64_t message, const struct known *known)
 {
     sqlite3_stmt *query = ledger_query(
         ledger, "UPDATE message SET segment = ?2, offset = ?3, note = '' WHERE id = ?1");
     bind_number(query, 1, message);
-    bind_number(query, 2, (int64_t)finding->segment);
-    bind_number(query, 3, (int64_t)finding->offset);
+    bind_number(query, 2, (int64_t)known->segment);
+    bind_number(query, 3, (int64_t)known->offset);
     ledger_run(ledger, query);
     query = ledger_query(ledger, "UPDATE copy SET state = 0, due = 0, reason = ''"
                                  " WHERE message = ?1 AND state = 3 AND reason = ?2");
@@ -320,49 +192,74 @@ static void mend(struct ledger *ledger, int64_t message, const struct finding *f
     chain_end(ledger, "mended");
 }
 
-static const char *message_kind(struct capture_job *job, const struct finding *finding, bool stored,
+static const char *message_kind(struct capture_job *job, const struct known *known, bool stored,
                                 const char **note)
 {
     *note = "";
     job->outcome = CAPTURE_STORED;
     if (stored)
         return "captured";
-    job->outcome = finding->twin != 0 ? CAPTURE_DUPLICATE : CAPTURE_JOINED;
-    if (finding->twin == 0)
-        *note = finding->joined ? "joined" : "came after its counterpart was sent";
-    return finding->joined ? "joined" : "duplicate";
+    job->outcome = known->twin != 0 ? CAPTURE_DUPLICATE : CAPTURE_JOINED;
+    if (known->twin == 0)
+        *note = known->joined ? "joined" : "came after its counterpart was sent";
+    return known->joined ? "joined" : "duplicate";
+}
+
+static void keep_message(struct ledger *ledger, struct capture_job *job, struct known *known)
+{
+    const struct ledger_capture *capture = &job->capture;
+    const char *note;
+    bool stored = known->n_missing > 0 || known->root == 0;
+    size_t n_lost = (size_t)count_lost(ledger, known->twin);
+    if (known->n_missing + n_lost > 0)
+        keep_octets(ledger, job, known, known->n_missing + n_lost);
+    else
+        drop_octets(ledger, job);
+    const char *kind = message_kind(job, known, stored, &note);
+    if (n_lost > 0) {
+        mend(ledger, known->twin, known);
+        job->outcome = CAPTURE_STORED;
+    }
+    int64_t message =
+        message_insert(ledger, job, known, stored ? UID_CAPTURED : UID_DUPLICATE, note);
+    for (size_t i = 0; i < known->n_missing; i++)
+        copy_insert(ledger, capture, message, known->missing[i], known->chained);
+    message_record(ledger, job, known, message, kind);
+}
+
+static void take_not_wanted(struct ledger *ledger, struct capture_job *job)
+{
+    const struct ledger_capture *capture = &job->capture;
+    job->outcome = CAPTURE_NOT_WANTED;
+    span_note(ledger, capture->folder, capture->uid, capture->uid, UID_NOT_WANTED,
+              "it lies in the folder that its copy would go to");
+    drop_octets(ledger, job);
 }
 
 static void take_message(struct ledger *ledger, struct capture_job *job)
 {
     const struct ledger_capture *capture = &job->capture;
-    struct finding finding = {0};
-    const char *note;
-    find_twin(ledger, capture, &finding);
-    find_missing(ledger, job, &finding);
-    bool stored = finding.n_missing > 0 || finding.root == 0;
-    size_t n_lost = (size_t)count_lost(ledger, finding.twin);
-    if (finding.n_missing + n_lost > 0)
-        keep_octets(ledger, job, &finding, finding.n_missing + n_lost);
+    struct known known;
+    known_look(ledger, capture, &known);
+    if (!known.own)
+        known_find_missing(ledger, capture, &job->plans, &known);
+    if (!known.own && capture->uid <= job->seen_through)
+        span_take_out(ledger, capture->folder, capture->uid);
+    if (known.own)
+        take_own_copy(ledger, job, known.own_chain);
+    else if (known.n_left_out > 0 && known.n_left_out == capture->n_copies)
+        take_not_wanted(ledger, job);
     else
-        drop_octets(ledger, job);
-    const char *kind = message_kind(job, &finding, stored, &note);
-    if (n_lost > 0) {
-        mend(ledger, finding.twin, &finding);
-        job->outcome = CAPTURE_STORED;
-    }
-    int64_t message =
-        message_insert(ledger, job, &finding, stored ? UID_CAPTURED : UID_DUPLICATE, note);
-    for (size_t i = 0; i < finding.n_missing; i++)
-        copy_insert(ledger, capture, message, finding.missing[i]);
-    message_record(ledger, job, &finding, message, kind);
-    free(finding.missing);
+        keep_message(ledger, job, &known);
+    if (!known.own)
+        folder_advance(ledger, capture->folder, capture->uid);
+    known_clear(&known);
 }
 
 /* It has a row already. If its octets were lost they are back now. */
 static void take_again(struct ledger *ledger, struct capture_job *job, int64_t message, bool same)
 {
-    struct finding finding = {0};
+    struct known known = {0};
     size_t n_lost = same ? (size_t)count_lost(ledger, message) : 0;
     job->outcome = CAPTURE_DUPLICATE;
     if (n_lost == 0) {
@@ -370,8 +267,8 @@ static void take_again(struct ledger *ledger, struct capture_job *job, int64_t m
         return;
     }
     job->outcome = CAPTURE_STORED;
-    keep_octets(ledger, job, &finding, n_lost);
-    mend(ledger, message, &finding);
+    keep_octets(ledger, job, &known, n_lost);
+    mend(ledger, message, &known);
 }
 
 /* The row of that UID; *same: with the same octets. 0: there is none. */
@@ -421,14 +318,8 @@ static void capture_run(struct ledger *ledger, struct ledger_job *base)
         take_again(ledger, job, known, same);
         return;
     }
-    if (is_own_copy(ledger, capture)) {
-        take_own_copy(ledger, job);
-        return;
-    }
-    if (capture->uid <= seen_through)
-        span_take_out(ledger, capture->folder, capture->uid);
+    job->seen_through = seen_through;
     take_message(ledger, job);
-    folder_advance(ledger, capture->folder, capture->uid);
 }
 
 /* ---- ledger_capture() ---- */
@@ -450,8 +341,10 @@ static void capture_release(struct ledger_job *base)
         free((char *)copy->target);
         free((char *)copy->monitor_id);
         free((char *)copy->plan);
+        free((char *)copy->folder);
     }
     free((struct ledger_new_copy *)job->capture.copies);
+    free((char *)job->capture.mailbox);
     free((char *)job->capture.monitor_id);
     spool_big_close(&ledger->spool, &job->entry->big, true);
     spool_entry_free(job->entry);
@@ -467,6 +360,7 @@ static struct ledger_new_copy *copy_copies(const struct ledger_new_copy *copies,
         mine[i].monitor_id = xstrdup(copies[i].monitor_id);
         mine[i].plan = xstrdup(copies[i].plan == NULL ? "" : copies[i].plan);
         mine[i].hold_until = copies[i].hold_until;
+        mine[i].folder = copies[i].folder == NULL ? NULL : xstrdup(copies[i].folder);
     }
     return mine;
 }
@@ -482,10 +376,11 @@ struct ledger_request *ledger_capture(struct ledger *ledger, const struct ledger
     job->job.release = capture_release;
     job->capture = *capture;
     job->capture.monitor_id = capture->monitor_id == NULL ? NULL : xstrdup(capture->monitor_id);
+    job->capture.mailbox = capture->mailbox == NULL ? NULL : xstrdup(capture->mailbox);
     job->capture.copies = copy_copies(capture->copies, capture->n_copies);
     job->entry = entry;
     job->handed = entry->len;
-    job->join = ledger->plan_join;
+    job->plans = (struct known_plans){.join = ledger->plan_join, .covers = ledger->plan_covers};
     job->done = done;
     job->arg = arg;
     assert(entry->ledger == ledger && ledger->gathering >= entry->len);

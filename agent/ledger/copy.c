@@ -161,26 +161,53 @@ struct intent_job {
     struct ledger_job job;
     struct ledger_intended *copies;
     size_t n;
-    char *target_folder;
+    char *mailbox, *folder;
     uint32_t uidvalidity, uidnext;
     ledger_done *done;
     void *arg;
 };
 
+/* The number of that place, for the target of a copy. */
+static int64_t place_of(struct ledger *ledger, const struct intent_job *job, int64_t copy)
+{
+    int64_t place = 0;
+    sqlite3_stmt *query =
+        ledger_query(ledger, "INSERT OR IGNORE INTO place(target, mailbox, folder)"
+                             " SELECT target, ?2, ?3 FROM copy WHERE id = ?1");
+    bind_number(query, 1, copy);
+    bind_text(query, 2, job->mailbox);
+    bind_text(query, 3, job->folder);
+    ledger_run(ledger, query);
+    query = ledger_query(ledger, "SELECT p.id FROM place p JOIN copy c ON c.target = p.target"
+                                 " WHERE c.id = ?1 AND p.mailbox = ?2 AND p.folder = ?3");
+    bind_number(query, 1, copy);
+    bind_text(query, 2, job->mailbox);
+    bind_text(query, 3, job->folder);
+    if (ledger_row(ledger, query)) {
+        place = column_number(query, 0);
+        sqlite3_reset(query);
+    }
+    return place;
+}
+
 static void intent_run(struct ledger *ledger, struct ledger_job *base)
 {
     struct intent_job *job = (struct intent_job *)base;
+    int64_t place = job->n > 0 ? place_of(ledger, job, job->copies[0].copy) : 0;
     ledger->batch.intended = true;
     for (size_t i = 0; i < job->n; i++) {
         sqlite3_stmt *query = ledger_query(
             ledger, "UPDATE copy SET state = 1, attempts = attempts + 1, target_folder = ?2,"
-                    " target_uidvalidity = ?3, target_uidnext = ?4, body_sha256 = ?5"
-                    " WHERE id = ?1 AND state IN (0, 1)");
+                    " target_uidvalidity = ?3, target_uidnext = ?4, body_sha256 = ?5, place = ?6,"
+                    " octets = ?7 WHERE id = ?1 AND state IN (0, 1)");
         bind_number(query, 1, job->copies[i].copy);
-        bind_text(query, 2, job->target_folder);
+        bind_text(query, 2, job->folder);
         bind_number(query, 3, job->uidvalidity);
         bind_number(query, 4, job->uidnext);
         bind_digest(query, 5, job->copies[i].body_sha256);
+        bind_number(query, 6, place);
+        if (job->copies[i].has_octets)
+            bind_digest(query, 7, job->copies[i].octets);
         ledger_run(ledger, query);
     }
 }
@@ -196,13 +223,14 @@ static void intent_release(struct ledger_job *base)
 {
     struct intent_job *job = (struct intent_job *)base;
     free(job->copies);
-    free(job->target_folder);
+    free(job->mailbox);
+    free(job->folder);
     free(job);
 }
 
 struct ledger_request *ledger_intent(struct ledger *ledger, const struct ledger_intended *copies,
-                                     size_t n, const char *target_folder, uint32_t uidvalidity,
-                                     uint32_t uidnext, ledger_done *done, void *arg)
+                                     size_t n, const struct ledger_destination *place, ledger_done *done,
+                                     void *arg)
 {
     struct intent_job *job = xcalloc(1, sizeof(*job));
     job->job.run = intent_run;
@@ -210,9 +238,10 @@ struct ledger_request *ledger_intent(struct ledger *ledger, const struct ledger_
     job->job.release = intent_release;
     job->copies = (struct ledger_intended *)xmemdup0(copies, n * sizeof(*copies));
     job->n = n;
-    job->target_folder = xstrdup(target_folder);
-    job->uidvalidity = uidvalidity;
-    job->uidnext = uidnext;
+    job->mailbox = xstrdup(place->mailbox);
+    job->folder = xstrdup(place->folder);
+    job->uidvalidity = place->uidvalidity;
+    job->uidnext = place->uidnext;
     job->done = done;
     job->arg = arg;
     return ledger_submit(ledger, &job->job);

@@ -26,7 +26,8 @@ const char *ledger_is_blocked(const struct ledger *ledger, time_t *since)
     return when == 0 ? NULL : blockage->shown;
 }
 
-void ledger_set_plan_join(struct ledger *ledger, ledger_plan_join *join)
+void ledger_set_plans(struct ledger *ledger, ledger_plan_join *join, ledger_plan_covers *covers)
 {
+    ledger->plan_covers = covers;
     ledger->plan_join = join;
 }

@@ -181,6 +181,9 @@ struct ledger_new_copy {
     const char *monitor_id;
     const char *plan;  /* plan.h: what the copy will say; opaque here */
     time_t hold_until; /* wait so long for counterparts of an internal message; 0: at once */
+    /* Where the target is the mailbox that the message lies in: the folder that the copy would go
+     * to, with "/" as separator. No message is copied into the folder that it lies in. Or NULL. */
+    const char *folder;
 };
 
 struct ledger_capture {
@@ -193,7 +196,12 @@ struct ledger_capture {
     unsigned char body_sha256[32]; /* of its octets after the header */
     bool has_sameness;             /* internal: join with its counterparts */
     unsigned char sameness[32];
-    const char *monitor_id; /* that the message carries, or NULL */
+    bool sent; /* by the owner of the account */
+    /* The mailbox of the account, as in ledger_destination; NULL: unknown. */
+    const char *mailbox;
+    const char *monitor_id;   /* that the message carries, or NULL */
+    bool has_octets;          /* it carries one: */
+    unsigned char octets[32]; /* sameness_of_copy() */
     const struct ledger_new_copy *copies;
     size_t n_copies;
 };
@@ -203,14 +211,30 @@ enum capture_outcome {
     CAPTURE_DUPLICATE, /* same octets in the same account: moved or copied between folders */
     CAPTURE_JOINED, /* internal counterpart: all its copies exist already (plans were joined, or it
                        came too late and is recorded as duplicate) */
-    CAPTURE_OWN_COPY, /* monitor_id and body_sha256 are those of a copy sent or delivered */
+    CAPTURE_OWN_COPY, /* it is one of our copies, where we put it */
     CAPTURE_LOST, /* the disk lost octets that it had taken: noted as unfetched, fetch it again */
+    CAPTURE_NOT_WANTED, /* all its copies would go to the folder that it lies in */
 };
-/* plan.h's join: a new string that combines both. Called on the ledger's thread. */
+/* plan.h: a new string that combines both; whether the first says all that the second would.
+ * Called on the ledger's thread. NULL: plans are not joined; every plan says all. */
 typedef char *ledger_plan_join(const char *first, const char *second);
-void ledger_set_plan_join(struct ledger *ledger, ledger_plan_join *join);
+typedef bool ledger_plan_covers(const char *first, const char *second);
+void ledger_set_plans(struct ledger *ledger, ledger_plan_join *join, ledger_plan_covers *covers);
 
-/* Takes the entry. Advances seen_through to uid. Clears uid from the retry list. */
+/*
+ * Takes the entry. Advances seen_through to uid. Clears uid from the retry list.
+ *
+ * A copy is not made where the target has one of the same content, or one is on its way:
+ * - of the same octets in the same account;
+ * - of a counterpart with the same sameness: never of the same folder, of the same account only the
+ *   one that was sent and the one that was received, of all accounts at most one that was sent; and
+ *   only while the copy is held, so that its plan can be joined, or if its plan says all that this
+ *   one would (directions, rules).
+ *
+ * A copy of ours is known in the folder that it was sent to only: by its UID, or by the id that it
+ * carries and its octets. One that was changed there is mail like any other, but makes no chain: a
+ * copy of such a copy that was changed again is not copied.
+ */
 struct ledger_request *ledger_capture(struct ledger *ledger, const struct ledger_capture *capture,
                                       struct spool_entry *entry,
                                       void (*done)(void *arg, enum capture_outcome outcome),
@@ -251,12 +275,20 @@ typedef void ledger_done(void *arg);
 struct ledger_intended {
     int64_t copy;
     unsigned char body_sha256[32]; /* of the copy's octets after its header */
+    bool has_octets;
+    unsigned char octets[32]; /* sameness_of_copy() */
+};
+/* Where copies go to. */
+struct ledger_destination {
+    const char *mailbox; /* config_mailbox(), the same for the same mailbox; "": unknown */
+    const char *folder;
+    uint32_t uidvalidity, uidnext;
 };
 /* Committed before APPEND is sent. The digests are recorded with it, so that a copy which a watch
  * meets before the reply to its APPEND is known as ours. */
 struct ledger_request *ledger_intent(struct ledger *ledger, const struct ledger_intended *copies,
-                                     size_t n, const char *target_folder, uint32_t uidvalidity,
-                                     uint32_t uidnext, ledger_done *done, void *arg);
+                                     size_t n, const struct ledger_destination *place, ledger_done *done,
+                                     void *arg);
 struct ledger_delivery {
     int64_t copy;
     uint32_t uidvalidity, uid; /* 0: the server did not report it */

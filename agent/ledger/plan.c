@@ -40,11 +40,18 @@ static char *write_plan(const struct plan *plan)
     return text;
 }
 
-static void add_rule(struct plan *plan, const char *name)
+static bool has_rule(const struct plan *plan, const char *name)
 {
     for (size_t i = 0; i < plan->n_rules; i++)
         if (strcmp(plan->rules[i], name) == 0)
-            return;
+            return true;
+    return false;
+}
+
+static void add_rule(struct plan *plan, const char *name)
+{
+    if (has_rule(plan, name))
+        return;
     plan->rules = xrealloc(plan->rules, (plan->n_rules + 1) * sizeof(*plan->rules));
     plan->rules[plan->n_rules++] = xstrdup(name);
 }
@@ -288,6 +295,19 @@ char *plan_join(const char *first, const char *second)
     plan_free(plan);
     plan_free(more);
     return text;
+}
+
+bool plan_covers(const char *first, const char *second)
+{
+    struct plan *plan = plan_parse(first);
+    struct plan *more = plan_parse(second);
+    bool covers = (more->directions & ~plan->directions) == 0;
+
+    for (size_t i = 0; i < more->n_rules && covers; i++)
+        covers = has_rule(plan, more->rules[i]);
+    plan_free(plan);
+    plan_free(more);
+    return covers;
 }
 
 struct copy_plan plan_copy(const struct plan *plan)

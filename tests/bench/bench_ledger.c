@@ -96,13 +96,14 @@ static void deliver_batch(struct bench *bench)
 {
     struct ledger_intended intended[BATCH];
     struct ledger_delivery deliveries[BATCH];
+    const struct ledger_destination place = {"imap.test:143/monitor", "Monitor/2026-11", 77, 5};
     memset(intended, 0, sizeof(intended));
     for (size_t i = 0; i < bench->n; i++) {
         intended[i].copy = bench->copies[i].id;
         deliveries[i] = (struct ledger_delivery){bench->copies[i].id, 77, (uint32_t)i + 1};
     }
     bench->waiting++;
-    ledger_intent(bench->ledger, intended, bench->n, "Monitor/2026-11", 77, 5, on_done, bench);
+    ledger_intent(bench->ledger, intended, bench->n, &place, on_done, bench);
     wait_all(bench);
     bench->waiting++;
     ledger_delivered(bench->ledger, deliveries, bench->n, on_done, bench);

@@ -69,6 +69,67 @@ class Internal(case.Case):
         copies = self.wait_copies(2)
         self.assertEqual({one.body for one in copies}, {b"first\r\n", b"second\r\n"})
 
+    def assert_both_copied(self, subject, **keys):
+        """A second message under the identity of the first, with something else in it."""
+        fixed = {"message_id": "<shared@example.org>", "body": "--a\r\n\r\nlunch?\r\n--a--\r\n"}
+        self.send(subject, fields=["Content-Type: multipart/mixed; boundary=\"a\""], **fixed)
+        self.wait_copies(1)
+        self.send(subject, **fixed, **keys)
+        self.wait_copies(2)
+
+    def test_same_body_with_another_boundary_is_another_message(self):
+        self.started()
+        self.assert_both_copied("one", fields=["Content-Type: multipart/mixed; boundary=\"b\""])
+
+    def test_same_body_of_another_type_is_another_message(self):
+        self.started()
+        self.assert_both_copied("one", fields=["Content-Type: application/zip"])
+
+    def test_a_field_more_makes_another_message(self):
+        self.started()
+        self.assert_both_copied("one", fields=[
+            "Content-Type: multipart/mixed; boundary=\"a\"", "Comments: the vault opens with 4711"])
+
+    def test_a_second_message_that_goes_outside_too_is_another_message(self):
+        self.config.change("rule", "inside", outgoing="selected")
+        self.started()
+        fixed = {"message_id": "<shared@example.org>", "body": "the body\r\n",
+                 "sender": "alice@example.org", "to": "bob@example.org, spy@elsewhere.test"}
+        for kind in ("text/plain", "application/zip"):
+            octets = mail.message(subject="out", fields=["Content-Type: " + kind], **fixed)
+            with self.dovecot.mailbox("alice") as mailbox:
+                mailbox.append("Sent", octets, "\\Seen")
+            self.dovecot.deliver("bob", octets, sender="alice@example.org")
+        found = self.wait_copies(2)
+        self.assertEqual({one["Content-Type"] for one in found}, {"text/plain", "application/zip"})
+
+    def test_what_is_sent_outside_is_copied_though_its_other_half_was(self):
+        """The half that was received has no part in the rule for outgoing mail."""
+        self.config.keys["internal_wait"] = "1s"
+        self.config.rule("outside", outgoing="selected")
+        self.started()
+        octets = mail.message(subject="out", sender="alice@example.org",
+                              to="bob@example.org, spy@elsewhere.test")
+        self.dovecot.deliver("bob", octets, sender="alice@example.org")
+        self.wait_copies(1)
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("Sent", octets, "\\Seen")
+        found = self.wait_copies(2)
+        self.assertIn("outgoing", found[1]["X-Monitor-Direction"])
+
+    def test_fields_that_transport_prepends_make_no_other_message(self):
+        self.started()
+        octets = mail.message(subject="scanned", sender="alice@example.org", to="bob@example.org")
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("Sent", octets, "\\Seen")
+        self.dovecot.deliver("bob", b"X-Spam-Status: No, score=-1.0\r\n"
+                             b"Received: from a by b; Mon, 02 Feb 2026 10:00:00 +0000\r\n"
+                             b"Authentication-Results: b; dkim=pass\r\n"
+                             b"DKIM-Signature: v=1; d=example.org;\r\n\tb=abc\r\n" + octets,
+                             sender="alice@example.org")
+        self.send("the next")
+        self.assert_exactly_once(self.wait_copies(2), ["scanned", "the next"])
+
     def test_unselected_sender_and_selected_recipient_is_copied_for_the_recipient(self):
         self.config.change("account", "alice", monitor=False)
         self.started()

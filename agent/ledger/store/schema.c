@@ -97,8 +97,25 @@ static const char schema_watched[] =
     " since INTEGER NOT NULL, baselined INTEGER NOT NULL, PRIMARY KEY(account, name))"
     " WITHOUT ROWID;";
 
+/*
+ * Which messages are the same, and which are copies of ours (ledger/known.c). message.sent: its
+ * owner sent it. place: the folders that copies were sent to; copy.place 0: none, or before this
+ * version. copy.octets: sameness_of_copy() of what was sent. copy.chained: its message was such a
+ * copy itself, as something had changed it.
+ */
+static const char schema_same[] =
+    "ALTER TABLE message ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX message_group ON message(duplicate_of, sent, account)"
+    " WHERE duplicate_of IS NOT NULL;"
+    "CREATE TABLE place(id INTEGER PRIMARY KEY, target TEXT NOT NULL, mailbox TEXT NOT NULL,"
+    " folder TEXT NOT NULL, UNIQUE(mailbox, folder, target));"
+    "ALTER TABLE copy ADD COLUMN place INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE copy ADD COLUMN octets BLOB;"
+    "ALTER TABLE copy ADD COLUMN chained INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX copy_uid ON copy(target_uid, target_uidvalidity) WHERE target_uid <> 0;";
+
 /* What each version added to the one before it. */
-static const char *const schemas[LEDGER_SCHEMA] = {schema_1, schema_2, schema_watched};
+static const char *const schemas[LEDGER_SCHEMA] = {schema_1, schema_2, schema_watched, schema_same};
 
 bool ledger_schema_advance(struct ledger *ledger, int version)
 {

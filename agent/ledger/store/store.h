@@ -67,7 +67,8 @@ struct ledger {
     bool answering; /* a done is being called */
     void (*on_room)(void *arg);
     void *on_room_arg;
-    char *(*plan_join)(const char *first, const char *second); /* ledger_set_plan_join() */
+    char *(*plan_join)(const char *first, const char *second); /* ledger_set_plans() */
+    bool (*plan_covers)(const char *first, const char *second);
 
     struct blockage *blockage; /* between both */
 

@@ -5,7 +5,7 @@
 #define AGENT_LEDGER_STORE_TYPES_H
 
 /* A ledger of an older version is migrated when it is opened, one of a newer version is refused. */
-#define LEDGER_SCHEMA 3
+#define LEDGER_SCHEMA 4
 
 /* The state of a UID since the baseline. */
 enum uid_state {

@@ -454,10 +454,10 @@ static void an_internal_one_waits_and_is_joined(void **state)
     struct stage *stage = *state;
     make_rule(stage->config.rules, "all");
     prepare(stage->config.rules);
-    ledger_set_plan_join(stage->room.ledger, plan_join);
+    ledger_set_plans(stage->room.ledger, plan_join, plan_covers);
     static const char received[] = FROM_CAROL "\r\nbody\r\n";
     static const char sent[] = "From: carol@example.org\r\nTo: alice@example.org\r\n"
-                               "Subject: hi\r\nBcc: dan@example.org\r\n\r\nbody\r\n\r\n";
+                               "Subject: hi\r\nBcc: dan@example.org\r\n\r\nbody";
     time_t now = time(NULL);
     assert_true(take(stage, received, sizeof(received) - 1, 10));
     assert_int_equal(room_pending(&stage->room, "t", now, 10), 0);

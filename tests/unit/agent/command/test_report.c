@@ -199,9 +199,11 @@ static void test_every_tampering_is_found(void **state)
         {"UPDATE copy SET state = 0 WHERE state = 2", "is not delivered in the ledger"},
         {"UPDATE copy SET state = 2 WHERE state = 3", "the delivery of copy"},
         {"UPDATE copy SET target_uid = 1 WHERE state = 2", "uid of copy"},
-        {"INSERT INTO message SELECT 99, account, folder, 99, size, sha256, body_sha256, sameness,"
-         " internaldate, zone, header_len, captured_at, segment, offset, state, NULL, note, chain"
-         " FROM message WHERE id = 1",
+        {"INSERT INTO message(account, folder, uid, size, sha256, body_sha256, internaldate, zone,"
+         " header_len, captured_at, segment, offset, state, note, chain, id) SELECT account, "
+         "folder,"
+         " 99, size, sha256, body_sha256, internaldate, zone, header_len, captured_at, segment,"
+         " offset, state, note, chain, 99 FROM message WHERE id = 1",
          "message 99 has no record"},
     };
     (void)state;

@@ -176,6 +176,7 @@ static inline void intend(struct stage *stage, uint32_t uid, const char *folder,
 {
     struct room *room = &stage->room;
     struct ledger_intended intended = {0};
+    const struct ledger_destination place = {"", folder, uidvalidity, uidnext};
     size_t n = room_pending(room, "t", time(NULL), 100);
 
     for (size_t i = 0; i < n; i++)
@@ -183,7 +184,7 @@ static inline void intend(struct stage *stage, uint32_t uid, const char *folder,
             intended.copy = room->copies[i].id;
     assert_int_not_equal(intended.copy, 0);
     room->waiting++;
-    ledger_intent(room->ledger, &intended, 1, folder, uidvalidity, uidnext, room_done, room);
+    ledger_intent(room->ledger, &intended, 1, &place, room_done, room);
     room_wait(room);
 }
 

@@ -12,6 +12,7 @@
 #include "agent/ledger/ledger_help.h"
 #include "agent/system/limit.h"
 #include "imapclient/scripted_client.h"
+#include "rules/sameness.h"
 
 #define ID "abcdefghijklmnopqrstuvwx23"
 #define HEADER                                                                                     \
@@ -223,15 +224,19 @@ static void assert_octets(const struct octets *octets, const struct octets *expe
             fail_msg("octet %zu is another", i);
 }
 
-/* Of what follows the first empty line. */
-static void assert_body_digest(const struct octets *octets, const unsigned char digest[32])
+/* Of what follows the first empty line, and of all as it is computed when the copy is met. */
+static void assert_digests(const struct octets *octets, const struct ledger_intended *intended)
 {
-    unsigned char expected[32];
+    unsigned char expected[32], whole[32];
     const char *end = memmem(octets->data, octets->len, "\r\n\r\n", 4);
     assert_non_null(end);
     end += 4;
     SHA256((const unsigned char *)end, octets->len - (size_t)(end - octets->data), expected);
-    assert_memory_equal(digest, expected, 32);
+    assert_memory_equal(intended->body_sha256, expected, 32);
+    struct header *header = header_parse(octets->data, (size_t)(end - octets->data));
+    assert_true(intended->has_octets && sameness_of_copy(header, expected, whole));
+    assert_memory_equal(intended->octets, whole, 32);
+    header_free(header);
 }
 
 static void assert_copy(struct stage *stage, enum copy_form form, size_t want)
@@ -248,7 +253,8 @@ static void assert_copy(struct stage *stage, enum copy_form form, size_t want)
     struct octets octets = read_octets(stage, &message, want, message.size, &failed);
     assert_false(failed);
     assert_octets(&octets, &expected);
-    assert_body_digest(&octets, outgoing_body_sha256(stage->outgoing));
+    struct ledger_intended intended = outgoing_intended(stage->outgoing);
+    assert_digests(&octets, &intended);
     free(octets.data);
     free(expected.data);
 }

@@ -207,6 +207,9 @@ struct mail {
     const char *targets[3];
     time_t hold_until;
     const char *plan;
+    bool sent;
+    const char *mailbox; /* of the account */
+    const char *goes_to; /* folder that the copies would go to, in the same mailbox */
 };
 
 static inline size_t header_len(const char *octets)
@@ -236,16 +239,21 @@ static inline void room_submit_mail(struct room *room, const struct mail *mail)
                                      .internaldate_zone = 60,
                                      .header_len = (uint32_t)header_len(mail->octets),
                                      .monitor_id = mail->carries,
+                                     .sent = mail->sent,
+                                     .mailbox = mail->mailbox,
+                                     .has_octets = mail->carries != NULL,
                                      .copies = copies};
     for (size_t i = 0; i < 3 && mail->targets[i] != NULL; i++) {
         mail_id(mail, mail->targets[i], ids[i]);
         copies[i] = (struct ledger_new_copy){.target = mail->targets[i],
                                              .monitor_id = ids[i],
                                              .plan = mail->plan == NULL ? "plan" : mail->plan,
-                                             .hold_until = mail->hold_until};
+                                             .hold_until = mail->hold_until,
+                                             .folder = mail->goes_to};
         capture.n_copies++;
     }
     SHA256((const unsigned char *)mail->octets, strlen(mail->octets), capture.sha256);
+    memcpy(capture.octets, capture.sha256, sizeof(capture.octets));
     body_digest(mail->octets, capture.body_sha256);
     capture.has_sameness = mail->sameness != NULL;
     if (mail->sameness != NULL)
@@ -263,13 +271,17 @@ static inline enum capture_outcome room_capture(struct room *room, const struct 
     return room->outcome;
 }
 
-/* An intent for copy i of the last room_pending(), with the digest of that body. */
+#define MONITOR "imap.test:143/monitor" /* the mailbox that copies go to, folder Monitor */
+
+/* An intent for copy i of the last room_pending(), with those octets. */
 static inline void room_intent(struct room *room, size_t i, const char *octets)
 {
-    struct ledger_intended intended = {.copy = room->copies[i].id};
+    struct ledger_intended intended = {.copy = room->copies[i].id, .has_octets = true};
+    const struct ledger_destination place = {MONITOR, "Monitor", 77, 5};
     body_digest(octets, intended.body_sha256);
+    SHA256((const unsigned char *)octets, strlen(octets), intended.octets);
     room->waiting++;
-    ledger_intent(room->ledger, &intended, 1, "Monitor", 77, 5, room_done, room);
+    ledger_intent(room->ledger, &intended, 1, &place, room_done, room);
     room_wait(room);
 }
 

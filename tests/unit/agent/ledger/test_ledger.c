@@ -303,122 +303,6 @@ static void test_capture_beats_a_span(void **state)
     assert_int_equal(room_sql(room, "SELECT count(*) FROM span WHERE 5 BETWEEN first AND last"), 0);
 }
 
-/* ---- copies of our own ---- */
-
-/* A copy of message 5 is in a watched target, as uid 9, and carries its id. */
-static enum capture_outcome meet_own_copy(struct room *room, bool delivered, const char *octets)
-{
-    int64_t id = room_folder(room, "alice", "INBOX", 7, 1, true);
-    struct mail mail = {id, 5, MAIL_1, .targets = {"compliance"}};
-    char monitor_id[64];
-    mail_id(&mail, "compliance", monitor_id);
-    room_capture(room, &mail);
-    room_pending(room, "compliance", time(NULL), 10);
-    room_intent(room, 0, MAIL_1);
-    if (delivered)
-        room_deliver(room, 0, 1);
-    struct mail copy = {id, 9, octets, .targets = {"compliance"}, .carries = monitor_id};
-    return room_capture(room, &copy);
-}
-
-#define COPY_OF_MAIL_1 "Subject: {Mon-In} one\nX-Monitor-Id: x\n\nfirst body\n"
-
-static void test_delivered_copy_is_known_as_ours(void **state)
-{
-    struct room *room = *state;
-    assert_int_equal(meet_own_copy(room, true, COPY_OF_MAIL_1), CAPTURE_OWN_COPY);
-    room_figures(room);
-    assert_int_equal(room->figures.states[UID_OWN_COPY], 1);
-}
-
-static void test_copy_whose_reply_is_not_recorded_is_known_as_ours(void **state)
-{
-    assert_int_equal(meet_own_copy(*state, false, COPY_OF_MAIL_1), CAPTURE_OWN_COPY);
-}
-
-static void test_reused_id_with_another_body_is_captured(void **state)
-{
-    assert_int_equal(meet_own_copy(*state, true, "Subject: x\n\nsomething hidden\n"),
-                     CAPTURE_STORED);
-}
-
-static void test_own_copy_leaves_no_octets(void **state)
-{
-    struct room *room = *state;
-    meet_own_copy(room, true, COPY_OF_MAIL_1);
-    assert_int_equal(room_spool(room, NULL), 0);
-}
-
-/* ---- internal messages ---- */
-
-static char *join(const char *first, const char *second)
-{
-    return xasprintf("%s+%s", first, second);
-}
-
-static void test_counterpart_joins_a_held_copy(void **state)
-{
-    struct room *room = *state;
-    time_t now = time(NULL);
-    ledger_set_plan_join(room->ledger, join);
-    int64_t sent = room_folder(room, "alice", "Sent", 7, 1, true);
-    int64_t inbox = room_folder(room, "bob", "INBOX", 7, 1, true);
-    room_capture(room,
-                 &(struct mail){sent, 1, MAIL_1, "same", NULL, {"compliance"}, now + 100, "alice"});
-    struct mail other = {inbox, 1, MAIL_2, "same", NULL, {"compliance"}, now + 100, "bob"};
-    assert_int_equal(room_capture(room, &other), CAPTURE_JOINED);
-    assert_int_equal(room_pending(room, "compliance", now, 10), 0);
-    assert_int_equal(room->next_due, now + 100);
-    assert_int_equal(room_pending(room, "compliance", now + 100, 10), 1);
-    assert_string_equal(room->copies[0].plan, "alice+bob");
-}
-
-static void test_late_counterpart_is_a_duplicate_and_changes_no_plan(void **state)
-{
-    struct room *room = *state;
-    time_t now = time(NULL);
-    ledger_set_plan_join(room->ledger, join);
-    int64_t sent = room_folder(room, "alice", "Sent", 7, 1, true);
-    int64_t inbox = room_folder(room, "bob", "INBOX", 7, 1, true);
-    room_capture(room,
-                 &(struct mail){sent, 1, MAIL_1, "same", NULL, {"compliance"}, now + 100, "alice"});
-    room_pending(room, "compliance", now + 100, 10);
-    room_intent(room, 0, MAIL_1);
-    struct mail other = {inbox, 1, MAIL_2, "same", NULL, {"compliance"}, now + 100, "bob"};
-    assert_int_equal(room_capture(room, &other), CAPTURE_JOINED);
-    room_pending(room, "compliance", now + 100, 10);
-    assert_string_equal(room->copies[0].plan, "alice");
-    assert_int_equal(room_sql(room, "SELECT duplicate_of FROM message WHERE id = 2"), 1);
-}
-
-static void test_counterpart_gets_a_copy_for_a_target_of_its_own(void **state)
-{
-    struct room *room = *state;
-    time_t now = time(NULL);
-    ledger_set_plan_join(room->ledger, join);
-    int64_t sent = room_folder(room, "alice", "Sent", 7, 1, true);
-    int64_t inbox = room_folder(room, "bob", "INBOX", 7, 1, true);
-    room_capture(room,
-                 &(struct mail){sent, 1, MAIL_1, "same", NULL, {"compliance"}, now + 100, "alice"});
-    struct mail other = {inbox,     1,    MAIL_2, "same", NULL, {"compliance", "auditor"},
-                         now + 100, "bob"};
-    assert_int_equal(room_capture(room, &other), CAPTURE_STORED);
-    assert_int_equal(room_pending(room, "compliance", now + 100, 10), 1);
-    assert_string_equal(room->copies[0].plan, "alice+bob");
-    assert_int_equal(room_pending(room, "auditor", now + 100, 10), 1);
-    assert_string_equal(room->copies[0].plan, "bob");
-}
-
-static void test_other_content_is_not_joined(void **state)
-{
-    struct room *room = *state;
-    int64_t sent = room_folder(room, "alice", "Sent", 7, 1, true);
-    room_capture(room, &(struct mail){sent, 1, MAIL_1, "same", .targets = {"compliance"}});
-    assert_int_equal(
-        room_capture(room, &(struct mail){sent, 2, MAIL_2, "other", .targets = {"compliance"}}),
-        CAPTURE_STORED);
-}
-
 /* ---- delivery ---- */
 
 static void capture_three(struct room *room)
@@ -607,7 +491,7 @@ static unsigned char *big_octets(size_t len)
 
 static void submit_big(struct room *room, uint32_t uid, const unsigned char *octets, size_t len)
 {
-    struct ledger_new_copy copy = {"compliance", "big-id", "plan", 0};
+    struct ledger_new_copy copy = {.target = "compliance", .plan = "plan"};
     char id[32];
     snprintf(id, sizeof(id), "big-%u", uid);
     copy.monitor_id = id;
@@ -826,15 +710,7 @@ int main(void)
         TEST(test_duplicate_gets_a_copy_for_a_target_that_the_first_lacks),
         TEST(test_capture_of_a_known_uid_changes_nothing),
         TEST(test_capture_beats_a_span),
-        TEST(test_delivered_copy_is_known_as_ours),
-        TEST(test_copy_whose_reply_is_not_recorded_is_known_as_ours),
-        TEST(test_reused_id_with_another_body_is_captured),
-        TEST(test_own_copy_leaves_no_octets),
         TEST(test_capture_that_the_disk_lost_is_unfetched),
-        TEST(test_counterpart_joins_a_held_copy),
-        TEST(test_late_counterpart_is_a_duplicate_and_changes_no_plan),
-        TEST(test_counterpart_gets_a_copy_for_a_target_of_its_own),
-        TEST(test_other_content_is_not_joined),
         TEST(test_pending_copies_come_oldest_first_and_not_more_than_asked),
         TEST(test_copies_with_an_intent_come_first_with_where_to_look),
         TEST(test_delivered_copy_is_not_pending),

@@ -137,9 +137,10 @@ static void a_delivery_can_be_recorded_for_nobody(void **state)
     }
     assert_int_equal(room_pending(room, "archive", time(NULL), 5), 2);
     const struct ledger_intended intended = {.copy = room->copies[0].id};
+    const struct ledger_destination place = {"", "Monitor", 1, 1};
     const struct ledger_delivery delivery = {
         .copy = room->copies[0].id, .uidvalidity = 1, .uid = 1};
-    ledger_cancel(ledger_intent(room->ledger, &intended, 1, "Monitor", 1, 1, never, NULL));
+    ledger_cancel(ledger_intent(room->ledger, &intended, 1, &place, never, NULL));
     ledger_cancel(ledger_delivered(room->ledger, &delivery, 1, never, NULL));
     ledger_cancel(ledger_not_delivered(room->ledger, room->copies[1].id, "no", 0, never, NULL));
     room_figures(room);
@@ -198,15 +199,16 @@ static void a_request_can_be_cancelled_while_the_thread_works_on_it(void **state
 {
     struct room *room = *state;
     int64_t folder = room_folder(room, "anna", "INBOX", 1, 1, true);
+    int64_t other = room_folder(room, "bea", "INBOX", 1, 1, true);
     struct mail mail = mail_of(folder, 1);
     mail.sameness = "same";
     mail.hold_until = time(NULL) + 1000;
     sem_init(&joining, 0, 0);
     sem_init(&go_on, 0, 0);
-    ledger_set_plan_join(room->ledger, slow_join);
+    ledger_set_plans(room->ledger, slow_join, NULL);
     room_capture(room, &mail);
 
-    struct ledger_capture capture = {.folder = folder, .uid = 2, .has_sameness = true};
+    struct ledger_capture capture = {.folder = other, .uid = 2, .has_sameness = true};
     const struct ledger_new_copy copy = {.target = "archive", .monitor_id = "2", .plan = "other"};
     SHA256((const unsigned char *)mail.sameness, strlen(mail.sameness), capture.sameness);
     capture.copies = &copy;
