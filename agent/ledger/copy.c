@@ -229,8 +229,8 @@ static void intent_release(struct ledger_job *base)
 }
 
 struct ledger_request *ledger_intent(struct ledger *ledger, const struct ledger_intended *copies,
-                                     size_t n, const struct ledger_destination *place, ledger_done *done,
-                                     void *arg)
+                                     size_t n, const struct ledger_destination *place,
+                                     ledger_done *done, void *arg)
 {
     struct intent_job *job = xcalloc(1, sizeof(*job));
     job->job.run = intent_run;

@@ -287,8 +287,8 @@ struct ledger_destination {
 /* Committed before APPEND is sent. The digests are recorded with it, so that a copy which a watch
  * meets before the reply to its APPEND is known as ours. */
 struct ledger_request *ledger_intent(struct ledger *ledger, const struct ledger_intended *copies,
-                                     size_t n, const struct ledger_destination *place, ledger_done *done,
-                                     void *arg);
+                                     size_t n, const struct ledger_destination *place,
+                                     ledger_done *done, void *arg);
 struct ledger_delivery {
     int64_t copy;
     uint32_t uidvalidity, uid; /* 0: the server did not report it */
