@@ -7,6 +7,7 @@
 
 #include "rules/rule_maker.h"
 #include "rules/sameness.h"
+#include "rules/samples.h"
 #include "rules/util/buffer.h"
 #include "rules/util/sha256.h"
 
@@ -97,6 +98,26 @@ static void test_fields_that_only_a_sent_copy_has_count_in_a_received_one(void *
             fail_msg("%s does not count in a received message", *name);
         free(with);
     }
+}
+
+static void assert_in_manual(const char *manual, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        char *quoted = xasprintf(".Ql %s ", *names), *last = xasprintf(".Ql %s\n", *names);
+        if (strstr(manual, quoted) == NULL && strstr(manual, last) == NULL)
+            fail_msg("%s is not in mailvigil.conf(5)", *names);
+        free(quoted);
+        free(last);
+    }
+}
+
+static void test_lists_are_in_the_manual(void **state)
+{
+    (void)state;
+    struct buffer manual = sample_read("../../share/man/mailvigil.conf.5");
+    assert_in_manual(manual.data, sameness_trace_fields);
+    assert_in_manual(manual.data, sameness_sent_fields);
+    buffer_free(&manual);
 }
 
 static void test_names_are_whole(void **state)
@@ -295,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_sent_and_received_copy),
         cmocka_unit_test(test_trace_fields_count_below_the_first_other_field),
         cmocka_unit_test(test_fields_that_only_a_sent_copy_has_count_in_a_received_one),
+        cmocka_unit_test(test_lists_are_in_the_manual),
         cmocka_unit_test(test_names_are_whole),
         cmocka_unit_test(test_nothing_hides_in_a_field),
         cmocka_unit_test(test_order_and_repetition_count),
