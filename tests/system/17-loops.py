@@ -4,7 +4,7 @@ import re
 import threading
 import time
 
-from harness import case, mail
+from harness import case, mail, scripted
 
 FAULT_APPEND_ANSWERED = 12
 
@@ -148,6 +148,60 @@ class Loops(case.Case):
                              sender="monitor@example.org")
         self.wait_copies(2)
         self.assertEqual(self.warnings("} {Mon-In} the first"), ["forged-id"])
+
+
+class ChangingServer(case.Case):
+    """Two watched targets on a server that changes what it stores."""
+
+    def setUp(self):
+        self.server = None
+        self.config = case.Config(poll_interval="1s", internal_wait="1s")
+        self.addCleanup(self.config.close)
+
+    def begin(self, change, without=()):
+        capabilities = [one for one in scripted.BASE.split() if one not in without]
+        self.server = scripted.Server(" ".join(capabilities))
+        self.addCleanup(self.server.close)
+        store = self.server._add
+
+        def changed(folder, octets, *rest):
+            return store(folder, change(octets) if folder.name == "Copies" else octets, *rest)
+
+        self.server._add = changed
+        self.config.section("server", "scripted", imap=self.server.url())
+        for name in ("alice", "keeper", "auditor"):
+            self.config.account(name, server="scripted", folders=["*"])
+        for name in ("keeper", "auditor"):
+            self.config.target(name, server="scripted", login="%s@example.org" % name,
+                               folder="Copies")
+        self.config.rule("everything", incoming="all", internal="all", outgoing="all",
+                         targets=["keeper", "auditor"])
+        self.started()
+
+    def assert_ends(self, most):
+        """One copy of each message in each target, or a copy of the other target's copy too."""
+        for number in range(3):
+            self.server.add("alice@example.org",
+                            mail.message(subject="round %d" % number, received=True))
+        time.sleep(10)
+        for name in ("keeper", "auditor"):
+            found = [one["Subject"]
+                     for one in self.server.messages("%s@example.org" % name, "Copies")]
+            self.assertLessEqual(len(found), most, found)
+            for number in range(3):
+                self.assertIn("{Mon-In} round %d" % number, found)
+
+    def test_with_uidplus_its_copies_are_known(self):
+        self.begin(lambda octets: b"X-Seen: yes\r\n" + octets)
+        self.assert_ends(most=6)
+
+    def test_without_uidplus(self):
+        self.begin(lambda octets: b"X-Seen: yes\r\n" + octets, without=["UIDPLUS"])
+        self.assert_ends(most=6)
+
+    def test_without_the_id(self):
+        self.begin(lambda octets: re.sub(rb"X-Monitor-[^\n]*\n([ \t][^\n]*\n)*", b"", octets))
+        self.assert_ends(most=6)
 
 
 if __name__ == "__main__":
