@@ -24,16 +24,13 @@ const char *const sameness_trace_fields[] = {
     "X-DSPAM-*", "X-Bogosity", "X-Greylist", "X-Scanned-By", "X-MailScanner-*", "X-Barracuda-*",
     "X-Proofpoint-*", "X-Mimecast-*", "X-PMX-*",
     /* Exchange */
-    "X-MS-Exchange-*", "X-Forefront-*", "X-Microsoft-Antispam*", "X-OriginalArrivalTime",
-    /* mbox */
-    "Lines", "Status", "X-Status", "X-UID", "X-Keywords", "Content-Length", NULL};
+    "X-MS-Exchange-*", "X-Forefront-*", "X-Microsoft-Antispam*", "X-OriginalArrivalTime", NULL};
 
 const char *const sameness_sent_fields[] = {
-    /* removed by the first server */
-    "Bcc", "Resent-Bcc", "Return-Path", "Content-Length",
-    /* kept by the sender's program for itself */
-    "Fcc", "Lines", "Status", "X-Status", "X-UID", "X-UIDL", "X-Keywords", "X-Mozilla-*",
-    "X-Account-Key", "X-Identity-Key", "X-Evolution-*", "X-KMail-*", NULL};
+    /* removed when it is sent; what they say is in the plan of the copy */
+    "Bcc", "Resent-Bcc",
+    /* kept by Thunderbird, Evolution, KMail for themselves */
+    "Fcc", "X-Mozilla-*", "X-Account-Key", "X-Identity-Key", "X-Evolution-*", "X-KMail-*", NULL};
 
 /*
  * Line ends enter the digest as LF. A CR is part of a line end only before an LF, so the last octet
@@ -141,15 +138,18 @@ static void add_field(EVP_MD_CTX *digest, const struct header_field *field)
 
 static bool header_digest(const struct header *header, enum half half, unsigned char digest[32])
 {
-    size_t trace = 0;
+    size_t trace = 0, sent = 0;
     bool above = true; /* the first field that counts */
     if (header->truncated)
         return false;
     EVP_MD_CTX *context = sha256_new();
     for (size_t i = 0; i < header->count && trace <= SAMENESS_TRACE_MAX; i++) {
         const struct header_field *field = &header->fields[i];
-        if (half == HALF_SENT && is_among(field, sameness_sent_fields))
+        if (half == HALF_SENT && is_among(field, sameness_sent_fields)) {
+            if (!header_field_is(field, "Bcc") && !header_field_is(field, "Resent-Bcc"))
+                sent += field->len;
             continue;
+        }
         above = above && is_among(field, sameness_trace_fields);
         if (above)
             trace += field->len;
@@ -157,7 +157,7 @@ static bool header_digest(const struct header *header, enum half half, unsigned 
             add_field(context, field);
     }
     sha256_end(context, digest);
-    return trace <= SAMENESS_TRACE_MAX;
+    return trace <= SAMENESS_TRACE_MAX && sent <= SAMENESS_SENT_MAX;
 }
 
 /* ---- both ---- */

@@ -9,9 +9,11 @@
  *
  * Left out are, in both halves, the fields of the closed list that stand above the first other
  * field: transport prepends them (mailvigil.conf(5) has the list). Below it they are the sender's,
- * and count. Of a Sent copy also those that the sender's program keeps to itself or that the first
- * server removes, such as Bcc, wherever they stand. Whatever differs besides makes two messages:
- * a copy too many can be deleted.
+ * and count. Of a Sent copy also Bcc and what the sender's program keeps to itself, wherever they
+ * stand. Whatever differs besides makes two messages: a copy too many can be deleted.
+ *
+ * What is left out can hide text: of two halves only the one that was captured first is copied with
+ * it. So the lists are short, and the caller joins messages of different accounts only.
  *
  * Cost: linear; the body in pieces, with constant memory.
  */
@@ -26,8 +28,10 @@ struct sameness; /* a body digest in progress */
 
 enum half { HALF_RECEIVED, HALF_SENT };
 
-/* The fields above the first other one are left out up to that size; more are doubt. */
-#define SAMENESS_TRACE_MAX (64 * 1024)
+/* That much is left out above the first other field, and of a Sent copy besides Bcc; more is doubt.
+ */
+#define SAMENESS_TRACE_MAX (32 * 1024)
+#define SAMENESS_SENT_MAX 2048
 
 struct sameness *sameness_new(void);
 void sameness_body(struct sameness *sameness, const void *data, size_t len);

@@ -209,22 +209,19 @@ static bool find_counterpart(struct ledger *ledger, const struct ledger_capture 
         "   coalesce(m.duplicate_of, m.id) AS root FROM copy JOIN message m ON m.id = copy.message"
         "   WHERE copy.sameness = ?1 AND copy.target = ?2 AND copy.sameness IS NOT NULL"
         "   AND copy.state <> 3 ORDER BY copy.id DESC LIMIT 16) c"
-        " WHERE (?6 = 0 OR c.root = ?6)"
-        " AND NOT EXISTS (SELECT 1 FROM message o JOIN folder f ON f.id = o.folder"
-        "   WHERE o.id = c.root AND ((?4 AND o.sent) OR (o.account = ?3 AND"
-        "   (o.sent = ?4 OR f.name = ?5))))"
-        " AND NOT EXISTS (SELECT 1 FROM message o WHERE o.duplicate_of = c.root AND ?4 AND o.sent "
-        "= 1)"
-        " AND NOT EXISTS (SELECT 1 FROM message o JOIN folder f ON f.id = o.folder"
-        "   WHERE o.duplicate_of = c.root AND o.sent IN (0, 1) AND o.account = ?3"
-        "   AND (o.sent = ?4 OR f.name = ?5))"
+        " WHERE (?5 = 0 OR c.root = ?5)"
+        " AND NOT EXISTS (SELECT 1 FROM message o WHERE o.id = c.root"
+        "   AND (o.account = ?3 OR (?4 AND o.sent)))"
+        " AND NOT EXISTS (SELECT 1 FROM message o WHERE o.duplicate_of = c.root"
+        "   AND o.sent IN (0, 1) AND o.account = ?3)"
+        " AND NOT EXISTS (SELECT 1 FROM message o WHERE o.duplicate_of = c.root"
+        "   AND ?4 AND o.sent = 1)"
         " ORDER BY c.id LIMIT 1");
     bind_digest(query, 1, capture->sameness);
     bind_text(query, 2, target);
     bind_number(query, 3, known->account);
     bind_number(query, 4, capture->sent);
-    bind_text(query, 5, known->folder);
-    bind_number(query, 6, known->root);
+    bind_number(query, 5, known->root);
     *found = query;
     return ledger_row(ledger, query);
 }

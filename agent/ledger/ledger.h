@@ -226,10 +226,10 @@ void ledger_set_plans(struct ledger *ledger, ledger_plan_join *join, ledger_plan
  *
  * A copy is not made where the target has one of the same content, or one is on its way:
  * - of the same octets in the same account;
- * - of a counterpart with the same sameness: never of the same folder, of the same account only the
- *   one that was sent and the one that was received, of all accounts at most one that was sent; and
- *   only while the copy is held, so that its plan can be joined, or if its plan says all that this
- *   one would (directions, rules).
+ * - of a counterpart with the same sameness: never of the same account, whose owner could write one
+ *   that differs in what sameness leaves out; of all accounts at most one that was sent; and only
+ *   while the copy is held, so that its plan can be joined, or if its plan says all that this one
+ *   would (directions, rules).
  *
  * A copy of ours is known in the folder that it was sent to only: by its UID, or by the id that it
  * carries and its octets. One that was changed there is mail like any other, but makes no chain: a

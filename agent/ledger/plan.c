@@ -256,6 +256,33 @@ static void drop_repeated(struct plan *plan)
             plan->recipients[plan->n_recipients++] = plan->recipients[i];
 }
 
+/* Whether it names all whom the other knows by Bcc: nobody else can. */
+static bool names_blind(struct plan *plan, const struct plan *more)
+{
+    size_t n;
+
+    drop_repeated(plan);
+    n = plan->n_recipients;
+    for (size_t i = 0; i < more->n_recipients; i++)
+        if (more->recipients[i].basis == BASIS_BCC)
+            add_recipient(plan, more->recipients[i].address, BASIS_BCC);
+    drop_repeated(plan);
+    return plan->n_recipients == n;
+}
+
+bool plan_covers(const char *first, const char *second)
+{
+    struct plan *plan = plan_parse(first);
+    struct plan *more = plan_parse(second);
+    bool covers = (more->directions & ~plan->directions) == 0 && names_blind(plan, more);
+
+    for (size_t i = 0; i < more->n_rules && covers; i++)
+        covers = has_rule(plan, more->rules[i]);
+    plan_free(plan);
+    plan_free(more);
+    return covers;
+}
+
 static void join_recipients(struct plan *plan, const struct plan *more)
 {
     for (size_t i = 0; i < more->n_recipients; i++)
@@ -295,19 +322,6 @@ char *plan_join(const char *first, const char *second)
     plan_free(plan);
     plan_free(more);
     return text;
-}
-
-bool plan_covers(const char *first, const char *second)
-{
-    struct plan *plan = plan_parse(first);
-    struct plan *more = plan_parse(second);
-    bool covers = (more->directions & ~plan->directions) == 0;
-
-    for (size_t i = 0; i < more->n_rules && covers; i++)
-        covers = has_rule(plan, more->rules[i]);
-    plan_free(plan);
-    plan_free(more);
-    return covers;
 }
 
 struct copy_plan plan_copy(const struct plan *plan)

@@ -40,8 +40,8 @@ struct copy_plan plan_copy(const struct plan *plan);
  * Pure; any thread.
  */
 char *plan_join(const char *first, const char *second);
-/* Whether a copy by the first plan says all that one by the second would: its directions and its
- * rules. */
+/* Whether a copy by the first plan says all that one by the second would: its directions, its rules
+ * and those whom only its Bcc names. Not other recipients: a late counterpart brings its own. */
 bool plan_covers(const char *first, const char *second);
 
 #endif

@@ -188,6 +188,14 @@ static void test_a_header_in_doubt_is_the_same_as_no_other(void **state)
         buffer_text(&text, "A:\r\n");
     assert_false(try_digest(text.data, HALF_SENT, "x", 1, 0, digest));
     buffer_free(&text);
+    while (text.len <= SAMENESS_SENT_MAX)
+        buffer_text(&text, "Bcc: many@example.org\r\n");
+    assert_true(try_digest(text.data, HALF_SENT, "x", 1, 0, digest));
+    buffer_free(&text);
+    while (text.len <= SAMENESS_SENT_MAX)
+        buffer_text(&text, "X-Mozilla-Note: secret\r\n");
+    assert_false(try_digest(text.data, HALF_SENT, "x", 1, 0, digest));
+    buffer_free(&text);
 }
 
 /* ---- body ---- */

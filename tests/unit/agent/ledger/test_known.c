@@ -279,11 +279,11 @@ static void test_who_is_a_counterpart(void **state)
         struct half half;
         bool joined;
     } cases[] = {
-        {{"bob", "INBOX", 7, false}, true},   {{"bob", "INBOX", 7, false}, false},
-        {{"bob", "INBOX", 8, false}, false},  {{"bob", "Archive", 7, false}, false},
-        {{"alice", "Sent", 7, true}, false},  {{"alice", "Sent", 8, true}, false},
-        {{"alice", "Sent", 8, false}, false}, {{"carol", "Sent", 7, true}, false},
-        {{"alice", "INBOX", 7, false}, true}, {{"alice", "Copies", 7, false}, false},
+        {{"bob", "INBOX", 7, false}, true},    {{"bob", "INBOX", 7, false}, false},
+        {{"bob", "INBOX", 8, false}, false},   {{"bob", "Archive", 7, false}, false},
+        {{"alice", "Sent", 7, true}, false},   {{"alice", "Sent", 8, true}, false},
+        {{"alice", "Sent", 8, false}, false},  {{"carol", "Sent", 7, true}, false},
+        {{"alice", "INBOX", 7, false}, false}, {{"alice", "Copies", 7, false}, false},
         {{"carol", "INBOX", 7, false}, true},
     };
     struct room *room = *state;

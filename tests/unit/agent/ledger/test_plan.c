@@ -234,6 +234,31 @@ static void joined_with_itself_it_is_the_same(void **state)
     }
 }
 
+static void one_covers_another(void **state)
+{
+    static const struct {
+        const char *first, *second;
+        bool covers;
+    } cases[] = {
+        {"directions 6\nrule r\nrule s\nto b@x\n", "directions 4\nrule s\n", true},
+        {"directions 4\nrule r\n", "directions 6\nrule r\n", false},
+        {"directions 4\nrule r\n", "directions 4\nrule s\n", false},
+        {"directions 4\nto b@x\n", "directions 4\nto c@x\nowner d@x\n", true},
+        {"directions 4\nto b@x\n", "directions 4\nbcc c@x\n", false},
+        {"directions 4\nto b@x\nto b@x\nowner C@x\n", "directions 4\nbcc c@x\n", true},
+        {"", "", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        if (plan_covers(cases[i].first, cases[i].second) != cases[i].covers)
+            fail_msg("case %zu: expected %s", i, cases[i].covers ? "covered" : "not covered");
+    for (size_t i = 0; i < sizeof(joins) / sizeof(*joins); i++) {
+        char *both = plan_join(joins[i].first, joins[i].second);
+        assert_true(plan_covers(both, joins[i].first) && plan_covers(both, joins[i].second));
+        free(both);
+    }
+}
+
 /* As many lines of that form as wanted, the number counted from `from`. */
 static char *lines(const char *form, int from, int n)
 {
@@ -309,6 +334,7 @@ int main(void)
         cmocka_unit_test(any_text_is_read),
         cmocka_unit_test(a_copy_is_described_by_its_plan),
         cmocka_unit_test(two_say_together),
+        cmocka_unit_test(one_covers_another),
         cmocka_unit_test(joined_with_itself_it_is_the_same),
         cmocka_unit_test(ten_thousand_recipients_on_each_side_are_fast),
         cmocka_unit_test(a_recipient_named_ten_thousand_times_is_fast),
