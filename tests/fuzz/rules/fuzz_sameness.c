@@ -54,7 +54,7 @@ static bool names_one_of(const char *line, size_t len, const char *const *names)
     return false;
 }
 
-/* What counts of a message; *header_len: octets of its header section there, with the empty line */
+/* What counts of a message: each field that does in a line of its own, an empty line, the body. */
 static struct buffer what_counts(const char *text, size_t len, enum half half)
 {
     struct buffer lines = line_feeds_only(text, len), out = {0};
