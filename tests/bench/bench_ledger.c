@@ -78,7 +78,7 @@ static void capture(struct bench *bench, uint32_t uid, const char *octets, size_
     for (int i = 0; i < 26; i++)
         id[i] = "abcdefghijklmnopqrstuvwxyz234567"[random[i % 16] >> (i / 16 * 3) & 31];
     id[26] = '\0';
-    struct ledger_new_copy copy = {"compliance", id, plan, 0};
+    struct ledger_new_copy copy = {.target = "compliance", .monitor_id = id, .plan = plan};
     struct ledger_capture capture = {.folder = bench->folder,
                                      .uid = uid,
                                      .internaldate = 1700000000,
