@@ -434,6 +434,7 @@ static void stop(struct agent *agent)
     status_service_free(agent->service);
     links_free(agent->context.links);
     spool_room_free(agent->context.spool_room);
+    rule_counts_clear(&agent->context.exempt_by);
     free_event(agent->on_terminate);
     free_event(agent->on_interrupt);
     free_event(agent->on_hangup);

@@ -36,8 +36,9 @@ static const char usage_text[] =
     "                            what would happen to a message, rule by rule and why, and the\n"
     "                            copy that would be made\n"
     "  status [--json]           state of the running agent: watches, lag, spool, targets\n"
-    "  ledger [--account A] [--since D] [--json]\n"
-    "                            the fate of every message, and a completeness summary\n"
+    "  ledger [--account A] [--since D] [--exempt] [--json]\n"
+    "                            the fate of every message, and a completeness summary;\n"
+    "                            --exempt: only those that a rule exempts, and on what basis\n"
     "  probe [NAME] [-w RANGE] [-c RANGE] [-t SECONDS] [-v] [--json] [--list] [--last]\n"
     "                            run a probe once, as a Nagios plugin: see \"probe --help\"\n"
     "\n"
@@ -53,7 +54,7 @@ struct arguments {
     const char *config_path;
     const char *account, *folder, *since, *file;
     uint32_t uid;
-    bool connect, json, whole, debug;
+    bool connect, json, whole, debug, exempt;
 };
 
 static int usage_error(const char *what)
@@ -169,7 +170,8 @@ static int ledger(const struct arguments *arguments)
         return EX_CONFIG;
     account = arguments->account != NULL ? config_account(config, arguments->account) : NULL;
     result = ledger_command(config->state_dir, account != NULL ? account->name : arguments->account,
-                            account != NULL, arguments->since, arguments->json, stdout);
+                            account != NULL, arguments->since, arguments->exempt, arguments->json,
+                            stdout);
     config_free(config);
     return result;
 }
@@ -185,6 +187,7 @@ enum option_bit {
     TAKES_WHOLE = 64,
     TAKES_FILE = 128,
     TAKES_DEBUG = 256,
+    TAKES_EXEMPT = 512,
 };
 
 static const struct command {
@@ -198,18 +201,25 @@ static const struct command {
     {"explain", TAKES_ACCOUNT | TAKES_FOLDER | TAKES_UID | TAKES_WHOLE | TAKES_JSON | TAKES_FILE,
      explain},
     {"status", TAKES_JSON, status},
-    {"ledger", TAKES_ACCOUNT | TAKES_SINCE | TAKES_JSON, ledger},
+    {"ledger", TAKES_ACCOUNT | TAKES_SINCE | TAKES_EXEMPT | TAKES_JSON, ledger},
 };
 
 /* ---- options ---- */
 
 static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},      {"connect", no_argument, NULL, 'C'},
-    {"json", no_argument, NULL, 'j'},         {"account", required_argument, NULL, 'a'},
-    {"folder", required_argument, NULL, 'f'}, {"uid", required_argument, NULL, 'u'},
-    {"since", required_argument, NULL, 's'},  {"whole", no_argument, NULL, 'w'},
-    {"debug", no_argument, NULL, 'd'},        {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {"connect", no_argument, NULL, 'C'},
+    {"json", no_argument, NULL, 'j'},
+    {"account", required_argument, NULL, 'a'},
+    {"folder", required_argument, NULL, 'f'},
+    {"uid", required_argument, NULL, 'u'},
+    {"since", required_argument, NULL, 's'},
+    {"whole", no_argument, NULL, 'w'},
+    {"debug", no_argument, NULL, 'd'},
+    {"exempt", no_argument, NULL, 'e'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool read_uid(const char *text, uint32_t *uid)
@@ -243,6 +253,9 @@ static int handle_option(int option, struct arguments *arguments)
     case 's':
         arguments->since = optarg;
         return TAKES_SINCE;
+    case 'e':
+        arguments->exempt = true;
+        return TAKES_EXEMPT;
     case 'd':
         arguments->debug = true;
         return TAKES_DEBUG;
@@ -297,7 +310,7 @@ static int read_options(int argc, char **argv, struct arguments *arguments, unsi
 static int invalid_option(unsigned options)
 {
     static const char *const names[] = {"connect", "json",  "account", "folder", "uid",
-                                        "since",   "whole", "file",    "debug"};
+                                        "since",   "whole", "file",    "debug",  "exempt"};
     char text[100];
     size_t i = 0;
 

@@ -7,21 +7,17 @@
 #include "rules/util/memory.h"
 
 static const char *const from_names[] = {"From", "Sender", NULL};
-static const char *const to_names[] = {"To", "Cc", "Bcc", NULL};
-static const char *const exempt_names[] = {
-    "From",          "Sender",        "To",        "Cc",         "Bcc",          "Resent-From",
-    "Resent-Sender", "Resent-To",     "Resent-Cc", "Resent-Bcc", "Delivered-To", "X-Original-To",
-    "Envelope-To",   "X-Envelope-To", NULL};
+static const char *const to_names[] = {"To",        "Cc",         "Bcc", "Resent-To",
+                                       "Resent-Cc", "Resent-Bcc", NULL};
 static const char *const subject_names[] = {"Subject", NULL};
 
 static const struct {
     const char *const *names;
-    bool addresses, texts;
+    bool addresses;
 } groups[FACTS_GROUPS] = {
-    [FACTS_FROM] = {from_names, true, true},
-    [FACTS_TO] = {to_names, true, true},
-    [FACTS_EXEMPT] = {exempt_names, true, false},
-    [FACTS_SUBJECT] = {subject_names, false, true},
+    [FACTS_FROM] = {from_names, true},
+    [FACTS_TO] = {to_names, true},
+    [FACTS_SUBJECT] = {subject_names, false},
 };
 
 static bool is_one_of(const struct header_field *field, const char *const *names)
@@ -32,14 +28,27 @@ static bool is_one_of(const struct header_field *field, const char *const *names
     return false;
 }
 
+/* Reads the addresses of a field; true: all of them. A name without an "@" beside an author is no
+ * other author for anybody; beside a recipient it is one in the domain of whoever delivers. */
+static bool read_addresses(struct address_list *list, const struct header_field *field,
+                           enum facts_group group)
+{
+    size_t count = list->count, skipped = list->skipped, names = list->names;
+    address_list_parse(list, field->value, field->value_len);
+    bool names_only = list->count > count && list->skipped - skipped == list->names - names;
+    return list->skipped == skipped || (group == FACTS_FROM && names_only);
+}
+
 const struct readings *facts_field(struct facts *facts, size_t number)
 {
-    assert(number < facts->header->count);
+    size_t count;
+    const struct header_field *fields = header_read(facts->header, &count);
+    assert(number < count);
     if (facts->fields == NULL)
-        facts->fields = xcalloc(facts->header->count, sizeof(struct readings *));
+        facts->fields = xcalloc(count, sizeof(struct readings *));
     if (facts->fields[number] == NULL) {
         struct readings *readings = xmalloc(sizeof(*readings));
-        *readings = header_readings(&facts->header->fields[number], &facts->charsets);
+        *readings = header_readings(&fields[number], &facts->charsets);
         facts->fields[number] = readings;
     }
     return facts->fields[number];
@@ -62,14 +71,16 @@ static void gather_texts(struct field_facts *group, const struct readings *readi
 
 static void gather_field(struct facts *facts, size_t number, enum facts_group group)
 {
+    size_t count;
+    const struct header_field *field = &header_read(facts->header, &count)[number];
+    const struct readings *readings = facts_field(facts, number);
     struct field_facts *found = &facts->groups[group];
-    if (groups[group].addresses) {
-        char *value = header_value(&facts->header->fields[number], HEADER_MAX);
-        address_list_parse(&found->addresses, value, strlen(value));
-        free(value);
-    }
-    if (groups[group].texts)
-        gather_texts(found, facts_field(facts, number));
+    gather_texts(found, readings);
+    if (!groups[group].addresses)
+        return;
+    found->doubt |= !read_addresses(&found->addresses, field, group) || readings->doubt != NULL;
+    for (size_t i = 0; i < readings->count; i++)
+        address_list_scan(&found->shown, readings->list[i].text, readings->list[i].len);
 }
 
 const struct field_facts *facts_get(struct facts *facts, enum facts_group group)
@@ -79,10 +90,12 @@ const struct field_facts *facts_get(struct facts *facts, enum facts_group group)
     if (found->gathered)
         return found;
     found->gathered = true;
-    for (size_t i = 0; i < facts->header->count; i++)
-        if (is_one_of(&facts->header->fields[i], groups[group].names))
+    size_t count;
+    const struct header_field *fields = header_read(facts->header, &count);
+    for (size_t i = 0; i < count; i++)
+        if (is_one_of(&fields[i], groups[group].names))
             gather_field(facts, i, group);
-    found->doubt = facts->header->truncated || found->addresses.skipped > 0;
+    found->doubt |= facts->header->truncated || facts->header->garbled || found->shown.skipped > 0;
     return found;
 }
 
@@ -109,8 +122,12 @@ void facts_clear(struct facts *facts)
         free(found->texts);
         free(found->hows);
         address_list_clear(&found->addresses);
+        address_list_clear(&found->shown);
     }
-    for (size_t i = 0; facts->fields != NULL && i < facts->header->count; i++) {
+    size_t count = 0;
+    if (facts->fields != NULL)
+        header_read(facts->header, &count);
+    for (size_t i = 0; i < count; i++) {
         if (facts->fields[i] != NULL)
             readings_clear(facts->fields[i]);
         free(facts->fields[i]);

@@ -29,6 +29,8 @@ struct owner {
     const char *address;
     const char *const *aliases; /* NULL-terminated, or NULL */
     bool monitor;               /* what "selected" refers to */
+    /* The name in the Authentication-Results that its server adds; NULL: none are believed. */
+    const char *authserv_id;
 };
 
 enum folder_role { FOLDER_OTHER, FOLDER_SENT };

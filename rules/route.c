@@ -58,6 +58,9 @@ const char *basis_text(enum basis basis)
         [BASIS_DELIVERED_TO] = "delivered-to",
         [BASIS_X_ORIGINAL_TO] = "x-original-to",
         [BASIS_ENVELOPE_TO] = "envelope-to",
+        [BASIS_RESENT_TO] = "resent-to",
+        [BASIS_RESENT_CC] = "resent-cc",
+        [BASIS_RESENT_BCC] = "resent-bcc",
     };
     assert(basis < sizeof(texts) / sizeof(*texts));
     return texts[basis];
@@ -69,7 +72,7 @@ unsigned route_possible(enum folder_role role)
     return role == FOLDER_SENT ? sent : sent | DIRECTION_INCOMING;
 }
 
-static bool is_internal(const struct rule_set *set, const char *address)
+bool route_is_internal(const struct rule_set *set, const char *address)
 {
     const char *domain = address_domain(address);
     for (char **internal = set->domains; domain != NULL && internal != NULL && *internal != NULL;
@@ -82,52 +85,133 @@ static bool is_internal(const struct rule_set *set, const char *address)
 /* The owner's address as configured, or NULL if the address is not the owner's. */
 static const char *own_address(const struct owner *owner, const char *address)
 {
-    if (address_same(owner->address, address))
+    if (address_belongs(owner->address, address))
         return owner->address;
     for (const char *const *alias = owner->aliases; alias != NULL && *alias != NULL; alias++)
-        if (address_same(*alias, address))
+        if (address_belongs(*alias, address))
             return *alias;
     return NULL;
 }
 
-static void parse_field(const struct header_field *field, struct address_list *list)
+/* ---- addresses in fields ---- */
+
+/* What some program may read in the header is not known: a field may be missing. */
+static bool is_incomplete(const struct header *header)
 {
-    char *value = header_value(field, HEADER_MAX);
-    address_list_parse(list, value, strlen(value));
-    free(value);
+    return header->truncated || header->garbled;
 }
 
-/* Returns the number of fields of that name. */
-static size_t gather(const struct header *header, const char *name, struct address_list *list)
+/* The addresses in fields of that name that start before `end`. */
+static void gather(const struct header *header, const char *name, const char *end,
+                   struct address_list *list)
 {
-    size_t fields = 0;
-    for (size_t i = 0; i < header->count; i++) {
-        if (!header_field_is(&header->fields[i], name))
-            continue;
-        parse_field(&header->fields[i], list);
-        fields++;
-    }
-    return fields;
+    size_t count;
+    const struct header_field *fields = header_read(header, &count);
+    for (size_t i = 0; i < count && fields[i].start < end; i++)
+        if (header_field_is(&fields[i], name))
+            address_list_parse(list, fields[i].value, fields[i].value_len);
+}
+
+static const char *header_end(const struct header *header)
+{
+    return header->text + header->len;
 }
 
 static size_t count_own(const struct owner *owner, const struct address_list *list)
 {
     size_t own = 0;
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; list != NULL && i < list->count; i++)
         own += own_address(owner, list->addresses[i]) != NULL;
     return own;
 }
 
-/*
- * In Sent, or filed elsewhere by the owner: no server has added Received, and all authors are the
- * owner. A truncated header may have lost its Received.
- */
-static bool was_sent(const struct message *message, const struct address_list *authors)
+/* On which side of the domains the addresses lie, in any reading. */
+struct sides {
+    bool internal, external;
+};
+
+static struct sides find_sides(const struct rule_set *set, const struct address_list *list)
 {
+    struct sides sides = {.external = list->skipped > 0};
+    for (size_t i = 0; i < list->count; i++)
+        if (route_is_internal(set, list->addresses[i]))
+            sides.internal = true;
+        else
+            sides.external = true;
+    for (size_t i = 0; list->readings != NULL && i < list->readings->count; i++)
+        sides.internal |= route_is_internal(set, list->readings->addresses[i]);
+    return sides;
+}
+
+struct authors {
+    struct address_list list;
+    size_t fields;
+    bool nobody; /* a From in which nothing can be read as an address, but it has something */
+    bool first_reading; /* a From precedes any line that is no field */
+};
+
+static size_t count_readings(const struct address_list *list)
+{
+    return list->count + (list->readings != NULL ? list->readings->count : 0);
+}
+
+static bool is_known(const struct authors *authors)
+{
+    return count_readings(&authors->list) > 0;
+}
+
+static void add_authors(struct authors *authors, const struct header_field *field)
+{
+    struct address_list *list = &authors->list;
+    size_t known = count_readings(list), skipped = list->skipped;
+    address_list_parse(list, field->value, field->value_len);
+    authors->nobody |= list->skipped > skipped && count_readings(list) == known;
+}
+
+static struct authors find_authors(const struct header *header)
+{
+    struct authors authors = {0};
+    const char *last = NULL;
+    size_t count;
+    const struct header_field *fields = header_read(header, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (!header_field_is(&fields[i], "From"))
+            continue;
+        add_authors(&authors, &fields[i]);
+        authors.fields += fields[i].start != last; /* the lines of one with bare CRs count once */
+        authors.first_reading |= fields[i].start < header->text + header->fields_len;
+        last = fields[i].start;
+    }
+    return authors;
+}
+
+/* The position of the first Received, in fields or in what some programs read; NULL: none. */
+static const char *first_received(const struct header *header)
+{
+    size_t count;
+    const struct header_field *fields = header_read(header, &count);
+    for (size_t i = 0; i < count; i++)
+        if (header_field_is(&fields[i], "Received"))
+            return fields[i].start;
+    return NULL;
+}
+
+/* ---- sent ---- */
+
+enum kind { RECEIVED, SENT, EITHER };
+
+static enum kind find_kind(const struct message *message, const struct authors *authors)
+{
+    const struct address_list *list = &authors->list;
     if (message->role == FOLDER_SENT)
-        return true;
-    return !message->header->truncated && header_find(message->header, "Received", 0) == NULL &&
-           authors->count > 0 && count_own(message->owner, authors) == authors->count;
+        return SENT;
+    size_t own = count_own(message->owner, list);
+    if (header_find(message->header, "Received", 0) != NULL ||
+        (own + count_own(message->owner, list->readings) == 0 && !is_incomplete(message->header)))
+        return RECEIVED;
+    bool certain = own == list->count && list->skipped == 0 && !is_incomplete(message->header) &&
+                   first_received(message->header) == NULL;
+    return certain ? SENT : EITHER;
 }
 
 static void add_recipient(struct route *route, const char *address, enum basis basis)
@@ -140,48 +224,80 @@ static void add_recipient(struct route *route, const char *address, enum basis b
         (struct recipient){.address = xstrdup(address), .basis = basis};
 }
 
-static void sent_recipients(const struct rule_set *set, const struct header *header,
-                            struct route *route)
+/* The end of the topmost block of Resent fields that names a recipient: below it is the Received of
+ * an earlier way. */
+static const char *resent_end(const struct header *header)
+{
+    bool resent = false;
+    for (size_t i = 0; i < header->count; i++) {
+        const struct header_field *field = &header->fields[i];
+        resent |= header_field_is(field, "Resent-To") || header_field_is(field, "Resent-Cc") ||
+                  header_field_is(field, "Resent-Bcc");
+        if (resent && header_field_is(field, "Received"))
+            return field->start;
+    }
+    return header_end(header);
+}
+
+/* Names the recipients if route is not NULL. */
+static void gather_recipients(const struct header *header, struct address_list *list,
+                              struct route *route)
 {
     static const struct {
         const char *name;
         enum basis basis;
-    } fields[] = {{"To", BASIS_TO}, {"Cc", BASIS_CC}, {"Bcc", BASIS_BCC}};
-    struct address_list list = {0};
+    } fields[] = {{"To", BASIS_TO},
+                  {"Cc", BASIS_CC},
+                  {"Bcc", BASIS_BCC},
+                  {"Resent-To", BASIS_RESENT_TO},
+                  {"Resent-Cc", BASIS_RESENT_CC},
+                  {"Resent-Bcc", BASIS_RESENT_BCC}};
+    const char *end = header_end(header), *block_end = resent_end(header);
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
-        size_t known = list.count;
-        gather(header, fields[i].name, &list);
-        for (; known < list.count; known++) {
-            add_recipient(route, list.addresses[known], fields[i].basis);
-            route->directions |=
-                is_internal(set, list.addresses[known]) ? DIRECTION_INTERNAL : DIRECTION_OUTGOING;
-        }
+        size_t known = list->count, unreadable = list->n_unreadable;
+        gather(header, fields[i].name, fields[i].basis < BASIS_RESENT_TO ? end : block_end, list);
+        for (; route != NULL && known < list->count; known++)
+            add_recipient(route, list->addresses[known], fields[i].basis);
+        for (; route != NULL && unreadable < list->n_unreadable; unreadable++)
+            add_recipient(route, list->unreadable[unreadable], fields[i].basis);
     }
-    if (list.count >= ADDRESS_LIST_MAX && list.skipped > 0) {
-        route->warnings |= WARNING_TOO_MANY_RECIPIENTS;
-        route->directions |= DIRECTION_OUTGOING; /* the rest may be external */
-    }
-    if (route->n_recipients == 0)
-        route->directions = DIRECTION_OUTGOING;
-    address_list_clear(&list);
+}
+
+static unsigned sent_directions(const struct rule_set *set, const struct header *header,
+                                const struct address_list *list)
+{
+    struct sides sides = find_sides(set, list);
+    bool incomplete = is_incomplete(header);
+    unsigned internal = sides.internal || incomplete ? DIRECTION_INTERNAL : 0;
+    return sides.external || incomplete || internal == 0 ? internal | DIRECTION_OUTGOING : internal;
 }
 
 static void route_sent(const struct rule_set *set, const struct message *message,
-                       const struct address_list *authors, struct route *route)
+                       const struct authors *authors, struct route *route)
 {
+    struct address_list list = {0};
     route->sent = true;
     route->sender = xstrdup(message->owner->address);
-    if (authors->count > 0 && count_own(message->owner, authors) == 0)
+    if (is_known(authors) && count_own(message->owner, &authors->list) == 0 &&
+        count_own(message->owner, authors->list.readings) == 0)
         route->warnings |= WARNING_FROM_MISMATCH;
-    sent_recipients(set, message->header, route);
+    gather_recipients(message->header, &list, route);
+    route->directions = sent_directions(set, message->header, &list);
+    if (list.left_out > 0)
+        route->warnings |= WARNING_TOO_MANY_RECIPIENTS;
+    if (list.skipped > 0 || is_incomplete(message->header))
+        route->warnings |= WARNING_UNREADABLE_RECIPIENT;
+    address_list_clear(&list);
 }
+
+/* ---- received ---- */
 
 /* The first of the owner's addresses in the field, or NULL. */
 static const char *find_own_address(const struct header_field *field, const struct owner *owner)
 {
     struct address_list list = {0};
     const char *own = NULL;
-    parse_field(field, &list);
+    address_list_parse(&list, field->value, field->value_len);
     for (size_t i = 0; i < list.count && own == NULL; i++)
         own = own_address(owner, list.addresses[i]);
     address_list_clear(&list);
@@ -199,10 +315,12 @@ static const char *find_delivered(const struct message *message, enum basis *bas
     static const struct basis_field fields[] = {{"Delivered-To", BASIS_DELIVERED_TO},
                                                 {"X-Original-To", BASIS_X_ORIGINAL_TO},
                                                 {"Envelope-To", BASIS_ENVELOPE_TO}};
-    const struct header_field *received = header_find(message->header, "Received", 0);
+    const char *received = first_received(message->header);
     if (received == NULL)
         return NULL;
-    for (const struct header_field *field = message->header->fields; field < received; field++)
+    const struct header_field *end = message->header->fields + message->header->count;
+    for (const struct header_field *field = message->header->fields;
+         field < end && field->start < received; field++)
         for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
             const char *own = header_field_is(field, fields[i].name)
                                   ? find_own_address(field, message->owner)
@@ -243,32 +361,56 @@ static void received_recipient(const struct message *message, struct route *rout
         add_recipient(route, own, basis);
 }
 
-static void route_received(const struct rule_set *set, const struct message *message,
-                           const struct address_list *authors, struct route *route)
+static const char *claimed_sender(const struct address_list *authors)
 {
-    route->sender = xstrdup(authors->count > 0 ? authors->addresses[0] : "");
+    if (authors->count > 0)
+        return authors->addresses[0];
+    if (authors->readings != NULL && authors->readings->count > 0)
+        return authors->readings->addresses[0];
+    return authors->n_unreadable > 0 ? authors->unreadable[0] : "";
+}
+
+static void route_received(const struct rule_set *set, const struct message *message,
+                           const struct authors *authors, struct route *route)
+{
+    route->sender = xstrdup(claimed_sender(&authors->list));
     route->sender_claimed = true;
     /* Of several authors all count, or the first could hide the others. */
-    for (size_t i = 0; i < authors->count; i++)
-        route->directions |=
-            is_internal(set, authors->addresses[i]) ? DIRECTION_INTERNAL : DIRECTION_INCOMING;
-    if (route->directions == 0)
-        route->directions = DIRECTION_INCOMING;
-    if ((route->directions & DIRECTION_INTERNAL) != 0)
+    struct sides sides = find_sides(set, &authors->list);
+    if (sides.internal)
         route->warnings |= WARNING_CLAIMED_INTERNAL;
+    if (sides.internal || authors->nobody || is_incomplete(message->header))
+        route->directions |= DIRECTION_INTERNAL;
+    if (sides.external || !authors->first_reading || !is_known(authors) ||
+        is_incomplete(message->header))
+        route->directions |= DIRECTION_INCOMING;
     received_recipient(message, route);
 }
 
-static unsigned other_warnings(const struct message *message, const struct address_list *authors,
-                               size_t from_fields)
+/* It may have been sent: the directions that it would have then. */
+static unsigned directions_if_sent(const struct rule_set *set, const struct message *message)
 {
+    struct address_list list = {0};
+    gather_recipients(message->header, &list, NULL);
+    unsigned directions = sent_directions(set, message->header, &list);
+    address_list_clear(&list);
+    return directions;
+}
+
+static unsigned other_warnings(const struct message *message, const struct authors *authors)
+{
+    const struct header *header = message->header;
     unsigned warnings = 0;
-    if (authors->count == 0)
+    if (!is_known(authors))
         warnings |= WARNING_NO_FROM;
-    if (from_fields > 1 || authors->count > 1)
+    if (authors->fields > 1 || authors->list.count + authors->list.n_unreadable > 1)
         warnings |= WARNING_SEVERAL_FROM;
-    if (message->header->truncated)
+    if (header->truncated)
         warnings |= WARNING_HEADER_TRUNCATED;
+    if (header->bare_cr)
+        warnings |= WARNING_BARE_CR;
+    if (header->fields_len < header->len)
+        warnings |= WARNING_NO_BLANK_LINE;
     if (message->body != NULL && message->body->tnef)
         warnings |= WARNING_TNEF;
     if (message->body != NULL ? message->body->encrypted
@@ -277,17 +419,26 @@ static unsigned other_warnings(const struct message *message, const struct addre
     return warnings;
 }
 
+static bool is_single(const struct header *header, const struct authors *authors)
+{
+    return authors->fields == 1 && authors->list.count == 1 && authors->list.skipped == 0 &&
+           !header->bare_cr && header->fields_len == header->len && !is_incomplete(header);
+}
+
 struct route *route_find(const struct rule_set *set, const struct message *message)
 {
     struct route *route = xcalloc(1, sizeof(*route));
-    struct address_list authors = {0};
-    size_t from_fields = gather(message->header, "From", &authors);
-    route->warnings = other_warnings(message, &authors, from_fields);
-    if (was_sent(message, &authors))
+    struct authors authors = find_authors(message->header);
+    enum kind kind = find_kind(message, &authors);
+    route->warnings = other_warnings(message, &authors);
+    route->single_author = is_single(message->header, &authors);
+    if (kind == SENT)
         route_sent(set, message, &authors, route);
     else
         route_received(set, message, &authors, route);
-    address_list_clear(&authors);
+    if (kind == EITHER)
+        route->directions |= directions_if_sent(set, message);
+    address_list_clear(&authors.list);
     assert(route->sender != NULL && route->directions != 0);
     assert((route->directions & ~route_possible(message->role)) == 0);
     assert(route->sent || route->n_recipients == 1);

@@ -1,16 +1,26 @@
 /*
  * Who sent a message to whom, and in which direction (share/doc/design.md, "Rules and direction").
  *
+ * All readings of the header count (header_read()): a field that only some programs see is seen.
+ *
  * - Sent by the owner: in a Sent folder; elsewhere if it has no Received field and all its authors
- *   are the owner (a truncated header does not prove that Received is missing). Sender: the owner's
- *   address. Recipients: To, Cc, Bcc (Resent-* are ignored). Any external recipient: outgoing; any
- *   internal: internal; none: outgoing; too many to read all: outgoing as well.
+ *   are the owner. Sender: the owner's address. Recipients: To, Cc, Bcc, and Resent-To, Resent-Cc,
+ *   Resent-Bcc of the topmost block (up to the first Received below it). Any external recipient:
+ *   outgoing; any internal: internal; none: outgoing. A recipient that is unreadable (address.h) or
+ *   was left out is external, whatever else may be read in it; an internal reading makes the
+ *   message internal as well. If the header could not be read whole: both.
  * - Else received: the recipient is the owner. If the topmost Delivered-To, X-Original-To or
  *   Envelope-To (only above the first Received field), else To, else Cc names an alias of the
  *   owner, that alias is the address and the field its basis. In all other cases, also where a
  *   field names the main address, it is the main address with basis owner: it needs no proof.
- *   Sender: the first author in From (claimed). Any internal author: internal; any external one, or
- *   none: incoming.
+ *   Sender: the first author in From (claimed). Any internal author: internal; any external or
+ *   unreadable one, or none: incoming; only such as nothing can be read in, or a header that could
+ *   not be read whole: both.
+ * - A message outside of Sent that is the owner's by some reading or in part (one of several
+ *   authors, a Received field that only some programs see) is received, and has the directions that
+ *   it would have if sent as well.
+ *
+ * user+tag@domain is the owner's where user@domain is (RFC 5233).
  */
 #ifndef RULES_ROUTE_H
 #define RULES_ROUTE_H
@@ -42,7 +52,7 @@ enum warning {
 /* "from-mismatch" ...; NULL after the last: for (i = 0; warning_text(1u << i); i++). */
 const char *warning_text(unsigned warning);
 
-/* How a recipient is known, strongest first if several apply. */
+/* How a recipient is known; of several that apply, the first that route.h names. */
 enum basis {
     BASIS_OWNER,
     BASIS_TO,
@@ -51,11 +61,15 @@ enum basis {
     BASIS_DELIVERED_TO,
     BASIS_X_ORIGINAL_TO,
     BASIS_ENVELOPE_TO,
+    BASIS_RESENT_TO,
+    BASIS_RESENT_CC,
+    BASIS_RESENT_BCC,
+    BASIS_LAST = BASIS_RESENT_BCC,
 };
 const char *basis_text(enum basis basis); /* "owner", "to", "delivered-to" ... */
 
 struct recipient {
-    char *address;
+    char *address; /* as written, if it is unreadable */
     enum basis basis;
 };
 
@@ -64,12 +78,16 @@ struct route {
     unsigned directions; /* of enum direction */
     char *sender;        /* "" if unknown */
     bool sender_claimed;
+    bool single_author; /* one From field with one address, and no program reads another */
     struct recipient *recipients;
     size_t n_recipients;
     unsigned warnings; /* of enum warning */
 };
 struct route *route_find(const struct rule_set *set, const struct message *message);
 void route_free(struct route *route);
+
+/* Whether the address is in one of the set's domains. */
+bool route_is_internal(const struct rule_set *set, const char *address);
 
 /* The directions that messages in such a folder can have. */
 unsigned route_possible(enum folder_role role);

@@ -154,15 +154,6 @@ static void compile_hours(struct rule *rule, zone_find *find_zone, struct compla
     free(mistake);
 }
 
-static bool has_condition(const struct rule *rule)
-{
-    return rule->addresses != NULL || rule->users != NULL || rule->not_users != NULL ||
-           rule->from != NULL || rule->to != NULL || rule->subject != NULL ||
-           rule->header != NULL || rule->body != NULL || rule->attachment != NULL ||
-           rule->encrypted || rule->hours_text != NULL || rule->has_min_size ||
-           rule->has_max_size || rule->has_since || rule->has_until;
-}
-
 /* Well-formed rules that contradict themselves. */
 static void check_consistency(const struct rule *rule, struct complaints *complaints)
 {
@@ -177,9 +168,9 @@ static void check_consistency(const struct rule *rule, struct complaints *compla
                  "requires exempt = true; other rules use users, from and to");
     if (rule->exempt && rule->encrypted)
         complain(complaints, "encrypted", "is only claimed by a sender: it cannot exempt");
-    if (rule->exempt && !has_condition(rule))
+    if (rule->exempt && rule->addresses == NULL && rule->users == NULL)
         complain(complaints, "exempt",
-                 "without addresses or conditions would exempt every message");
+                 "requires addresses or users: what a message says of itself exempts nobody");
 }
 
 static void prepare_rule(struct rule *rule, zone_find *find_zone, struct complaints *complaints)

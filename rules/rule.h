@@ -31,7 +31,7 @@ struct rule {
     bool exempt;
     bool skip_undecided; /* undecided = "skip": a condition in doubt counts as no, not as yes */
     /* An exempt rule with no selector set applies to all directions; its conditions must match. */
-    char **addresses; /* exempt only: of owner, sender (even if only claimed), recipients */
+    char **addresses; /* exempt only: match/exempt.c says whose */
     char **targets;   /* names of targets, lists resolved, without duplicates */
     double sample;    /* percent, 0 to 100 */
     bool has_min_size, has_max_size;

@@ -194,6 +194,18 @@ static void leave_suspect(struct capture *capture, struct item *item)
     folder->strikes = 0;
 }
 
+/* No rule can want it: either by account and direction, or because its owner is exempt. */
+static void settle_unread(struct capture *capture, struct item *item)
+{
+    struct owner owner = account_owner(*capture->account);
+    const struct rule *exempt =
+        decide_exempt_owner(capture->context->config->rules, &owner, capture->folder->role);
+
+    capture_settle(item, item->maybe_draft ? UID_DRAFT : UID_NOT_WANTED, NULL);
+    if (exempt != NULL)
+        item->outcome = outcome_exempt(exempt, "owner");
+}
+
 /* Decides what can be decided without fetching the message. */
 static void decide_listed(struct capture *capture, struct item *item)
 {
@@ -202,7 +214,7 @@ static void decide_listed(struct capture *capture, struct item *item)
     if (item->uid == folder->suspect && folder->strikes >= LIMIT_SUSPECT)
         leave_suspect(capture, item);
     else if (capture->depth == DEPTH_NOTHING)
-        capture_settle(item, item->maybe_draft ? UID_DRAFT : UID_NOT_WANTED, NULL);
+        settle_unread(capture, item);
 }
 
 static enum depth depth_for(const struct capture *capture)

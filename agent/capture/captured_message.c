@@ -233,13 +233,28 @@ static struct decision *decide_message(struct context *context, const struct mes
     return decision;
 }
 
+void outcome_clear(struct outcome *outcome)
+{
+    free(outcome->reason);
+    free(outcome->exempt_by);
+    *outcome = (struct outcome){.wanted = false};
+}
+
+struct outcome outcome_exempt(const struct rule *rule, const char *basis)
+{
+    return (struct outcome){
+        .state = UID_EXEMPT,
+        .reason = xasprintf("rule %s: %s", rule->name, basis),
+        .exempt_by = xstrdup(rule->name),
+    };
+}
+
 static struct outcome outcome_of(const struct decision *decision)
 {
     struct outcome outcome = {.state = UID_NOT_WANTED, .skipped = decision->skipped};
 
     if (decision->exempt)
-        return (struct outcome){.state = UID_EXEMPT,
-                                .reason = xasprintf("rule %s", decision->exempt_by->name)};
+        return outcome_exempt(decision->exempt_by, decision->exempt_basis);
     if (decision->result == MATCH_YES) {
         outcome.wanted = true;
         outcome.state = UID_CAPTURED;

@@ -38,9 +38,13 @@ void captured_message_free(struct captured_message *captured);
 struct outcome {
     bool wanted;              /* captured_message_store() is due */
     enum uid_state state;     /* else this is its state; UID_UNFETCHED: it must be fetched again */
-    char *reason;             /* NULL or the caller's to free */
+    char *reason;             /* NULL: none */
+    char *exempt_by;          /* the rule that exempts it, or NULL */
     unsigned copied, skipped; /* undecided conditions (decide.h) that make a copy, or made none */
 };
+void outcome_clear(struct outcome *outcome);
+/* Exempt by that rule, on that basis (decide.h). */
+struct outcome outcome_exempt(const struct rule *rule, const char *basis);
 /* All octets have arrived. */
 struct outcome captured_message_decide(struct captured_message *captured,
                                        const struct message_facts *facts);

@@ -26,7 +26,7 @@ void capture_clear_items(struct capture *capture)
 {
     for (size_t i = capture->emitted; i < capture->count; i++) {
         captured_message_free(capture->items[i].message);
-        free(capture->items[i].outcome.reason);
+        outcome_clear(&capture->items[i].outcome);
     }
     free(capture->items);
     capture->items = NULL;
@@ -87,9 +87,13 @@ void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last)
                     NULL);
 }
 
-static void count_outcome(struct context *context, enum uid_state state)
+static void count_outcome(struct context *context, const struct outcome *outcome)
 {
+    enum uid_state state = outcome->state;
+
     context->count.seen++;
+    if (outcome->exempt_by != NULL)
+        rule_counts_add(&context->exempt_by, outcome->exempt_by, 1);
     if (state == UID_NOT_WANTED)
         context->count.not_wanted++;
     else if (state == UID_EXEMPT)
@@ -127,7 +131,7 @@ static void emit(struct capture *capture, struct item *item)
         spool_room_pause_if_full(capture->context->spool_room, &capture->waiter, capture->session);
         return;
     }
-    count_outcome(capture->context, item->outcome.state);
+    count_outcome(capture->context, &item->outcome);
     if (item->outcome.state == UID_UNFETCHED)
         imap_uidset_add(&folder->retry, item->uid, item->uid);
     if (item->outcome.state == UID_DRAFT)
@@ -139,8 +143,7 @@ static void emit(struct capture *capture, struct item *item)
                   (char *)NULL);
     ledger_note(capture->context->ledger, folder->ledger_id, item->uid, item->uid,
                 item->outcome.state, item->outcome.reason);
-    free(item->outcome.reason);
-    item->outcome.reason = NULL;
+    outcome_clear(&item->outcome);
 }
 
 void capture_emit(struct capture *capture)
@@ -153,7 +156,7 @@ void capture_settle(struct item *item, enum uid_state state, const char *reason)
 {
     item->decided = true;
     item->wants_body = false;
-    free(item->outcome.reason);
+    outcome_clear(&item->outcome);
     item->outcome =
         (struct outcome){.state = state, .reason = reason != NULL ? xstrdup(reason) : NULL};
 }

@@ -68,7 +68,7 @@ static void handle_header(struct capture *capture, struct item *item,
     result = header_decide(capture->context, &facts, text, capture->header_len,
                            fetch->has_size ? fetch->size : capture->header_len, &outcome);
     if (result != MATCH_NO) {
-        free(outcome.reason);
+        outcome_clear(&outcome);
         item->wants_body = true;
         return;
     }

@@ -179,7 +179,8 @@ static void print_undecided(const char *before, unsigned conditions)
 static void print_result(const struct decision *decision)
 {
     if (decision->exempt) {
-        printf("\nresult: not copied: exempt by rule %s\n", decision->exempt_by->name);
+        printf("\nresult: not copied: exempt by rule %s: %s\n", decision->exempt_by->name,
+               decision->exempt_basis);
         return;
     }
     if (decision->n_targets == 0) {
@@ -329,6 +330,7 @@ static void write_json(const struct decision *decision)
     }
     json_array_end(&json);
     json_string(&json, "exempt_by", decision->exempt ? decision->exempt_by->name : NULL);
+    json_string(&json, "exempt_basis", decision->exempt_basis);
     json_array(&json, "targets");
     for (size_t i = 0; i < decision->n_targets; i++)
         json_string(&json, NULL, decision->targets[i].target);

@@ -19,6 +19,8 @@ struct printing {
     struct json json;
     int account, folder, uids, state; /* widths */
     bool any;                         /* lines */
+    bool exempt;                      /* only exempt messages */
+    uint64_t messages;                /* of the lines that were printed */
 };
 
 static const char head_account[] = "ACCOUNT", head_folder[] = "FOLDER",
@@ -41,10 +43,17 @@ static void uids_text(const struct report_line *line, char text[64])
                  line->last_uid);
 }
 
+static bool is_asked(const struct printing *printing, const struct report_line *line)
+{
+    return !printing->exempt || line->state == UID_EXEMPT;
+}
+
 static void measure(void *arg, const struct report_line *line)
 {
     struct printing *printing = arg;
     char uids[64];
+    if (!is_asked(printing, line))
+        return;
     uids_text(line, uids);
     printing->any = true;
     grow(&printing->account, strlen(line->account));
@@ -105,10 +114,13 @@ static void print_undecided(FILE *out, const struct report_line *line)
 
 static void print_line(void *arg, const struct report_line *line)
 {
-    const struct printing *printing = arg;
+    struct printing *printing = arg;
     FILE *out = printing->out;
     char uids[64], at[32];
     struct tm utc;
+    if (!is_asked(printing, line))
+        return;
+    printing->messages += (uint64_t)line->last_uid - line->first_uid + 1;
     uids_text(line, uids);
     strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", gmtime_r(&line->at, &utc));
     fprintf(out, "%s  ", at);
@@ -191,19 +203,32 @@ static void print_summary(FILE *out, const struct ledger_figures *figures)
     print_doubts(out, figures);
 }
 
-static void print_text(struct report *report, const char *account, time_t since, FILE *out)
+static void print_none(const struct printing *printing, const char *account, time_t since)
 {
-    struct printing printing = {.out = out};
+    const char *what = printing->exempt ? " was exempted"
+                       : since != 0     ? " was recorded"
+                                        : " has arrived";
+    fprintf(printing->out, "No message%s%s%s since %s.\n", account != NULL ? " of account " : "",
+            account != NULL ? account : "", what, since != 0 ? "then" : "the baseline");
+}
+
+static void print_text(struct report *report, const char *account, time_t since, bool exempt,
+                       FILE *out)
+{
+    struct printing printing = {.out = out, .exempt = exempt};
     struct ledger_figures figures;
     report_lines(report, account, since, measure, &printing);
     if (!printing.any) {
-        fprintf(out, "No message%s%s%s since %s.\n", account != NULL ? " of account " : "",
-                account != NULL ? account : "", since != 0 ? " was recorded" : " has arrived",
-                since != 0 ? "then" : "the baseline");
+        print_none(&printing, account, since);
         return;
     }
     print_head(&printing);
     report_lines(report, account, since, print_line, &printing);
+    if (exempt) {
+        fprintf(out, "\n%" PRIu64 " %s exempted by a rule.\n", printing.messages,
+                printing.messages == 1 ? "message was" : "messages were");
+        return;
+    }
     report_figures(report, account, since, &figures);
     print_summary(out, &figures);
 }
@@ -212,7 +237,11 @@ static void print_text(struct report *report, const char *account, time_t since,
 
 static void json_line(void *arg, const struct report_line *line)
 {
-    struct json *json = &((struct printing *)arg)->json;
+    struct printing *printing = arg;
+    struct json *json = &printing->json;
+    if (!is_asked(printing, line))
+        return;
+    printing->messages += (uint64_t)line->last_uid - line->first_uid + 1;
     json_object(json, NULL);
     json_string(json, "account", line->account);
     json_string(json, "folder", line->folder);
@@ -237,9 +266,10 @@ static void json_line(void *arg, const struct report_line *line)
     json_object_end(json);
 }
 
-static void print_json(struct report *report, const char *account, time_t since, FILE *out)
+static void print_json(struct report *report, const char *account, time_t since, bool exempt,
+                       FILE *out)
 {
-    struct printing printing = {.out = out};
+    struct printing printing = {.out = out, .exempt = exempt};
     struct json *json = &printing.json;
     struct ledger_figures figures;
     json_begin(json, out);
@@ -249,6 +279,12 @@ static void print_json(struct report *report, const char *account, time_t since,
     json_array_end(json);
     report_figures(report, account, since, &figures);
     json_object(json, "messages");
+    if (exempt) {
+        json_number(json, uid_state_name(UID_EXEMPT), (int64_t)printing.messages);
+        json_object_end(json);
+        json_object_end(json);
+        return;
+    }
     for (unsigned i = 0; i < UID_STATES; i++)
         if (figures.states[i] > 0)
             json_number(json, uid_state_name((enum uid_state)i), (int64_t)figures.states[i]);
@@ -288,7 +324,7 @@ static bool is_known(struct report *report, const char *account, bool configured
 }
 
 int ledger_command(const char *state_dir, const char *account, bool configured,
-                   const char *since_text, bool json, FILE *out)
+                   const char *since_text, bool exempt, bool json, FILE *out)
 {
     time_t since;
     char *why;
@@ -313,9 +349,9 @@ int ledger_command(const char *state_dir, const char *account, bool configured,
         return EX_USAGE;
     }
     if (json)
-        print_json(report, account, since, out);
+        print_json(report, account, since, exempt, out);
     else
-        print_text(report, account, since, out);
+        print_text(report, account, since, exempt, out);
     report_close(report);
     return 0;
 }

@@ -1,12 +1,15 @@
 /*
  * `mailvigil ledger`: the fate of every message, a line each, and a summary that says whether all
- * wanted copies have been delivered. Works while the agent is running (report.h).
+ * wanted copies have been delivered. Works while the agent is running (report.h). With --exempt
+ * only the messages that a rule exempts, each with the rule and its basis, and their number.
  *
  *   {"lines": [{"account", "folder", "uidvalidity", "first_uid", "last_uid", "at", "state",
  *      "reason", "sha256", "target", "copy_state", "target_folder", "target_uidvalidity",
  *      "target_uid", "delivered_at", "monitor_id", "duplicate_of", "undecided"}],
  *    "messages": {"not_wanted": n, ...},
  *    "copies": {"delivered", "pending", "failed", "undecided"}, "complete": bool}
+ *
+ * With --exempt: {"lines": as above, "messages": {"exempt": n}}
  */
 #ifndef AGENT_COMMAND_LEDGER_H
 #define AGENT_COMMAND_LEDGER_H
@@ -21,6 +24,6 @@
  * there is no ledger to read. The reason is printed on standard error.
  */
 int ledger_command(const char *state_dir, const char *account, bool configured, const char *since,
-                   bool json, FILE *out);
+                   bool exempt, bool json, FILE *out);
 
 #endif

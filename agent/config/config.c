@@ -40,6 +40,7 @@ static void server_free(struct server *server)
     clear_secret(&server->master);
     free(server->ca_file);
     free(server->master_user);
+    free(server->authserv_id);
     free(server->name);
     free(server->file);
     free(server);
@@ -219,6 +220,7 @@ struct owner account_owner(const struct account *account)
         .address = account->address,
         .aliases = (const char *const *)account->aliases,
         .monitor = account->monitor,
+        .authserv_id = account->server != NULL ? account->server->authserv_id : NULL,
     };
 }
 

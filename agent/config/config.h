@@ -43,6 +43,7 @@ struct server {
     char *master_user; /* NULL: none */
     struct secret_source master;
     unsigned max_sessions; /* 0: no limit of ours */
+    char *authserv_id;     /* of the Authentication-Results that it adds; NULL: unknown */
 };
 
 struct account {

@@ -102,6 +102,7 @@ static void print_server(FILE *out, const struct server *server)
     put(&printer, "master_user", server->master_user);
     put(&printer, "master_password_file", server->master.password_file);
     put_plain(&printer, "max_sessions", "%u", server->max_sessions);
+    put(&printer, "authserv_id", server->authserv_id);
     end(&printer);
 }
 

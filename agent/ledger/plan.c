@@ -141,7 +141,7 @@ char *plan_text(const struct decision *decision, const struct target_decision *t
 
 static bool parse_recipient(struct plan *plan, const char *key, const char *value)
 {
-    for (enum basis basis = BASIS_OWNER; basis <= BASIS_ENVELOPE_TO; basis++)
+    for (enum basis basis = BASIS_OWNER; basis <= BASIS_LAST; basis++)
         if (strcmp(basis_text(basis), key) == 0) {
             add_recipient(plan, value, basis);
             return true;

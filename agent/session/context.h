@@ -11,6 +11,7 @@
 #include "agent/config/config.h"
 #include "agent/ledger/ledger.h"
 #include "agent/session/link.h"
+#include "agent/session/rule_counts.h"
 #include "agent/util/histogram.h"
 
 struct spool_room; /* agent/capture/spool_room.h */
@@ -37,6 +38,7 @@ struct context {
          * which conditions were (decide_condition()). */
         uint64_t undecided_copied, undecided_skipped, undecided[CONTEXT_CONDITIONS];
     } count;                           /* since the start */
+    struct rule_counts exempt_by;      /* of count.exempt; the agent clears it at its end */
     struct histogram capture_latency;  /* from INTERNALDATE to stored, of what came since started */
     struct histogram delivery_latency; /* from stored to delivered, of copies */
 };

@@ -47,7 +47,6 @@ static const struct {
     {COUNT(own_copies), "mailvigil_messages_own_copy_total",
      "Messages proven to be copies made by mailvigil."},
     {COUNT(not_wanted), "mailvigil_messages_not_wanted_total", "Messages that matched no rule."},
-    {COUNT(exempt), "mailvigil_messages_exempt_total", "Messages exempted by a rule."},
     {COUNT(vanished), "mailvigil_messages_vanished_total",
      "Messages that disappeared before they could be fetched."},
     {COUNT(unfetched), "mailvigil_messages_unfetched_total",
@@ -76,6 +75,25 @@ static void write_undecided(struct metrics_writer *writer, const struct context 
                        decide_condition(i), (char *)NULL);
 }
 
+/* Every exempt rule of the configuration, and those that a reload took away. */
+static void write_exempt(struct metrics_writer *writer, const struct context *context)
+{
+    struct rule_counts counts = {0};
+    const struct rule_set *rules = context->config->rules;
+
+    for (size_t i = 0; i < rules->count; i++)
+        if (rules->rules[i].exempt)
+            rule_counts_add(&counts, rules->rules[i].name, 0);
+    for (size_t i = 0; i < context->exempt_by.n; i++)
+        rule_counts_add(&counts, context->exempt_by.list[i].rule, context->exempt_by.list[i].count);
+    metrics_family(writer, METRIC_COUNTER, "mailvigil_messages_exempt_total",
+                   "Messages exempted, by rule.");
+    for (size_t i = 0; i < counts.n; i++)
+        metrics_sample(writer, (double)counts.list[i].count, "rule", counts.list[i].rule,
+                       (char *)NULL);
+    rule_counts_clear(&counts);
+}
+
 static void write_counters(struct metrics_writer *writer, const struct context *context)
 {
     for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
@@ -83,6 +101,7 @@ static void write_counters(struct metrics_writer *writer, const struct context *
         metrics_sample(writer, metrics_number_at(context, counters[i].offset), (char *)NULL);
     }
     write_undecided(writer, context);
+    write_exempt(writer, context);
     metrics_family(writer, METRIC_HISTOGRAM, "mailvigil_capture_latency_seconds",
                    "Time from the arrival of a message (INTERNALDATE, in seconds) to its capture.");
     metrics_histogram(writer, histogram_bounds, context->capture_latency.buckets, HISTOGRAM_BUCKETS,

@@ -1,6 +1,7 @@
 #include "rules/copy/copy.h"
 
 #include <assert.h>
+#include <string.h>
 #include <strings.h>
 
 #include "rules/copy/fields.h"
@@ -51,8 +52,50 @@ static void rewrite_message_id(struct rewriting *rewriting, const struct header_
     buffer_text(&rewriting->fields, "\r\n");
 }
 
-static void rewrite_field(struct rewriting *rewriting, const struct header_field *field)
+/* Where a bare CR ends a line, and up to an empty one: what may not appear in a copy. */
+static bool is_hidden(const struct rewriting *rewriting, const struct header_field *line)
 {
+    return line->name_len > 0 && (header_field_is(line, "Message-ID") ||
+                                  copy_removes(rewriting->set, line->start, line->name_len));
+}
+
+/*
+ * Programs that end a line at a bare CR see further fields in this one. Appends it to `cleaned`
+ * without those that must not be in a copy; false: there are none.
+ */
+static bool remove_hidden(struct rewriting *rewriting, const struct header_field *field,
+                          struct buffer *cleaned)
+{
+    const char *at = field->start, *end = field->start + field->len, *kept = at;
+    struct header_field line;
+    bool found = false;
+    header_next_bare_cr(&at, end, &line);
+    while (at < end && *at != '\r' && *at != '\n' && header_next_bare_cr(&at, end, &line)) {
+        if (!is_hidden(rewriting, &line))
+            continue;
+        note_removed(&rewriting->removed, &line);
+        buffer_add(cleaned, kept, (size_t)(line.start - kept));
+        kept = at;
+        found = true;
+    }
+    if (!found)
+        return false;
+    buffer_add(cleaned, kept, (size_t)(end - kept));
+    if (cleaned->data[cleaned->len - 1] == '\r')
+        buffer_char(cleaned, '\n');
+    return true;
+}
+
+static void rewrite_field(struct rewriting *rewriting, const struct header_field *original)
+{
+    struct header_field cleaned = *original;
+    const struct header_field *field = &cleaned;
+    struct buffer text = {0};
+    if (memchr(original->start, '\r', original->len) != NULL &&
+        remove_hidden(rewriting, original, &text)) {
+        const char *at = text.data;
+        header_next(&at, text.data + text.len, &cleaned);
+    }
     if (field->name_len > 0 && copy_removes(rewriting->set, field->start, field->name_len)) {
         note_removed(&rewriting->removed, field);
     } else if (header_field_is(field, "Message-ID")) {
@@ -63,6 +106,7 @@ static void rewrite_field(struct rewriting *rewriting, const struct header_field
     } else {
         buffer_add(&rewriting->fields, field->start, field->len);
     }
+    buffer_free(&text);
 }
 
 /*

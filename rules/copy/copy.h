@@ -22,6 +22,8 @@
  *
  * attached and headers: From is the sender's name at an address of ours, To the recipients as the
  * name of an empty group, Date the original's: no reply reaches anybody but reply_to.
+ * A field of those to be removed is cut out also where only a bare CR begins its line.
+ *
  * headers: never any content. What of a malformed header is body in some reading is left out, and
  * so is what exceeds 64 KiB or 16 KiB in one field; the copy then warns header-cut.
  *

@@ -14,5 +14,8 @@ extern const struct match match_direction, match_users, match_not_users, match_m
 unsigned match_directions(const struct rule *rule, const struct owner *owner);
 /* Whether the rule's `addresses` match the owner, which covers all of the owner's mail. */
 bool match_exempt_owner(const struct rule *rule, const struct owner *owner);
+/* By which fact an exempt rule that matches exempts the message: "owner", "every recipient", "from
+ * x@partner.test (authenticated)" or "(claimed)"; a new string. */
+char *match_exempt_basis(const struct match_input *in, const struct rule *rule);
 
 #endif

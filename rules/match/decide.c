@@ -210,8 +210,10 @@ struct decision *decide(const struct rule_set *set, const struct message *messag
         decision->rules[i].rule = &set->rules[i];
         evaluate(&in, explain, &decision->rules[i]);
     }
-    facts_clear(&facts);
     conclude(decision);
+    if (decision->exempt)
+        decision->exempt_basis = match_exempt_basis(&in, decision->exempt_by);
+    facts_clear(&facts);
     assert(decision->result != MATCH_YES || decision->n_targets > 0);
     assert(decision->result != MATCH_NEEDS_BODY || message->body == NULL);
     assert(!decision->exempt || decision->n_targets == 0);
@@ -230,6 +232,7 @@ void decision_free(struct decision *decision)
     for (size_t i = 0; i < decision->n_targets; i++)
         free(decision->targets[i].rules);
     free(decision->rules);
+    free(decision->exempt_basis);
     free(decision->targets);
     route_free(decision->route);
     free(decision);
@@ -263,6 +266,17 @@ static enum match_result evaluate_before_fetch(const struct rule *rule, const st
     if (chosen == 0 || never)
         return MATCH_NO;
     return join(evaluate_owner(rule, owner), chosen == possible ? MATCH_YES : MATCH_NEEDS_BODY);
+}
+
+const struct rule *decide_exempt_owner(const struct rule_set *set, const struct owner *owner,
+                                       enum folder_role role)
+{
+    unsigned possible = route_possible(role);
+    for (size_t i = 0; i < set->count; i++)
+        if (set->rules[i].exempt &&
+            evaluate_before_fetch(&set->rules[i], owner, possible) == MATCH_YES)
+            return &set->rules[i];
+    return NULL;
 }
 
 enum match_result decide_before_fetch(const struct rule_set *set, const struct owner *owner,

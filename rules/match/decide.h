@@ -42,6 +42,7 @@ struct decision {
     enum match_result result; /* YES: at least one target; NEEDS_BODY: ask again with the body */
     bool exempt;              /* an exempt rule matches: result is NO */
     const struct rule *exempt_by;
+    char *exempt_basis;          /* by which fact: match_exempt_basis() */
     unsigned skipped;            /* undecided conditions for which rules were skipped */
     struct rule_decision *rules; /* one per rule of the set, in order */
     size_t n_rules;
@@ -68,6 +69,12 @@ char *decide_conditions_text(unsigned conditions);
  */
 enum match_result decide_before_fetch(const struct rule_set *set, const struct owner *owner,
                                       enum folder_role role);
+
+/* The exempt rule that covers all mail of this owner in such a folder: its basis is "owner"; or
+ * NULL.
+ */
+const struct rule *decide_exempt_owner(const struct rule_set *set, const struct owner *owner,
+                                       enum folder_role role);
 
 /* For the `users` command: whether the rule could match a message of this owner in that direction.
  */

@@ -37,12 +37,13 @@ static bool match_field(const struct rule *rule, size_t number, const struct rea
 static bool find(const struct rule *rule, struct facts *facts, struct search *search,
                  struct buffer *found)
 {
-    const struct header *header = facts->header;
+    size_t count;
+    const struct header_field *fields = header_read(facts->header, &count);
     for (size_t number = 0; rule->header[number] != NULL; number++) {
         const char *name = rule->header[number];
         size_t len = strcspn(name, ": \t");
-        for (size_t i = 0; i < header->count; i++) {
-            const struct header_field *field = &header->fields[i];
+        for (size_t i = 0; i < count; i++) {
+            const struct header_field *field = &fields[i];
             if (field->name_len == len && strncasecmp(field->start, name, len) == 0 &&
                 match_field(rule, number, facts_field(facts, i), search, found))
                 return true;

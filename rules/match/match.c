@@ -101,6 +101,12 @@ const char *match_fields(const struct patterns *patterns, const struct field_fac
         if (patterns_match(patterns, PATTERN_ANY_KIND, address, strlen(address), search))
             return address;
     }
+    for (size_t i = 0; i < fields->shown.count; i++) {
+        const char *address = fields->shown.addresses[i];
+        if (!address_list_has(&fields->addresses, address) &&
+            patterns_match(patterns, PATTERN_ANY_KIND, address, strlen(address), search))
+            return address;
+    }
     for (size_t i = 0; i < fields->count; i++)
         if (patterns_match(patterns, PATTERN_REGEX, fields->texts[i], strlen(fields->texts[i]),
                            search))
@@ -108,14 +114,35 @@ const char *match_fields(const struct patterns *patterns, const struct field_fac
     return NULL;
 }
 
+/* Which reading the match is, if it is not an address as it is read here. */
+static void add_reading(struct buffer *buffer, const char *hit, const struct field_facts *fields)
+{
+    for (size_t i = 0; i < fields->shown.count; i++)
+        if (fields->shown.addresses[i] == hit)
+            match_add_text(buffer, " (as a program may show or read it)");
+    for (size_t i = 0; i < fields->count; i++)
+        if (fields->texts[i] == hit)
+            match_add_text(buffer, " (the text of the field)");
+}
+
 void match_add_addresses(struct buffer *buffer, const char *hit, const struct field_facts *fields)
 {
-    if (hit != NULL)
+    if (buffer == NULL)
+        return;
+    const struct address_list *read = &fields->addresses;
+    if (hit != NULL) {
         match_add_quoted(buffer, hit);
-    else if (fields->addresses.count > 0)
-        add_texts(buffer, fields->addresses.addresses, fields->addresses.count);
+        add_reading(buffer, hit, fields);
+        return;
+    }
+    if (read->count > 0)
+        add_texts(buffer, read->addresses, read->count);
     else
         match_add_text(buffer, "no readable address");
+    if (read->n_unreadable > 0) {
+        match_add_text(buffer, ", unreadable: ");
+        add_texts(buffer, read->unreadable, read->n_unreadable);
+    }
 }
 
 enum match_result match_result(bool matched, bool doubt, const struct pattern_search *search)
@@ -132,6 +159,15 @@ void match_add_doubt(struct buffer *buffer, const char *why)
     buffer_text(buffer, " (undecided: ");
     buffer_text(buffer, why);
     buffer_char(buffer, ')');
+}
+
+const char *match_unread_why(const struct header *header)
+{
+    if (header->truncated)
+        return "the header is too large to be read whole";
+    if (header->garbled)
+        return "a field has control characters in its name";
+    return "not every address could be read";
 }
 
 void match_add_limited(struct buffer *buffer, const struct pattern_search *search)

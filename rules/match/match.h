@@ -61,8 +61,8 @@ struct match {
 /* YES, or for no match UNDECIDED if in doubt: a search that reached a limit, or `doubt`. */
 enum match_result match_result(bool matched, bool doubt, const struct pattern_search *search);
 
-/* The first match in address fields: an address, or the whole text of a field for a /regex/; NULL:
- * no match. */
+/* The first match in address fields: an address, what a program may show as one, or the whole text
+ * of a field for a /regex/; NULL: no match. */
 const char *match_fields(const struct patterns *patterns, const struct field_facts *fields,
                          struct pattern_search *search);
 
@@ -85,12 +85,14 @@ void match_add_text(struct buffer *buffer, const char *text);
 void match_add_quoted(struct buffer *buffer, const char *text);
 /* 12,345 */
 void match_add_number(struct buffer *buffer, uint64_t number);
-/* The match in the fields; if hit is NULL, all addresses in them. */
+/* The match in the fields, and by which reading; if hit is NULL, all addresses in them. */
 void match_add_addresses(struct buffer *buffer, const char *hit, const struct field_facts *fields);
 /* "a", "b" or "c": patterns as written. */
 void match_add_patterns(struct buffer *buffer, char *const *texts);
 /* Why the condition is undecided; NULL: nothing. */
 void match_add_doubt(struct buffer *buffer, const char *why);
+/* Why address fields are in doubt. */
+const char *match_unread_why(const struct header *header);
 /* A note if a match hit a limit. */
 void match_add_limited(struct buffer *buffer, const struct pattern_search *search);
 /* " (folded)": by which reading a text matched, unless it is the text as written. */

@@ -1,6 +1,9 @@
 /*
- * to: the addresses in To, Cc and Bcc, and for a received message the address it was delivered to;
- * a /regex/ also searches the whole text of these fields.
+ * to: the addresses in To, Cc, Bcc and their Resent forms, whatever else in them looks like an
+ * address (as in from), and for a received message the address it was delivered to; a /regex/ also
+ * searches the whole text of these fields. Undecided as from.
+ *
+ * In an exempt rule every recipient in these fields must match, and be readable.
  */
 #include <string.h>
 
@@ -22,10 +25,30 @@ static const char *find_in_route(const struct patterns *patterns, const struct r
     return NULL;
 }
 
+static enum match_result match_all(const struct match_input *in, const struct rule *rule,
+                                   struct buffer *found)
+{
+    const struct field_facts *to = facts_get(in->facts, FACTS_TO);
+    struct pattern_search search = {.work = &in->budget->header};
+    const char *other = NULL;
+    for (size_t i = 0; i < to->addresses.count && other == NULL; i++) {
+        const char *address = to->addresses.addresses[i];
+        if (!patterns_match(rule->to_patterns, PATTERN_ANY_KIND, address, strlen(address), &search))
+            other = address;
+    }
+    bool all = other == NULL && to->addresses.count > 0 && !to->doubt;
+    match_add_text(found, all ? "every recipient is listed: " : "the message is also to ");
+    match_add_addresses(found, other, to);
+    match_add_limited(found, &search);
+    return match_result(all, false, &search);
+}
+
 static enum match_result match(const struct match_input *in, const struct rule *rule,
                                struct buffer *found)
 {
     const struct field_facts *to = facts_get(in->facts, FACTS_TO);
+    if (rule->exempt)
+        return match_all(in, rule, found);
     struct pattern_search search = {.work = &in->budget->header};
     const char *hit = NULL;
     if (!in->route->sent) /* the recipients of a sent message are those of the fields */
@@ -36,7 +59,7 @@ static enum match_result match(const struct match_input *in, const struct rule *
     match_add_addresses(found, hit, to);
     match_add_limited(found, &search);
     if (hit == NULL && to->doubt)
-        match_add_doubt(found, "not every address could be read");
+        match_add_doubt(found, match_unread_why(in->message->header));
     return match_result(hit != NULL, to->doubt, &search);
 }
 

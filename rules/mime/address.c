@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "rules/mime/encoded_word.h"
 #include "rules/util/memory.h"
 #include "rules/util/octet.h"
 
@@ -22,11 +23,17 @@ struct parser {
     struct address_list *list;
     struct address_list bare; /* of this element, outside angle brackets */
     const char *c, *end;
+    const char *element; /* where it starts */
     struct candidate candidate;
+    size_t unread; /* of this element */
     bool in_angle;
     bool blank;                    /* preceded by white space or a comment */
     bool words;                    /* the element has text other than addresses */
+    bool named;                    /* something preceded the angle bracket */
+    bool quoted_at;                /* a quoted string outside of angle brackets has an "@" */
     bool angle;                    /* the element had an address in angle brackets */
+    bool angle_words;              /* text other than an address in angle brackets */
+    bool controls;                 /* a control character that is not white space */
     bool open_comment, open_quote; /* unterminated: such characters are ignored from here on */
 };
 
@@ -35,6 +42,25 @@ bool address_same(const char *a, const char *b)
     while (*a != '\0' && octet_lower(*a) == octet_lower(*b))
         a++, b++;
     return *a == *b;
+}
+
+static bool same_start(const char *a, const char *b, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (octet_lower(a[i]) != octet_lower(b[i]))
+            return false;
+    return true;
+}
+
+bool address_belongs(const char *own, const char *address)
+{
+    if (address_same(own, address))
+        return true;
+    const char *at = strrchr(address, '@'), *own_at = strrchr(own, '@');
+    if (at == NULL || own_at == NULL || !address_same(own_at, at))
+        return false;
+    size_t len = (size_t)(own_at - own);
+    return len < (size_t)(at - address) && address[len] == '+' && same_start(own, address, len);
 }
 
 const char *address_domain(const char *address)
@@ -103,16 +129,24 @@ void address_list_clear(struct address_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->addresses[i]);
+    for (size_t i = 0; i < list->n_unreadable; i++)
+        free(list->unreadable[i]);
+    if (list->readings != NULL)
+        address_list_clear(list->readings);
+    free(list->readings);
+    free(list->unreadable);
     free(list->addresses);
     free(list->slots);
     *list = (struct address_list){0};
 }
 
-/* An address that does not fit into the list is counted as skipped. */
+/* An address that does not fit into the list is counted. */
 static void add_or_count(struct address_list *list, const char *address)
 {
-    if (!address_list_add(list, address) && !address_list_has(list, address))
-        list->skipped++;
+    if (address_list_add(list, address) || address_list_has(list, address))
+        return;
+    list->skipped++;
+    list->left_out++;
 }
 
 static void start_candidate(struct candidate *candidate)
@@ -206,14 +240,25 @@ static bool finish_address(struct candidate *candidate)
     return is_domain(candidate->text + plain + 1);
 }
 
+/* The candidate has no "@", or only within quotes. */
+static void note_word(struct parser *parser)
+{
+    const struct candidate *candidate = &parser->candidate;
+    if (candidate->len == 0 && !candidate->too_long)
+        return;
+    parser->words = true;
+    parser->angle_words |= parser->in_angle;
+    parser->quoted_at |= !parser->in_angle && memchr(candidate->text, '@', candidate->len) != NULL;
+}
+
 /* Classifies a complete candidate: address, word, or unreadable. */
 static void end_candidate(struct parser *parser)
 {
     struct candidate *candidate = &parser->candidate;
     if (candidate->ats == 0) {
-        parser->words |= candidate->len > 0 || candidate->too_long;
+        note_word(parser);
     } else if (!finish_address(candidate)) {
-        parser->list->skipped++;
+        parser->unread++;
         parser->angle |= parser->in_angle;
     } else if (parser->in_angle) {
         add_or_count(parser->list, candidate->text);
@@ -224,18 +269,88 @@ static void end_candidate(struct parser *parser)
     start_candidate(candidate);
 }
 
+static bool is_unreadable(const struct parser *parser)
+{
+    bool found = parser->angle || parser->bare.count > 0;
+    if (parser->unread > 0 || parser->controls)
+        return true;
+    if (parser->angle)
+        return parser->angle_words;
+    return parser->quoted_at || (!found && (parser->words || parser->named));
+}
+
+/* The text in one line, without control characters. */
+static char *clean(const char *text, size_t len)
+{
+    char *line = xmalloc(len + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        bool blank = octet_is_blank(text[i]) || text[i] == '\r' || text[i] == '\n';
+        if (blank && n > 0 && line[n - 1] != ' ')
+            line[n++] = ' ';
+        else if (!blank && !is_control(text[i]))
+            line[n++] = text[i];
+    }
+    while (n > 0 && line[n - 1] == ' ')
+        n--;
+    line[n] = '\0';
+    return line;
+}
+
+static void keep_written(struct address_list *list, const char *written)
+{
+    if (list->n_unreadable == ADDRESS_UNREADABLE_MAX)
+        return;
+    if (list->n_unreadable == list->unreadable_room) {
+        list->unreadable_room = list->unreadable_room == 0 ? 4 : list->unreadable_room * 2;
+        list->unreadable =
+            xreallocarray(list->unreadable, list->unreadable_room, sizeof(*list->unreadable));
+    }
+    size_t len = strnlen(written, ADDRESS_WRITTEN_MAX);
+    while (len > 0 && ((unsigned char)written[len] & 0xC0) == 0x80) /* a whole character */
+        len--;
+    list->unreadable[list->n_unreadable++] = xstrndup(written, len);
+}
+
+/* The element from parser->element to parser->c. */
+static void note_unreadable(struct parser *parser)
+{
+    struct address_list *list = parser->list;
+    char *written = clean(parser->element, (size_t)(parser->c - parser->element));
+    size_t len = strlen(written);
+    char *decoded = encoded_word_decode(written, len, 3 * len);
+    list->skipped += parser->unread > 0 ? parser->unread : 1;
+    list->names += parser->unread == 0 && memchr(decoded, '@', strlen(decoded)) == NULL;
+    keep_written(list, written);
+    if (list->readings == NULL)
+        list->readings = xcalloc(1, sizeof(*list->readings));
+    address_list_scan(list->readings, decoded, strlen(decoded));
+    free(decoded);
+    free(written);
+}
+
 static void end_element(struct parser *parser)
 {
     end_candidate(parser);
-    if (parser->words && !parser->angle && parser->bare.count == 0)
-        parser->list->skipped++;
+    if (is_unreadable(parser))
+        note_unreadable(parser);
     for (size_t i = 0; i < parser->bare.count; i++)
         add_or_count(parser->list, parser->bare.addresses[i]);
     if (parser->bare.room > 0) {
         parser->list->skipped += parser->bare.skipped;
+        parser->list->left_out += parser->bare.left_out;
         address_list_clear(&parser->bare);
     }
-    parser->in_angle = parser->words = parser->angle = false;
+    parser->unread = 0;
+    parser->in_angle = parser->words = parser->angle = parser->named = false;
+    parser->quoted_at = parser->angle_words = parser->controls = false;
+}
+
+/* Ends the element at the separator at parser->c, and continues after it. */
+static void next_element(struct parser *parser)
+{
+    end_element(parser);
+    parser->element = parser->c + 1;
 }
 
 /* Skips the comment at parser->c with nested comments, or an unmatched parenthesis. */
@@ -306,6 +421,13 @@ static void read_atom(struct parser *parser)
     add_word(parser, start, (size_t)(c - start), false);
 }
 
+/* White space is none, nor is the CR of a CRLF. */
+static void note_control(struct parser *parser, const char *c)
+{
+    bool line_end = *c == '\n' || (*c == '\r' && c + 1 < parser->end && c[1] == '\n');
+    parser->controls |= is_control(*c) && *c != '\t' && !line_end;
+}
+
 /* Control characters within the quotes are dropped. */
 static void read_quoted(struct parser *parser)
 {
@@ -320,8 +442,10 @@ static void read_quoted(struct parser *parser)
     for (const char *c = parser->c; c < close && len <= ADDRESS_MAX; c++) {
         bool pair = *c == '\\';
         c += pair;
-        if (is_control(*c))
+        if (is_control(*c)) {
+            note_control(parser, c);
             continue;
+        }
         if (pair)
             word[len++] = '\\';
         word[len++] = *c;
@@ -384,8 +508,12 @@ static void open_angle(struct parser *parser)
 {
     if (parser->in_angle)
         end_candidate(parser);
-    else if (!parser->angle)
+    else if (!parser->angle) {
+        parser->named |= parser->words || parser->unread > 0 || parser->bare.count > 0 ||
+                         parser->candidate.len > 0;
+        parser->unread = 0;
         address_list_clear(&parser->bare);
+    }
     start_candidate(&parser->candidate);
     parser->in_angle = true;
     parser->words = false;
@@ -405,12 +533,13 @@ static void close_angle(struct parser *parser)
 static void read_colon(struct parser *parser)
 {
     struct candidate *candidate = &parser->candidate;
-    if (candidate->ats == 0 || (parser->in_angle && candidate->text[0] == '@'))
+    bool name = candidate->ats == 0 && memchr(candidate->text, '@', candidate->len) == NULL;
+    if (name || (parser->in_angle && candidate->text[0] == '@'))
         start_candidate(candidate);
     else if (parser->in_angle)
         end_candidate(parser);
     else
-        end_element(parser);
+        next_element(parser);
     parser->words = false;
     parser->blank = false;
     parser->c++;
@@ -423,7 +552,7 @@ static void read_separator(struct parser *parser)
     if (in_route)
         start_candidate(&parser->candidate);
     else
-        end_element(parser);
+        next_element(parser);
     parser->blank = false;
     parser->c++;
 }
@@ -453,6 +582,7 @@ static void step(struct parser *parser)
     } else if (is_atom(c)) {
         read_atom(parser);
     } else { /* white space, controls, and misplaced specials */
+        note_control(parser, parser->c);
         parser->blank = true;
         parser->c++;
     }
@@ -460,9 +590,56 @@ static void step(struct parser *parser)
 
 void address_list_parse(struct address_list *list, const char *text, size_t len)
 {
-    struct parser parser = {.list = list, .c = text, .end = text + len};
+    struct parser parser = {.list = list, .c = text, .end = text + len, .element = text};
     while (parser.c < parser.end)
         step(&parser);
     end_element(&parser);
     assert(parser.bare.addresses == NULL && parser.bare.slots == NULL);
+}
+
+/* ---- whatever looks like an address ---- */
+
+static bool is_local(char c)
+{
+    return is_atom(c) || c == '.';
+}
+
+/* Between hyphens, dots and letters, other characters are not part of a domain for any reader. */
+static bool is_host(char c)
+{
+    char lower = octet_lower(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* The runs of characters before and after the "@"; each character is visited at most twice. */
+static void scan_at(struct address_list *list, const char *text, const char *at, const char *end)
+{
+    const char *local = at, *host = at + 1;
+    while (local > text && is_local(local[-1]))
+        local--;
+    while (host < end && is_host(*host))
+        host++;
+    while (local < at && (*local == '.' || *local == '\'' || *local == '='))
+        local++;
+    while (host > at + 1 && (host[-1] == '.' || host[-1] == '-'))
+        host--;
+    size_t len = (size_t)(host - local);
+    if (local == at || host == at + 1 || at[1] == '.')
+        return;
+    if (len > ADDRESS_MAX) {
+        list->skipped++;
+        return;
+    }
+    char address[ADDRESS_MAX + 1];
+    memcpy(address, local, len);
+    address[len] = '\0';
+    add_or_count(list, address);
+}
+
+void address_list_scan(struct address_list *list, const char *text, size_t len)
+{
+    const char *end = text + len, *at = text;
+    while (at < end && (at = memchr(at, '@', (size_t)(end - at))) != NULL)
+        scan_at(list, text, at++, end);
 }

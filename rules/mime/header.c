@@ -43,18 +43,27 @@ size_t header_section_len(const char *text, size_t len)
     return end;
 }
 
-static const char *line_end(const char *line, const char *end)
+/* Whether a bare CR ends a line too. */
+enum line_ends { FEED, FEED_OR_RETURN };
+
+static const char *line_end(const char *line, const char *end, enum line_ends ends)
 {
-    const char *feed = memchr(line, '\n', (size_t)(end - line));
-    return feed != NULL ? feed + 1 : end;
+    if (ends == FEED) {
+        const char *feed = memchr(line, '\n', (size_t)(end - line));
+        return feed != NULL ? feed + 1 : end;
+    }
+    for (; line < end; line++)
+        if (*line == '\n' || (*line == '\r' && (line + 1 == end || line[1] != '\n')))
+            return line + 1;
+    return end;
 }
 
 /* The end of the field at start, after its last folded line. */
-static const char *field_end(const char *start, const char *end)
+static const char *field_end(const char *start, const char *end, enum line_ends ends)
 {
-    const char *next = line_end(start, end);
+    const char *next = line_end(start, end, ends);
     while (next < end && octet_is_blank(*next))
-        next = line_end(next, end);
+        next = line_end(next, end, ends);
     return next;
 }
 
@@ -68,17 +77,17 @@ static size_t name_length(const char *start, const char *colon)
     return (size_t)(colon - start);
 }
 
-static struct header_field make_field(const char *start, const char *end)
+static struct header_field make_field(const char *start, const char *end, enum line_ends ends)
 {
     assert(start < end);
     struct header_field field = {.start = start, .len = (size_t)(end - start)};
     const char *value_end = end;
     if (value_end > start && value_end[-1] == '\n')
         value_end--;
-    if (value_end > start && value_end < end && value_end[-1] == '\r')
+    if (value_end > start && (value_end < end || ends == FEED_OR_RETURN) && value_end[-1] == '\r')
         value_end--;
 
-    const char *first_line = line_end(start, value_end);
+    const char *first_line = line_end(start, value_end, ends);
     const char *colon = memchr(start, ':', (size_t)(first_line - start));
     if (colon != NULL)
         field.name_len = name_length(start, colon);
@@ -87,55 +96,167 @@ static struct header_field make_field(const char *start, const char *end)
     return field;
 }
 
-bool header_next(const char **at, const char *end, struct header_field *field)
+static bool next_field(const char **at, const char *end, struct header_field *field,
+                       enum line_ends ends)
 {
     if (*at >= end)
         return false;
-    const char *next = field_end(*at, end);
+    const char *next = field_end(*at, end, ends);
     assert(next > *at && next <= end);
-    *field = make_field(*at, next);
+    *field = make_field(*at, next, ends);
     *at = next;
     return true;
 }
 
-static void add_field(struct header *header, size_t *room, struct header_field field)
+bool header_next(const char **at, const char *end, struct header_field *field)
 {
-    if (header->count == *room) {
-        *room = *room == 0 ? 32 : *room * 2;
-        header->fields = xreallocarray(header->fields, *room, sizeof(*header->fields));
+    return next_field(at, end, field, FEED);
+}
+
+bool header_next_bare_cr(const char **at, const char *end, struct header_field *field)
+{
+    return next_field(at, end, field, FEED_OR_RETURN);
+}
+
+struct list {
+    struct header_field *fields;
+    size_t count, room;
+};
+
+static void add_field(struct list *list, struct header_field field)
+{
+    if (list->count == list->room) {
+        list->room = list->room == 0 ? 32 : list->room * 2;
+        list->fields = xreallocarray(list->fields, list->room, sizeof(*list->fields));
     }
-    header->fields[header->count++] = field;
+    list->fields[list->count++] = field;
+}
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f;
+}
+
+/* The first CR at or after text that is not followed by LF; NULL: none. */
+static const char *bare_cr(const char *text, const char *end)
+{
+    while (text < end && (text = memchr(text, '\r', (size_t)(end - text))) != NULL) {
+        if (text + 1 == end || text[1] != '\n')
+            return text;
+        text += 2;
+    }
+    return NULL;
+}
+
+/* Not a field, but only for control characters in its name. */
+static bool is_garbled(const struct header_field *field)
+{
+    const char *end = line_end(field->start, field->start + field->len, FEED_OR_RETURN);
+    const char *colon = memchr(field->start, ':', (size_t)(end - field->start));
+    bool controls = false;
+    while (colon != NULL && colon > field->start && octet_is_blank(colon[-1]))
+        colon--;
+    for (const char *c = field->start; colon != NULL && c < colon; c++) {
+        if (*c == ' ' || (unsigned char)*c >= 0x80)
+            return false;
+        controls |= is_control(*c);
+    }
+    return controls;
+}
+
+/* An mbox separator, as a file of that format has it before the header. */
+static bool is_mbox_from(const struct header *header, const struct header_field *field)
+{
+    return field->start == header->text && field->len > 5 && memcmp(field->start, "From ", 5) == 0;
+}
+
+static void note_field(struct header *header, const struct header_field *field)
+{
+    if (field->name_len > 0)
+        return;
+    header->garbled |= is_garbled(field);
+    size_t start = (size_t)(field->start - header->text);
+    if (start < header->fields_len && !is_mbox_from(header, field))
+        header->fields_len = start;
+}
+
+/* Adds the lines of the field where a bare CR ends a line; true: an empty one is among them. */
+static bool split_field(struct header *header, struct list *read, size_t *further,
+                        const struct header_field *field)
+{
+    const char *at = field->start, *end = field->start + field->len;
+    while (at < end) {
+        if (*at == '\r' || *at == '\n')
+            return true;
+        if (++*further > HEADER_FIELDS_MAX) {
+            header->truncated = true;
+            return true;
+        }
+        struct header_field line;
+        next_field(&at, end, &line, FEED_OR_RETURN);
+        header->garbled |= line.name_len == 0 && is_garbled(&line);
+        add_field(read, line);
+    }
+    return false;
+}
+
+static void read_bare_cr(struct header *header)
+{
+    struct list read = {0};
+    size_t further = 0;
+    bool ended = false;
+    for (size_t i = 0; i < header->count; i++) {
+        const struct header_field *field = &header->fields[i];
+        add_field(&read, *field);
+        if (!ended && bare_cr(field->start, field->start + field->len) != NULL)
+            ended = split_field(header, &read, &further, field);
+    }
+    header->read = read.fields;
+    header->n_read = read.count;
 }
 
 struct header *header_parse(const char *text, size_t len)
 {
     struct header *header = xcalloc(1, sizeof(*header));
     header->text = text;
-    header->len = header_section_len(text, len);
+    header->len = header->fields_len = header_section_len(text, len);
 
-    size_t room = 0;
+    struct list list = {0};
     const char *end = text + header->len;
     for (const char *start = text; start < end;) {
-        if ((size_t)(start - text) >= HEADER_MAX || header->count >= HEADER_FIELDS_MAX) {
+        if ((size_t)(start - text) >= HEADER_MAX || list.count >= HEADER_FIELDS_MAX) {
             struct header_field rest = {
                 .start = start, .len = (size_t)(end - start), .value = start};
             rest.value_len = rest.len;
-            add_field(header, &room, rest);
+            add_field(&list, rest);
             header->truncated = true;
             break;
         }
         struct header_field field;
         header_next(&start, end, &field);
-        add_field(header, &room, field);
+        note_field(header, &field);
+        add_field(&list, field);
     }
+    header->fields = list.fields;
+    header->count = list.count;
+    header->bare_cr = bare_cr(text, end) != NULL;
+    if (header->bare_cr)
+        read_bare_cr(header);
     assert(header->count == 0 || header->fields[0].start == text);
     return header;
+}
+
+const struct header_field *header_read(const struct header *header, size_t *count)
+{
+    *count = header->read != NULL ? header->n_read : header->count;
+    return header->read != NULL ? header->read : header->fields;
 }
 
 void header_free(struct header *header)
 {
     if (header == NULL)
         return;
+    free(header->read);
     free(header->fields);
     free(header);
 }
@@ -152,11 +273,6 @@ const struct header_field *header_find(const struct header *header, const char *
         if (header_field_is(&header->fields[i], name) && n-- == 0)
             return &header->fields[i];
     return NULL;
-}
-
-static bool is_control(char c)
-{
-    return (unsigned char)c < ' ' || c == 0x7f;
 }
 
 char *header_value(const struct header_field *field, size_t max)

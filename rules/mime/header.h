@@ -8,8 +8,15 @@
  * NUL are ordinary octets. "Name :" with a space before the colon is a field named "Name" (RFC 5322
  * section 4.5.3).
  *
+ * These spans are for copying. Other programs read more fields or fewer: many end a line at a bare
+ * CR, some end the header at the first line that is no field, some drop control characters. What
+ * decides on a message must look at every reading: header_read() adds the fields that begin after a
+ * bare CR, up to the empty line that a reader of bare CRs would see; bare_cr, garbled and
+ * fields_len say where a field may be absent for a reader, or another one present.
+ *
  * Bounds: HEADER_MAX octets and HEADER_FIELDS_MAX fields are parsed. The rest is one last span
- * without a name, and header.truncated is set.
+ * without a name, and header.truncated is set. That is also set if bare CRs make more than
+ * HEADER_FIELDS_MAX further fields.
  * Cost: linear. No recursion.
  * Ownership: spans borrow the text, which must outlive the header.
  */
@@ -40,16 +47,30 @@ struct header {
     struct header_field *fields;
     size_t count;
     bool truncated;
+    bool bare_cr;      /* has a CR that is not part of a CRLF */
+    bool garbled;      /* a line would be a field without the control characters in its name */
+    size_t fields_len; /* up to the first line that is not a field, an mbox "From " at the top
+                          aside; len: there is none */
+    struct header_field *read; /* see header_read(); NULL: the same as fields */
+    size_t n_read;
 };
 
 struct header *header_parse(const char *text, size_t len);
 void header_free(struct header *header);
+/*
+ * The fields under every reading, in the order of their start. A field with a bare CR is followed
+ * by those that its lines are where a bare CR ends a line; the first of them has the same start.
+ */
+const struct header_field *header_read(const struct header *header, size_t *count);
 
 /* The length of the header section at text, without the terminating empty line. */
 size_t header_section_len(const char *text, size_t len);
 /* Reads the field at *at and advances *at past it; false: *at is end, the end of the header section
  * without its empty line. For a single pass over a header: no list, no bounds. */
 bool header_next(const char **at, const char *end, struct header_field *field);
+
+/* The same where a bare CR ends a line as well. */
+bool header_next_bare_cr(const char **at, const char *end, struct header_field *field);
 
 /* The n-th (from 0) field of that name (case-insensitive), or NULL. To visit all of them iterate
  * over fields with header_field_is(): a loop over n is quadratic. */

@@ -32,6 +32,7 @@ static void put_account(FILE *out, const struct account *account)
 {
     put(out, "account", account->name);
     put(out, "server", account->server->imap.url);
+    put(out, "authserv_id", account->server->authserv_id);
     put(out, "address", account->address);
     put_list(out, "alias", account->aliases);
     put(out, "login", account->login);

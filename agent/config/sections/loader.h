@@ -81,6 +81,8 @@ void config_load_accounts(struct config_loader *loader, const struct config_sour
 void config_load_targets(struct config_loader *loader, const struct config_source *source);
 /* Lists and rules of all sources; rules_prepare(). */
 void config_load_rules(struct config_loader *loader);
+/* Warns of an exempt rule that what a sender writes can turn on. */
+void config_check_exempt(const struct config_loader *loader, const struct config_section *section);
 void config_load_texts(struct config_loader *loader, const struct config_source *source);
 void config_load_probes(struct config_loader *loader, const struct config_source *source);
 void config_load_reflectors(struct config_loader *loader, const struct config_source *source);

@@ -185,10 +185,12 @@ static void load_rule(struct config_loader *loader, struct config_lists *lists,
     check_users(loader, section, "users");
     check_users(loader, section, "not_users");
     rule->targets = config_lists_targets(lists, section);
-    if (rule->exempt)
+    if (rule->exempt) {
         check_exempt(section);
-    else
+        config_check_exempt(loader, section);
+    } else {
         check_copying(section, rule);
+    }
 }
 
 /* ---- all rules ---- */

@@ -151,6 +151,20 @@ static void load_master(const struct config_section *section, struct server *ser
     config_section_check_secret(section, file, &server->master);
 }
 
+/* The name is compared as a whole: it is one word of RFC 8601. */
+static void load_authserv_id(const struct config_section *section, struct server *server)
+{
+    const struct config_value *id = config_value(section, "authserv_id");
+
+    if (id == NULL)
+        return;
+    server->authserv_id = config_string(section, "authserv_id");
+    if (id->text[0] == '\0' || strpbrk(id->text, " \t;()\"=") != NULL)
+        config_section_problem(section, id,
+                               "authserv_id: expected the name that begins the server's own "
+                               "Authentication-Results, such as mx.example.org");
+}
+
 static struct server *load_server(const struct config_section *section)
 {
     struct server *server = xcalloc(1, sizeof(*server));
@@ -168,6 +182,7 @@ static struct server *load_server(const struct config_section *section)
         config_section_problem(section, NULL, "expected at least one of imap, smtp and pop3");
     server->ca_file = config_section_ca_file(section);
     load_master(section, server);
+    load_authserv_id(section, server);
     if (sessions != NULL)
         config_expect(section, "max_sessions", sessions,
                       units_count(sessions->text, &server->max_sessions));

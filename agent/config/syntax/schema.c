@@ -44,7 +44,7 @@ static int note_value(cfg_t *cfg, cfg_opt_t *option, const char *text, void *res
 #define SERVER_OPTIONS                                                                             \
     {                                                                                              \
         VALUE("imap"), VALUE("smtp"), VALUE("pop3"), VALUE("ca_file"), VALUE("master_user"),       \
-            VALUE("master_password_file"), VALUE("max_sessions"), CFG_END()                        \
+            VALUE("master_password_file"), VALUE("max_sessions"), VALUE("authserv_id"), CFG_END()  \
     }
 
 #define PROBE_OPTIONS                                                                              \

@@ -100,7 +100,7 @@ static void read_sameness(const char *text, size_t len)
     struct header *header = header_parse(text, header_section_len(text, len));
     struct sameness *sameness = sameness_new();
     sameness_body(sameness, text + header->len, len - header->len);
-    sameness_end(sameness, header, digest);
+    sameness_end(sameness, header, HALF_RECEIVED, digest);
     header_free(header);
 }
 

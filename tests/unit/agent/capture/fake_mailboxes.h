@@ -623,6 +623,7 @@ static inline void fake_free(struct fake *fake)
     rule_set_free(fake->config.rules);
     room_close(&fake->room);
     spool_room_free(fake->context.spool_room);
+    rule_counts_clear(&fake->context.exempt_by);
     room_remove(&fake->room);
     free(fake);
 }

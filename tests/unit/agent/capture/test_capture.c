@@ -249,6 +249,26 @@ static void an_exempt_message_is_noted_with_its_rule(void **state)
     run(stage);
     assert_states(stage, "1=exempt ");
     assert_int_equal(stage->fake->context.count.exempt, 1);
+    assert_int_equal(stage->fake->context.exempt_by.n, 1);
+    assert_string_equal(stage->fake->context.exempt_by.list[0].rule, "privileged");
+    assert_int_equal(stage->fake->context.exempt_by.list[0].count, 1);
+}
+
+/* Nothing of an exempt owner's mail is fetched, and the ledger still says why. */
+static void mail_of_an_exempt_owner_is_noted_with_its_rule(void **state)
+{
+    struct stage *stage = *state;
+    make_rule(stage->fake->config.rules, "all");
+    struct rule *rule = make_rule(stage->fake->config.rules, "privileged");
+    rule->exempt = true;
+    rule->incoming = rule->outgoing = rule->internal = SELECT_NONE;
+    rule->addresses = LIST("alice@*");
+    prepare(stage->fake->config.rules);
+    fake_mail(stage->fake, stage->inbox);
+    run(stage);
+    assert_states(stage, "1=exempt ");
+    assert_int_equal(fake_received(stage->fake, "BODY.PEEK"), 0);
+    assert_int_equal(stage->fake->context.exempt_by.n, 1);
 }
 
 static void a_long_header_is_read_up_to_its_limit(void **state)
@@ -962,6 +982,7 @@ int main(void)
         TEST(if_all_are_wanted_bodies_are_fetched_at_once),
         TEST(headers_tell_which_bodies_are_wanted),
         TEST(an_exempt_message_is_noted_with_its_rule),
+        TEST(mail_of_an_exempt_owner_is_noted_with_its_rule),
         TEST(a_long_header_is_read_up_to_its_limit),
         TEST(a_backlog_is_worked_off_window_by_window),
         TEST(drafts_are_no_mail_but_in_sent),

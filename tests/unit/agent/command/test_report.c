@@ -254,7 +254,7 @@ static int run_command(const struct room *room, const char *account, const char 
     size_t len;
     FILE *out = open_memstream(text, &len);
     assert_non_null(out);
-    int status = ledger_command(room->dir, account, false, since, json, out);
+    int status = ledger_command(room->dir, account, false, since, false, json, out);
     fclose(out);
     return status;
 }
@@ -265,6 +265,34 @@ static void assert_says(const struct room *room, const char *account, const char
     assert_int_equal(run_command(room, account, NULL, false, &text), 0);
     if (strstr(text, expected) == NULL)
         fail_msg("\"%s\" is not in:\n%s", expected, text);
+    free(text);
+}
+
+static char *exempt_lines(const struct room *room, const char *account, bool json)
+{
+    char *text;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    assert_non_null(out);
+    assert_int_equal(ledger_command(room->dir, account, true, NULL, true, json, out), 0);
+    fclose(out);
+    return text;
+}
+
+static void test_command_lists_what_is_exempt(void **state)
+{
+    char *text = exempt_lines(*state, NULL, false);
+    assert_non_null(strstr(text, "  bob      INBOX   3/1              exempt  reason: rule "
+                                 "privileged\n\n1 message was exempted by a rule.\n"));
+    assert_null(strstr(text, "alice"));
+    free(text);
+    text = exempt_lines(*state, "alice", false);
+    assert_string_equal(text, "No message of account alice was exempted since the baseline.\n");
+    free(text);
+    text = exempt_lines(*state, NULL, true);
+    assert_non_null(strstr(text, "\"reason\":\"rule privileged\""));
+    assert_non_null(strstr(text, "\"messages\":{\"exempt\":1}}"));
+    assert_null(strstr(text, "alice"));
     free(text);
 }
 
@@ -304,7 +332,7 @@ static void test_command_says_when_an_account_had_no_message(void **state)
     size_t len;
     FILE *out = open_memstream(&text, &len);
     assert_non_null(out);
-    int status = ledger_command(room->dir, "nobody", true, NULL, false, out);
+    int status = ledger_command(room->dir, "nobody", true, NULL, false, false, out);
     fclose(out);
     assert_int_equal(status, 0);
     assert_string_equal(text, "No message of account nobody has arrived since the baseline.\n");
@@ -367,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_every_tampering_is_found),
         TEST(test_deleted_message_is_found),
         TEST(test_originals_are_proven),
+        TEST(test_command_lists_what_is_exempt),
         TEST(test_command_says_what_is_not_delivered),
         TEST(test_command_says_when_all_is_delivered),
         TEST(test_command_says_what_vanished),

@@ -15,6 +15,7 @@ static const char main_text[] =
     "server \"office\" {\n"
     "    imap = \"imaps://mail.example.org\"\n"
     "    master_user = \"vigil\"\n"
+    "    authserv_id = \"mx.example.org\"\n"
     "    master_password_file = \"master.secret\"\n"
     "}\n"
     "account \"alice\" { address = \"alice@example.org\" monitor = true }\n"

@@ -163,6 +163,7 @@ struct alerts_count probes_alerts(const struct probes *probes)
 
 struct fake {
     struct config config;
+    struct rule_set rules;
     struct ledger ledger;
     struct context context;
     struct account_watch accounts[FAKE_MAX];
@@ -182,6 +183,7 @@ static inline void fake_make(struct fake *fake)
 {
     memset(fake, 0, sizeof(*fake));
     fake->config.instance = "example.org";
+    fake->config.rules = &fake->rules;
     fake->context.config = &fake->config;
     fake->context.ledger = &fake->ledger;
     for (size_t i = 0; i < FAKE_MAX; i++) {

@@ -97,6 +97,27 @@ static void an_agent_without_probes(void **state)
     free(text);
 }
 
+static void exempt_messages_are_counted_by_rule(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct rule rules[] = {{.name = "copying"},
+                           {.name = "council", .exempt = true},
+                           {.name = "doctor", .exempt = true}};
+    fake_make(&fake);
+    fake.rules = (struct rule_set){.rules = rules, .count = 3};
+    rule_counts_add(&fake.context.exempt_by, "doctor", 1);
+    rule_counts_add(&fake.context.exempt_by, "removed", 2);
+    rule_counts_add(&fake.context.exempt_by, "doctor", 4);
+    char *text = write_metrics(&fake);
+    assert_line(text, "mailvigil_messages_exempt_total{rule=\"council\"} 0");
+    assert_line(text, "mailvigil_messages_exempt_total{rule=\"doctor\"} 5");
+    assert_line(text, "mailvigil_messages_exempt_total{rule=\"removed\"} 2");
+    assert_null(strstr(text, "copying"));
+    free(text);
+    rule_counts_clear(&fake.context.exempt_by);
+}
+
 static void targets_and_a_stuck_ledger(void **state)
 {
     (void)state;
@@ -313,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_agent_without_probes),
+        cmocka_unit_test(exempt_messages_are_counted_by_rule),
         cmocka_unit_test(targets_and_a_stuck_ledger),
         cmocka_unit_test(a_probe_that_has_not_run),
         cmocka_unit_test(a_service_that_fails_by_one_family),

@@ -363,6 +363,40 @@ static void test_removed_fields(void **state)
     }
 }
 
+/* Many programs end a line at a bare CR: they would see these fields. */
+static void test_removed_fields_after_a_bare_cr(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *original, *copy, *removed;
+    } cases[] = {
+        {"A: 1\rX-Ack: spy@x.test\r\nB: 2\r\n", "A: 1\r\nB: 2\r\n", "X-Ack"},
+        {"A: 1\rX-Ack: spy\r folded\r\n too\r\nB: 2\r\n", "A: 1\r\nB: 2\r\n", "X-Ack"},
+        {"A: 1\rX-Ack: spy\rC: 3\rx-monitor-id: y\rD: 4\r\n", "A: 1\rC: 3\rD: 4\r\n",
+         "X-Ack, x-monitor-id"},
+        {"Subject: s\rErrors-To: spy\r\nB: 2\r\n", "Subject: {Mon-In} s\r\nB: 2\r\n", "Errors-To"},
+        {"A: 1\rMessage-ID: <a@b>\r\n", "A: 1\r\n", "Message-ID"},
+        {"no field\rX-Ack: spy\r\nB: 2\r\n", "no field\r\nB: 2\r\n", "X-Ack"},
+        {"A: 1\rX-Ack: spy\r\r\nB: 2\r\n", "A: 1\r\r\nB: 2\r\n", "X-Ack"},
+        {"A: 1\r\rX-Ack: body\r\nB: 2\r\n", "A: 1\r\rX-Ack: body\r\nB: 2\r\n", NULL},
+        {"A: 1\rB: 2\r\n", "A: 1\rB: 2\r\n", NULL},
+    };
+    struct copy_plan plan = make_plan();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char *original = xasprintf("%s\r\n", cases[i].original);
+        char *wanted = xasprintf("%s\r\n", cases[i].copy);
+        struct buffer copy = make_simply(&plan, original);
+        print_message("case %zu\n", i);
+        assert_true(copy.len > strlen(wanted));
+        assert_string_equal(copy.data + copy.len - strlen(wanted), wanted);
+        if (cases[i].removed != NULL)
+            assert_field(&copy, "X-Monitor-Removed", cases[i].removed);
+        buffer_free(&copy);
+        free(original);
+        free(wanted);
+    }
+}
+
 static void test_names_are_compared_without_case_and_whole(void **state)
 {
     (void)state;
@@ -904,6 +938,7 @@ int main(void)
         cmocka_unit_test(test_folder_names_stay_seven_bit),
         cmocka_unit_test(test_message_id_is_replaced_in_its_place),
         cmocka_unit_test(test_removed_fields),
+        cmocka_unit_test(test_removed_fields_after_a_bare_cr),
         cmocka_unit_test(test_names_are_compared_without_case_and_whole),
         cmocka_unit_test(test_removed_names_are_bounded),
         cmocka_unit_test(test_what_is_broken_stays_as_it_is),

@@ -127,46 +127,160 @@ static struct rule *make_exempt(struct rule_set *set, const char *address)
     return rule;
 }
 
+#define OUTSIDE RECEIVED "From: Dr <doctor@x.test>\r\n"
+#define INSIDE RECEIVED "From: bob@example.org\r\n"
+#define CHECKED(results) "Authentication-Results: mx.example.org; " results "\r\n"
+
 struct exempt_case {
     const char *address, *header;
     enum folder_role role;
-    bool exempt;
+    const char *basis; /* NULL: not exempt */
+    bool checks;       /* the server's results are known by their name */
 };
 
 static const struct exempt_case exempt_cases[] = {
-    {"bob@partner.test", INCOMING, FOLDER_OTHER, true},
-    {"*@partner.test", INCOMING, FOLDER_OTHER, true},
-    {"office@x.test", INCOMING, FOLDER_OTHER, true},
-    {"carol@example.org", INCOMING, FOLDER_OTHER, true},
-    {"alice@example.org", INCOMING, FOLDER_OTHER, true},
-    {"wonder@example.net", INCOMING, FOLDER_OTHER, true}, /* an alias of the owner */
-    {"doctor@example.org", INCOMING, FOLDER_OTHER, false},
-    {"builder", INCOMING, FOLDER_OTHER, false},
-    {"doctor@x.test", "Delivered-To: doctor@x.test\r\n" INCOMING, FOLDER_OTHER, true},
-    {"doctor@x.test", INCOMING "X-Original-To: doctor@x.test\r\n", FOLDER_OTHER, true},
-    {"doctor@x.test", INCOMING "Envelope-To: doctor@x.test\r\n", FOLDER_OTHER, true},
-    {"doctor@x.test", INCOMING "Resent-To: doctor@x.test\r\n", FOLDER_OTHER, true},
-    {"doctor@x.test", INCOMING "X-Note: doctor@x.test\r\n", FOLDER_OTHER, false},
-    {"doctor@x.test", SENT_TO_BOTH "Bcc: Dr <Doctor@X.test>\r\n", FOLDER_SENT, true},
-    {"doctor@x.test", SENT_TO_BOTH "Cc: a: doctor@x.test;\r\n", FOLDER_SENT, true},
+    /* received: the owner, or the only author */
+    {"alice@example.org", INCOMING, FOLDER_OTHER, "owner", false},
+    {"wonder@example.net", INCOMING, FOLDER_OTHER, "owner", false},
+    {"bob@partner.test", INCOMING, FOLDER_OTHER, "from bob@partner.test (claimed)", false},
+    {"*@partner.test", INCOMING, FOLDER_OTHER, "from bob@partner.test (claimed)", false},
+    {"doctor@example.org", INCOMING, FOLDER_OTHER, NULL, false},
+    {"builder", INCOMING, FOLDER_OTHER, NULL, false},
+    /* no other field of his */
+    {"office@x.test", INCOMING, FOLDER_OTHER, NULL, false},
+    {"carol@example.org", INCOMING, FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", "Delivered-To: doctor@x.test\r\n" INCOMING, FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", INCOMING "X-Original-To: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", INCOMING "Envelope-To: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", INCOMING "X-Envelope-To: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", INCOMING "Resent-To: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", INCOMING "Resent-From: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", INCOMING "Reply-To: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", INCOMING "From: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", INCOMING "X-Note: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    /* the author must be certain */
+    {"doctor@x.test", OUTSIDE, FOLDER_OTHER, "from doctor@x.test (claimed)", false},
+    {"doctor@x.test", OUTSIDE "From: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", RECEIVED "From: doctor@x.test, a@b.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", RECEIVED "From: a@b@c, doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", RECEIVED "From: <\"doctor@x.test\">\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", RECEIVED "From: \"doctor@x.test\" <a@b.test>\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", RECEIVED "X: y\rFrom: a@b.test\r\nFrom: doctor@x.test\r\n", FOLDER_OTHER,
+     NULL, false},
+    {"doctor@x.test", RECEIVED "no field\r\nFrom: doctor@x.test\r\n", FOLDER_OTHER, NULL, false},
+    {"doctor@x.test", OUTSIDE "Fr\001om: a@b.test\r\n", FOLDER_OTHER, NULL, false},
+    /* from inside: every recipient */
+    {"carol@example.org", INSIDE "To: carol@example.org\r\n", FOLDER_OTHER,
+     "every recipient, from bob@example.org (claimed)", false},
+    {"carol@example.org", INSIDE "To: carol@example.org\r\nCc: a@x.test\r\n", FOLDER_OTHER, NULL,
+     false},
+    {"carol@example.org", INSIDE "To: carol@example.org, <\"a@x.test\">\r\n", FOLDER_OTHER, NULL,
+     false},
+    {"carol@example.org", OUTSIDE "To: carol@example.org\r\n", FOLDER_OTHER, NULL, false},
+    {"carol@example.org", INSIDE, FOLDER_OTHER, NULL, false},
+    {"bob@example.org", INSIDE, FOLDER_OTHER, "from bob@example.org (claimed)", false},
+    /* what the server has checked */
+    {"doctor@x.test", OUTSIDE, FOLDER_OTHER, NULL, true},
+    {"doctor@x.test", CHECKED("dmarc=pass header.from=x.test") OUTSIDE, FOLDER_OTHER,
+     "from doctor@x.test (authenticated)", true},
+    {"doctor@x.test", CHECKED("dmarc=fail") OUTSIDE, FOLDER_OTHER, NULL, true},
+    {"doctor@x.test", OUTSIDE CHECKED("dmarc=pass"), FOLDER_OTHER,
+     "from doctor@x.test (authenticated)", true}, /* below the MTA's Received */
+    {"doctor@x.test", CHECKED("spf=none") OUTSIDE CHECKED("dmarc=pass"), FOLDER_OTHER, NULL, true},
+    {"doctor@x.test", "Authentication-Results: x.test; dmarc=pass\r\n" OUTSIDE, FOLDER_OTHER, NULL,
+     true},
+    {"bob@example.org", INSIDE, FOLDER_OTHER, "from bob@example.org (claimed)", true},
+    {"bob@example.org", CHECKED("dmarc=fail") INSIDE, FOLDER_OTHER, NULL, true},
+    {"carol@example.org", CHECKED("dmarc=fail") INSIDE "To: carol@example.org\r\n", FOLDER_OTHER,
+     NULL, true},
+    /* sent: the owner, or every recipient */
+    {"alice@example.org", SENT_TO_BOTH, FOLDER_SENT, "owner", false},
+    {"doctor@x.test", "From: doctor@x.test\r\nTo: b@x.test\r\n", FOLDER_SENT, NULL, false},
+    {"doctor@x.test", SENT_TO_BOTH "Bcc: Dr <Doctor@X.test>\r\n", FOLDER_SENT, NULL, false},
+    {"doctor@x.test", SENT_TO_BOTH "Cc: a: doctor@x.test;\r\n", FOLDER_SENT, NULL, false},
+    {"doctor@x.test", SENT_TO_BOTH "Delivered-To: doctor@x.test\r\n", FOLDER_SENT, NULL, false},
+    {"*@x.test", "From: alice@example.org\r\nTo: a@x.test\r\nBcc: b@x.test\r\n", FOLDER_SENT,
+     "every recipient", false},
+    {"*@x.test", "From: alice@example.org\r\nTo: a@x.test, <\"b@x.test\">\r\n", FOLDER_SENT, NULL,
+     false},
+    {"*@x.test", "From: alice@example.org\r\nTo: a@x.test\r\nResent-To: b@y.test\r\n", FOLDER_SENT,
+     NULL, false},
+    {"*@x.test", "From: alice@example.org\r\nTo: a@x.test\r\nX: y\rCc: b@x.test\r\n", FOLDER_SENT,
+     NULL, false},
+    {"*@x.test", "From: alice@example.org\r\nTo: a@x.test\r\nC\001c: b@y.test\r\n", FOLDER_SENT,
+     NULL, false},
+    {"*", "From: alice@example.net\r\nTo:\r\n", FOLDER_SENT, "owner", false},
+    {"*@x.test", "From: alice@example.org\r\nTo:\r\n", FOLDER_SENT, NULL, false},
+    {"*@x.test", "From: alice@example.org\r\nTo: a@x.test\r\n", FOLDER_OTHER, "every recipient",
+     false},
+    {"*@x.test", "From: alice@example.org, b@y.test\r\nTo: a@x.test\r\n", FOLDER_OTHER, NULL,
+     false},
 };
+
+static void check_exempt(const struct exempt_case *one)
+{
+    struct rule_set *set = make_set();
+    make_rule(set, "all");
+    make_exempt(set, one->address); /* its position does not matter */
+    prepare(set);
+    struct message message = make_message(one->header, one->role);
+    struct owner owner = *message.owner;
+    owner.authserv_id = one->checks ? "mx.example.org" : NULL;
+    message.owner = &owner;
+    struct decision *decision = decide_both(set, &message);
+    const char *basis = decision->exempt ? decision->exempt_basis : "not exempt";
+    if (strcmp(basis, one->basis != NULL ? one->basis : "not exempt") != 0)
+        fail_msg("%s, %s: %s", one->address, one->header, basis);
+    bool exempt = one->basis != NULL;
+    assert_int_equal(decision->result, exempt ? NO : YES);
+    assert_int_equal(decision->n_targets, exempt ? 0 : 1);
+    assert_ptr_equal(decision->exempt_by, exempt ? &set->rules[1] : NULL);
+    decision_free(decision);
+    free_message(&message);
+    rule_set_free(set);
+}
 
 static void test_exempt_addresses(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(exempt_cases) / sizeof(*exempt_cases); i++) {
-        const struct exempt_case *one = &exempt_cases[i];
+    for (size_t i = 0; i < sizeof(exempt_cases) / sizeof(*exempt_cases); i++)
+        check_exempt(&exempt_cases[i]);
+}
+
+/* from and to of an exempt rule believe no more than its addresses do. */
+static void test_exempt_by_users_with_from_and_to(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *header;
+        enum folder_role role;
+        bool exempt;
+    } cases[] = {
+        {"*@x.test", NULL, OUTSIDE, FOLDER_OTHER, true},
+        {"*@x.test", NULL, OUTSIDE "From: a@x.test\r\n", FOLDER_OTHER, false},
+        {"*@x.test", NULL, RECEIVED "From: \"doctor@x.test\" <a@b.test>\r\n", FOLDER_OTHER, false},
+        {"*@x.test", NULL, INCOMING "Sender: doctor@x.test\r\n", FOLDER_OTHER, false},
+        {"*@x.test", NULL, "From: a@x.test\r\nTo: b@x.test\r\n", FOLDER_SENT, false},
+        {"alice@*", NULL, "From: a@x.test\r\nTo: b@x.test\r\n", FOLDER_SENT, true},
+        {NULL, "*@x.test", "To: b@x.test\r\nCc: c@x.test\r\n", FOLDER_SENT, true},
+        {NULL, "*@x.test", SENT_TO_BOTH, FOLDER_SENT, false},
+        {NULL, "*@x.test", "To: b@x.test, <\"c@x.test\">\r\n", FOLDER_SENT, false},
+        {NULL, "*", "Subject: x\r\n", FOLDER_SENT, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct rule_set *set = make_set();
         make_rule(set, "all");
-        make_exempt(set, one->address); /* its position does not matter */
+        struct rule *rule = rule_set_add(set);
+        rule->name = xstrdup("exempt");
+        rule->exempt = true;
+        rule->users = LIST("alice");
+        rule->from = cases[i].from != NULL ? LIST(cases[i].from) : NULL;
+        rule->to = cases[i].to != NULL ? LIST(cases[i].to) : NULL;
         prepare(set);
-        struct message message = make_message(one->header, one->role);
+        struct message message = make_message(cases[i].header, cases[i].role);
         struct decision *decision = decide_both(set, &message);
-        if (decision->exempt != one->exempt)
-            fail_msg("case %zu, %s: exempt %d", i, one->address, decision->exempt);
-        assert_int_equal(decision->result, one->exempt ? NO : YES);
-        assert_int_equal(decision->n_targets, one->exempt ? 0 : 1);
-        assert_ptr_equal(decision->exempt_by, one->exempt ? &set->rules[1] : NULL);
+        if (decision->exempt != cases[i].exempt)
+            fail_msg("case %zu: %d", i, decision->exempt);
         decision_free(decision);
         free_message(&message);
         rule_set_free(set);
@@ -524,6 +638,7 @@ static void test_an_undecided_exemption_exempts_nothing(void **state)
     make_rule(set, "all");
     struct rule *rule = make_rule(set, "privileged");
     rule->exempt = true;
+    rule->users = LIST("alice");
     rule->attachment = LIST("*.zip");
     prepare(set);
     struct message message = make_message(INCOMING, FOLDER_OTHER);
@@ -569,6 +684,7 @@ int main(void)
         cmocka_unit_test(test_certain_targets_while_the_body_is_needed),
         cmocka_unit_test(test_no_rules),
         cmocka_unit_test(test_exempt_addresses),
+        cmocka_unit_test(test_exempt_by_users_with_from_and_to),
         cmocka_unit_test(test_exempt_with_further_conditions),
         cmocka_unit_test(test_exempt_in_one_direction_only),
         cmocka_unit_test(test_exempt_that_needs_the_body),

@@ -496,8 +496,7 @@ static void test_reasons_of_dates_directions_and_exemptions(void **state)
     rule->exempt = true;
     rule->addresses = LIST("doctor@*");
     reason = reason_for(set, INCOMING, NULL, "addresses");
-    assert_string_equal(reason,
-                        "no address of the message is listed, the rule requires \"doctor@*\"");
+    assert_string_equal(reason, "its author is not listed, the rule requires \"doctor@*\"");
     free(reason);
 }
 

@@ -75,7 +75,7 @@ static void test_lists(void **state)
         {"\"a@b\"@example.org", "\"a@b\"@example.org"},
         {"\"a\\\"b\"@example.org", "\"a\\\"b\"@example.org"},
         {"\"a\\\\\"@example.org", "\"a\\\\\"@example.org"},
-        {"\"a\\\001 b\\\r\"@example.org", "\"a b\"@example.org"},
+        {"\"a\\\001 b\\\r\"@example.org", "\"a b\"@example.org/1"},
         {"\"bob\"@example.org", "bob@example.org"},
         {"\"bob.x\"@example.org", "bob.x@example.org"},
         {"\"bob.\"@example.org", "\"bob.\"@example.org"},
@@ -100,7 +100,7 @@ static void test_lists(void **state)
         {"a@b.c:d@e.f", "a@b.c d@e.f"},
         {"mailto:a@b.c", "a@b.c"},
         {"<mailto:a@b.c>", "a@b.c"},
-        {"<a@b.c:25>", "a@b.c"},
+        {"<a@b.c:25>", "a@b.c/1"},
         {"a@b.c.", "a@b.c"},
         {"a@b.c..., d@e.f", "a@b.c d@e.f"},
         {"a@b.c. Foo <d@e.f>", "d@e.f"},
@@ -140,6 +140,143 @@ static void test_lists(void **state)
         free(got);
     }
     assert_int_equal(wrong, 0);
+}
+
+static void add_joined(struct buffer *out, char *const *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buffer_text(out, i > 0 ? " | " : "");
+        buffer_text(out, texts[i]);
+    }
+}
+
+/* What cannot be read is kept as written, with the addresses that others may find in it. */
+static void test_unreadable(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *written, *readings, *addresses;
+    } cases[] = {
+        {"bob@example.org, <\"rival@outside.test\">", "<\"rival@outside.test\">",
+         "rival@outside.test", "bob@example.org"},
+        {"Bob <\"rival@outside.test\">", "Bob <\"rival@outside.test\">", "rival@outside.test", ""},
+        {"\"rival@outside.test\"", "\"rival@outside.test\"", "rival@outside.test", ""},
+        {"\"rival@outside.test\" bob@example.org", "\"rival@outside.test\" bob@example.org",
+         "rival@outside.test | bob@example.org", "bob@example.org"},
+        {"<bob@example.org \"rival@outside.test\">", "<bob@example.org \"rival@outside.test\">",
+         "bob@example.org | rival@outside.test", "bob@example.org"},
+        {"<\"rival@outside.test\":bob@example.org>", "<\"rival@outside.test\":bob@example.org>",
+         "rival@outside.test | bob@example.org", "bob@example.org"},
+        {"bob@example.org <\"rival@outside.test\">", "bob@example.org <\"rival@outside.test\">",
+         "bob@example.org | rival@outside.test", ""},
+        {"\"rival@outside.test\" <>", "\"rival@outside.test\" <>", "rival@outside.test", ""},
+        {"=?utf-8?q?rival?=@outside.test", "=?utf-8?q?rival?=@outside.test", "rival@outside.test",
+         ""},
+        {"<=?utf-8?q?rival=40outside.test?=>", "<=?utf-8?q?rival=40outside.test?=>",
+         "rival@outside.test", ""},
+        {"=?utf-8?b?cml2YWxAb3V0c2lkZS50ZXN0?=", "=?utf-8?b?cml2YWxAb3V0c2lkZS50ZXN0?=",
+         "rival@outside.test", ""},
+        {"a@b.x@c.test", "a@b.x@c.test", "a@b.x | b.x@c.test", ""},
+        {"rival@outside.test@", "rival@outside.test@", "rival@outside.test", ""},
+        {"rival", "rival", "", ""},
+        {"Doe, John <j@d.x>", "Doe", "", "j@d.x"},
+        {"us: rival@@outside.test, b@c.d;", "us: rival@@outside.test", "", "b@c.d"},
+        {"a@[1]b , c@d.e", "a@[1]b", "", "c@d.e"},
+        {"bob@example.org\001.evil.test", "bob@example.org.evil.test", "bob@example.org.evil.test",
+         "bob@example.org.evil.test"},
+        {"bob@example.org\r.evil.test", "bob@example.org .evil.test", "bob@example.org",
+         "bob@example.org.evil.test"},
+        {"x <rival@@\r\n outside.test>", "x <rival@@ outside.test>", "", ""},
+        /* these are no recipients, or readable */
+        {"undisclosed-recipients:;", "", "", ""},
+        {"<>", "", "", ""},
+        {" \r\n ", "", "", ""},
+        {"(rival@outside.test)", "", "", ""},
+        {"Sales @ Company <a@b.c>", "", "", "a@b.c"},
+        {"\"rival@outside.test\" <bob@example.org>", "", "", "bob@example.org"},
+        {"\"a@b\"@example.org", "", "", "\"a@b\"@example.org"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct address_list list = {0};
+        address_list_parse(&list, cases[i].text, strlen(cases[i].text));
+        struct buffer got = {0}, want = {0};
+        add_joined(&got, list.unreadable, list.n_unreadable);
+        buffer_text(&got, " ; ");
+        if (list.readings != NULL)
+            add_joined(&got, list.readings->addresses, list.readings->count);
+        buffer_text(&got, " ; ");
+        add_joined(&got, list.addresses, list.count);
+        buffer_printf(&want, "%s ; %s ; %s", cases[i].written, cases[i].readings,
+                      cases[i].addresses);
+        assert_string_equal(got.data, want.data);
+        assert_int_equal(list.skipped > 0, list.n_unreadable > 0);
+        buffer_free(&got);
+        buffer_free(&want);
+        address_list_clear(&list);
+    }
+}
+
+static void test_unreadable_is_bounded(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    for (int i = 0; i < ADDRESS_UNREADABLE_MAX + 50; i++)
+        buffer_printf(&text, "\"u%d@outside.test\",", i);
+    for (int i = 0; i < 1000; i++)
+        buffer_text(&text, "\xc3\xa9");
+    struct address_list list = {0};
+    address_list_parse(&list, text.data, text.len);
+    assert_int_equal(list.skipped, ADDRESS_UNREADABLE_MAX + 51);
+    assert_int_equal(list.n_unreadable, ADDRESS_UNREADABLE_MAX);
+    assert_int_equal(list.readings->count, ADDRESS_UNREADABLE_MAX + 50);
+    address_list_clear(&list);
+    address_list_parse(&list, text.data + text.len - 2000, 2000);
+    assert_int_equal(strlen(list.unreadable[0]), ADDRESS_WRITTEN_MAX);
+    address_list_clear(&list);
+    buffer_free(&text);
+}
+
+static void test_scan(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"", ""},
+        {"no address @ all", ""},
+        {"\"no-reply@Shop.test\" <x@y.z>", "no-reply@shop.test x@y.z"},
+        {"(a@b.c) 'd@e.f', <mailto:g@h.i>", "a@b.c d@e.f g@h.i"},
+        {"@@@@@@@@", ""},
+        {"a@b@c", "a@b b@c"},
+        {"x@[192.0.2.1]", ""},
+        {"x@y.z. And", "x@y.z"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct address_list list = {0};
+        struct buffer got = {0};
+        address_list_scan(&list, cases[i].text, strlen(cases[i].text));
+        buffer_text(&got, "");
+        for (size_t n = 0; n < list.count; n++)
+            buffer_printf(&got, "%s%s", n > 0 ? " " : "", list.addresses[n]);
+        assert_string_equal(got.data, cases[i].want);
+        buffer_free(&got);
+        address_list_clear(&list);
+    }
+}
+
+static void test_sub_addresses(void **state)
+{
+    (void)state;
+    assert_true(address_belongs("bob@example.org", "Bob+tag@Example.org"));
+    assert_true(address_belongs("bob@example.org", "bob@example.org"));
+    assert_true(address_belongs("bob+x@example.org", "bob+x@example.org"));
+    assert_true(address_belongs("bob@example.org", "bob+@example.org"));
+    assert_false(address_belongs("bob@example.org", "bobby+tag@example.org"));
+    assert_false(address_belongs("bob@example.org", "bob-tag@example.org"));
+    assert_false(address_belongs("bob@example.org", "bob+tag@example.net"));
+    assert_false(address_belongs("bob@example.org", "bob@x+@example.org"));
+    assert_false(address_belongs("", "bob@example.org"));
+    assert_false(address_belongs("bob", "bob+x"));
 }
 
 static void repeat(struct buffer *text, const char *what, int times)
@@ -259,6 +396,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_unreadable_is_bounded),
+        cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_sub_addresses),
         cmocka_unit_test(test_comments_nested_deeply),
         cmocka_unit_test(test_what_is_never_closed_costs_no_square),
         cmocka_unit_test(test_ten_thousand_recipients),

@@ -244,6 +244,92 @@ static void test_many_charset_switches_end(void **state)
     buffer_free(&text);
 }
 
+/* The named fields under every reading, "name=value;". */
+static char *read_text(const struct header *header)
+{
+    struct buffer text = {0};
+    size_t count;
+    const struct header_field *fields = header_read(header, &count);
+    buffer_text(&text, "");
+    for (size_t i = 0; i < count; i++) {
+        char *value = header_value(&fields[i], 100);
+        if (fields[i].name_len > 0)
+            buffer_printf(&text, "%.*s=%s;", (int)fields[i].name_len, fields[i].start, value);
+        assert_true(i == 0 || fields[i].start >= fields[i - 1].start);
+        free(value);
+    }
+    return buffer_take(&text);
+}
+
+static void test_a_bare_cr_ends_a_line_for_some(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *read;
+        bool bare_cr;
+    } cases[] = {
+        {"A: b\r\nC: d\r\n", "A=b;C=d;", false},
+        {"A: b\rTo: c\r\nE: f\r\n", "A=b To: c;A=b;To=c;E=f;", true},
+        {"A: b\r folded\rTo: c\r\n d\r\n", "A=b  folded To: c d;A=b  folded;To=c d;", true},
+        {"A\rTo: c\r\n", "To=c;", true},
+        {"A: b\r\rbody: x\r\nE: f\r\n", "A=b  body: x;A=b;E=f;", true},
+        {"A: b\r\r\nC: d\r\r\n", "A=b;A=b;C=d;", true},
+        {"A: b\rTo: c\r\rbody: x\rbody: y", "A=b To: c  body: x body: y;A=b;To=c;", true},
+        {"A: b\r", "A=b;A=b;", true},
+        {"\rA: b\r\n", "", true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct header *header = parse(cases[i].text);
+        char *read = read_text(header);
+        print_message("case %zu\n", i);
+        assert_string_equal(read, cases[i].read);
+        assert_int_equal(header->bare_cr, cases[i].bare_cr);
+        free(read);
+        header_free(header);
+    }
+}
+
+static void test_where_the_fields_end_for_some(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t fields_len;
+        bool garbled;
+    } cases[] = {
+        {"A: b\r\nC: d\r\n\r\nbody", 12, false},
+        {"From bob Mon Jan 1\r\nC: d\r\n", 26, false},
+        {"A: b\r\nFrom bob Mon Jan 1\r\nC: d\r\n", 6, false},
+        {"A: b\r\nno field\r\nC: d\r\n", 6, false},
+        {"A: b\r\nno field: x\r\nC: d\r\n", 6, false},
+        {"no field\r\n", 0, false},
+        {"Fr\001om: x\r\n", 0, true},
+        {"\177From : x\r\n", 0, true},
+        {"A: b\rFr\001om: x\r\n", 15, true},
+        {"", 0, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct header *header = parse(cases[i].text);
+        print_message("case %zu\n", i);
+        assert_int_equal(header->fields_len, cases[i].fields_len);
+        assert_int_equal(header->garbled, cases[i].garbled);
+        header_free(header);
+    }
+}
+
+static void test_bare_crs_are_bounded(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    for (size_t i = 0; i <= HEADER_FIELDS_MAX; i++)
+        buffer_text(&text, "X:\r");
+    struct header *header = header_parse(text.data, text.len);
+    assert_true(header->truncated);
+    assert_int_equal(header->n_read, HEADER_FIELDS_MAX + 1);
+    header_free(header);
+    buffer_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +338,9 @@ int main(void)
         cmocka_unit_test(test_scan_sees_the_same_end_in_any_two_pieces),
         cmocka_unit_test(test_find_counts_fields_of_a_name),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_a_bare_cr_ends_a_line_for_some),
+        cmocka_unit_test(test_where_the_fields_end_for_some),
+        cmocka_unit_test(test_bare_crs_are_bounded),
         cmocka_unit_test(test_values_are_cut),
         cmocka_unit_test(test_nul_is_an_octet_like_any_other),
         cmocka_unit_test(test_fields_are_bounded),
