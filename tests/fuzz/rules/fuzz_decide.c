@@ -72,6 +72,7 @@ static void add_body_rules(struct rule_set *set)
     rule = add(set, "private", "none");
     rule->exempt = true;
     rule->incoming = rule->outgoing = SELECT_NONE;
+    rule->users = LIST("*");
     rule->body = LIST("private*");
 }
 
