@@ -109,7 +109,9 @@ class Conditions(case.Case):
         self.assertEqual(self.wanted({
             "doctor": mail.message(subject="doctor", sender="doctor@elsewhere.test", received=True),
             "other": mail.message(subject="other", received=True),
-        }), {"other"})
+            "claimed": mail.message(subject="claimed", received=True, fields=(
+                "Sender: doctor@elsewhere.test", "Delivered-To: doctor@elsewhere.test")),
+        }), {"other", "claimed"})
 
 
 class Sample(case.Case):

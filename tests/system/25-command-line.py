@@ -229,6 +229,14 @@ class Running(CommandLine):
         self.assertEqual(self.command("ledger", "--account", "nobody").returncode, USAGE)
         shown = json.loads(self.command("ledger", "--json").stdout)
         self.assertLessEqual({"not_wanted", "exempt"}, set(shown["messages"]))
+        basis = "rule privileged: from doctor@elsewhere.test (claimed)"
+        exempt = self.command("ledger", "--exempt").stdout
+        self.assertIn(basis, exempt)
+        self.assertIn("\n1 message was exempted by a rule.\n", exempt)
+        self.assertNotIn("delivered", exempt)
+        only = json.loads(self.command("ledger", "--exempt", "--json").stdout)
+        self.assertEqual([one["reason"] for one in only["lines"]], [basis])
+        self.assertEqual(only["messages"], {"exempt": 1})
         self.assertEqual({one["state"] for one in shown["lines"]}, set(shown["messages"]))
 
     def test_log_holds_no_content_and_no_secret(self):
