@@ -8,8 +8,8 @@
 
 #include "rules/dates.h"
 #include "rules/mime/address.h"
-#include "rules/mime/charset_text.h"
 #include "rules/mime/header.h"
+#include "rules/text/charset_text.h"
 
 enum facts_group {
     FACTS_FROM,    /* From, Sender */

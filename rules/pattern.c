@@ -5,9 +5,9 @@
 #include <pcre2.h>
 #include <string.h>
 
-#include "rules/mime/charset.h"
 #include "rules/regex_linear.h"
 #include "rules/regex_literal.h"
+#include "rules/text/charset.h"
 #include "rules/util/buffer.h"
 #include "rules/util/memory.h"
 #include "rules/util/octet.h"

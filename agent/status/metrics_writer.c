@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/mime/charset.h"
+#include "rules/text/charset.h"
 
 #define NUMBER_TEXT 32
 

@@ -1,7 +1,7 @@
 #include "rules/copy/fields.h"
 
-#include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
+#include "rules/text/charset.h"
 #include "rules/time/calendar.h"
 
 #define LINE_GOOD 78

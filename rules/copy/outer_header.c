@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "rules/copy/fields.h"
-#include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
+#include "rules/text/charset.h"
 
 #define SUBJECT_RAW_MAX 4000
 #define SUBJECT_DECODED_MAX 1000

@@ -7,7 +7,7 @@
 
 #include "rules/copy/fields.h"
 #include "rules/copy/header_part.h"
-#include "rules/mime/charset.h"
+#include "rules/text/charset.h"
 
 #define BOUNDARY_LEN 48
 #define REPORT_LINE_MAX 900

@@ -2,8 +2,8 @@
 
 #include <assert.h>
 
-#include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
+#include "rules/text/charset.h"
 #include "rules/util/octet.h"
 
 #define PREFIX_MAX 200

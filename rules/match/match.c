@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rules/mime/charset.h"
+#include "rules/text/charset.h"
 #include "rules/time/calendar.h"
 
 #define QUOTE_MAX 60

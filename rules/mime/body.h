@@ -35,7 +35,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "rules/mime/reading.h"
+#include "rules/text/reading.h"
 
 #define BODY_DEPTH_MAX 32
 #define BODY_ATTACHMENTS_MAX 1000

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "rules/mime/charset.h"
-#include "rules/mime/charset_text.h"
 #include "rules/mime/encoded_word.h"
-#include "rules/mime/fold.h"
+#include "rules/text/charset.h"
+#include "rules/text/charset_text.h"
+#include "rules/text/fold.h"
 #include "rules/util/buffer.h"
 #include "rules/util/octet.h"
 

@@ -4,9 +4,9 @@
 #include <strings.h>
 
 #include "rules/mime/base64.h"
-#include "rules/mime/charset.h"
-#include "rules/mime/charset_text.h"
-#include "rules/mime/fold.h"
+#include "rules/text/charset.h"
+#include "rules/text/charset_text.h"
+#include "rules/text/fold.h"
 #include "rules/util/octet.h"
 
 /* RFC 2047 section 2 allows words of 75 octets on lines of 76; ours leave room for a field name

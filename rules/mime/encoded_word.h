@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-#include "rules/mime/charset_text.h"
-#include "rules/mime/reading.h"
+#include "rules/text/charset_text.h"
+#include "rules/text/reading.h"
 #include "rules/util/buffer.h"
 
 /* Octets of one text that patterns see; more is doubt. */

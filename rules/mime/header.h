@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "rules/mime/reading.h"
+#include "rules/text/reading.h"
 
 struct charset_cache;
 

@@ -1,9 +1,9 @@
 #include "rules/mime/text.h"
 
-#include "rules/mime/charset.h"
-#include "rules/mime/charset_text.h"
-#include "rules/mime/fold.h"
-#include "rules/mime/html.h"
+#include "rules/text/charset.h"
+#include "rules/text/charset_text.h"
+#include "rules/text/fold.h"
+#include "rules/text/html.h"
 #include "rules/util/octet.h"
 
 /* Folded text may be longer than its source; a text that is much longer is no text. */

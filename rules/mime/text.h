@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "rules/mime/reading.h"
+#include "rules/text/reading.h"
 
 #define TEXT_OCTETS_MAX (1024 * 1024)
 #define TEXT_PARTS_MAX 1000

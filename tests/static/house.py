@@ -24,7 +24,8 @@ STAIRCASES = {
         """,
     "rules": """
         util
-        time / mime
+        time / text
+        mime
         .
         match
         copy

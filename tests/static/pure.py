@@ -2,7 +2,7 @@
 
 Arguments: the library and a C compiler, for the test of this test. Looked at are the symbols that
 the library leaves undefined, so the check sees every call, whichever header declared it. What other
-libraries do by themselves it cannot see: iconv_open() may load a converter (rules/mime/charset.h),
+libraries do by themselves it cannot see: iconv_open() may load a converter (rules/text/charset.h),
 libcrypto its configuration. Printing to stderr is not forbidden, for rules/util/memory.h does it
 before it ends the program.
 """

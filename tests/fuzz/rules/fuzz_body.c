@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "rules/mime/body.h"
-#include "rules/mime/charset.h"
+#include "rules/text/charset.h"
 #include "rules/util/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

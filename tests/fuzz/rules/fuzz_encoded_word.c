@@ -2,8 +2,8 @@
  * doubt. */
 #include <stdint.h>
 
-#include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
+#include "rules/text/charset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,8 +1,8 @@
 /* Folded text is UTF-8, bounded, whole words survive, and to fold it again changes nothing. */
 #include <stdint.h>
 
-#include "rules/mime/charset.h"
-#include "rules/mime/fold.h"
+#include "rules/text/charset.h"
+#include "rules/text/fold.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,8 +1,8 @@
 /* Spans cover every octet; values are clean; the scan finds the same end however it is split. */
 #include <stdint.h>
 
-#include "rules/mime/charset.h"
 #include "rules/mime/header.h"
+#include "rules/text/charset.h"
 #include "rules/util/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,8 +1,8 @@
 /* What HTML shows is UTF-8, bounded, and nothing before it hides a word at the end. */
 #include <stdint.h>
 
-#include "rules/mime/charset.h"
-#include "rules/mime/html.h"
+#include "rules/text/charset.h"
+#include "rules/text/html.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

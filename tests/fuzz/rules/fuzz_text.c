@@ -2,8 +2,8 @@
  * part hides nothing in the next without doubt. The first line of the input names the charset. */
 #include <stdint.h>
 
-#include "rules/mime/charset.h"
 #include "rules/mime/text.h"
+#include "rules/text/charset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,10 +13,10 @@
 #include "rules/copy/copy.h"
 #include "rules/mime/address.h"
 #include "rules/mime/body.h"
-#include "rules/mime/charset.h"
 #include "rules/mime/encoded_word.h"
 #include "rules/rule_maker.h"
 #include "rules/sameness.h"
+#include "rules/text/charset.h"
 #include "rules/util/buffer.h"
 #include "rules/work_count.h"
 

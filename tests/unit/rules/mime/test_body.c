@@ -6,9 +6,9 @@
 #include <cmocka.h>
 
 #include "rules/mime/body.h"
-#include "rules/mime/charset.h"
 #include "rules/mime/text.h"
 #include "rules/samples.h"
+#include "rules/text/charset.h"
 
 static struct body_facts *scan_pieces(const char *text, size_t len, size_t piece)
 {

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "rules/mime/charset.h"
 #include "rules/mime/header.h"
+#include "rules/text/charset.h"
 #include "rules/util/buffer.h"
 #include "rules/util/memory.h"
 

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "rules/mime/charset.h"
 #include "rules/mime/text.h"
+#include "rules/text/charset.h"
 #include "rules/util/buffer.h"
 
 static void add(struct text_reader *reader, const char *subtype, const char *charset,

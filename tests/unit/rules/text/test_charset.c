@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "rules/mime/charset.h"
+#include "rules/text/charset.h"
 #include "rules/util/buffer.h"
 
 static void feed(struct charset_reader *reader, const char *text, size_t len, size_t piece,

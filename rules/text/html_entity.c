@@ -1,9 +1,9 @@
-#include "rules/mime/html_entity.h"
+#include "rules/text/html_entity.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#include "rules/mime/html_entity_names.h"
+#include "rules/text/html_entity_names.h"
 #include "rules/util/octet.h"
 
 /* What the numbers 128 to 159 stand for: HTML Standard section 13.2.5.80. */

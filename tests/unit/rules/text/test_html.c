@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
-#include "rules/mime/html.h"
-#include "rules/mime/html_entity.h"
-#include "rules/mime/html_entity_names.h"
+#include "rules/text/html.h"
+#include "rules/text/html_entity.h"
+#include "rules/text/html_entity_names.h"
 
 static void expect(const char *html, const char *shown)
 {

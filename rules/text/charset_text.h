@@ -6,7 +6,7 @@
  * charset of several octets a character has undecodable ones, for then programs differ on where the
  * next character begins. There is none if UTF-8 has stray octets, or a charset of single octets one
  * that is not assigned: whatever a program makes of these, it shows the text around them, which the
- * readings have with U+FFFD and as Windows-1252 (and rules/mime/fold.h without them). Octets that
+ * readings have with U+FFFD and as Windows-1252 (and rules/text/fold.h without them). Octets that
  * name no charset and are not UTF-8 are certain too: no program can do better than its default.
  *
  * The other reading, one at most, the first that applies:

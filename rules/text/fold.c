@@ -1,9 +1,9 @@
-#include "rules/mime/fold.h"
+#include "rules/text/fold.h"
 
 #include <assert.h>
 #include <utf8proc.h>
 
-#include "rules/mime/charset.h"
+#include "rules/text/charset.h"
 
 /* What is normalized at once: the longer run only where no boundary is found in the shorter. */
 #define RUN 96

@@ -1,4 +1,4 @@
-#include "rules/mime/html_entity_names.h"
+#include "rules/text/html_entity_names.h"
 
 /* All named character references, HTML Standard section 13.5, sorted by octets. */
 /* clang-format off */

@@ -1,9 +1,9 @@
-#include "rules/mime/html.h"
+#include "rules/text/html.h"
 
 #include <stdbool.h>
 #include <strings.h>
 
-#include "rules/mime/html_entity.h"
+#include "rules/text/html_entity.h"
 #include "rules/util/octet.h"
 
 #define TAG_NAME_MAX 16

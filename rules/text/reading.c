@@ -1,4 +1,4 @@
-#include "rules/mime/reading.h"
+#include "rules/text/reading.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-#include "rules/mime/charset_text.h"
+#include "rules/text/charset_text.h"
 
 #include <strings.h>
 
-#include "rules/mime/charset.h"
+#include "rules/text/charset.h"
 
 #define TOO_MANY "text in more than 32 charsets"
 

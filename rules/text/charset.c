@@ -1,4 +1,4 @@
-#include "rules/mime/charset.h"
+#include "rules/text/charset.h"
 
 #include <assert.h>
 #include <errno.h>

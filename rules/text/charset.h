@@ -16,7 +16,7 @@
 #ifndef RULES_MIME_CHARSET_H
 #define RULES_MIME_CHARSET_H
 
-#include "rules/mime/charset_name.h"
+#include "rules/text/charset_name.h"
 #include "rules/util/buffer.h"
 
 /* U+0080, which shows nothing. */

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "rules/mime/charset.h"
-#include "rules/mime/fold.h"
+#include "rules/text/charset.h"
+#include "rules/text/fold.h"
 
 static void expect(const char *text, const char *folded)
 {

@@ -1,4 +1,4 @@
-#include "rules/mime/charset_name.h"
+#include "rules/text/charset_name.h"
 
 #include <errno.h>
 #include <stdio.h>
