@@ -66,7 +66,7 @@ const char *basis_text(enum basis basis)
     return texts[basis];
 }
 
-unsigned route_possible(enum folder_role role)
+unsigned route_certain(enum folder_role role)
 {
     unsigned sent = DIRECTION_OUTGOING | DIRECTION_INTERNAL;
     return role == FOLDER_SENT ? sent : sent | DIRECTION_INCOMING;
@@ -263,6 +263,19 @@ static void gather_recipients(const struct header *header, struct address_list *
     }
 }
 
+/* The claimed authors, all of them: or the first could hide the others. */
+static unsigned received_directions(const struct rule_set *set, const struct header *header,
+                                    const struct authors *authors)
+{
+    struct sides sides = find_sides(set, &authors->list);
+    unsigned directions = 0;
+    if (sides.internal || authors->nobody || is_incomplete(header))
+        directions |= DIRECTION_INTERNAL;
+    if (sides.external || !authors->first_reading || !is_known(authors) || is_incomplete(header))
+        directions |= DIRECTION_INCOMING;
+    return directions;
+}
+
 static unsigned sent_directions(const struct rule_set *set, const struct header *header,
                                 const struct address_list *list)
 {
@@ -281,8 +294,14 @@ static void route_sent(const struct rule_set *set, const struct message *message
     if (is_known(authors) && count_own(message->owner, &authors->list) == 0 &&
         count_own(message->owner, authors->list.readings) == 0)
         route->warnings |= WARNING_FROM_MISMATCH;
+    bool received =
+        header_find(message->header, "Received", 0) != NULL || is_incomplete(message->header);
+    bool mismatch = (route->warnings & WARNING_FROM_MISMATCH) != 0 || !is_known(authors);
+    route->filed = received && mismatch;
     gather_recipients(message->header, &list, route);
     route->directions = sent_directions(set, message->header, &list);
+    if (route->filed)
+        route->directions |= received_directions(set, message->header, authors);
     if (list.left_out > 0)
         route->warnings |= WARNING_TOO_MANY_RECIPIENTS;
     if (list.skipped > 0 || is_incomplete(message->header))
@@ -375,15 +394,9 @@ static void route_received(const struct rule_set *set, const struct message *mes
 {
     route->sender = xstrdup(claimed_sender(&authors->list));
     route->sender_claimed = true;
-    /* Of several authors all count, or the first could hide the others. */
-    struct sides sides = find_sides(set, &authors->list);
-    if (sides.internal)
+    if (find_sides(set, &authors->list).internal)
         route->warnings |= WARNING_CLAIMED_INTERNAL;
-    if (sides.internal || authors->nobody || is_incomplete(message->header))
-        route->directions |= DIRECTION_INTERNAL;
-    if (sides.external || !authors->first_reading || !is_known(authors) ||
-        is_incomplete(message->header))
-        route->directions |= DIRECTION_INCOMING;
+    route->directions = received_directions(set, message->header, authors);
     received_recipient(message, route);
 }
 
@@ -440,7 +453,7 @@ struct route *route_find(const struct rule_set *set, const struct message *messa
         route->directions |= directions_if_sent(set, message);
     address_list_clear(&authors.list);
     assert(route->sender != NULL && route->directions != 0);
-    assert((route->directions & ~route_possible(message->role)) == 0);
+    assert((route->directions & route_certain(message->role)) != 0);
     assert(route->sent || route->n_recipients == 1);
     return route;
 }

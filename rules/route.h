@@ -9,6 +9,9 @@
  *   outgoing; any internal: internal; none: outgoing. A recipient that is unreadable (address.h) or
  *   was left out is external, whatever else may be read in it; an internal reading makes the
  *   message internal as well. If the header could not be read whole: both.
+ * - A message in Sent that has a Received field and whose authors are not the owner was filed there
+ *   after it was received, as a filter can do: it has the directions that it would have as
+ * received, too, and what its fields say of recipients exempts it no more than a received message.
  * - Else received: the recipient is the owner. If the topmost Delivered-To, X-Original-To or
  *   Envelope-To (only above the first Received field), else To, else Cc names an alias of the
  *   owner, that alias is the address and the field its basis. In all other cases, also where a
@@ -78,6 +81,7 @@ struct route {
     unsigned directions; /* of enum direction */
     char *sender;        /* "" if unknown */
     bool sender_claimed;
+    bool filed;         /* sent, as it is in Sent, but received by all that its header says */
     bool single_author; /* one From field with one address, and no program reads another */
     struct recipient *recipients;
     size_t n_recipients;
@@ -89,7 +93,7 @@ void route_free(struct route *route);
 /* Whether the address is in one of the set's domains. */
 bool route_is_internal(const struct rule_set *set, const char *address);
 
-/* The directions that messages in such a folder can have. */
-unsigned route_possible(enum folder_role role);
+/* Directions of which each message in such a folder has one at least. */
+unsigned route_certain(enum folder_role role);
 
 #endif

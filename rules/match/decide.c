@@ -259,22 +259,23 @@ static enum match_result evaluate_owner(const struct rule *rule, const struct ow
 }
 
 static enum match_result evaluate_before_fetch(const struct rule *rule, const struct owner *owner,
-                                               unsigned possible)
+                                               unsigned certain)
 {
-    unsigned chosen = match_directions(rule, owner) & possible;
+    unsigned chosen = match_directions(rule, owner);
     bool never = !rule->exempt && (!has_targets(rule) || !(rule->sample > 0));
     if (chosen == 0 || never)
         return MATCH_NO;
-    return join(evaluate_owner(rule, owner), chosen == possible ? MATCH_YES : MATCH_NEEDS_BODY);
+    return join(evaluate_owner(rule, owner),
+                (chosen & certain) == certain ? MATCH_YES : MATCH_NEEDS_BODY);
 }
 
 const struct rule *decide_exempt_owner(const struct rule_set *set, const struct owner *owner,
                                        enum folder_role role)
 {
-    unsigned possible = route_possible(role);
+    unsigned directions = route_certain(role);
     for (size_t i = 0; i < set->count; i++)
         if (set->rules[i].exempt &&
-            evaluate_before_fetch(&set->rules[i], owner, possible) == MATCH_YES)
+            evaluate_before_fetch(&set->rules[i], owner, directions) == MATCH_YES)
             return &set->rules[i];
     return NULL;
 }
@@ -282,11 +283,11 @@ const struct rule *decide_exempt_owner(const struct rule_set *set, const struct 
 enum match_result decide_before_fetch(const struct rule_set *set, const struct owner *owner,
                                       enum folder_role role)
 {
-    unsigned possible = route_possible(role);
+    unsigned directions = route_certain(role);
     bool header_needed = false, certain = false, exempt_needed = false;
     for (size_t i = 0; i < set->count; i++) {
         const struct rule *rule = &set->rules[i];
-        enum match_result result = evaluate_before_fetch(rule, owner, possible);
+        enum match_result result = evaluate_before_fetch(rule, owner, directions);
         if (rule->exempt && result == MATCH_YES)
             return MATCH_NO;
         exempt_needed |= rule->exempt && result > MATCH_YES;

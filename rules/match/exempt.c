@@ -70,6 +70,8 @@ static bool all_match(const struct rule *rule, char *const *addresses, size_t co
 static struct exemption find_sent(const struct rule *rule, const struct route *route,
                                   struct pattern_search *search)
 {
+    if (route->filed)
+        return (struct exemption){.obstacle = "it was received and filed among the sent mail"};
     if ((route->warnings & UNREAD) != 0)
         return (struct exemption){.obstacle = "not every recipient could be read for certain"};
     for (size_t i = 0; i < route->n_recipients; i++)

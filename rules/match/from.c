@@ -20,7 +20,7 @@ static enum match_result match_sender(const struct match_input *in, const struct
 {
     struct pattern_search search = {.work = &in->budget->header};
     const char *sender = in->route->sender;
-    bool certain = in->route->sent || in->route->single_author;
+    bool certain = !in->route->filed && (in->route->sent || in->route->single_author);
     bool hit = certain && patterns_match(rule->from_patterns, PATTERN_ANY_KIND, sender,
                                          strlen(sender), &search);
     match_add_text(found, certain ? "the sender is " : "there is no author who is certain, but ");

@@ -111,7 +111,7 @@ static void check_one(const struct message *message, const struct decision *deci
 {
     const struct route *route = decision->route;
     check(route->directions != 0);
-    check((route->directions & ~route_possible(message->role)) == 0);
+    check((route->directions & route_certain(message->role)) != 0);
     check(route->sent == !route->sender_claimed);
     check(route->sent || route->n_recipients == 1);
     check(message->body == NULL || decision->result != MATCH_NEEDS_BODY);

@@ -59,7 +59,7 @@ static struct rule_set *make_set(void)
 static void check_route(const struct message *message, const struct route *route)
 {
     check(route->directions != 0);
-    check((route->directions & ~route_possible(message->role)) == 0);
+    check((route->directions & route_certain(message->role)) != 0);
     check(message->role != FOLDER_SENT || route->sent);
     check(route->sent || route->n_recipients == 1);
     for (size_t i = 0; i < route->n_recipients; i++) {

@@ -470,7 +470,7 @@ static const struct {
 } before[] = {
     {"a rule for all", change_nothing, YES, YES, YES},
     {"no rules", no_rules, NO, NO, NO},
-    {"incoming only", incoming_only, BODY, NO, BODY},
+    {"incoming only", incoming_only, BODY, BODY, BODY}, /* received, and filed in Sent */
     {"all that is sent", all_that_is_sent, BODY, YES, BODY},
     {"only selected", only_selected, YES, YES, NO},
     {"needs the subject", needs_subject, BODY, BODY, BODY},
