@@ -161,8 +161,10 @@ const struct certificate_chain *imap_session_certificates(const struct imap_sess
 /* Units that were not understood, and units in total. */
 void imap_session_counters(const struct imap_session *session, uint64_t *ignored, uint64_t *units);
 
-/* Seconds to back off as the server requests: "Suggested Backoff Time: N" (milliseconds, Exchange)
- * in the text of a NO, BAD or BYE; 0: no request. */
+/* Seconds to back off as the text of a NO, BAD or BYE requests: "Suggested Backoff Time: N
+ * milliseconds" (Exchange), "try again in N minutes", "retry after N seconds" and the like. At most
+ * IMAP_BACKOFF_MAX; 0: no request. */
+#define IMAP_BACKOFF_MAX (4 * 3600)
 unsigned imap_text_backoff(const struct imap_text *text);
 
 /* ---- commands ---- */

@@ -4,13 +4,11 @@
 #include "imapclient/session_private.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdarg.h>
 
 #include "imapclient/text/printable.h"
 
 #define REASON_MAX 500
-#define BACKOFF_MAX (24 * 3600)
 
 bool session_is_over(const struct imap_session *session)
 {
@@ -112,19 +110,6 @@ void session_fail(struct imap_session *session, enum imap_failure_kind kind, con
     char *reason = xvasprintf(format, args);
     va_end(args);
     note_failure(session, kind, reason);
-}
-
-unsigned imap_text_backoff(const struct imap_text *text)
-{
-    static const char key[] = "Suggested Backoff Time:";
-    const char *at = strcasestr(text->text, key);
-    if (at == NULL)
-        return 0;
-    at += sizeof(key) - 1;
-    at += strspn(at, " ");
-    unsigned long long ms = isdigit((unsigned char)*at) ? strtoull(at, NULL, 10) : 0;
-    unsigned long long seconds = ms / 1000 + (ms % 1000 != 0 ? 1 : 0);
-    return (unsigned)(seconds < BACKOFF_MAX ? seconds : BACKOFF_MAX);
 }
 
 void session_fail_text(struct imap_session *session, enum imap_failure_kind kind, const char *what,

@@ -54,6 +54,12 @@ enum imap_code {
     IMAP_CODE_MAILBOXID, /* code_text */
     IMAP_CODE_NOTIFICATIONOVERFLOW,
     IMAP_CODE_BADEVENT,
+    IMAP_CODE_BADCHARSET, /* code_text */
+    IMAP_CODE_UNKNOWN_CTE,
+    IMAP_CODE_THROTTLED,
+    IMAP_CODE_SERVERBUG,
+    IMAP_CODE_NOPERM,
+    IMAP_CODE_CANNOT,
 };
 
 /* The text of a status response: tagged, untagged, or a greeting. */
