@@ -90,6 +90,8 @@ static const char *copy_state_text(int64_t state, int64_t due, time_t now)
         return "sending";
     case 2:
         return "delivered";
+    case 4:
+        return "dropped";
     default:
         return "failed";
     }
@@ -221,6 +223,8 @@ static void count_copies(const struct report *report, const char *account, time_
             figures->delivered = n;
         else if (state == 3)
             figures->failed_copies = n;
+        else if (state == 4)
+            figures->dropped = n;
         if (state >= 2)
             continue;
         figures->pending += n;

@@ -23,7 +23,7 @@ struct report_line {
     const char *reason;     /* "" if none */
     const char *sha256;     /* hex, "" for spans */
     const char *target;     /* "" if it has no copy */
-    const char *copy_state; /* "", pending, held, sending, delivered, failed */
+    const char *copy_state; /* "", pending, held, sending, delivered, failed, dropped */
     const char *target_folder;
     uint32_t target_uidvalidity, target_uid;
     time_t delivered_at;

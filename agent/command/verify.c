@@ -278,7 +278,7 @@ unsigned report_verify_spool(struct report *report, uint64_t *originals,
     *originals = 0;
     sqlite3_stmt *query =
         report_query(report, "SELECT id, segment, offset, size, sha256 FROM message WHERE id IN"
-                             " (SELECT message FROM copy WHERE state <> 2) ORDER BY id");
+                             " (SELECT message FROM copy WHERE state NOT IN (2, 4)) ORDER BY id");
     while (sqlite3_step(query) == SQLITE_ROW) {
         unsigned char sha256[DIGEST];
         column_digest(query, 4, sha256);

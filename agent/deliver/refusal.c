@@ -19,11 +19,11 @@ static bool text_is_passing(const char *text)
 
 static enum refusal without_code(const struct imap_result *result, const struct refusal_form *form)
 {
-    if (text_is_passing(result->reason))
+    if (!form->simplest && form->differs)
+        return REFUSAL_FORM;
+    if (text_is_passing(result->reason) || result->kind != IMAP_RESULT_BAD)
         return REFUSAL_PASSING;
-    if (result->kind == IMAP_RESULT_BAD)
-        return form->simplest ? REFUSAL_SYNTAX : REFUSAL_FORM;
-    return !form->simplest && form->differs ? REFUSAL_FORM : REFUSAL_PASSING;
+    return form->simplest ? REFUSAL_SYNTAX : REFUSAL_FORM;
 }
 
 enum refusal refusal_of(const struct imap_result *result, const struct refusal_form *form,

@@ -197,7 +197,7 @@ static void intent_run(struct ledger *ledger, struct ledger_job *base)
     ledger->batch.intended = true;
     for (size_t i = 0; i < job->n; i++) {
         sqlite3_stmt *query = ledger_query(
-            ledger, "UPDATE copy SET state = 1, attempts = attempts + 1, target_folder = ?2,"
+            ledger, "UPDATE copy SET state = 1, target_folder = ?2,"
                     " target_uidvalidity = ?3, target_uidnext = ?4, body_sha256 = ?5, place = ?6,"
                     " octets = ?7 WHERE id = ?1 AND state IN (0, 1)");
         bind_number(query, 1, job->copies[i].copy);
@@ -257,18 +257,17 @@ struct delivered_job {
     void *arg;
 };
 
-/* Reads copy `id` into a record of the chain, with what is recorded of every copy. Returns its
- * message, or 0 if there is no such copy or it is delivered already. */
-static int64_t copy_record_begin(struct ledger *ledger, int64_t id)
+int64_t copy_record_begin(struct ledger *ledger, int64_t id, enum copy_state *state)
 {
     sqlite3_stmt *query =
-        ledger_query(ledger, "SELECT message, target, monitor_id, target_folder, body_sha256"
+        ledger_query(ledger, "SELECT message, target, monitor_id, target_folder, body_sha256, state"
                              " FROM copy WHERE id = ?1 AND state <> 2");
     bind_number(query, 1, id);
     if (!ledger_row(ledger, query))
         return 0;
     int64_t message = column_number(query, 0);
     unsigned char body_sha256[DIGEST];
+    *state = (enum copy_state)column_number(query, 5);
     chain_begin(ledger);
     chain_number(ledger, "copy", (uint64_t)id);
     chain_number(ledger, "message", (uint64_t)message);
@@ -281,9 +280,18 @@ static int64_t copy_record_begin(struct ledger *ledger, int64_t id)
     return message;
 }
 
+void original_release(struct ledger *ledger, int64_t message)
+{
+    sqlite3_stmt *query = ledger_query(ledger, "UPDATE segment SET live = live - 1 WHERE id ="
+                                               " (SELECT segment FROM message WHERE id = ?1)");
+    bind_number(query, 1, message);
+    ledger_run(ledger, query);
+}
+
 static void deliver_one(struct ledger *ledger, const struct ledger_delivery *delivery)
 {
-    int64_t message = copy_record_begin(ledger, delivery->copy);
+    enum copy_state before;
+    int64_t message = copy_record_begin(ledger, delivery->copy, &before);
     if (message == 0)
         return;
     chain_number(ledger, "uidvalidity", delivery->uidvalidity);
@@ -302,10 +310,8 @@ static void deliver_one(struct ledger *ledger, const struct ledger_delivery *del
         ledger_tally_delivered(ledger, column_text(query, 0));
         sqlite3_reset(query);
     }
-    query = ledger_query(ledger, "UPDATE segment SET live = live - 1 WHERE id ="
-                                 " (SELECT segment FROM message WHERE id = ?1)");
-    bind_number(query, 1, message);
-    ledger_run(ledger, query);
+    if (before != COPY_DROPPED)
+        original_release(ledger, message);
 }
 
 static void delivered_run(struct ledger *ledger, struct ledger_job *base)
@@ -345,13 +351,14 @@ struct ledger_request *ledger_delivered(struct ledger *ledger,
     return ledger_submit(ledger, &job->job);
 }
 
-/* ---- ledger_not_delivered() ---- */
+/* ---- ledger_not_delivered(), ledger_refused() ---- */
 
 struct refused_job {
     struct ledger_job job;
     int64_t copy;
     char *reason;
     time_t retry_at;
+    bool answered;
     ledger_done *done;
     void *arg;
 };
@@ -360,20 +367,23 @@ static void refused_run(struct ledger *ledger, struct ledger_job *base)
 {
     const struct refused_job *job = (const struct refused_job *)base;
     bool given_up = job->retry_at == 0;
+    enum copy_state before;
     int64_t seq = 0;
     if (given_up) {
-        if (copy_record_begin(ledger, job->copy) == 0)
+        if (copy_record_begin(ledger, job->copy, &before) == 0 || before == COPY_DROPPED)
             return;
         chain_text(ledger, "reason", job->reason);
         seq = (int64_t)chain_end(ledger, "copy-failed");
     }
-    sqlite3_stmt *query = ledger_query(ledger, "UPDATE copy SET state = ?2, due = ?3, reason = ?4,"
-                                               " chain = ?5 WHERE id = ?1 AND state <> 2");
+    sqlite3_stmt *query =
+        ledger_query(ledger, "UPDATE copy SET state = ?2, due = ?3, reason = ?4, chain = ?5,"
+                             " attempts = attempts + ?6 WHERE id = ?1 AND state NOT IN (2, 4)");
     bind_number(query, 1, job->copy);
     bind_number(query, 2, given_up ? COPY_FAILED : COPY_PENDING);
     bind_number(query, 3, job->retry_at);
     bind_text(query, 4, job->reason);
     bind_number(query, 5, seq);
+    bind_number(query, 6, job->answered);
     ledger_run(ledger, query);
 }
 
@@ -391,17 +401,35 @@ static void refused_release(struct ledger_job *base)
     free(job);
 }
 
+static struct ledger_request *submit_refused(struct ledger *ledger, struct refused_job *job,
+                                             const char *reason)
+{
+    job->job.run = refused_run;
+    job->job.answer = refused_answer;
+    job->job.release = refused_release;
+    job->reason = xstrndup(reason == NULL ? "" : reason, REASON_MAX);
+    return ledger_submit(ledger, &job->job);
+}
+
 struct ledger_request *ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reason,
                                             time_t retry_at, ledger_done *done, void *arg)
 {
     struct refused_job *job = xcalloc(1, sizeof(*job));
-    job->job.run = refused_run;
-    job->job.answer = refused_answer;
-    job->job.release = refused_release;
     job->copy = copy;
-    job->reason = xstrndup(reason == NULL ? "" : reason, REASON_MAX);
     job->retry_at = retry_at;
     job->done = done;
     job->arg = arg;
-    return ledger_submit(ledger, &job->job);
+    return submit_refused(ledger, job, reason);
+}
+
+struct ledger_request *ledger_refused(struct ledger *ledger, int64_t copy, const char *reason,
+                                      time_t retry_at, ledger_done *done, void *arg)
+{
+    struct refused_job *job = xcalloc(1, sizeof(*job));
+    job->copy = copy;
+    job->retry_at = retry_at;
+    job->answered = true;
+    job->done = done;
+    job->arg = arg;
+    return submit_refused(ledger, job, reason);
 }

@@ -50,6 +50,10 @@ static void count_open(struct figures_job *job, enum copy_state state, const cha
 {
     struct ledger_figures *figures = &job->figures;
     struct ledger_target_figures *its = target_figures(job, target);
+    if (state == COPY_DROPPED) {
+        figures->dropped += n;
+        return;
+    }
     if (state == COPY_FAILED) {
         figures->failed_copies += n;
         its->failed += n;

@@ -176,7 +176,7 @@ static bool twin_has_copy(struct ledger *ledger, const struct ledger_capture *ca
     sqlite3_stmt *query = ledger_query(
         ledger, "SELECT copy.id FROM message JOIN copy ON copy.message = message.id"
                 " WHERE message.account = ?1 AND message.sha256 = ?2 AND copy.target = ?3"
-                " AND (copy.state <> 3 OR copy.reason = ?4) LIMIT 1");
+                " AND (copy.state NOT IN (3, 4) OR copy.reason = ?4) LIMIT 1");
     bind_number(query, 1, known->account);
     bind_digest(query, 2, capture->sha256);
     bind_text(query, 3, target);
@@ -186,7 +186,7 @@ static bool twin_has_copy(struct ledger *ledger, const struct ledger_capture *ca
     query =
         ledger_query(ledger, "SELECT copy.id FROM message JOIN copy ON copy.message = message.id"
                              " WHERE (message.id = ?1 OR message.duplicate_of = ?1)"
-                             " AND copy.target = ?2 AND copy.state <> 3 LIMIT 1");
+                             " AND copy.target = ?2 AND copy.state NOT IN (3, 4) LIMIT 1");
     bind_number(query, 1, known->root);
     bind_text(query, 2, target);
     return known_number(ledger, query) != 0;
@@ -208,7 +208,7 @@ static bool find_counterpart(struct ledger *ledger, const struct ledger_capture 
         " (SELECT copy.id, copy.state, copy.hold_until, copy.plan,"
         "   coalesce(m.duplicate_of, m.id) AS root FROM copy JOIN message m ON m.id = copy.message"
         "   WHERE copy.sameness = ?1 AND copy.target = ?2 AND copy.sameness IS NOT NULL"
-        "   AND copy.state <> 3 ORDER BY copy.id DESC LIMIT 16) c"
+        "   AND copy.state NOT IN (3, 4) ORDER BY copy.id DESC LIMIT 16) c"
         " WHERE (?5 = 0 OR c.root = ?5)"
         " AND NOT EXISTS (SELECT 1 FROM message o WHERE o.id = c.root"
         "   AND (o.account = ?3 OR (?4 AND o.sent)))"

@@ -19,7 +19,7 @@
  * Hash chain: table chain(seq, at, kind, body, hash), hash = SHA-256(previous hash, seq, at, kind,
  * body). Recorded: opening with the digest of the rules, baselines, UIDVALIDITY changes, captured,
  * delivered, duplicates, exempt, vanished, failed, every one; not-wanted messages as one summary
- * record a folder and hour, and at the close.
+ * record a folder and hour, and at the close; and what an officer retried or dropped.
  */
 #ifndef AGENT_LEDGER_LEDGER_H
 #define AGENT_LEDGER_LEDGER_H
@@ -254,7 +254,7 @@ struct ledger_copy {
     unsigned char sha256[32];
     unsigned char body_sha256[32]; /* of the original's octets after its header */
     uint64_t spool_segment, spool_offset;
-    unsigned attempts;
+    unsigned attempts; /* refusals of this copy by the server; not connections lost */
     /* only for copies with an intent */
     bool intent;
     char *target_folder;
@@ -299,6 +299,24 @@ struct ledger_request *ledger_delivered(struct ledger *ledger,
 /* The copy was surely not stored: tried again not before retry_at; 0: given up, kept and shown. */
 struct ledger_request *ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reason,
                                             time_t retry_at, ledger_done *done, void *arg);
+/* Likewise, because the server refused this very copy: counts as one of its attempts. */
+struct ledger_request *ledger_refused(struct ledger *ledger, int64_t copy, const char *reason,
+                                      time_t retry_at, ledger_done *done, void *arg);
+
+/* ---- what an officer decides about copies that wait or were given up ---- */
+
+/* n: copies that were changed. why: why none was, NULL if one was; valid during the call. */
+typedef void ledger_decided(void *arg, size_t n, const char *why);
+/*
+ * Due at once, given up or not: the copy with that X-Monitor-Id, or (NULL) those for that target,
+ * or (NULL too) all. A copy that is held for its counterparts stays so. Recorded in the chain.
+ */
+struct ledger_request *ledger_retry(struct ledger *ledger, const char *monitor_id,
+                                    const char *target, ledger_decided *done, void *arg);
+/* Will never be sent (again). Recorded in the chain with `why`. A later arrival of the same octets
+ * makes a copy of its own. One that is being sent may still be stored: then it is delivered. */
+struct ledger_request *ledger_drop(struct ledger *ledger, const char *monitor_id, const char *why,
+                                   ledger_decided *done, void *arg);
 
 /*
  * Octets of an original from the spool, read by a thread of its own, so that a slow disk delays
@@ -317,6 +335,7 @@ struct ledger_figures {
     uint64_t intents;       /* with an intent */
     uint64_t held;          /* waiting for counterparts, or for their next attempt */
     uint64_t failed_copies; /* given up; their originals are kept */
+    uint64_t dropped;       /* by an officer */
     uint64_t spool_bytes, spool_segments;
     time_t oldest_pending; /* when it was captured, 0: none */
     uint64_t states[16];   /* by enum uid_state: how many messages */

@@ -36,6 +36,14 @@ struct ledger_request *ledger_submit(struct ledger *ledger, struct ledger_job *j
 void ledger_in_flight_more(struct ledger *ledger, uint64_t octets);
 void ledger_in_flight_less(struct ledger *ledger, uint64_t octets);
 
+/* ---- copies (copy.c) ---- */
+
+/* Begins a record of the chain with what is recorded of every copy. Returns the copy's message, or
+ * 0 if there is no such copy or it is delivered already: then no record was begun. */
+int64_t copy_record_begin(struct ledger *ledger, int64_t id, enum copy_state *state);
+/* One copy fewer needs the message's original. */
+void original_release(struct ledger *ledger, int64_t message);
+
 /* ---- entries of the spool (entry.c) ---- */
 
 struct spool_entry {

@@ -164,9 +164,10 @@ static void check_originals(struct ledger *ledger)
 {
     struct segments messages = {0};
     read_numbers(ledger,
-                 ledger_query(ledger, "SELECT DISTINCT m.id FROM copy c"
-                                      " JOIN message m ON m.id = c.message"
-                                      " WHERE c.state <> 2 AND m.segment <> 0 ORDER BY m.id"),
+                 ledger_query(ledger,
+                              "SELECT DISTINCT m.id FROM copy c"
+                              " JOIN message m ON m.id = c.message"
+                              " WHERE c.state NOT IN (2, 4) AND m.segment <> 0 ORDER BY m.id"),
                  &messages);
     for (size_t i = 0; i < messages.n && !ledger->failed; i++)
         check_original(ledger, (int64_t)messages.numbers[i]);
@@ -176,12 +177,12 @@ static void check_originals(struct ledger *ledger)
 /* Undelivered copies are counted again for every segment. */
 static void count_live(struct ledger *ledger)
 {
-    ledger_execute(ledger,
-                   "UPDATE segment SET live = 0;"
-                   "UPDATE segment SET live = counted.n FROM"
-                   " (SELECT m.segment AS segment, count(*) AS n FROM copy c"
-                   "  JOIN message m ON m.id = c.message WHERE c.state <> 2 GROUP BY 1) AS counted"
-                   " WHERE segment.id = counted.segment;");
+    ledger_execute(ledger, "UPDATE segment SET live = 0;"
+                           "UPDATE segment SET live = counted.n FROM"
+                           " (SELECT m.segment AS segment, count(*) AS n FROM copy c"
+                           "  JOIN message m ON m.id = c.message"
+                           "  WHERE c.state NOT IN (2, 4) GROUP BY 1) AS counted"
+                           " WHERE segment.id = counted.segment;");
 }
 
 void ledger_recover(struct ledger *ledger, bool fresh)

@@ -27,7 +27,8 @@
 #define REASON_ORIGINAL_LOST "its original is missing from the spool"
 #define REASON_MAX 1000 /* octets of a reason that are kept */
 
-enum copy_state { COPY_PENDING, COPY_SENDING, COPY_DELIVERED, COPY_FAILED };
+/* DROPPED: an officer decided so; its original is not kept for it. */
+enum copy_state { COPY_PENDING, COPY_SENDING, COPY_DELIVERED, COPY_FAILED, COPY_DROPPED };
 
 struct statement {
     const char *sql; /* by address */
@@ -95,7 +96,7 @@ struct ledger {
     size_t n_targets;
     struct {
         bool captured, intended, delivered, folder_noted;
-        bool settled; /* opening: any segment may have become unneeded */
+        bool settled; /* any segment may have become unneeded */
     } batch;
 };
 

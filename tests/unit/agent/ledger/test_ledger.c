@@ -336,7 +336,7 @@ static void test_copies_with_an_intent_come_first_with_where_to_look(void **stat
     assert_string_equal(room->copies[0].target_folder, "Monitor");
     assert_int_equal(room->copies[0].target_uidvalidity, 77);
     assert_int_equal(room->copies[0].target_uidnext, 5);
-    assert_int_equal(room->copies[0].attempts, 1);
+    assert_int_equal(room->copies[0].attempts, 0);
     assert_false(room->copies[1].intent);
 }
 
