@@ -33,8 +33,12 @@ struct append {
     struct imap_text reply;
 };
 
-static bool is_synchronising(const struct imap_session *session, uint64_t size)
+static bool is_synchronising(const struct imap_session *session,
+                             const struct imap_append_message *message)
 {
+    uint64_t size = message->size;
+    if (message->synchronise)
+        return true;
     if (size < LITERAL_PLUS_BELOW && imap_session_has(session, "LITERAL+"))
         return false;
     return size > LITERAL_MINUS_MAX || !imap_session_has(session, "LITERAL-");
@@ -51,14 +55,15 @@ static void add_message_head(const struct imap_session *session, struct evbuffer
         writer_date_time(out, message->date, message->date_zone);
     }
     evbuffer_add_printf(out, " {%llu%s}", (unsigned long long)message->size,
-                        is_synchronising(session, message->size) ? "" : "+");
+                        is_synchronising(session, message) ? "" : "+");
 }
 
 static void begin_message(struct imap_session *session, struct append *append)
 {
     assert(append->index < append->n);
-    append->left = append->messages[append->index].size;
-    append->state = is_synchronising(session, append->left) ? APPEND_WAITING : APPEND_STREAMING;
+    const struct imap_append_message *message = &append->messages[append->index];
+    append->left = message->size;
+    append->state = is_synchronising(session, message) ? APPEND_WAITING : APPEND_STREAMING;
 }
 
 static const char *refusal(const struct imap_session *session, const struct append *append)
@@ -92,8 +97,7 @@ static void append_prepare(struct imap_session *session, struct command *command
     }
     evbuffer_free(line);
     for (size_t i = 0; i < append->n; i++)
-        command->exclusive =
-            command->exclusive || is_synchronising(session, append->messages[i].size);
+        command->exclusive = command->exclusive || is_synchronising(session, &append->messages[i]);
     begin_message(session, append);
 }
 

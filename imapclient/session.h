@@ -256,6 +256,7 @@ struct imap_append_message {
     time_t date;   /* INTERNALDATE */
     int date_zone; /* minutes east of UTC */
     uint64_t size;
+    bool synchronise; /* never a literal that does not wait for the server */
     /* Adds between 1 and want octets to out and returns how many; 0: none available now, call
      * imap_append_ready() later; -1: failed, which ends the session, since the literal cannot be
      * completed. Called until size octets have been provided. */

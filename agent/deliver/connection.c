@@ -53,10 +53,24 @@ static void lose_batch(struct batch **batch)
     *batch = NULL;
 }
 
+/* A connection lost again and again over the same batch: who is to blame is found by sending its
+ * copies one by one. */
+static void note_cut(struct deliver *deliver)
+{
+    size_t n = batch_count(deliver->sending);
+
+    deliver->lost_at = time(NULL);
+    deliver->cuts++;
+    if (n == 1 && deliver->cuts > 1)
+        suspects_add(&deliver->place.suspects, batch_copy(deliver->sending, 0));
+    else if (deliver->cuts > 1)
+        deliver->singles = n;
+}
+
 static void lose_session(struct deliver *deliver)
 {
     if (deliver->sending != NULL)
-        deliver->lost_at = time(NULL);
+        note_cut(deliver);
     lose_batch(&deliver->sending);
     lose_batch(&deliver->preparing);
     resolve_intents_free(deliver->resolving);

@@ -27,15 +27,40 @@ static void enter_resting(struct deliver *deliver)
     deliver_enter(deliver, deliver->sending != NULL ? STEP_SENDING : STEP_IDLE);
 }
 
+static bool is_quiet(const struct deliver *deliver)
+{
+    return event_pending(deliver->quiet, EV_TIMEOUT, NULL) != 0;
+}
+
+/* The server asks to be left alone for so long. */
+static void pause_for(struct deliver *deliver, unsigned seconds)
+{
+    const struct timeval wait = {.tv_sec = seconds};
+
+    event_add(deliver->quiet, &wait);
+}
+
+/* on_quiet_over() goes on. */
+static void rest_quietly(struct deliver *deliver)
+{
+    const struct timeval idle = {.tv_sec = LIMIT_TARGET_IDLE};
+
+    enter_resting(deliver);
+    if (deliver->step == STEP_IDLE && deliver->place.session != NULL)
+        event_add(deliver->session_idle, &idle);
+}
+
 /* The last answer of the ledger is dealt with: ask for what is due now. */
 static void ask_again(struct deliver *deliver)
 {
-    if (!is_stopping(deliver)) {
+    if (is_stopping(deliver)) {
+        enter_resting(deliver);
+        deliver_work_soon(deliver);
+    } else if (is_quiet(deliver)) {
+        rest_quietly(deliver);
+    } else {
         ask(deliver);
-        return;
     }
-    enter_resting(deliver);
-    deliver_work_soon(deliver);
 }
 
 /* ---- batches ---- */
@@ -50,11 +75,21 @@ static void send_prepared(struct deliver *deliver)
     deliver_work_soon(deliver); /* prepare the next */
 }
 
+static void put_off_prepared(struct deliver *deliver)
+{
+    batch_put_off(deliver->preparing, "the server asks for a pause");
+    batch_free(deliver->preparing);
+    deliver->preparing = NULL;
+    rest_quietly(deliver);
+}
+
 static void on_batch_ready(void *arg)
 {
     struct deliver *deliver = arg;
 
-    if (deliver->sending == NULL)
+    if (is_quiet(deliver))
+        put_off_prepared(deliver);
+    else if (deliver->sending == NULL)
         send_prepared(deliver);
     else
         deliver_enter(deliver, STEP_PREPARED);
@@ -70,10 +105,18 @@ static void on_sent(struct deliver *deliver)
         ask_again(deliver);
         break;
     case STEP_HOLDING:
-        next_step(deliver);
+        if (is_quiet(deliver)) {
+            drop_waiting(deliver);
+            rest_quietly(deliver);
+        } else {
+            next_step(deliver);
+        }
         break;
     case STEP_PREPARED:
-        send_prepared(deliver);
+        if (is_quiet(deliver))
+            put_off_prepared(deliver);
+        else
+            send_prepared(deliver);
         break;
     default:
         assert(deliver->step == STEP_ASKING || deliver->step == STEP_PREPARING);
@@ -91,8 +134,12 @@ static void on_batch_ended(void *arg, const struct batch_end *end)
         deliver_set_trouble(deliver, end->trouble);
     else if (sent)
         deliver->trouble_since = 0;
-    if (end->singles > 0)
-        deliver->singles = end->singles;
+    if (end->stored) {
+        deliver->cuts = 0;
+        deliver->singles = 0;
+    }
+    if (end->pause > 0)
+        pause_for(deliver, end->pause);
     batch_free(*batch);
     *batch = NULL;
     if (sent)
@@ -111,7 +158,8 @@ static void on_selected(void *arg, const char *why)
     if (why != NULL) {
         deliver_set_trouble(deliver, why);
         for (size_t i = 0; i < deliver->n_chosen; i++)
-            batch_refuse(&deliver->place, &deliver->waiting[i], why, false);
+            ledger_not_delivered(deliver->place.context->ledger, deliver->waiting[i].id, why,
+                                 time(NULL) + LIMIT_REFUSED_FIRST, NULL, NULL);
         drop_waiting(deliver);
         ask_again(deliver);
         return;
@@ -223,7 +271,11 @@ static void on_pending(void *arg, struct ledger_copy *copies, size_t n, time_t n
     assert(deliver->step == STEP_ASKING);
     deliver->asked = NULL;
     forget_in_flight(deliver);
-    if (news == 0 || is_stopping(deliver)) {
+    if (is_quiet(deliver)) {
+        deliver->woken = true;
+        rest_quietly(deliver);
+        deliver_work_soon(deliver);
+    } else if (news == 0 || is_stopping(deliver)) {
         rest(deliver, next_due);
     } else if (deliver->place.session == NULL) {
         persistent_link_open(deliver->link);
@@ -271,6 +323,7 @@ static void stop_now(struct deliver *deliver)
     deliver->place.session = NULL;
     event_del(deliver->due);
     event_del(deliver->session_idle);
+    event_del(deliver->quiet);
     deliver_enter(deliver, STEP_STOPPED);
     deliver->stopped(deliver->stopped_arg);
 }
@@ -289,9 +342,17 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
             drop_waiting(deliver);
             deliver_enter(deliver, STEP_SENDING);
         }
-    } else if (deliver->woken && (step == STEP_IDLE || step == STEP_SENDING)) {
+    } else if (deliver->woken && !is_quiet(deliver) &&
+               (step == STEP_IDLE || step == STEP_SENDING)) {
         ask(deliver);
     }
+}
+
+static void on_quiet_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    deliver_wake(arg);
 }
 
 static void on_due(evutil_socket_t fd, short what, void *arg)
@@ -325,6 +386,7 @@ struct deliver *deliver_new(struct context *context, const struct target *target
     deliver->work = evtimer_new(context->base, on_work, deliver);
     deliver->due = evtimer_new(context->base, on_due, deliver);
     deliver->session_idle = evtimer_new(context->base, on_session_idle, deliver);
+    deliver->quiet = evtimer_new(context->base, on_quiet_over, deliver);
     return deliver;
 }
 
@@ -343,6 +405,7 @@ void deliver_free(struct deliver *deliver)
     event_free(deliver->work);
     event_free(deliver->due);
     event_free(deliver->session_idle);
+    event_free(deliver->quiet);
     free(deliver->trouble);
     free(deliver);
 }
@@ -380,11 +443,14 @@ void deliver_stop(struct deliver *deliver, void (*done)(void *arg), void *arg)
 
 void deliver_status(const struct deliver *deliver, struct deliver_status *status)
 {
+    struct timeval quiet = {0};
+    bool quiet_now = event_pending(deliver->quiet, EV_TIMEOUT, &quiet) != 0;
+
     *status = (struct deliver_status){
         .state = deliver->shown,
         .since = deliver->since,
         .trouble = deliver->trouble != NULL ? deliver->trouble : "",
         .trouble_since = deliver->trouble_since,
-        .next_try = persistent_link_trouble(deliver->link).next_try,
+        .next_try = quiet_now ? quiet.tv_sec : persistent_link_trouble(deliver->link).next_try,
     };
 }

@@ -36,7 +36,7 @@ struct deliver_status {
     time_t since;
     const char *trouble;  /* why it is down, or the last refusal; "" if there was none */
     time_t trouble_since; /* 0: OK now */
-    time_t next_try;      /* DELIVER_DOWN: the next attempt to connect; else 0 */
+    time_t next_try;      /* the next attempt, where a server is left alone until then; else 0 */
 };
 void deliver_status(const struct deliver *deliver, struct deliver_status *status);
 

@@ -31,6 +31,8 @@ size_t next_batch_size(const struct batch_place *place, const struct ledger_copy
     uint64_t octets = 0;
     size_t count = 0;
 
+    if (n > 0 && suspects_cuts(&place->suspects, copies[0].id) > 0)
+        most = 1;
     while (count < n && count < most && !copies[count].intent) {
         char *name = next_batch_folder(place, &copies[count]);
         bool same = strcmp(name, folder) == 0;
@@ -38,6 +40,8 @@ size_t next_batch_size(const struct batch_place *place, const struct ledger_copy
         free(name);
         octets += copies[count].size;
         if (!same || (count > 0 && octets > LIMIT_BATCH_BYTES))
+            break;
+        if (count > 0 && suspects_cuts(&place->suspects, copies[count].id) > 0)
             break;
         count++;
     }

@@ -1,6 +1,7 @@
 #include "agent/deliver/outgoing.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,9 @@ struct outgoing {
     size_t held;            /* octets of whole */
     uint64_t read_to;       /* octets of the original read so far */
     struct evbuffer *piece; /* large: read and not yet sent */
-    bool reading, damaged;
+    bool reading, ends_line;
+    char *trouble;                  /* why the original cannot be read */
+    bool damaged;                   /* for good */
     uint64_t sent;                  /* of the copy */
     struct ledger_request *request; /* one read at a time */
     void (*then)(struct outgoing *outgoing, const void *data, size_t len, const char *why);
@@ -37,6 +40,20 @@ static void on_read(void *arg, const void *data, size_t len, const char *why)
 
     outgoing->request = NULL;
     outgoing->then(outgoing, data, len, why);
+}
+
+/* Of a read that failed: errno is 0 where the spool is damaged. */
+static void note_trouble(struct outgoing *outgoing, const char *why)
+{
+    outgoing->damaged = errno == 0 || errno == ENOENT;
+    free(outgoing->trouble);
+    outgoing->trouble = xstrdup(why);
+}
+
+static void not_ready(struct outgoing *outgoing, const char *why)
+{
+    note_trouble(outgoing, why);
+    outgoing->ready(outgoing->arg, outgoing, outgoing->trouble);
 }
 
 static void read_spool(struct outgoing *outgoing, uint64_t from, size_t len,
@@ -90,7 +107,7 @@ static void on_digest_piece(struct outgoing *outgoing, const void *data, size_t 
                             const char *why)
 {
     if (data == NULL) {
-        outgoing->ready(outgoing->arg, outgoing, why);
+        not_ready(outgoing, why);
         return;
     }
     EVP_DigestUpdate(outgoing->digest, data, len);
@@ -109,10 +126,11 @@ static void digest_next(struct outgoing *outgoing)
                    left < LIMIT_READ_PIECE ? (size_t)left : LIMIT_READ_PIECE, on_digest_piece);
 }
 
-/* The digest of the copy's body. That of a rewritten one is the original's, known already. */
+/* The digest of the copy's body. That of a rewritten one is the original's, known already, unless a
+ * line end was added. */
 static void find_digest(struct outgoing *outgoing)
 {
-    if (outgoing->form == COPY_REWRITTEN) {
+    if (outgoing->form == COPY_REWRITTEN && outgoing->view.suffix_len == 0) {
         memcpy(outgoing->body_sha256, outgoing->copy->body_sha256, sizeof(outgoing->body_sha256));
         outgoing->ready(outgoing->arg, outgoing, NULL);
         return;
@@ -151,6 +169,55 @@ static void make_view(struct outgoing *outgoing, const char *header_text, size_t
     plan_free(parsed);
 }
 
+/* ---- how it ends ---- */
+
+static bool is_line_end(const char *text, size_t len)
+{
+    return len >= 2 && memcmp(text + len - 2, "\r\n", 2) == 0;
+}
+
+static void on_last(struct outgoing *outgoing, const void *data, size_t len, const char *why)
+{
+    if (data == NULL) {
+        not_ready(outgoing, why);
+        return;
+    }
+    outgoing->ends_line = is_line_end(data, len);
+    find_digest(outgoing);
+}
+
+/* The last octets of a large original are read for it. */
+static void find_end(struct outgoing *outgoing)
+{
+    const struct copy_view *view = &outgoing->view;
+    uint64_t range = view->to - view->from;
+
+    if (view->suffix_len > 0)
+        outgoing->ends_line = is_line_end(view->suffix, view->suffix_len);
+    else if (range == 0)
+        outgoing->ends_line = is_line_end(view->prefix, view->prefix_len);
+    else if (is_small(outgoing))
+        outgoing->ends_line = is_line_end(outgoing->whole + view->from, (size_t)range);
+    if (view->suffix_len > 0 || range == 0 || is_small(outgoing))
+        find_digest(outgoing);
+    else
+        read_spool(outgoing, view->to - 2, 2, on_last);
+}
+
+void outgoing_end_line(struct outgoing *outgoing)
+{
+    struct copy_view *view = &outgoing->view;
+
+    assert(!outgoing->ends_line && outgoing->request == NULL);
+    view->suffix = xrealloc(view->suffix, view->suffix_len + 2);
+    memcpy(view->suffix + view->suffix_len, "\r\n", 2);
+    view->suffix_len += 2;
+    outgoing->ends_line = true;
+    find_digest(outgoing);
+}
+
+/* ---- the original ---- */
+
 static void read_original(struct outgoing *outgoing);
 
 static void on_original(struct outgoing *outgoing, const void *data, size_t len, const char *why)
@@ -158,7 +225,7 @@ static void on_original(struct outgoing *outgoing, const void *data, size_t len,
     size_t header = outgoing->copy->header_len;
 
     if (data == NULL) {
-        outgoing->ready(outgoing->arg, outgoing, why);
+        not_ready(outgoing, why);
         return;
     }
     memcpy(outgoing->whole + outgoing->read_to, data, len);
@@ -168,7 +235,7 @@ static void on_original(struct outgoing *outgoing, const void *data, size_t len,
         return;
     }
     make_view(outgoing, outgoing->whole, header < outgoing->held ? header : outgoing->held);
-    find_digest(outgoing);
+    find_end(outgoing);
 }
 
 static void read_original(struct outgoing *outgoing)
@@ -183,12 +250,12 @@ static void read_original(struct outgoing *outgoing)
 
 static void on_piece(struct outgoing *outgoing, const void *data, size_t len, const char *why)
 {
-    (void)why;
     outgoing->reading = false;
-    outgoing->damaged = data == NULL;
     if (data != NULL) {
         evbuffer_add(outgoing->piece, data, len);
         outgoing->read_to += len;
+    } else {
+        note_trouble(outgoing, why);
     }
     imap_append_ready(outgoing->session);
 }
@@ -220,7 +287,7 @@ static ssize_t give_original(struct outgoing *outgoing, struct evbuffer *out, si
 
     if (is_small(outgoing))
         return give(out, outgoing->whole + at, (size_t)left, want);
-    if (outgoing->damaged)
+    if (outgoing->trouble != NULL)
         return -1;
     held = evbuffer_get_length(outgoing->piece);
     if (held > want)
@@ -259,6 +326,8 @@ static void forget_pieces(struct outgoing *outgoing)
     ledger_cancel(outgoing->request);
     outgoing->request = NULL;
     outgoing->reading = outgoing->damaged = false;
+    free(outgoing->trouble);
+    outgoing->trouble = NULL;
     if (outgoing->piece != NULL)
         evbuffer_free(outgoing->piece);
 }
@@ -310,6 +379,7 @@ void outgoing_free(struct outgoing *outgoing)
         evbuffer_free(outgoing->piece);
     EVP_MD_CTX_free(outgoing->digest);
     copy_view_clear(&outgoing->view);
+    free(outgoing->trouble);
     free(outgoing->whole);
     free(outgoing);
 }
@@ -336,4 +406,19 @@ struct ledger_intended outgoing_intended(const struct outgoing *outgoing)
     intended.has_octets = sameness_of_copy(header, outgoing->body_sha256, intended.octets);
     header_free(header);
     return intended;
+}
+
+bool outgoing_is_damaged(const struct outgoing *outgoing)
+{
+    return outgoing->damaged;
+}
+
+const char *outgoing_trouble(const struct outgoing *outgoing)
+{
+    return outgoing->trouble;
+}
+
+bool outgoing_ends_line(const struct outgoing *outgoing)
+{
+    return outgoing->ends_line;
 }

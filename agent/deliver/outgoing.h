@@ -12,7 +12,8 @@
 
 struct outgoing;
 
-/* why NULL: ready. Else the reason why the original cannot be read. */
+/* why NULL: ready. Else the reason why the original cannot be read; outgoing_is_damaged() says
+ * whether that is for good. */
 typedef void outgoing_ready(void *arg, struct outgoing *outgoing, const char *why);
 
 /* copy is borrowed and must outlive the outgoing. */
@@ -24,6 +25,13 @@ const struct ledger_copy *outgoing_copy(const struct outgoing *outgoing);
 uint64_t outgoing_size(const struct outgoing *outgoing);
 /* What the ledger records with the intent to send it. */
 struct ledger_intended outgoing_intended(const struct outgoing *outgoing);
+bool outgoing_is_damaged(const struct outgoing *outgoing);
+/* Why the original could not be read while the copy was sent; NULL: it could. */
+const char *outgoing_trouble(const struct outgoing *outgoing);
+bool outgoing_ends_line(const struct outgoing *outgoing);
+/* Adds a line end to a copy that does not end with one, for servers that insist. Afterwards ready
+ * is called again: size and digest have changed. */
+void outgoing_end_line(struct outgoing *outgoing);
 /* Fills in size, date and source; calls imap_append_ready() when a piece has been read. */
 void outgoing_message(struct outgoing *outgoing, struct imap_session *session,
                       struct imap_append_message *message);

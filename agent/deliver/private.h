@@ -15,14 +15,17 @@
  *                                                         HOLDING, SELECTING,
  *                                                         RESOLVING, DOWN
  *   HOLDING     the end of the batch being sent: what is  SELECTING, RESOLVING,      yes
- *               due has an intent or another folder       SENDING (stop), DOWN
+ *               due has an intent or another folder       SENDING (stop), DOWN,
+ *                                                         IDLE (quiet)
  *   SELECTING   SELECT or CREATE of the folder; nothing   PREPARING, DOWN,           maybe
  *               if the batch being sent has the same one  ASKING (refused),
  *                                                         IDLE (refused, stop)
  *   PREPARING   the spool, then the commit of the intent  PREPARED, SENDING, DOWN,   maybe
  *                                                         ASKING (nothing left),
- *                                                         IDLE (nothing left, stop)
- *   PREPARED    the end of the batch being sent           SENDING, DOWN              yes
+ *                                                         IDLE (nothing left: stop,
+ *                                                         quiet)
+ *   PREPARED    the end of the batch being sent           SENDING, DOWN,             yes
+ *                                                         IDLE (quiet)
  *   SENDING     the end of the batch being sent, or       ASKING, IDLE (stop), DOWN  yes
  *               deliver_wake()
  *   RESOLVING   the search for copies with an intent      ASKING, IDLE (stop), DOWN  no
@@ -67,6 +70,7 @@ struct deliver {
     struct event *work;         /* runs the state machine from the event loop */
     struct event *due;          /* IDLE: the next copy is due */
     struct event *session_idle; /* IDLE: ends a session that has nothing to send */
+    struct event *quiet;        /* pending while the server asks to be left alone: nothing begins */
 
     bool woken;                   /* more may be due than the last answer of the ledger had */
     struct ledger_request *asked; /* ASKING */
@@ -77,6 +81,7 @@ struct deliver {
     struct batch *preparing; /* PREPARING, PREPARED */
     struct batch *sending;
     struct resolve_intents *resolving; /* RESOLVING */
+    unsigned cuts;                     /* connections lost during APPEND, since a copy was stored */
     size_t singles;                    /* this many copies are to be sent one by one */
 
     void (*stopped)(void *arg); /* not NULL: deliver_stop() was called */

@@ -6,6 +6,7 @@
 #include "agent/system/fault.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
+#include "agent/util/backoff.h"
 #include "rules/util/memory.h"
 
 struct resolve_intents {
@@ -44,6 +45,16 @@ static void record_found(struct resolve_intents *resolve, const struct ledger_co
               copy->monitor_id, "target-uid", log_number(uid), (char *)NULL);
 }
 
+/* At once, but for one that connections are lost over. */
+static time_t again_at(const struct resolve_intents *resolve, const struct ledger_copy *copy)
+{
+    unsigned cuts = suspects_cuts(&resolve->place->suspects, copy->id);
+    struct backoff backoff = {
+        .first = LIMIT_REFUSED_FIRST, .last = LIMIT_REFUSED_LAST, .tries = cuts - 1};
+
+    return time(NULL) + (cuts > 0 ? backoff_next(&backoff).tv_sec : 0);
+}
+
 static void record_all(struct resolve_intents *resolve, const char *why_not)
 {
     for (size_t i = 0; i < resolve->n; i++) {
@@ -56,8 +67,8 @@ static void record_all(struct resolve_intents *resolve, const char *why_not)
         if (uid != 0)
             record_found(resolve, copy, uid);
         else
-            ledger_not_delivered(resolve->place->context->ledger, copy->id, why_not, time(NULL),
-                                 NULL, NULL);
+            ledger_not_delivered(resolve->place->context->ledger, copy->id, why_not,
+                                 again_at(resolve, copy), NULL, NULL);
     }
 }
 

@@ -21,10 +21,10 @@ static bool may_follow(enum deliver_step step, enum deliver_step next)
         [STEP_DOWN] = TO(CONNECTING) | TO(STOPPED),
         [STEP_ASKING] = TO(IDLE) | TO(CONNECTING) | TO(SENDING) | TO(HOLDING) | TO(SELECTING) |
                         TO(RESOLVING) | TO(DOWN),
-        [STEP_HOLDING] = TO(SELECTING) | TO(RESOLVING) | TO(SENDING) | TO(DOWN),
+        [STEP_HOLDING] = TO(SELECTING) | TO(RESOLVING) | TO(SENDING) | TO(DOWN) | TO(IDLE),
         [STEP_SELECTING] = TO(PREPARING) | TO(ASKING) | TO(IDLE) | TO(DOWN),
         [STEP_PREPARING] = TO(PREPARED) | TO(SENDING) | TO(ASKING) | TO(IDLE) | TO(DOWN),
-        [STEP_PREPARED] = TO(SENDING) | TO(DOWN),
+        [STEP_PREPARED] = TO(SENDING) | TO(DOWN) | TO(IDLE),
         [STEP_SENDING] = TO(ASKING) | TO(IDLE) | TO(DOWN),
         [STEP_RESOLVING] = TO(ASKING) | TO(IDLE) | TO(DOWN),
         [STEP_STOPPED] = 0,

@@ -212,6 +212,12 @@ bool target_folder_keyword(const struct target_folder *folder, const char *keywo
     return folder->any_keyword || found != NULL;
 }
 
+void target_folder_forget_keywords(struct target_folder *folder)
+{
+    folder->any_keyword = false;
+    folder->permanent_flags[0] = '\0';
+}
+
 void target_folder_advance(struct target_folder *folder, uint32_t uid)
 {
     if (folder->selected && uid < UINT32_MAX && uid >= folder->uidnext)

@@ -35,6 +35,8 @@ const char *target_folder_name(const struct target_folder *folder);
 uint32_t target_folder_uidvalidity(const struct target_folder *folder);
 uint32_t target_folder_uidnext(const struct target_folder *folder);
 bool target_folder_keyword(const struct target_folder *folder, const char *keyword);
+/* They are not accepted after all. */
+void target_folder_forget_keywords(struct target_folder *folder);
 /* Our copies have UIDs up to this one: a later search may start after it. */
 void target_folder_advance(struct target_folder *folder, uint32_t uid);
 /* The next target_folder_select() asks the server again. */

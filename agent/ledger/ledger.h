@@ -320,8 +320,9 @@ struct ledger_request *ledger_drop(struct ledger *ledger, const char *monitor_id
 
 /*
  * Octets of an original from the spool, read by a thread of its own, so that a slow disk delays
- * nobody else. data NULL: the spool is damaged there, *why is how (the whole record's checksum is
- * proven by report_verify_spool(), not here). At most LEDGER_READ_MAX octets at once.
+ * nobody else. data NULL: they cannot be read, why says how; during the call errno is the system's
+ * reason (no descriptor, say), or 0 if the spool is damaged there. The whole record's checksum is
+ * proven by report_verify_spool(), not here. At most LEDGER_READ_MAX octets at once.
  */
 #define LEDGER_READ_MAX (1024 * 1024)
 typedef void spool_read_done(void *arg, const void *data, size_t len, const char *why);

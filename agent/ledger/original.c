@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 
 #include "agent/ledger/private.h"
@@ -10,6 +11,7 @@ struct read_job {
     size_t len;
     unsigned char *octets;
     char *why;
+    int error; /* errno */
     spool_read_done *done;
     void *arg;
 };
@@ -25,6 +27,7 @@ static void read_run(struct worker_job *base, void *context)
     job->octets = xmalloc(job->len);
     job->why =
         spool_read_octets(ledger->spool.dir_fd, job->segment, job->offset, job->octets, job->len);
+    job->error = errno;
 }
 
 static void read_done(struct worker_job *base)
@@ -33,6 +36,7 @@ static void read_done(struct worker_job *base)
     bool ok = job->why == NULL;
     if (!job->request.cancelled) {
         job->ledger->answering = true;
+        errno = job->error;
         job->done(job->arg, ok ? job->octets : NULL, ok ? job->len : 0, job->why);
         job->ledger->answering = false;
     }

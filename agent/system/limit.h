@@ -23,7 +23,12 @@
 #define LIMIT_BATCH_BYTES (8 * 1024 * 1024) /* of originals held in memory for one batch */
 #define LIMIT_WHOLE_READ (1024 * 1024) /* originals up to this are read from the spool at once */
 #define LIMIT_READ_PIECE (256 * 1024)  /* larger ones in pieces of this */
-#define LIMIT_REFUSALS 12              /* of one copy by a temporary NO, before it fails */
+#define LIMIT_REFUSED_FIRST                                                                        \
+    30 /* seconds before a refused copy is sent again; doubles, with jitter */
+#define LIMIT_REFUSED_LAST 3600
+#define LIMIT_REFUSED_IN_ROW 3 /* copies refused one after the other: the batch rests */
+#define LIMIT_OUR_TROUBLE                                                                          \
+    60 /* seconds after an original could not be read, for want of descriptors */
 
 /* Seconds */
 #define LIMIT_BACKOFF_FIRST 1 /* before the first reconnect; doubles, with jitter */

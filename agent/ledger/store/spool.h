@@ -96,6 +96,7 @@ char *spool_check_header(int dir_fd, uint64_t segment, uint64_t offset, uint64_t
                          const unsigned char sha256[32]);
 char *spool_check_octets(int dir_fd, uint64_t segment, uint64_t offset, uint64_t size,
                          const unsigned char sha256[32]);
+/* errno is then what the system says, 0: the octets are not there. */
 char *spool_read_octets(int dir_fd, uint64_t segment, uint64_t offset, void *octets, size_t len);
 
 #endif

@@ -9,6 +9,15 @@
 #include "agent/ledger/store/spool_format.h"
 #include "rules/util/memory.h"
 
+/* Leaves errno as it is. */
+static char *system_trouble(const char *name, const char *what)
+{
+    int error = errno;
+    char *why = xasprintf("spool/%s cannot be %s: %s", name, what, strerror(error));
+    errno = error;
+    return why;
+}
+
 static char *read_at(int fd, const char *name, void *octets, size_t len, uint64_t at)
 {
     char *p = octets;
@@ -17,9 +26,12 @@ static char *read_at(int fd, const char *name, void *octets, size_t len, uint64_
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return xasprintf("spool/%s cannot be read: %s", name, strerror(errno));
-        if (n == 0)
-            return xasprintf("spool/%s is shorter than the ledger expects", name);
+            return system_trouble(name, "read");
+        if (n == 0) {
+            char *why = xasprintf("spool/%s is shorter than the ledger expects", name);
+            errno = 0;
+            return why;
+        }
         p += n;
         at += (uint64_t)n;
         len -= (size_t)n;
@@ -30,12 +42,13 @@ static char *read_at(int fd, const char *name, void *octets, size_t len, uint64_
 static char *open_segment(int dir_fd, uint64_t segment, char name[SPOOL_NAME_SIZE], int *fd)
 {
     spool_name(segment, name);
-    if (segment == 0)
-        return xstrdup("the original is not in the spool");
+    if (segment == 0) {
+        char *why = xstrdup("the original is not in the spool");
+        errno = 0;
+        return why;
+    }
     *fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (*fd < 0)
-        return xasprintf("spool/%s cannot be opened: %s", name, strerror(errno));
-    return NULL;
+    return *fd < 0 ? system_trouble(name, "opened") : NULL;
 }
 
 char *spool_read_octets(int dir_fd, uint64_t segment, uint64_t offset, void *octets, size_t len)
@@ -46,7 +59,9 @@ char *spool_read_octets(int dir_fd, uint64_t segment, uint64_t offset, void *oct
     if (why != NULL)
         return why;
     why = read_at(fd, name, octets, len, offset);
+    int error = errno;
     close(fd);
+    errno = error;
     return why;
 }
 

@@ -24,6 +24,8 @@
 /* One APPEND, up to its reply. */
 #define APPEND_NOW(name) "C APPEND " name " * {*+}", "LITERAL", "D "
 #define APPEND_SYNC(name) "C APPEND " name " * {*}", "S + go", "LITERAL", "D "
+/* In its simplest form, after a refusal: without keywords, with a literal that waits. */
+#define APPEND_SIMPLEST(name) "C APPEND " name " \"* {*[0-9]}", "S + go", "LITERAL", "D "
 #define STORED(uids) "T OK [APPENDUID 9 " uids "] stored"
 /* A batch of two with MULTIAPPEND and LITERAL+, up to its reply. */
 #define APPEND_TWO "C APPEND Monitor * {*+}", "LITERAL", "D  (*) * {*+}", "LITERAL", "D "
@@ -152,6 +154,8 @@ static inline uint32_t capture_sized(struct stage *stage, const char *account, s
 
     memcpy(octets, header, sizeof(header) - 1);
     memset(octets + sizeof(header) - 1, 'a' + (int)(capture.uid % 26), size);
+    if (size >= 2)
+        memcpy(octets + len - 2, "\r\n", 2);
     copy.monitor_id = id_of(capture.uid);
     SHA256(octets, len, capture.sha256);
     SHA256(octets + capture.header_len, size, capture.body_sha256);

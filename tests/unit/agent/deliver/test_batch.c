@@ -78,16 +78,83 @@ static const struct reply replies[] = {
      0,
      "none"},
     {"NO with OVERQUOTA", {"T NO [OVERQUOTA] full", NULL}, STEP_IDLE, COPY_PENDING, 0, "full"},
-    {"NO with LIMIT", {"T NO [LIMIT] slowly", NULL}, STEP_IDLE, COPY_PENDING, 0, "slowly"},
+    {"NO with LIMIT, whatever the form",
+     {"T NO [LIMIT] slowly", APPEND_SIMPLEST("Monitor"), "T NO [LIMIT] slowly", NULL},
+     STEP_IDLE,
+     COPY_PENDING,
+     0,
+     "slowly"},
+    {"NO with LIMIT, for its keywords",
+     {"T NO [LIMIT] too many keywords", APPEND_SIMPLEST("Monitor"), STORED("100"), NULL},
+     STEP_IDLE,
+     COPY_DELIVERED,
+     100,
+     ""},
     {"NO with ALREADYEXISTS",
-     {"T NO [ALREADYEXISTS] odd", NULL},
+     {"T NO [ALREADYEXISTS] odd", APPEND_SIMPLEST("Monitor"), "T NO [ALREADYEXISTS] odd", NULL},
      STEP_IDLE,
      COPY_PENDING,
      0,
      "odd"},
     {"NO with TOOBIG", {"T NO [TOOBIG] too large", NULL}, STEP_IDLE, COPY_FAILED, 0, "too large"},
-    {"plain NO", {"T NO not now", NULL}, STEP_IDLE, COPY_PENDING, 0, "not now"},
-    {"BAD", {"T BAD what?", NULL}, STEP_IDLE, COPY_FAILED, 0, "what?"},
+    {"NO with BADCHARSET", {"T NO [BADCHARSET] eh", NULL}, STEP_IDLE, COPY_FAILED, 0, "eh"},
+    {"NO with UNKNOWN-CTE", {"T NO [UNKNOWN-CTE] eh", NULL}, STEP_IDLE, COPY_FAILED, 0, "eh"},
+    {"plain NO, whatever the form",
+     {"T NO not now", APPEND_SIMPLEST("Monitor"), "T NO not at all", NULL},
+     STEP_IDLE,
+     COPY_PENDING,
+     0,
+     "not at all"},
+    {"plain NO, for its keywords",
+     {"T NO invalid keyword", APPEND_SIMPLEST("Monitor"), STORED("100"), NULL},
+     STEP_IDLE,
+     COPY_DELIVERED,
+     100,
+     ""},
+    {"BAD, but not to the simplest form",
+     {"T BAD what?", APPEND_SIMPLEST("Monitor"), STORED("100"), NULL},
+     STEP_IDLE,
+     COPY_DELIVERED,
+     100,
+     ""},
+    {"BAD to the simplest form too",
+     {"T BAD what?", APPEND_SIMPLEST("Monitor"), "T BAD what?", "C NOOP", "T OK done", NULL},
+     STEP_IDLE,
+     COPY_FAILED,
+     0,
+     "simplest form"},
+    {"BAD to all that is sent",
+     {"T BAD what?", APPEND_SIMPLEST("Monitor"), "T BAD what?", "C NOOP", "T BAD what?", NULL},
+     STEP_IDLE,
+     COPY_PENDING,
+     0,
+     "at present"},
+    {"BAD, and the session ends while it is checked",
+     {"T BAD what?", APPEND_SIMPLEST("Monitor"), "T BAD what?", "C NOOP", "CLOSE", NULL},
+     STEP_DOWN,
+     COPY_PENDING,
+     0,
+     "at present"},
+    {"BAD, and the session ends at the simplest form",
+     {"T BAD what?", "C APPEND Monitor \"* {*[0-9]}", "CLOSE", NULL},
+     STEP_DOWN,
+     COPY_SENDING,
+     0,
+     ""},
+    {"BAD from a session that lost its mailbox",
+     {"T BAD User is authenticated but not connected.", APPEND_SIMPLEST("Monitor"),
+      "T BAD User is authenticated but not connected.", NULL},
+     STEP_IDLE,
+     COPY_PENDING,
+     0,
+     "not connected"},
+    {"BAD that asks for time",
+     {"T BAD Request is throttled. Suggested Backoff Time: 300000 milliseconds", NULL},
+     STEP_IDLE,
+     COPY_PENDING,
+     0,
+     "throttled"},
+    {"NO with THROTTLED", {"T NO [THROTTLED] slowly", NULL}, STEP_IDLE, COPY_PENDING, 0, "slowly"},
     {"BYE", {"S * BYE shutting down", "CLOSE", NULL}, STEP_DOWN, COPY_SENDING, 0, ""},
     {"the end of the connection", {"CLOSE", NULL}, STEP_DOWN, COPY_SENDING, 0, ""},
     {"garbage before the reply",
@@ -166,8 +233,18 @@ static const struct reply early_replies[] = {
      ""},
     {"NO with OVERQUOTA", {"T NO [OVERQUOTA] full", NULL}, STEP_IDLE, COPY_PENDING, 0, "full"},
     {"NO with TOOBIG", {"T NO [TOOBIG] too large", NULL}, STEP_IDLE, COPY_FAILED, 0, "too large"},
-    {"plain NO", {"T NO not now", NULL}, STEP_IDLE, COPY_PENDING, 0, "not now"},
-    {"BAD", {"T BAD what?", NULL}, STEP_IDLE, COPY_FAILED, 0, "what?"},
+    {"plain NO",
+     {"T NO not now", "C APPEND Monitor \"* {*[0-9]}", "T NO not now", NULL},
+     STEP_IDLE,
+     COPY_PENDING,
+     0,
+     "not now"},
+    {"BAD",
+     {"T BAD what?", "C APPEND Monitor \"* {*[0-9]}", "T BAD what?", "C NOOP", "T OK done", NULL},
+     STEP_IDLE,
+     COPY_FAILED,
+     0,
+     "simplest form"},
     {"the end of the connection", {"CLOSE", NULL}, STEP_DOWN, COPY_SENDING, 0, ""},
     {"the literal is taken",
      {"S + go", "LITERAL", "D ", STORED("100"), NULL},
@@ -214,19 +291,56 @@ static void test_silence_costs_the_session(void **state)
     assert_int_equal(copy_uid(stage, 1), 100);
 }
 
-static void test_a_refusal_too_many_is_the_last(void **state)
+/* However often: the pause only grows to an hour. */
+static void test_no_number_of_refusals_is_the_last(void **state)
 {
     static const char *const script[] = {LOGS_IN("LITERAL+"), SELECT("Monitor"),
-                                         APPEND_NOW("Monitor"), "T NO not now", NULL};
+                                         APPEND_NOW("Monitor"), "T NO [OVERQUOTA] full", NULL};
     struct stage *stage = *state;
-    char sql[80];
+    int64_t wait;
 
     capture(stage, 1);
-    snprintf(sql, sizeof(sql), "UPDATE copy SET attempts = %d", LIMIT_REFUSALS - 1);
-    room_sql(&stage->room, sql);
+    room_sql(&stage->room, "UPDATE copy SET attempts = 1000");
     deliver_all(stage, script);
-    assert_int_equal(copy_state(stage, 1), COPY_FAILED);
-    assert_true(copy_reason_has(stage, 1, "not now"));
+    assert_int_equal(copy_state(stage, 1), COPY_PENDING);
+    assert_int_equal(copy_number(stage, 1, "attempts"), 1001);
+    wait = copy_number(stage, 1, "due") - time(NULL);
+    assert_in_range(wait, LIMIT_REFUSED_LAST / 2, LIMIT_REFUSED_LAST * 2);
+}
+
+/* A hint of time holds for the whole target, also where more is due. */
+static void test_a_server_that_asks_for_time_is_left_alone(void **state)
+{
+    static const char *const script[] = {LOGS_IN("LITERAL+"),
+                                         SELECT("Monitor"),
+                                         APPEND_NOW("Monitor"),
+                                         "T NO [LIMIT] try again in 2 seconds",
+                                         "HOLD",
+                                         APPEND_NOW("Monitor"),
+                                         STORED("100"),
+                                         APPEND_NOW("Monitor"),
+                                         STORED("101"),
+                                         NULL};
+    struct stage *stage = *state;
+    struct deliver_status status;
+    time_t began;
+
+    capture(stage, 1);
+    play(stage, script);
+    begin(stage);
+    while (!scripted_server_holds(stage->scripted))
+        run_for(stage, 5);
+    began = time(NULL);
+    scripted_server_go(stage->scripted);
+    capture(stage, 1);
+    deliver_wake(stage->deliver);
+    deliver_status(stage->deliver, &status);
+    assert_in_range(status.next_try, began + 1, began + 3);
+    room_sql(&stage->room, "UPDATE copy SET due = 0");
+    await(stage, STEP_IDLE);
+    assert_true(time(NULL) >= began + 1);
+    assert_int_equal(copy_state(stage, 1), COPY_DELIVERED);
+    assert_int_equal(copy_state(stage, 2), COPY_DELIVERED);
 }
 
 /* ---- several copies ---- */
@@ -266,7 +380,7 @@ static void test_multiappend_with_literals_that_wait(void **state)
 }
 
 /* The one that cannot be stored does not stop the other. */
-static void test_a_refused_multiappend_is_sent_one_by_one(void **state)
+static void test_a_refused_multiappend_is_halved(void **state)
 {
     static const char *const script[] = {
         LOGS_IN("LITERAL+ MULTIAPPEND"), SELECT("Monitor"),     APPEND_TWO,
@@ -279,7 +393,6 @@ static void test_a_refused_multiappend_is_sent_one_by_one(void **state)
     assert_int_equal(copy_state(stage, 1), COPY_FAILED);
     assert_true(copy_reason_has(stage, 1, "this one"));
     assert_int_equal(copy_state(stage, 2), COPY_DELIVERED);
-    assert_int_equal(stage->deliver->singles, 0);
 }
 
 static void test_a_refused_multiappend_for_want_of_a_folder(void **state)
@@ -289,10 +402,8 @@ static void test_a_refused_multiappend_for_want_of_a_folder(void **state)
                                          APPEND_TWO,
                                          "T NO [TRYCREATE] none",
                                          CREATES,
-                                         APPEND_NOW("Monitor"),
-                                         STORED("100"),
-                                         APPEND_NOW("Monitor"),
-                                         STORED("101"),
+                                         APPEND_TWO,
+                                         STORED("100:101"),
                                          NULL};
     struct stage *stage = *state;
 
@@ -300,6 +411,152 @@ static void test_a_refused_multiappend_for_want_of_a_folder(void **state)
     deliver_all(stage, script);
     assert_int_equal(copy_uid(stage, 1), 100);
     assert_int_equal(copy_uid(stage, 2), 101);
+}
+
+/* The beginning of a MULTIAPPEND, and each further message of it. */
+#define APPEND_FIRST "C APPEND Monitor * {*+}", "LITERAL"
+#define APPEND_MORE "D  (*) * {*+}", "LITERAL"
+#define APPEND_3 APPEND_FIRST, APPEND_MORE, APPEND_MORE, "D "
+#define APPEND_6 APPEND_FIRST, APPEND_MORE, APPEND_MORE, APPEND_MORE, APPEND_MORE, APPEND_MORE, "D "
+#define APPEND_12                                                                                  \
+    APPEND_FIRST, APPEND_MORE, APPEND_MORE, APPEND_MORE, APPEND_MORE, APPEND_MORE, APPEND_MORE,    \
+        APPEND_MORE, APPEND_MORE, APPEND_MORE, APPEND_MORE, APPEND_MORE, "D "
+
+/* Copy 5 is refused: 12 = 6 (3 (4, 5 with 6) and 3) and 6. */
+static void test_eleven_good_copies_beside_one_refused_arrive_at_once(void **state)
+{
+    static const char *const script[] = {LOGS_IN("LITERAL+ MULTIAPPEND"),
+                                         SELECT("Monitor"),
+                                         APPEND_12,
+                                         "T NO [OVERQUOTA] one of twelve",
+                                         APPEND_6,
+                                         "T NO [OVERQUOTA] one of six",
+                                         APPEND_3,
+                                         STORED("100:102"),
+                                         APPEND_3,
+                                         "T NO [OVERQUOTA] one of three",
+                                         APPEND_NOW("Monitor"),
+                                         STORED("103"),
+                                         APPEND_TWO,
+                                         "T NO [OVERQUOTA] one of two",
+                                         APPEND_NOW("Monitor"),
+                                         "T NO [OVERQUOTA] this one",
+                                         APPEND_NOW("Monitor"),
+                                         STORED("104"),
+                                         APPEND_6,
+                                         STORED("105:110"),
+                                         NULL};
+    struct stage *stage = *state;
+
+    capture(stage, 12);
+    deliver_all(stage, script);
+    for (uint32_t uid = 1; uid <= 12; uid++)
+        assert_int_equal(copy_state(stage, uid), uid == 5 ? COPY_PENDING : COPY_DELIVERED);
+    assert_true(copy_reason_has(stage, 5, "this one"));
+    assert_int_equal(copy_number(stage, 5, "attempts"), 1);
+    assert_int_equal(copy_number(stage, 6, "attempts"), 0);
+    assert_int_equal(copy_uid(stage, 12), 110);
+}
+
+/* A full mailbox is not asked once a copy. */
+static void test_copy_after_copy_refused_the_rest_is_put_off(void **state)
+{
+    static const char *const script[] = {LOGS_IN("LITERAL+ MULTIAPPEND"),
+                                         SELECT("Monitor"),
+                                         APPEND_6,
+                                         "T NO [OVERQUOTA] full",
+                                         APPEND_3,
+                                         "T NO [OVERQUOTA] full",
+                                         APPEND_NOW("Monitor"),
+                                         "T NO [OVERQUOTA] full",
+                                         APPEND_TWO,
+                                         "T NO [OVERQUOTA] full",
+                                         APPEND_NOW("Monitor"),
+                                         "T NO [OVERQUOTA] full",
+                                         APPEND_NOW("Monitor"),
+                                         "T NO [OVERQUOTA] full",
+                                         NULL};
+    struct stage *stage = *state;
+
+    capture(stage, 6);
+    deliver_all(stage, script);
+    for (uint32_t uid = 1; uid <= 6; uid++) {
+        assert_int_equal(copy_state(stage, uid), COPY_PENDING);
+        assert_int_equal(copy_number(stage, uid, "attempts"), uid <= 3);
+        assert_false(copy_is_due(stage, uid));
+    }
+}
+
+static void test_refused_for_its_last_line_it_gets_a_line_end(void **state)
+{
+    static const char *const script[] = {LOGS_IN("LITERAL+"),
+                                         SELECT("Monitor"),
+                                         APPEND_NOW("Monitor"),
+                                         "T NO bare end",
+                                         APPEND_SIMPLEST("Monitor"),
+                                         STORED("100"),
+                                         NULL};
+    struct stage *stage = *state;
+    unsigned char sha256[32], recorded[32];
+    char sql[150];
+
+    capture_sized(stage, "alice", 1); /* "b" */
+    SHA256((const unsigned char *)"b", 1, recorded);
+    deliver_all(stage, script);
+    assert_int_equal(copy_state(stage, 1), COPY_DELIVERED);
+    SHA256((const unsigned char *)"b\r\n", 3, sha256);
+    strcpy(sql, "SELECT count(*) FROM copy WHERE body_sha256 = x'");
+    for (size_t i = 0; i < sizeof(sha256); i++)
+        sprintf(sql + strlen(sql), "%02x", sha256[i]);
+    strcat(sql, "'");
+    assert_int_equal(room_sql(&stage->room, sql), 1);
+}
+
+/* Connections that are lost over one copy do not keep the others from arriving. */
+static void test_a_copy_that_ends_connections_stops_nothing_else(void **state)
+{
+    static const char *const whole[] = {LOGS_IN("LITERAL+ MULTIAPPEND"), SELECT("Monitor"),
+                                        APPEND_3, "CLOSE", NULL};
+    static const char *const again[] = {LOGS_IN("LITERAL+ MULTIAPPEND"),
+                                        SELECT("Monitor"),
+                                        FETCHES_IDS("100"),
+                                        "T OK done",
+                                        APPEND_3,
+                                        "CLOSE",
+                                        NULL};
+    static const char *const single[] = {LOGS_IN("LITERAL+ MULTIAPPEND"),
+                                         SELECT("Monitor"),
+                                         FETCHES_IDS("100"),
+                                         "T OK done",
+                                         APPEND_NOW("Monitor"),
+                                         "CLOSE",
+                                         NULL};
+    static const char *const others[] = {LOGS_IN("LITERAL+ MULTIAPPEND"),
+                                         SELECT("Monitor"),
+                                         FETCHES_IDS("100"),
+                                         "T OK done",
+                                         APPEND_NOW("Monitor"),
+                                         STORED("100"),
+                                         APPEND_NOW("Monitor"),
+                                         STORED("101"),
+                                         NULL};
+    struct stage *stage = *state;
+
+    capture(stage, 3);
+    play(stage, whole);
+    begin(stage);
+    await(stage, STEP_DOWN);
+    reconnect(stage, again);
+    await(stage, STEP_DOWN);
+    reconnect(stage, single);
+    await(stage, STEP_DOWN);
+    reconnect(stage, others);
+    await(stage, STEP_IDLE);
+    assert_int_equal(copy_state(stage, 1), COPY_PENDING);
+    assert_int_equal(copy_number(stage, 1, "attempts"), 0);
+    assert_false(copy_is_due(stage, 1));
+    assert_int_equal(copy_state(stage, 2), COPY_DELIVERED);
+    assert_int_equal(copy_state(stage, 3), COPY_DELIVERED);
 }
 
 static void test_multiappend_without_uids_is_searched_for(void **state)
@@ -418,6 +675,26 @@ static void test_a_spool_that_is_damaged_while_it_is_sent(void **state)
     assert_int_equal(copy_state(stage, 1), COPY_FAILED);
 }
 
+/* Trouble of ours: no verdict on the message. */
+static void test_a_spool_that_cannot_be_opened_now_is_no_verdict(void **state)
+{
+    static const char *const script[] = {LOGS_IN("LITERAL+"), SELECT("Monitor"), NULL};
+    struct stage *stage = *state;
+    char command[200];
+
+    capture_sized(stage, "alice", 10000);
+    /* ELOOP stands for EMFILE: the process has its descriptors. */
+    snprintf(command, sizeof(command),
+             "cd '%s/spool' && for f in *.seg; do mv $f x && ln -s x $f; done", stage->room.dir);
+    assert_int_equal(system(command), 0);
+    deliver_all(stage, script);
+    assert_int_equal(copy_state(stage, 1), COPY_PENDING);
+    assert_true(copy_reason_has(stage, 1, "cannot be opened"));
+    assert_int_equal(copy_number(stage, 1, "attempts"), 0);
+    assert_false(copy_is_due(stage, 1));
+    assert_int_equal(stage->context.count.refused, 0);
+}
+
 static void test_a_large_copy_is_sent_in_pieces(void **state)
 {
     static const char *const script[] = {LOGS_IN("LITERAL+"), SELECT("Monitor"),
@@ -474,17 +751,23 @@ int main(void)
         cmocka_unit_test(test_every_reply_after_a_literal_that_does_not_wait),
         cmocka_unit_test(test_every_reply_to_a_literal_that_waits),
         TEST(test_silence_costs_the_session),
-        TEST(test_a_refusal_too_many_is_the_last),
+        TEST(test_no_number_of_refusals_is_the_last),
+        TEST(test_a_server_that_asks_for_time_is_left_alone),
         TEST(test_multiappend_stores_all_with_their_uids),
         TEST(test_multiappend_with_literals_that_wait),
-        TEST(test_a_refused_multiappend_is_sent_one_by_one),
+        TEST(test_a_refused_multiappend_is_halved),
         TEST(test_a_refused_multiappend_for_want_of_a_folder),
+        TEST(test_eleven_good_copies_beside_one_refused_arrive_at_once),
+        TEST(test_copy_after_copy_refused_the_rest_is_put_off),
+        TEST(test_refused_for_its_last_line_it_gets_a_line_end),
+        TEST(test_a_copy_that_ends_connections_stops_nothing_else),
         TEST(test_multiappend_without_uids_is_searched_for),
         TEST(test_without_multiappend_there_is_a_command_for_each),
         TEST(test_a_connection_lost_between_two_commands),
         TEST(test_one_that_is_too_large_is_left_out),
         TEST(test_a_damaged_spool_gives_the_copy_up),
         TEST(test_a_spool_that_is_damaged_while_it_is_sent),
+        TEST(test_a_spool_that_cannot_be_opened_now_is_no_verdict),
         TEST(test_a_large_copy_is_sent_in_pieces),
         cmocka_unit_test(test_mdnsent_is_set_where_the_folder_keeps_it),
     };
