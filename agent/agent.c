@@ -12,12 +12,15 @@
 #include "agent/ledger/plan.h"
 #include "agent/probe/schedule.h"
 #include "agent/status/service.h"
+#include "agent/status/snapshot.h"
 #include "agent/system/limit.h"
 #include "agent/system/log.h"
 #include "agent/system/loop.h"
 #include "agent/system/systemd.h"
 #include "agent/watch/account_watch.h"
 #include "rules/util/memory.h"
+
+#define OVERDUE_EVERY 30 /* seconds between looks for copies that wait too long */
 
 struct agent {
     const char *config_path;
@@ -35,6 +38,7 @@ struct agent {
     size_t settled; /* accounts that have been listed or have failed once */
     bool ready;
     bool blocked;    /* the ledger, as last logged */
+    unsigned ticks;  /* seconds */
     size_t stopping; /* deliveries still in progress */
 };
 
@@ -94,7 +98,23 @@ static void take_snapshot(void *arg, struct snapshot *snapshot)
     };
 }
 
-/* ---- a ledger that cannot commit ---- */
+/* ---- copies that wait too long ---- */
+
+static void on_figures(void *arg, const struct ledger_figures *figures,
+                       const struct ledger_target_figures *targets, size_t n_targets)
+{
+    struct agent *agent = arg;
+
+    (void)figures;
+    for (size_t i = 0; i < agent->n_deliveries; i++) {
+        const struct target *target = deliver_target(agent->deliveries[i]);
+        const struct ledger_target_figures *its = snapshot_target(targets, n_targets, target->name);
+
+        deliver_note_overdue(agent->deliveries[i], snapshot_overdue(target, its), its->pending);
+    }
+}
+
+/* ---- each second ---- */
 
 static void on_every_second(evutil_socket_t fd, short what, void *arg)
 {
@@ -110,6 +130,8 @@ static void on_every_second(evutil_socket_t fd, short what, void *arg)
     if (blocked == NULL && agent->blocked)
         log_event(LOG_LEVEL_NOTICE, "ledger-resumed", (char *)NULL);
     agent->blocked = blocked != NULL;
+    if (blocked == NULL && ++agent->ticks % OVERDUE_EVERY == 0)
+        ledger_figures(agent->context.ledger, on_figures, agent);
     status_service_every_second(agent->service);
 }
 

@@ -18,7 +18,9 @@
 #include "agent/command/explain.h"
 #include "agent/command/ledger.h"
 #include "agent/command/probe.h"
+#include "agent/command/retry.h"
 #include "agent/command/users.h"
+#include "agent/command/waiting.h"
 #include "agent/status/control.h"
 #include "agent/system/log.h"
 
@@ -39,6 +41,11 @@ static const char usage_text[] =
     "  ledger [--account A] [--since D] [--exempt] [--json]\n"
     "                            the fate of every message, and a completeness summary;\n"
     "                            --exempt: only those that a rule exempts, and on what basis\n"
+    "  ledger --waiting [--account A] [--target T] [--json]\n"
+    "                            copies that wait for their target or were given up, and why\n"
+    "  retry [ID | --target T]   send copies that wait or were given up now: one, those for a\n"
+    "                            target, or all\n"
+    "  drop ID --why TEXT        never send that copy; the reason is recorded\n"
     "  probe [NAME] [-w RANGE] [-c RANGE] [-t SECONDS] [-v] [--json] [--list] [--last]\n"
     "                            run a probe once, as a Nagios plugin: see \"probe --help\"\n"
     "\n"
@@ -52,9 +59,9 @@ static const char usage_text[] =
 
 struct arguments {
     const char *config_path;
-    const char *account, *folder, *since, *file;
+    const char *account, *folder, *since, *file, *target, *why;
     uint32_t uid;
-    bool connect, json, whole, debug, exempt;
+    bool connect, json, whole, debug, exempt, waiting;
 };
 
 static int usage_error(const char *what)
@@ -67,7 +74,7 @@ static int unknown_command(const char *word)
 {
     fprintf(stderr,
             "mailvigil: unknown command \"%s\" (expected run, check, users, explain, status, "
-            "ledger or probe)\n",
+            "ledger, retry, drop or probe)\n",
             word);
     return EX_USAGE;
 }
@@ -82,6 +89,20 @@ static struct config *load(const char *path)
     config_problems_print(&problems, stderr);
     if (config == NULL)
         fprintf(stderr, "mailvigil: invalid configuration\n");
+    config_problems_clear(&problems);
+    return config;
+}
+
+/* Only instance and state_dir: the rest may be faulty, or not be readable by this user. */
+static struct config *load_place(const char *path)
+{
+    struct config_problems problems = {0};
+    struct config *config = config_load_place(path, &problems);
+
+    if (config == NULL) {
+        config_problems_print(&problems, stderr);
+        fprintf(stderr, "mailvigil: invalid configuration\n");
+    }
     config_problems_clear(&problems);
     return config;
 }
@@ -138,7 +159,7 @@ static int explain(const struct arguments *arguments)
 
 static int status(const struct arguments *arguments)
 {
-    struct config *config = load(arguments->config_path);
+    struct config *config = load_place(arguments->config_path);
     char *why = NULL, *answer;
     int result = 0;
 
@@ -160,18 +181,61 @@ static int status(const struct arguments *arguments)
     return result;
 }
 
+/* Accounts are known by address too, where the configuration can be read. */
+static struct config *load_or_place(const char *path)
+{
+    struct config_problems problems = {0};
+    struct config *config = config_load(path, &problems);
+
+    config_problems_clear(&problems);
+    return config != NULL ? config : load_place(path);
+}
+
 static int ledger(const struct arguments *arguments)
 {
-    struct config *config = load(arguments->config_path);
+    struct config *config = load_or_place(arguments->config_path);
     const struct account *account;
+    const char *name = arguments->account;
     int result;
 
     if (config == NULL)
         return EX_CONFIG;
-    account = arguments->account != NULL ? config_account(config, arguments->account) : NULL;
-    result = ledger_command(config->state_dir, account != NULL ? account->name : arguments->account,
-                            account != NULL, arguments->since, arguments->exempt, arguments->json,
-                            stdout);
+    account = name != NULL ? config_account(config, name) : NULL;
+    name = account != NULL ? account->name : name;
+    if (arguments->waiting && (arguments->since != NULL || arguments->exempt))
+        result = usage_error("ledger: --waiting takes neither --since nor --exempt");
+    else if (!arguments->waiting && arguments->target != NULL)
+        result = usage_error("ledger: --target requires --waiting");
+    else if (arguments->waiting)
+        result =
+            waiting_command(config->state_dir, name, arguments->target, arguments->json, stdout);
+    else
+        result = ledger_command(config->state_dir, name, account != NULL, arguments->since,
+                                arguments->exempt, arguments->json, stdout);
+    config_free(config);
+    return result;
+}
+
+static int retry(const struct arguments *arguments)
+{
+    struct config *config = load_place(arguments->config_path);
+    int result;
+
+    if (config == NULL)
+        return EX_CONFIG;
+    result = retry_command(config, arguments->file, arguments->target);
+    config_free(config);
+    return result;
+}
+
+static int drop(const struct arguments *arguments)
+{
+    struct config *config = load_place(arguments->config_path);
+    int result;
+
+    if (config == NULL)
+        return EX_CONFIG;
+    result = drop_command(config, arguments->file, arguments->why);
     config_free(config);
     return result;
 }
@@ -188,6 +252,9 @@ enum option_bit {
     TAKES_FILE = 128,
     TAKES_DEBUG = 256,
     TAKES_EXEMPT = 512,
+    TAKES_WAITING = 1024,
+    TAKES_TARGET = 2048,
+    TAKES_WHY = 4096,
 };
 
 static const struct command {
@@ -201,25 +268,24 @@ static const struct command {
     {"explain", TAKES_ACCOUNT | TAKES_FOLDER | TAKES_UID | TAKES_WHOLE | TAKES_JSON | TAKES_FILE,
      explain},
     {"status", TAKES_JSON, status},
-    {"ledger", TAKES_ACCOUNT | TAKES_SINCE | TAKES_EXEMPT | TAKES_JSON, ledger},
+    {"ledger",
+     TAKES_ACCOUNT | TAKES_SINCE | TAKES_EXEMPT | TAKES_JSON | TAKES_WAITING | TAKES_TARGET,
+     ledger},
+    {"retry", TAKES_TARGET | TAKES_FILE, retry},
+    {"drop", TAKES_WHY | TAKES_FILE, drop},
 };
 
 /* ---- options ---- */
 
 static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},
-    {"connect", no_argument, NULL, 'C'},
-    {"json", no_argument, NULL, 'j'},
-    {"account", required_argument, NULL, 'a'},
-    {"folder", required_argument, NULL, 'f'},
-    {"uid", required_argument, NULL, 'u'},
-    {"since", required_argument, NULL, 's'},
-    {"whole", no_argument, NULL, 'w'},
-    {"debug", no_argument, NULL, 'd'},
-    {"exempt", no_argument, NULL, 'e'},
-    {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},      {"connect", no_argument, NULL, 'C'},
+    {"json", no_argument, NULL, 'j'},         {"account", required_argument, NULL, 'a'},
+    {"folder", required_argument, NULL, 'f'}, {"uid", required_argument, NULL, 'u'},
+    {"since", required_argument, NULL, 's'},  {"whole", no_argument, NULL, 'w'},
+    {"debug", no_argument, NULL, 'd'},        {"exempt", no_argument, NULL, 'e'},
+    {"waiting", no_argument, NULL, 'W'},      {"target", required_argument, NULL, 't'},
+    {"why", required_argument, NULL, 'y'},    {NULL, 0, NULL, 0},
 };
 
 static bool read_uid(const char *text, uint32_t *uid)
@@ -262,6 +328,15 @@ static int handle_option(int option, struct arguments *arguments)
     case 'w':
         arguments->whole = true;
         return TAKES_WHOLE;
+    case 'W':
+        arguments->waiting = true;
+        return TAKES_WAITING;
+    case 't':
+        arguments->target = optarg;
+        return TAKES_TARGET;
+    case 'y':
+        arguments->why = optarg;
+        return TAKES_WHY;
     case 'u':
         return read_uid(optarg, &arguments->uid) ? TAKES_UID : -1;
     default:
@@ -309,8 +384,9 @@ static int read_options(int argc, char **argv, struct arguments *arguments, unsi
 /* The first of options that the command does not take. */
 static int invalid_option(unsigned options)
 {
-    static const char *const names[] = {"connect", "json",  "account", "folder", "uid",
-                                        "since",   "whole", "file",    "debug",  "exempt"};
+    static const char *const names[] = {"connect", "json",   "account", "folder", "uid",
+                                        "since",   "whole",  "file",    "debug",  "exempt",
+                                        "waiting", "target", "why"};
     char text[100];
     size_t i = 0;
 

@@ -182,7 +182,10 @@ static void print_summary(FILE *out, const struct ledger_figures *figures)
     fputs("Copies\n", out);
     fprintf(out, "  %-20s %12" PRIu64 "\n", "delivered", figures->delivered);
     fprintf(out, "  %-20s %12" PRIu64 "\n", "pending", figures->pending);
-    fprintf(out, "  %-20s %12" PRIu64 "\n\n", "failed", figures->failed_copies);
+    fprintf(out, "  %-20s %12" PRIu64 "\n", "failed", figures->failed_copies);
+    if (figures->dropped > 0)
+        fprintf(out, "  %-20s %12" PRIu64 "\n", "dropped", figures->dropped);
+    fputc('\n', out);
     if (is_complete(figures)) {
         fputs("All wanted copies have been delivered.\n", out);
     } else {
@@ -293,6 +296,7 @@ static void print_json(struct report *report, const char *account, time_t since,
     json_number(json, "delivered", (int64_t)figures.delivered);
     json_number(json, "pending", (int64_t)figures.pending);
     json_number(json, "failed", (int64_t)figures.failed_copies);
+    json_number(json, "dropped", (int64_t)figures.dropped);
     json_number(json, "undecided", (int64_t)figures.undecided);
     json_object_end(json);
     json_bool(json, "complete", is_complete(&figures));

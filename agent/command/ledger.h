@@ -7,7 +7,7 @@
  *      "reason", "sha256", "target", "copy_state", "target_folder", "target_uidvalidity",
  *      "target_uid", "delivered_at", "monitor_id", "duplicate_of", "undecided"}],
  *    "messages": {"not_wanted": n, ...},
- *    "copies": {"delivered", "pending", "failed", "undecided"}, "complete": bool}
+ *    "copies": {"delivered", "pending", "failed", "dropped", "undecided"}, "complete": bool}
  *
  * With --exempt: {"lines": as above, "messages": {"exempt": n}}
  */

@@ -68,6 +68,7 @@ struct target {
     char *folder; /* pattern, agent/config/folder_pattern.h expands it */
     enum copy_form form;
     char *reply_to; /* NULL: none; in the forms attached and headers */
+    unsigned alarm_after; /* seconds that a copy may wait before it is a problem, default 1h */
 };
 
 enum probe_type { PROBE_IMAP, PROBE_POP3, PROBE_SMTP, PROBE_MAILBOX, PROBE_ROUNDTRIP };
@@ -179,6 +180,9 @@ size_t config_errors(const struct config_problems *problems); /* without the war
 /* NULL when there are errors (all are in *problems). Reads files only; runs and connects nothing.
  */
 struct config *config_load(const char *path, struct config_problems *problems);
+/* Only instance and state_dir, for commands that must work while the rest is faulty or cannot be
+ * read. NULL: these two are not known; problems say why. */
+struct config *config_load_place(const char *path, struct config_problems *problems);
 void config_free(struct config *config);
 /* Needs one more config_free(): for those who keep pointers into it across a reload. */
 struct config *config_hold(struct config *config);

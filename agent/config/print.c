@@ -132,6 +132,7 @@ static void print_target(FILE *out, const struct target *target)
     put(&printer, "folder", target->folder);
     put(&printer, "form", forms[target->form]);
     put(&printer, "reply_to", target->reply_to);
+    put_plain(&printer, "alarm_after", "%us", target->alarm_after);
     end(&printer);
 }
 

@@ -5,6 +5,7 @@
 #include "agent/deliver/next_batch.h"
 #include "agent/deliver/private.h"
 #include "agent/system/limit.h"
+#include "agent/system/log.h"
 #include "rules/util/memory.h"
 
 static void ask(struct deliver *deliver);
@@ -431,6 +432,26 @@ void deliver_wake(struct deliver *deliver)
 {
     deliver->woken = true;
     deliver_work_soon(deliver);
+}
+
+void deliver_retry_now(struct deliver *deliver)
+{
+    event_del(deliver->quiet);
+    persistent_link_retry_now(deliver->link);
+    deliver_wake(deliver);
+}
+
+void deliver_note_overdue(struct deliver *deliver, time_t since, uint64_t waiting)
+{
+    if (since != 0 && !deliver->overdue)
+        log_event(LOG_LEVEL_WARNING, "copies-overdue", "target", deliver->place.target->name,
+                  "waiting", log_number((long long)waiting), "oldest-for",
+                  log_number(time(NULL) - since), "reason",
+                  deliver->trouble_since != 0 ? deliver->trouble : "", (char *)NULL);
+    if (since == 0 && deliver->overdue)
+        log_event(LOG_LEVEL_NOTICE, "copies-in-time", "target", deliver->place.target->name,
+                  (char *)NULL);
+    deliver->overdue = since != 0;
 }
 
 void deliver_stop(struct deliver *deliver, void (*done)(void *arg), void *arg)

@@ -38,6 +38,11 @@ struct deliver_status {
     time_t trouble_since; /* 0: OK now */
     time_t next_try;      /* the next attempt, where a server is left alone until then; else 0 */
 };
+/* The oldest of the copies that wait does so for too long since then; 0: none does. Logged when it
+ * changes. */
+void deliver_note_overdue(struct deliver *deliver, time_t since, uint64_t waiting);
+/* Tries all at once that waits for its next attempt: a person has asked for it. */
+void deliver_retry_now(struct deliver *deliver);
 void deliver_status(const struct deliver *deliver, struct deliver_status *status);
 
 #endif

@@ -63,6 +63,7 @@ struct deliver {
     time_t since;             /* of shown */
     char *trouble;
     time_t trouble_since;
+    bool overdue;             /* as last logged */
     struct batch_place place; /* session: logged in and its namespace known; else NULL */
     struct persistent_link *link;
     time_t lost_at; /* an APPEND may have been cut off: the server gets time before a search */

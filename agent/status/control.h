@@ -1,6 +1,6 @@
 /*
- * The control socket STATE_DIR/control.sock, 0600: one line in, an answer out, closed. The only
- * question yet is "status", answered with one JSON object.
+ * The control socket STATE_DIR/control.sock, 0600: one line in, an answer out, closed. The
+ * questions are those of service.c.
  */
 #ifndef AGENT_STATUS_CONTROL_H
 #define AGENT_STATUS_CONTROL_H

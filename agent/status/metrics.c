@@ -265,6 +265,17 @@ static void write_targets(struct metrics_writer *writer, const struct snapshot *
                            "target", name, (char *)NULL);
         }
     }
+    metrics_family(writer, METRIC_GAUGE, "mailvigil_target_overdue",
+                   "1 while a copy for this target has been waiting for longer than its "
+                   "alarm_after.");
+    for (size_t i = 0; known && i < snapshot->n_deliveries; i++) {
+        const struct target *target = deliver_target(snapshot->deliveries[i]);
+
+        metrics_sample(
+            writer,
+            snapshot_overdue(target, snapshot_target(targets, n_targets, target->name)) != 0,
+            "target", target->name, (char *)NULL);
+    }
     write_target_states(writer, snapshot);
 }
 

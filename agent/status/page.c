@@ -156,17 +156,18 @@ static void put_trouble(void *arg, const struct problem *trouble)
     fputs("</span></li>\n", list->out);
 }
 
-static void put_troubles(FILE *out, const struct snapshot *snapshot)
+static void put_troubles(FILE *out, const struct snapshot *snapshot,
+                         const struct ledger_target_figures *targets, size_t n_targets)
 {
     struct list list = {.out = out};
-    size_t count = snapshot_problems(snapshot, NULL, NULL);
+    size_t count = snapshot_problems(snapshot, targets, n_targets, NULL, NULL);
 
     if (count == 0) {
         fputs("<p class=\"good\" role=\"status\">No problems.</p>\n", out);
         return;
     }
     fprintf(out, "<section class=\"problems\" role=\"alert\"><h2>Problems: %zu</h2><ul>\n", count);
-    snapshot_problems(snapshot, put_trouble, &list);
+    snapshot_problems(snapshot, targets, n_targets, put_trouble, &list);
     if (count > PAGE_TROUBLES_MAX)
         fprintf(out, "<li>and %zu more</li>\n", count - PAGE_TROUBLES_MAX);
     fputs("</ul></section>\n", out);
@@ -414,7 +415,7 @@ void page_write(FILE *out, const struct snapshot *snapshot, const struct ledger_
     page_text(out, snapshot->context->config->instance);
     fprintf(out, "</h1>\n<p>mailvigil %s, running for %s</p></header>\n<main>\n", MAILVIGIL_VERSION,
             snapshot_ago(buffer, snapshot->started));
-    put_troubles(out, snapshot);
+    put_troubles(out, snapshot, targets, n_targets);
     put_probes(out, snapshot);
     put_roundtrips(out, snapshot);
     put_reflectors(out, snapshot);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sysexits.h>
 
 #include "agent/status/control.h"
 #include "agent/status/http.h"
@@ -141,6 +142,77 @@ static bool answer_probe(struct status_service *service, struct control_question
     return true;
 }
 
+/* ---- what an officer decides ---- */
+
+/* "retry id ID", "retry target T", "retry all", "drop ID WHY". */
+struct officer_request {
+    struct status_service *service;
+    struct control_question *question;
+    char *target; /* deliveries that are tried at once; NULL: all, if `retry` */
+    bool retry;
+};
+
+char *decision_answer(bool retry, size_t n, const char *why)
+{
+    if (n == 0)
+        return xasprintf("%d %s\n", EX_NOINPUT, why);
+    return retry ? xasprintf("0 %zu cop%s due now\n", n, n == 1 ? "y is" : "ies are")
+                 : xasprintf("0 dropped\n");
+}
+
+static void retry_deliveries(const struct officer_request *request)
+{
+    struct snapshot snapshot;
+
+    request->service->take_snapshot(request->service->arg, &snapshot);
+    for (size_t i = 0; i < snapshot.n_deliveries; i++)
+        if (request->target == NULL ||
+            strcmp(deliver_target(snapshot.deliveries[i])->name, request->target) == 0)
+            deliver_retry_now(snapshot.deliveries[i]);
+}
+
+static void on_decided(void *arg, size_t n, const char *why)
+{
+    struct officer_request *request = arg;
+    char *text = decision_answer(request->retry, n, why);
+
+    if (n > 0 && request->retry)
+        retry_deliveries(request);
+    control_answer(request->question, text, strlen(text));
+    free(text);
+    free(request->target);
+    free(request);
+}
+
+static bool answer_decision(struct status_service *service, struct control_question *question,
+                            const char *line)
+{
+    bool retry = strncmp(line, "retry ", 6) == 0;
+    const char *words = line + (retry ? 6 : 5);
+    struct officer_request *request;
+    char id[64];
+    int end = 0;
+
+    if (!retry && strncmp(line, "drop ", 5) != 0)
+        return false;
+    if (retry ? strcmp(words, "all") != 0 && strncmp(words, "id ", 3) != 0 &&
+                    strncmp(words, "target ", 7) != 0
+              : sscanf(words, "%63s %n", id, &end) != 1 || end == 0 || words[end] == '\0')
+        return false;
+    request = xcalloc(1, sizeof(*request));
+    *request = (struct officer_request){.service = service, .question = question, .retry = retry};
+    if (!retry)
+        ledger_drop(service->ledger, id, words + end, on_decided, request);
+    else if (strncmp(words, "id ", 3) == 0)
+        ledger_retry(service->ledger, words + 3, NULL, on_decided, request);
+    else if (strcmp(words, "all") == 0)
+        ledger_retry(service->ledger, NULL, NULL, on_decided, request);
+    else
+        ledger_retry(service->ledger, NULL, request->target = xstrdup(words + 7), on_decided,
+                     request);
+    return true;
+}
+
 static void on_question(void *arg, struct control_question *question, const char *line)
 {
     static const char unknown[] = "unknown request\n";
@@ -148,7 +220,7 @@ static void on_question(void *arg, struct control_question *question, const char
     struct status_question *asked;
     bool json = strcmp(line, "status json") == 0;
 
-    if (answer_probe(service, question, line))
+    if (answer_probe(service, question, line) || answer_decision(service, question, line))
         return;
     if (!json && strcmp(line, "status") != 0) {
         control_answer(question, unknown, sizeof(unknown) - 1);

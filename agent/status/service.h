@@ -29,4 +29,8 @@ void status_service_apply_config(struct status_service *service, const struct co
  * and tries a port again that was in use. */
 void status_service_every_second(struct status_service *service);
 
+/* The reply to "retry" and "drop", also where no agent runs: an exit status (sysexits.h) and a line
+ * for people. A new string. */
+char *decision_answer(bool retry, size_t n, const char *why);
+
 #endif

@@ -1,5 +1,6 @@
 #include "agent/status/snapshot.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,41 @@ static void report_accounts(struct reporting *reporting, const struct snapshot *
     }
 }
 
-static void report_targets(struct reporting *reporting, const struct snapshot *snapshot)
+time_t snapshot_overdue(const struct target *target, const struct ledger_target_figures *figures)
+{
+    bool overdue = figures->oldest_pending != 0 &&
+                   time(NULL) - figures->oldest_pending > (time_t)target->alarm_after;
+
+    return overdue ? figures->oldest_pending : 0;
+}
+
+static void report_waiting(struct reporting *reporting, const struct target *target,
+                           const struct ledger_target_figures *figures)
+{
+    time_t overdue = snapshot_overdue(target, figures);
+    char *text;
+
+    if (overdue != 0) {
+        text = xasprintf("%" PRIu64 " cop%s wait%s for it, the oldest longer than alarm_after; "
+                         "\"mailvigil ledger --waiting\" lists them",
+                         figures->pending, figures->pending == 1 ? "y" : "ies",
+                         figures->pending == 1 ? "s" : "");
+        add(reporting, &(struct problem){
+                           .what = "target", .name = target->name, .since = overdue, .text = text});
+        free(text);
+    }
+    if (figures->failed > 0) {
+        text = xasprintf("%" PRIu64 " cop%s given up; \"mailvigil ledger --waiting\" lists them, "
+                         "\"retry\" and \"drop\" settle them",
+                         figures->failed, figures->failed == 1 ? "y was" : "ies were");
+        add(reporting, &(struct problem){
+                           .what = "target", .name = target->name, .text = text, .warning = true});
+        free(text);
+    }
+}
+
+static void report_targets(struct reporting *reporting, const struct snapshot *snapshot,
+                           const struct ledger_target_figures *targets, size_t n_targets)
 {
     for (size_t i = 0; i < snapshot->n_deliveries; i++) {
         struct deliver_status status;
@@ -80,6 +115,11 @@ static void report_targets(struct reporting *reporting, const struct snapshot *s
                                              .name = deliver_target(snapshot->deliveries[i])->name,
                                              .since = status.trouble_since,
                                              .text = status.trouble});
+    }
+    for (size_t i = 0; i < snapshot->n_deliveries; i++) {
+        const struct target *target = deliver_target(snapshot->deliveries[i]);
+
+        report_waiting(reporting, target, snapshot_target(targets, n_targets, target->name));
     }
 }
 
@@ -135,7 +175,9 @@ static void report_mailboxes(struct reporting *reporting, const struct snapshot 
     }
 }
 
-size_t snapshot_problems(const struct snapshot *snapshot, snapshot_report *report, void *arg)
+size_t snapshot_problems(const struct snapshot *snapshot,
+                         const struct ledger_target_figures *targets, size_t n_targets,
+                         snapshot_report *report, void *arg)
 {
     struct reporting reporting = {.report = report, .arg = arg};
     time_t since = 0;
@@ -150,7 +192,7 @@ size_t snapshot_problems(const struct snapshot *snapshot, snapshot_report *repor
                                           .name = "",
                                           .text = snapshot->reload_trouble});
     report_accounts(&reporting, snapshot);
-    report_targets(&reporting, snapshot);
+    report_targets(&reporting, snapshot, targets, n_targets);
     report_probes(&reporting, snapshot, PROBE_CRITICAL);
     report_mailboxes(&reporting, snapshot);
     report_probes(&reporting, snapshot, PROBE_UNKNOWN);

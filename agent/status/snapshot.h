@@ -28,7 +28,8 @@ const struct ledger_target_figures *snapshot_target(const struct ledger_target_f
 /* The state of an account: of its main watch, or of the first one that is in trouble. */
 void snapshot_account(const struct account_watch *account, struct watch_status *worst);
 
-/* Current problems, the worst first: the ledger, a refused reload, accounts, targets, probes that
+/* Current problems, the worst first: the ledger, a refused reload, accounts, targets, copies that
+ * wait too long or were given up, probes that
  * are raised and not in maintenance, round trips and reflectors that cannot reach their mailbox. */
 struct problem {      /* valid during the call */
     const char *what; /* "ledger", "account", ... */
@@ -38,8 +39,14 @@ struct problem {      /* valid during the call */
     bool warning;     /* not a failure (yet) */
 };
 typedef void snapshot_report(void *arg, const struct problem *problem);
-/* Returns their number. report may be NULL. */
-size_t snapshot_problems(const struct snapshot *snapshot, snapshot_report *report, void *arg);
+/* Returns their number. report may be NULL. targets: the ledger's figures, as far as known. */
+size_t snapshot_problems(const struct snapshot *snapshot,
+                         const struct ledger_target_figures *targets, size_t n_targets,
+                         snapshot_report *report, void *arg);
+
+/* Since when the oldest copy for that target waits, where that is longer than its alarm_after;
+ * else 0. */
+time_t snapshot_overdue(const struct target *target, const struct ledger_target_figures *figures);
 
 /* The configuration has probes or reflectors, and the agent runs them. */
 size_t snapshot_probes(const struct snapshot *snapshot);

@@ -122,6 +122,7 @@ static void write_target(struct json *json, const struct deliver *deliver,
     json_number(json, "failed", (int64_t)figures->failed);
     json_number(json, "delivered", (int64_t)figures->delivered);
     json_time(json, "oldest_pending", figures->oldest_pending);
+    json_bool(json, "overdue", snapshot_overdue(deliver_target(deliver), figures) != 0);
     json_object_end(json);
 }
 
@@ -252,10 +253,10 @@ void status_write_text(FILE *out, const struct snapshot *snapshot,
 {
     char buffer[SNAPSHOT_AGO_MAX];
 
-    fputc(snapshot_problems(snapshot, NULL, NULL) > 0 ? '1' : '0', out);
+    fputc(snapshot_problems(snapshot, targets, n_targets, NULL, NULL) > 0 ? '1' : '0', out);
     fprintf(out, "mailvigil %s, instance %s, running for %s\n", MAILVIGIL_VERSION,
             snapshot->context->config->instance, snapshot_ago(buffer, snapshot->started));
-    snapshot_problems(snapshot, print_trouble, out);
+    snapshot_problems(snapshot, targets, n_targets, print_trouble, out);
     fprintf(out,
             "copies: %" PRIu64 " delivered, %" PRIu64 " pending (%" PRIu64
             " held for now), %" PRIu64 " failed; spool: %" PRIu64 " bytes in %" PRIu64

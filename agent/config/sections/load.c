@@ -284,3 +284,23 @@ struct config *config_load(const char *path, struct config_problems *problems)
     config_digest(loader.config);
     return loader.config;
 }
+
+struct config *config_load_place(const char *path, struct config_problems *problems)
+{
+    struct config_loader loader;
+    cfg_t *schema = config_schema_main();
+
+    loader_begin(&loader, path, problems);
+    const struct config_source *source = add_source(&loader, path, schema, schema->opts);
+    struct config_section top = config_top(source, problems);
+    if (source->cfg != NULL) {
+        load_instance(loader.config, &top);
+        load_directories(loader.config, &top);
+    }
+    loader_end(&loader);
+    config_problems_sort(problems, path);
+    if (loader.config->instance != NULL)
+        return loader.config;
+    config_free(loader.config);
+    return NULL;
+}

@@ -4,6 +4,8 @@
 #include "agent/config/sections/loader.h"
 #include "rules/util/memory.h"
 
+enum { DEFAULT_ALARM_AFTER = 3600, ALARM_AFTER_MAX = 7 * 86400 };
+
 static void load_folder(const struct config_section *section, struct target *target)
 {
     const struct config_value *value = config_value(section, "folder");
@@ -58,6 +60,8 @@ static struct target *load_target(const struct config_loader *loader,
     load_folder(section, target);
     load_form(section, target);
     load_reply_to(section, target);
+    target->alarm_after = DEFAULT_ALARM_AFTER;
+    config_duration(section, "alarm_after", 60, ALARM_AFTER_MAX, &target->alarm_after);
     return target;
 }
 

@@ -98,6 +98,7 @@ cfg_t *config_schema_main(void)
                           VALUE("folder"),
                           VALUE("form"),
                           VALUE("reply_to"),
+                          VALUE("alarm_after"),
                           CFG_END()};
     cfg_opt_t list[] = LIST_OPTIONS;
     cfg_opt_t rule[] = RULE_OPTIONS;

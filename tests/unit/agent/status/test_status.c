@@ -106,6 +106,35 @@ static void a_raised_probe_is_wrong(void **state)
     }
 }
 
+static void copies_that_wait_too_long_or_were_given_up_are_wrong(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_make(&fake);
+    struct ledger_target_figures *figures = &fake.targets[0];
+    fake.n_targets = 1;
+    figures->target = "compliance";
+    fake.deliveries[0].target.alarm_after = 600;
+    figures->pending = 3;
+    figures->oldest_pending = time(NULL) - 500;
+    char *text = write_text(&fake);
+    assert_int_equal(*text, '0');
+    free(text);
+    assert_json(&fake, "not v['targets'][-1]['overdue']");
+    figures->oldest_pending = time(NULL) - 660;
+    text = write_text(&fake);
+    assert_int_equal(*text, '1');
+    assert_has(text, "PROBLEM  target compliance, for 11 min: 3 copies wait for it");
+    free(text);
+    assert_json(&fake, "v['targets'][-1]['overdue']");
+    figures->pending = figures->oldest_pending = 0;
+    figures->failed = 1;
+    text = write_text(&fake);
+    assert_int_equal(*text, '1');
+    assert_has(text, "PROBLEM  target compliance: 1 copy was given up");
+    free(text);
+}
+
 static void probes_and_reflectors_in_full(void **state)
 {
     (void)state;
@@ -144,6 +173,7 @@ int main(void)
         cmocka_unit_test(all_is_well),
         cmocka_unit_test(doubt_is_shown),
         cmocka_unit_test(a_raised_probe_is_wrong),
+        cmocka_unit_test(copies_that_wait_too_long_or_were_given_up_are_wrong),
         cmocka_unit_test(probes_and_reflectors_in_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
