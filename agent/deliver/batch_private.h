@@ -1,5 +1,6 @@
 /*
- * What batch.c (its life until it is sent) and batch_send.c (APPEND, its replies, refusals) share.
+ * What batch.c (its life until it is sent), batch_send.c (APPEND, its replies, refusals) and
+ * batch_state.c share.
  *
  *   state        waits for                                  may be followed by
  *   MAKING       the spool: the copies                      INTENDING, OVER (none can be made)
@@ -56,7 +57,7 @@ struct batch {
     char *trouble;
 };
 
-/* batch.c */
+/* batch_state.c */
 void batch_set_state(struct batch *batch, enum batch_state state);
 /* The last thing that a function does: the callee frees the batch. */
 void batch_finish(struct batch *batch);

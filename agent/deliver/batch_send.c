@@ -1,5 +1,4 @@
 /* A batch on its way: APPEND, the replies, what is done about refusals. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,16 +57,20 @@ static void record_stored(struct batch *batch, const struct sending *sending,
     struct target_folder *folder = batch->place->folder;
     struct ledger_delivery *deliveries = xcalloc(sending->count, sizeof(*deliveries));
     bool has_uids = text != NULL && imap_uidset_size(&text->uids) == sending->count;
+    uint32_t uidvalidity = target_folder_uidvalidity(folder);
+
+    if (text != NULL && has_uids)
+        uidvalidity = text->uidvalidity;
 
     for (size_t i = 0; i < sending->count; i++) {
         const struct ledger_copy *copy = outgoing_copy(batch->outgoing[sending->first + i]);
-        uint32_t uid = has_uids ? imap_uidset_nth(&text->uids, i) : 0;
+        uint32_t uid = text != NULL && has_uids ? imap_uidset_nth(&text->uids, i) : 0;
 
         if (!has_uids && batch->search != NULL)
             uid = find_copies_uid(batch->search, copy->monitor_id);
         deliveries[i] = (struct ledger_delivery){
             .copy = copy->id,
-            .uidvalidity = has_uids ? text->uidvalidity : target_folder_uidvalidity(folder),
+            .uidvalidity = uidvalidity,
             .uid = uid,
         };
         suspects_clear(&batch->place->suspects, copy->id);

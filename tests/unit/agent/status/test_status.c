@@ -127,7 +127,8 @@ static void copies_that_wait_too_long_or_were_given_up_are_wrong(void **state)
     assert_has(text, "PROBLEM  target compliance, for 11 min: 3 copies wait for it");
     free(text);
     assert_json(&fake, "v['targets'][-1]['overdue']");
-    figures->pending = figures->oldest_pending = 0;
+    figures->pending = 0;
+    figures->oldest_pending = 0;
     figures->failed = 1;
     text = write_text(&fake);
     assert_int_equal(*text, '1');

@@ -39,8 +39,8 @@ static void one_bad_unit_spoils_no_other(void **state)
         {"* 1 FETCH (UID 7)", "fetch seq=1 uid=7"},
         {"* LIST (\\NoselectX) \"/\" x", "other"},
         {"* LIST () \"/\" x", "list flags=0 delimiter=/ <x>"},
-        {"* NO [BADCHARSET (UTF-8)] x", "status NO code=1<(UTF-8)> <x>"},
-        {"* NO [BADCHARSET (UTF-8)] x", "status NO code=1<(UTF-8)> <x>"},
+        {"* NO [BADCHARSET (UTF-8)] x", "status NO code=27<(UTF-8)> <x>"},
+        {"* NO [BADCHARSET (UTF-8)] x", "status NO code=27<(UTF-8)> <x>"},
         {"* 1 FETCH (UID 7)", "fetch seq=1 uid=7"},
     };
     CHECK(units);
