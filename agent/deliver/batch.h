@@ -34,6 +34,7 @@ struct batch_place {
 struct batch_end {
     bool sent;           /* false: it ended before batch_send(), with nothing left to send */
     bool stored;         /* at least one copy */
+    bool flooded;        /* the server sends without end: end the session */
     unsigned pause;      /* seconds that the server asks to be left alone, 0: none */
     const char *trouble; /* the last refusal, NULL: none */
 };

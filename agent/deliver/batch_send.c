@@ -88,6 +88,7 @@ static void on_identified(void *arg, const char *why)
     struct batch *batch = arg;
     const struct sending *sending;
 
+    batch->end.flooded = find_copies_is_flooded(batch->search);
     (void)why; /* the server replied OK: they are delivered even if the UIDs are unknown */
     STAILQ_FOREACH(sending, &batch->sent, entry)
         if (sending->unidentified)
@@ -99,6 +100,7 @@ static void on_identified(void *arg, const char *why)
 static void after_sendings(struct batch *batch)
 {
     const struct sending *sending;
+    const char **ids;
     bool unidentified = false;
 
     STAILQ_FOREACH(sending, &batch->sent, entry)
@@ -108,8 +110,13 @@ static void after_sendings(struct batch *batch)
         return;
     }
     batch_set_state(batch, IDENTIFYING);
+    ids = xcalloc(batch->n_outgoing, sizeof(*ids));
+    for (size_t i = 0; i < batch->n_outgoing; i++)
+        ids[i] = outgoing_copy(batch->outgoing[i])->monitor_id;
     batch->search = find_copies_new(
-        batch->place->session, target_folder_uidnext(batch->place->folder), on_identified, batch);
+        batch->place->session, target_folder_uidnext(batch->place->folder),
+        target_folder_exists(batch->place->folder), ids, batch->n_outgoing, on_identified, batch);
+    free(ids);
 }
 
 /* ---- refused ---- */

@@ -84,6 +84,7 @@ static void lose_session(struct deliver *deliver)
     deliver->place.folder = NULL;
     deliver->place.session = NULL;
     event_del(deliver->session_idle);
+    event_del(deliver->doubt); /* the next session may do better */
 }
 
 static void on_down(void *arg, const struct imap_failure *failure, time_t wait)

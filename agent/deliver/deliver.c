@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/config/same.h"
 #include "agent/deliver/next_batch.h"
@@ -28,6 +29,11 @@ static void enter_resting(struct deliver *deliver)
     deliver_enter(deliver, deliver->sending != NULL ? STEP_SENDING : STEP_IDLE);
 }
 
+static bool is_in_doubt(const struct deliver *deliver)
+{
+    return event_pending(deliver->doubt, EV_TIMEOUT, NULL) != 0;
+}
+
 static bool is_quiet(const struct deliver *deliver)
 {
     return event_pending(deliver->quiet, EV_TIMEOUT, NULL) != 0;
@@ -41,7 +47,7 @@ static void pause_for(struct deliver *deliver, unsigned seconds)
     event_add(deliver->quiet, &wait);
 }
 
-/* on_quiet_over() goes on. */
+/* on_wait_over() goes on. */
 static void rest_quietly(struct deliver *deliver)
 {
     const struct timeval idle = {.tv_sec = LIMIT_TARGET_IDLE};
@@ -129,21 +135,25 @@ static void on_batch_ended(void *arg, const struct batch_end *end)
 {
     struct deliver *deliver = arg;
     struct batch **batch = end->sent ? &deliver->sending : &deliver->preparing;
-    bool sent = end->sent;
+    bool sent = end->sent, flooded;
 
     if (end->trouble != NULL)
         deliver_set_trouble(deliver, end->trouble);
-    else if (sent)
+    else if (sent && !is_in_doubt(deliver))
         deliver->trouble_since = 0;
     if (end->stored) {
+        persistent_link_worked(deliver->link);
         deliver->cuts = 0;
         deliver->singles = 0;
     }
     if (end->pause > 0)
         pause_for(deliver, end->pause);
+    flooded = end->flooded;
     batch_free(*batch);
     *batch = NULL;
-    if (sent)
+    if (flooded)
+        persistent_link_fail(deliver->link, "the server sends replies to a search without end");
+    else if (sent)
         on_sent(deliver);
     else
         ask_again(deliver);
@@ -151,20 +161,44 @@ static void on_batch_ended(void *arg, const struct batch_end *end)
 
 /* ---- what is due ---- */
 
+/* The copies chosen wait as long as their folder does. */
+static void put_off_for_folder(struct deliver *deliver, const struct folder_trouble *trouble)
+{
+    for (size_t i = 0; i < deliver->n_chosen; i++)
+        ledger_not_delivered(deliver->place.context->ledger, deliver->waiting[i].id,
+                             trouble->reason, trouble->until, NULL, NULL);
+    drop_waiting(deliver);
+    ask_again(deliver);
+}
+
+/* One line of the log a change, and not one a copy. */
+static void note_folder_trouble(struct deliver *deliver, const char *why)
+{
+    time_t now = time(NULL);
+    bool changed;
+    const struct folder_trouble *trouble =
+        folder_troubles_note(&deliver->folders, deliver->folder, why, now, &changed);
+
+    if (changed)
+        log_event(LOG_LEVEL_WARNING, "folder-refused", "target", deliver->place.target->name,
+                  "folder", deliver->folder, "reason", why, "again-in",
+                  log_number(trouble->until - now), (char *)NULL);
+    deliver_set_trouble(deliver, why);
+    put_off_for_folder(deliver, trouble);
+}
+
 static void on_selected(void *arg, const char *why)
 {
     static const struct batch_events events = {.ready = on_batch_ready, .ended = on_batch_ended};
     struct deliver *deliver = arg;
 
     if (why != NULL) {
-        deliver_set_trouble(deliver, why);
-        for (size_t i = 0; i < deliver->n_chosen; i++)
-            ledger_not_delivered(deliver->place.context->ledger, deliver->waiting[i].id, why,
-                                 time(NULL) + LIMIT_REFUSED_FIRST, NULL, NULL);
-        drop_waiting(deliver);
-        ask_again(deliver);
+        note_folder_trouble(deliver, why);
         return;
     }
+    if (folder_troubles_forget(&deliver->folders, deliver->folder))
+        log_event(LOG_LEVEL_NOTICE, "folder-ready", "target", deliver->place.target->name, "folder",
+                  deliver->folder, (char *)NULL);
     deliver->woken = deliver->woken || deliver->n_chosen < deliver->n_waiting ||
                      deliver->n_chosen == LIMIT_BATCH_COPIES;
     deliver->preparing = batch_new(&deliver->place, deliver->waiting, deliver->n_chosen,
@@ -174,14 +208,33 @@ static void on_selected(void *arg, const char *why)
     deliver_enter(deliver, STEP_PREPARING);
 }
 
+/* Copies with an intent wait; the others go on. */
+static void remain_in_doubt(struct deliver *deliver, const char *why)
+{
+    struct timeval wait = backoff_next(&deliver->doubt_backoff);
+    char *text = xasprintf("copies in doubt cannot be searched for: %s", why);
+
+    if (deliver->trouble_since == 0 || strcmp(deliver->trouble, text) != 0)
+        log_event(LOG_LEVEL_WARNING, "search-refused", "target", deliver->place.target->name,
+                  "reason", why, "again-in", log_number(wait.tv_sec), (char *)NULL);
+    deliver_set_trouble(deliver, text);
+    free(text);
+    event_add(deliver->doubt, &wait);
+}
+
 static void on_resolved(void *arg, const char *why)
 {
     struct deliver *deliver = arg;
+    const struct find_copies *search = resolve_intents_search(deliver->resolving);
 
-    if (why != NULL) {
+    if (search != NULL && find_copies_is_flooded(search)) {
         persistent_link_fail(deliver->link, why);
         return;
     }
+    if (why != NULL)
+        remain_in_doubt(deliver, why);
+    else
+        backoff_succeeded(&deliver->doubt_backoff);
     resolve_intents_free(deliver->resolving);
     deliver->resolving = NULL;
     ask_again(deliver);
@@ -198,12 +251,21 @@ static void resolve(struct deliver *deliver)
 
 static void select_folder(struct deliver *deliver, const char *folder)
 {
+    const struct folder_trouble *trouble;
+
     deliver->n_chosen = next_batch_size(&deliver->place, deliver->waiting, deliver->n_waiting,
                                         folder, deliver->singles > 0);
     assert(deliver->n_chosen > 0);
+    trouble = folder_troubles_now(&deliver->folders, folder, time(NULL));
+    deliver_enter(deliver, STEP_SELECTING);
+    if (trouble != NULL) {
+        put_off_for_folder(deliver, trouble);
+        return;
+    }
     if (deliver->singles > 0)
         deliver->singles--;
-    deliver_enter(deliver, STEP_SELECTING);
+    free(deliver->folder);
+    deliver->folder = xstrdup(folder);
     target_folder_select(deliver->place.folder, folder, true, on_selected, deliver);
 }
 
@@ -308,9 +370,9 @@ static void ask(struct deliver *deliver)
     event_del(deliver->session_idle);
     deliver->woken = false;
     note_in_flight(deliver);
-    deliver->asked =
-        ledger_pending(deliver->place.context->ledger, deliver->place.target->name, time(NULL),
-                       LIMIT_BATCH_COPIES + deliver->n_in_flight, on_pending, deliver);
+    deliver->asked = (is_in_doubt(deliver) ? ledger_pending_certain : ledger_pending)(
+        deliver->place.context->ledger, deliver->place.target->name, time(NULL),
+        LIMIT_BATCH_COPIES + deliver->n_in_flight, on_pending, deliver);
     deliver_enter(deliver, STEP_ASKING);
 }
 
@@ -325,6 +387,7 @@ static void stop_now(struct deliver *deliver)
     event_del(deliver->due);
     event_del(deliver->session_idle);
     event_del(deliver->quiet);
+    event_del(deliver->doubt);
     deliver_enter(deliver, STEP_STOPPED);
     deliver->stopped(deliver->stopped_arg);
 }
@@ -342,6 +405,11 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
         } else if (step == STEP_HOLDING) {
             drop_waiting(deliver);
             deliver_enter(deliver, STEP_SENDING);
+        } else if (step == STEP_RESOLVING) {
+            resolve_intents_free(deliver->resolving);
+            deliver->resolving = NULL;
+            deliver_enter(deliver, STEP_IDLE);
+            stop_now(deliver);
         }
     } else if (deliver->woken && !is_quiet(deliver) &&
                (step == STEP_IDLE || step == STEP_SENDING)) {
@@ -349,7 +417,7 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-static void on_quiet_over(evutil_socket_t fd, short what, void *arg)
+static void on_wait_over(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -387,7 +455,9 @@ struct deliver *deliver_new(struct context *context, const struct target *target
     deliver->work = evtimer_new(context->base, on_work, deliver);
     deliver->due = evtimer_new(context->base, on_due, deliver);
     deliver->session_idle = evtimer_new(context->base, on_session_idle, deliver);
-    deliver->quiet = evtimer_new(context->base, on_quiet_over, deliver);
+    deliver->quiet = evtimer_new(context->base, on_wait_over, deliver);
+    deliver->doubt = evtimer_new(context->base, on_wait_over, deliver);
+    deliver->doubt_backoff = (struct backoff){.first = LIMIT_DOUBT_FIRST, .last = LIMIT_DOUBT_LAST};
     return deliver;
 }
 
@@ -401,12 +471,15 @@ void deliver_free(struct deliver *deliver)
     resolve_intents_free(deliver->resolving);
     drop_waiting(deliver);
     forget_in_flight(deliver);
+    folder_troubles_clear(&deliver->folders);
+    free(deliver->folder);
     persistent_link_free(deliver->link);
     target_folder_free(deliver->place.folder);
     event_free(deliver->work);
     event_free(deliver->due);
     event_free(deliver->session_idle);
     event_free(deliver->quiet);
+    event_free(deliver->doubt);
     free(deliver->trouble);
     free(deliver);
 }
@@ -437,6 +510,8 @@ void deliver_wake(struct deliver *deliver)
 void deliver_retry_now(struct deliver *deliver)
 {
     event_del(deliver->quiet);
+    event_del(deliver->doubt);
+    folder_troubles_retry(&deliver->folders);
     persistent_link_retry_now(deliver->link);
     deliver_wake(deliver);
 }

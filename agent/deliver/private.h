@@ -32,16 +32,21 @@
  *   STOPPED     deliver_free()                                                       no
  *
  * Every state but IDLE, DOWN and STOPPED ends in a callback; nothing polls. After
- * deliver_stop(), copies that are being prepared, sent or searched for are dealt with, and nothing
- * new begins.
+ * deliver_stop(), copies that are being prepared or sent are dealt with, a search is broken off,
+ * and nothing new begins.
+ *
+ * Where the search for copies with an intent is refused in every way, they wait, with a pause that
+ * grows, and the others go on.
  */
 #ifndef AGENT_DELIVER_PRIVATE_H
 #define AGENT_DELIVER_PRIVATE_H
 
 #include "agent/deliver/batch.h"
 #include "agent/deliver/deliver.h"
+#include "agent/deliver/folder_troubles.h"
 #include "agent/deliver/resolve_intents.h"
 #include "agent/session/persistent_link.h"
+#include "agent/util/backoff.h"
 
 enum deliver_step {
     STEP_IDLE,
@@ -71,7 +76,11 @@ struct deliver {
     struct event *work;         /* runs the state machine from the event loop */
     struct event *due;          /* IDLE: the next copy is due */
     struct event *session_idle; /* IDLE: ends a session that has nothing to send */
-    struct event *quiet;        /* pending while the server asks to be left alone: nothing begins */
+    struct folder_troubles folders;
+    char *folder;        /* SELECTING: that one, as the target's pattern makes it */
+    struct event *doubt; /* pending while copies with an intent cannot be searched for */
+    struct backoff doubt_backoff;
+    struct event *quiet; /* pending while the server asks to be left alone: nothing begins */
 
     bool woken;                   /* more may be due than the last answer of the ledger had */
     struct ledger_request *asked; /* ASKING */

@@ -55,6 +55,7 @@ static time_t again_at(const struct resolve_intents *resolve, const struct ledge
     return time(NULL) + (cuts > 0 ? backoff_next(&backoff).tv_sec : 0);
 }
 
+/* why_not NULL: nothing is known of those that were not found. */
 static void record_all(struct resolve_intents *resolve, const char *why_not)
 {
     for (size_t i = 0; i < resolve->n; i++) {
@@ -66,7 +67,7 @@ static void record_all(struct resolve_intents *resolve, const char *why_not)
         uid = resolve->search != NULL ? find_copies_uid(resolve->search, copy->monitor_id) : 0;
         if (uid != 0)
             record_found(resolve, copy, uid);
-        else
+        else if (why_not != NULL)
             ledger_not_delivered(resolve->place->context->ledger, copy->id, why_not,
                                  again_at(resolve, copy), NULL, NULL);
     }
@@ -76,11 +77,23 @@ static void on_searched(void *arg, const char *why)
 {
     struct resolve_intents *resolve = arg;
 
-    if (why == NULL) {
-        fault_point(FAULT_RECOVERY_SEARCHED);
-        record_all(resolve, "not found in the target after a lost connection");
-    }
+    fault_point(FAULT_RECOVERY_SEARCHED);
+    record_all(resolve, why == NULL ? "not found in the target after a lost connection" : NULL);
     resolve->done(resolve->arg, why);
+}
+
+static void search_from(struct resolve_intents *resolve, uint32_t from)
+{
+    const char **ids = xcalloc(resolve->n, sizeof(*ids));
+    size_t n = 0;
+
+    for (size_t i = 0; i < resolve->n; i++)
+        if (is_searched(resolve, &resolve->copies[i]))
+            ids[n++] = resolve->copies[i].monitor_id;
+    resolve->search =
+        find_copies_new(resolve->place->session, from, target_folder_exists(resolve->place->folder),
+                        ids, n, on_searched, resolve);
+    free(ids);
 }
 
 static void on_selected(void *arg, const char *why)
@@ -101,7 +114,7 @@ static void on_selected(void *arg, const char *why)
     }
     if (first->target_uidvalidity == target_folder_uidvalidity(folder))
         from = first->target_uidnext;
-    resolve->search = find_copies_new(resolve->place->session, from, on_searched, resolve);
+    search_from(resolve, from);
 }
 
 static void on_settled(evutil_socket_t fd, short what, void *arg)

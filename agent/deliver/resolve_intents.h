@@ -11,7 +11,7 @@
 struct resolve_intents;
 
 /* why NULL: all intents for the folder of the first copy are resolved; ask the ledger for the
- * others. Else the search failed, and nothing is known. */
+ * others. Else the search failed, and nothing is known of those that were not found. */
 typedef void resolve_intents_done(void *arg, const char *why);
 
 /*

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/deliver/other_name.h"
 #include "rules/util/memory.h"
 
 struct target_folder {
@@ -10,10 +11,16 @@ struct target_folder {
     target_folder_done *done;
     void *arg;
     char separator;
-    char *prefix; /* of the personal namespace, "" if none */
-    char *name;   /* being selected, or selected */
-    bool selected, create, missing;
-    uint32_t uidvalidity, uidnext;
+    char *prefix;  /* of the personal namespace, "" if none */
+    char *asked;   /* the name wanted, with its prefix */
+    char *name;    /* being selected, or selected: another one where that is refused */
+    unsigned step; /* of other_name() */
+    char *refusal; /* of CREATE, the first one */
+    bool selected, missing;
+    bool may_create, created; /* created: in this call, after its name was accepted */
+    bool listing, listed;     /* is it there, though SELECT was refused? */
+    char *reason;
+    uint32_t uidvalidity, uidnext, exists;
     bool any_keyword;
     char *permanent_flags;
 };
@@ -33,7 +40,10 @@ void target_folder_free(struct target_folder *folder)
     if (folder == NULL)
         return;
     free(folder->prefix);
+    free(folder->asked);
     free(folder->name);
+    free(folder->refusal);
+    free(folder->reason);
     free(folder->permanent_flags);
     free(folder);
 }
@@ -71,6 +81,8 @@ void target_folder_untagged(struct target_folder *folder, const struct imap_unta
     } else if (untagged->kind == IMAP_UNTAGGED_LIST && folder->separator == 0) {
         folder->separator = untagged->list.delimiter;
     }
+    if (untagged->kind == IMAP_UNTAGGED_LIST && folder->listing)
+        folder->listed = true;
 }
 
 static void on_learnt(void *arg, const struct imap_result *result)
@@ -98,19 +110,88 @@ char target_folder_separator(const struct target_folder *folder)
 
 static void select_it(struct target_folder *folder);
 
+static bool is_about_name(const struct imap_result *result)
+{
+    enum imap_code code = result->text != NULL ? result->text->code : IMAP_CODE_NONE;
+
+    return code == IMAP_CODE_NONE || code == IMAP_CODE_OTHER || code == IMAP_CODE_CANNOT ||
+           code == IMAP_CODE_SERVERBUG || code == IMAP_CODE_ALERT;
+}
+
+/* The next name that differs from the one before it. */
+static char *next_name(struct target_folder *folder)
+{
+    size_t prefix = strlen(folder->prefix);
+    char *name;
+
+    if (strncmp(folder->asked, folder->prefix, prefix) != 0)
+        prefix = 0;
+    while ((name = other_name(folder->asked, prefix, folder->separator, ++folder->step,
+                              folder->refusal)) != NULL &&
+           strcmp(name, folder->name) == 0)
+        free(name);
+    return name;
+}
+
+static void refuse_name(struct target_folder *folder, const struct imap_result *result)
+{
+    char *name;
+
+    if (folder->refusal == NULL)
+        folder->refusal = xstrdup(result->reason);
+    name = is_about_name(result) ? next_name(folder) : NULL;
+    if (name == NULL) {
+        free(folder->name);
+        folder->name = xstrdup(folder->asked);
+        fail(folder, "created", folder->refusal);
+        return;
+    }
+    free(folder->name);
+    folder->name = name;
+    select_it(folder);
+}
+
 static void on_created(void *arg, const struct imap_result *result)
 {
     struct target_folder *folder = arg;
 
     if (ended(result))
         return;
-    folder->create = false;
     if (result->kind != IMAP_RESULT_OK) {
-        fail(folder, "created", result->reason);
+        refuse_name(folder, result);
         return;
     }
+    folder->created = true;
     imap_subscribe(folder->session, folder->name, NULL, NULL);
     select_it(folder);
+}
+
+static bool is_missing_code(const struct imap_result *result)
+{
+    return result->kind == IMAP_RESULT_NO && result->text != NULL &&
+           (result->text->code == IMAP_CODE_NONEXISTENT ||
+            result->text->code == IMAP_CODE_TRYCREATE);
+}
+
+static void on_listed(void *arg, const struct imap_result *result)
+{
+    struct target_folder *folder = arg;
+
+    if (ended(result))
+        return;
+    folder->listing = false;
+    folder->missing = result->kind == IMAP_RESULT_OK && !folder->listed;
+    fail(folder, "selected", folder->reason);
+}
+
+/* A refusal of SELECT alone does not say that it is gone. */
+static void look_for_it(struct target_folder *folder, const char *reason)
+{
+    free(folder->reason);
+    folder->reason = xstrdup(reason);
+    folder->listing = true;
+    folder->listed = false;
+    imap_list(folder->session, folder->name, 0, on_listed, folder);
 }
 
 static void on_selected(void *arg, const struct imap_result *result,
@@ -125,16 +206,21 @@ static void on_selected(void *arg, const struct imap_result *result,
         folder->missing = false;
         folder->uidvalidity = mailbox->uidvalidity;
         folder->uidnext = mailbox->uidnext;
+        folder->exists = mailbox->exists;
         folder->any_keyword = mailbox->keywords;
         free(folder->permanent_flags);
         folder->permanent_flags = xstrdup(mailbox->permanent_flags);
         finish(folder, NULL);
         return;
     }
-    /* Many servers refuse a missing folder without a code: CREATE shows whether it was missing. */
-    folder->missing = result->kind == IMAP_RESULT_NO;
-    if (folder->missing && folder->create)
+    /* Many servers refuse a missing folder without a code: CREATE, or LIST, shows whether it was
+     * missing. */
+    folder->missing =
+        is_missing_code(result) || (result->kind == IMAP_RESULT_NO && folder->may_create);
+    if (result->kind == IMAP_RESULT_NO && folder->may_create && !folder->created)
         imap_create(folder->session, folder->name, on_created, folder);
+    else if (result->kind == IMAP_RESULT_NO && !folder->missing && !folder->may_create)
+        look_for_it(folder, result->reason);
     else
         fail(folder, "selected", result->reason);
 }
@@ -163,15 +249,21 @@ void target_folder_select(struct target_folder *folder, const char *name, bool c
 
     folder->done = done;
     folder->arg = arg;
-    folder->create = create;
+    folder->may_create = create;
+    folder->created = false;
     folder->missing = false;
-    if (folder->selected && strcmp(folder->name, full) == 0) {
+    if (folder->selected && strcmp(folder->asked, full) == 0) {
         free(full);
         finish(folder, NULL);
         return;
     }
+    free(folder->asked);
     free(folder->name);
-    folder->name = full;
+    free(folder->refusal);
+    folder->asked = full;
+    folder->name = xstrdup(full);
+    folder->refusal = NULL;
+    folder->step = 0;
     folder->selected = false;
     select_it(folder);
 }
@@ -179,7 +271,7 @@ void target_folder_select(struct target_folder *folder, const char *name, bool c
 bool target_folder_is_selected(const struct target_folder *folder, const char *name)
 {
     char *full = full_name(folder, name);
-    bool selected = folder->selected && strcmp(folder->name, full) == 0;
+    bool selected = folder->selected && strcmp(folder->asked, full) == 0;
 
     free(full);
     return selected;
@@ -198,6 +290,11 @@ const char *target_folder_name(const struct target_folder *folder)
 uint32_t target_folder_uidvalidity(const struct target_folder *folder)
 {
     return folder->uidvalidity;
+}
+
+uint32_t target_folder_exists(const struct target_folder *folder)
+{
+    return folder->exists;
 }
 
 uint32_t target_folder_uidnext(const struct target_folder *folder)

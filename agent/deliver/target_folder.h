@@ -1,6 +1,8 @@
 /*
  * The folder that receives the copies, on the session of a target: finds the server's separator and
- * namespace once per session, selects the folder, creates and subscribes it if it is missing.
+ * namespace once per session, selects the folder, creates and subscribes it if it is missing. Where
+ * a server refuses to create it for its name, names with "_" in place of some characters are tried
+ * (other_name.h).
  */
 #ifndef AGENT_DELIVER_TARGET_FOLDER_H
 #define AGENT_DELIVER_TARGET_FOLDER_H
@@ -33,6 +35,7 @@ bool target_folder_is_missing(const struct target_folder *folder);
 /* The full name on the server, and the replies to SELECT; valid while selected. */
 const char *target_folder_name(const struct target_folder *folder);
 uint32_t target_folder_uidvalidity(const struct target_folder *folder);
+uint32_t target_folder_exists(const struct target_folder *folder);
 uint32_t target_folder_uidnext(const struct target_folder *folder);
 bool target_folder_keyword(const struct target_folder *folder, const char *keyword);
 /* They are not accepted after all. */

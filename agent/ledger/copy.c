@@ -11,6 +11,7 @@ struct pending_job {
     char *target;
     time_t now;
     size_t limit;
+    bool without_intents;
     ledger_pending_done *done;
     void *arg;
     struct ledger_copy *copies;
@@ -107,7 +108,8 @@ static void pending_run(struct ledger *ledger, struct ledger_job *base)
 {
     struct pending_job *job = (struct pending_job *)base;
     pending_clear(job);
-    read_copies(ledger, job, COPY_SENDING, INT64_MAX);
+    if (!job->without_intents)
+        read_copies(ledger, job, COPY_SENDING, INT64_MAX);
     if (job->n < job->limit)
         read_copies(ledger, job, COPY_PENDING, job->now);
     sqlite3_stmt *query =
@@ -140,10 +142,12 @@ static void pending_release(struct ledger_job *base)
     free(job);
 }
 
-struct ledger_request *ledger_pending(struct ledger *ledger, const char *target, time_t now,
-                                      size_t limit, ledger_pending_done *done, void *arg)
+static struct ledger_request *submit_pending(struct ledger *ledger, const char *target, time_t now,
+                                             size_t limit, bool without_intents,
+                                             ledger_pending_done *done, void *arg)
 {
     struct pending_job *job = xcalloc(1, sizeof(*job));
+    job->without_intents = without_intents;
     job->job.run = pending_run;
     job->job.answer = pending_answer;
     job->job.release = pending_release;
@@ -153,6 +157,18 @@ struct ledger_request *ledger_pending(struct ledger *ledger, const char *target,
     job->done = done;
     job->arg = arg;
     return ledger_submit(ledger, &job->job);
+}
+
+struct ledger_request *ledger_pending(struct ledger *ledger, const char *target, time_t now,
+                                      size_t limit, ledger_pending_done *done, void *arg)
+{
+    return submit_pending(ledger, target, now, limit, false, done, arg);
+}
+
+struct ledger_request *ledger_pending_certain(struct ledger *ledger, const char *target, time_t now,
+                                              size_t limit, ledger_pending_done *done, void *arg)
+{
+    return submit_pending(ledger, target, now, limit, true, done, arg);
 }
 
 /* ---- ledger_intent() ---- */

@@ -268,6 +268,9 @@ typedef void ledger_pending_done(void *arg, struct ledger_copy *copies, size_t n
  * or a lost connection) come first and must be looked for before they are sent. */
 struct ledger_request *ledger_pending(struct ledger *ledger, const char *target, time_t now,
                                       size_t limit, ledger_pending_done *done, void *arg);
+/* Likewise, without those with an intent: while they cannot be looked for. */
+struct ledger_request *ledger_pending_certain(struct ledger *ledger, const char *target, time_t now,
+                                              size_t limit, ledger_pending_done *done, void *arg);
 void ledger_copies_free(struct ledger_copy *copies, size_t n);
 void ledger_copies_clear(struct ledger_copy *copies, size_t n); /* all but the array itself */
 

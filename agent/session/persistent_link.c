@@ -72,14 +72,21 @@ static void go_down(struct persistent_link *link, const struct imap_failure *fai
     link->events.on_down(link->arg, &ours, wait.tv_sec);
 }
 
+void persistent_link_worked(struct persistent_link *link)
+{
+    if (link->state == PERSISTENT_LINK_UP)
+        backoff_succeeded(&link->backoff);
+}
+
 static void on_ready(void *arg)
 {
+    static const struct timeval proven = {.tv_sec = LIMIT_SESSION_PROVEN};
     struct persistent_link *link = arg;
 
     set_state(link, PERSISTENT_LINK_UP);
-    backoff_succeeded(&link->backoff);
     backoff_succeeded(&link->backoff_auth);
     link->trouble_since = 0;
+    event_add(link->timer, &proven);
     link->events.on_ready(link->arg, link_session(link->link));
 }
 
@@ -138,9 +145,14 @@ static void connect_now(struct persistent_link *link)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
+    struct persistent_link *link = arg;
+
     (void)fd;
     (void)what;
-    connect_now(arg);
+    if (link->state == PERSISTENT_LINK_UP)
+        persistent_link_worked(link);
+    else
+        connect_now(link);
 }
 
 struct persistent_link *persistent_link_new(struct links *links,

@@ -4,7 +4,9 @@
  *
  * The wait doubles with jitter (util/backoff.h). A rejected password has a backoff of its own that
  * starts much higher, so that a mailbox is not locked by our retries; a server that says how long
- * to stay away is obeyed. Both start over once a session is ready.
+ * to stay away is obeyed. The latter starts over once a session is ready; the former once a session
+ * has proven to be of use: its maker says so (persistent_link_worked()), or it has lasted for
+ * LIMIT_SESSION_PROVEN seconds. Where the login works and what follows does not, waits grow too.
  *
  *   state       waits for                        may be followed by
  *   CLOSED      persistent_link_open()           CONNECTING
@@ -60,6 +62,8 @@ void persistent_link_open(struct persistent_link *link);
 void persistent_link_close(struct persistent_link *link);
 /* WAITING: tries now, from the event loop. Else no effect. */
 void persistent_link_retry_now(struct persistent_link *link);
+/* The session did what it is for. No effect unless UP. */
+void persistent_link_worked(struct persistent_link *link);
 /* The session is of no use to its maker: it ends as if it had been lost for that reason, and
  * on_down is called before this returns. Only while UP. */
 void persistent_link_fail(struct persistent_link *link, const char *reason);

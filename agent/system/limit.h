@@ -26,13 +26,21 @@
 #define LIMIT_REFUSED_FIRST                                                                        \
     30 /* seconds before a refused copy is sent again; doubles, with jitter */
 #define LIMIT_REFUSED_LAST 3600
-#define LIMIT_REFUSED_IN_ROW 3 /* copies refused one after the other: the batch rests */
+#define LIMIT_REFUSED_IN_ROW 3     /* copies refused one after the other: the batch rests */
+#define LIMIT_SEARCH_REPLIES 20000 /* of a search for copies, above twice the folder's messages */
+#define LIMIT_SEARCHED_HEADER (64 * 1024) /* octets of a header that is searched for our field */
+#define LIMIT_DOUBT_FIRST                                                                          \
+    10 /* seconds before a search that was refused is tried again; doubles                         \
+        */
+#define LIMIT_DOUBT_LAST 3600
 #define LIMIT_OUR_TROUBLE                                                                          \
     60 /* seconds after an original could not be read, for want of descriptors */
 
 /* Seconds */
 #define LIMIT_BACKOFF_FIRST 1 /* before the first reconnect; doubles, with jitter */
 #define LIMIT_BACKOFF_LAST 300
+#define LIMIT_SESSION_PROVEN                                                                       \
+    15 /* a session lost after that long is no failure like the one before */
 #define LIMIT_BACKOFF_AUTH 600 /* a rejected password is not tried again quickly */
 #define LIMIT_BACKOFF_AUTH_LAST 3600
 #define LIMIT_HEARTBEAT_LEAST 20 /* signs of life in IDLE closer together are not a heartbeat */

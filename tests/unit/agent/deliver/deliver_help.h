@@ -33,6 +33,12 @@
     "C CHECK", "C UID FETCH " from ":* (UID BODY.PEEK?HEADER.FIELDS (X-Monitor-Id)?)",             \
         "T OK checked"
 
+/* The other ways to search, after a refusal of that. */
+#define REFUSED_WAYS(from, id)                                                                     \
+    "C UID FETCH " from ":* (UID BODY.PEEK?HEADER?)", "T NO never",                                \
+        "C UID FETCH " from ":* (UID)", "T NO never",                                              \
+        "C UID SEARCH UID " from ":* HEADER X-Monitor-Id " id, "T NO never"
+
 /* The reply to that: the message with that UID is the copy of message 1, or of message 2. */
 #define FOUND(uid, id)                                                                             \
     "R * 1 FETCH (UID " uid " BODY[HEADER.FIELDS (X-Monitor-Id)] {44}\r\nX-Monitor-Id: " id        \

@@ -40,7 +40,7 @@ static const struct reply replies[] = {
      0,
      ""},
     {"OK, and the search is refused",
-     {"T OK stored", FETCHES_IDS("100"), "T NO never", NULL},
+     {"T OK stored", FETCHES_IDS("100"), "T NO never", REFUSED_WAYS("100", ID_1), NULL},
      STEP_IDLE,
      COPY_DELIVERED,
      0,

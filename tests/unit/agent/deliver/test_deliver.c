@@ -195,29 +195,6 @@ static void test_an_intent_waits_for_the_end_of_what_is_sent(void **state)
     assert_int_equal(copy_uid(stage, 2), 101);
 }
 
-static void test_a_refused_search_costs_the_session(void **state)
-{
-    static const char *const script[] = {LOGS_IN("LITERAL+"),
-                                         SELECT("Monitor"),
-                                         FETCHES_IDS("90"),
-                                         "T NO [UNAVAILABLE] later",
-                                         "END",
-                                         NULL};
-    static const char *const again[] = {LOGS_IN("LITERAL+"), SELECT("Monitor"), FETCHES_IDS("90"),
-                                        FOUND("95", ID_1),   "T OK done",       NULL};
-    struct stage *stage = *state;
-
-    capture(stage, 1);
-    intend(stage, 1, "Monitor", 9, 90);
-    play(stage, script);
-    begin(stage);
-    await(stage, STEP_DOWN);
-    assert_int_equal(copy_state(stage, 1), COPY_SENDING);
-    reconnect(stage, again);
-    await(stage, STEP_IDLE);
-    assert_int_equal(copy_uid(stage, 1), 95);
-}
-
 static void test_a_refused_folder_is_tried_again_later(void **state)
 {
     static const char *const script[] = {LOGS_IN("LITERAL+"), "C SELECT Monitor", "T BAD never",
@@ -237,6 +214,39 @@ static void test_a_refused_folder_is_tried_again_later(void **state)
     assert_int_equal(status.state, DELIVER_IDLE);
     assert_non_null(strstr(status.trouble, "cannot be selected"));
     assert_true(status.trouble_since != 0);
+}
+
+/* One question and one line of the log for all its copies, and a pause that grows. */
+static void test_a_refused_folder_is_asked_for_once(void **state)
+{
+    static const char *const script[] = {
+        LOGS_IN("LITERAL+"), "C SELECT Monitor", "T BAD never", "HOLD",
+        "C SELECT Monitor",  "T BAD never",      NULL};
+    struct stage *stage = *state;
+    const struct folder_trouble *trouble;
+    time_t first;
+
+    capture(stage, 2);
+    play(stage, script);
+    begin(stage);
+    while (!scripted_server_holds(stage->scripted) || stage->deliver->step != STEP_IDLE)
+        run_for(stage, 5);
+    trouble = folder_troubles_now(&stage->deliver->folders, "Monitor", time(NULL));
+    assert_non_null(trouble);
+    first = trouble->until;
+    capture(stage, 1);
+    deliver_wake(stage->deliver);
+    while (stage->deliver->step != STEP_IDLE || copy_is_due(stage, 3))
+        run_for(stage, 5);
+    assert_int_equal(copy_number(stage, 3, "due"), first);
+    assert_int_equal(copy_number(stage, 3, "attempts"), 0);
+    scripted_server_go(stage->scripted);
+    room_sql(&stage->room, "UPDATE copy SET due = 0");
+    deliver_retry_now(stage->deliver);
+    await(stage, STEP_IDLE);
+    trouble = folder_troubles_now(&stage->deliver->folders, "Monitor", time(NULL));
+    assert_non_null(trouble);
+    assert_int_equal(trouble->backoff.tries, 2);
 }
 
 /* What can no longer be read is given up: then the batch has nothing to send. */
@@ -538,7 +548,7 @@ static const struct place places[] = {
      true,
      {LOGIN, SELECT("Monitor"), FETCHES_IDS("100"), "HOLD", FOUND("100", ID_1), "T OK done", NULL},
      {S},
-     {D},
+     {S},
      {LOGIN, SEARCH_1, NULL}},
     {"the folder of the search",
      STEP_RESOLVING,
@@ -548,7 +558,7 @@ static const struct place places[] = {
      true,
      {LOGIN, "C SELECT Monitor", "HOLD", SELECTED, FETCHES_IDS("100"), "T OK done", NULL},
      {S},
-     {P},
+     {S},
      {LOGIN, SEARCH_1, NULL}},
 };
 
@@ -748,8 +758,8 @@ int main(void)
         TEST(test_another_folder_waits_for_the_end_of_what_is_sent),
         TEST(test_an_intent_is_resolved_before_anything_is_sent),
         TEST(test_an_intent_waits_for_the_end_of_what_is_sent),
-        TEST(test_a_refused_search_costs_the_session),
         TEST(test_a_refused_folder_is_tried_again_later),
+        TEST(test_a_refused_folder_is_asked_for_once),
         TEST(test_a_batch_of_which_nothing_is_left),
         TEST(test_a_copy_that_is_due_later_is_sent_then),
         TEST(test_an_idle_session_ends_and_the_next_copy_connects_again),

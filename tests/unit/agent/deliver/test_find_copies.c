@@ -11,14 +11,19 @@
 #include <string.h>
 
 #include "agent/deliver/find_copies.h"
+#include "agent/system/limit.h"
 #include "imapclient/scripted_client.h"
 #include "rules/util/memory.h"
 
-#define STEPS_MAX 16
+#define STEPS_MAX 32
 #define ID_1 "abaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_3 "hraaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_2 "acaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ASKS                                                                                       \
     "C CHECK", "C UID FETCH 90:?* (UID BODY.PEEK?HEADER.FIELDS (X-Monitor-Id)?)", "T OK checked"
+#define HEADERS "C UID FETCH 90:?* (UID BODY.PEEK?HEADER?)"
+#define ANY "C UID FETCH 90:?* (UID)"
+#define SEARCH(id) "C UID SEARCH UID 90:?* HEADER X-Monitor-Id " id
 #define BODY(seq, uid, field)                                                                      \
     "S * " seq " FETCH (UID " uid " BODY[HEADER.FIELDS (X-Monitor-Id)] \"" field "\")"
 #define FIELD(seq, uid, id) BODY(seq, uid, "X-Monitor-Id: " id)
@@ -31,6 +36,7 @@ struct looker {
 };
 
 static struct looker *looker;
+static const char *const ids[] = {ID_1, ID_2, ID_3};
 
 /* The agent passes a body on as it comes; the client has collected it until here. */
 static void on_untagged(struct client *client, const struct imap_untagged *untagged)
@@ -65,7 +71,7 @@ static void begin(struct looker *its, const char *const *script)
     client_serve(&its->client, script);
     client_start(&its->client);
     client_await(&its->client, "ready");
-    its->search = find_copies_new(its->client.session, 90, on_done, its);
+    its->search = find_copies_new(its->client.session, 90, 0, ids, 3, on_done, its);
     assert_int_equal(its->answers, 0);
 }
 
@@ -147,8 +153,50 @@ static const struct search searches[] = {
      0,
      true,
      NULL},
-    {"FETCH: NO", {ASKS, "T NO [UNAVAILABLE] later", NULL}, 0, 0, true, "later"},
-    {"FETCH: BAD", {ASKS, "T BAD what", NULL}, 0, 0, true, "what"},
+    {"every way: NO",
+     {ASKS, "T NO [UNAVAILABLE] later", HEADERS, "T NO two", ANY, "T NO three", SEARCH(ID_1),
+      "T NO four", NULL},
+     0,
+     0,
+     true,
+     "later"},
+    {"every way: BAD",
+     {ASKS, "T BAD what", HEADERS, "T BAD two", ANY, "T BAD three", SEARCH(ID_1), "T BAD four",
+      NULL},
+     0,
+     0,
+     true,
+     "what"},
+    {"NO, but whole headers",
+     {ASKS, "T NO never", HEADERS,
+      "R * 1 FETCH (UID 95 BODY[HEADER] {71}\r\nFrom: a@x.test\r\n"
+      "X-Monitor-Id: " ID_1 "\r\nTo: b@y.t\r\n\r\n)\r\n",
+      "T OK done", NULL},
+     95,
+     0,
+     true,
+     NULL},
+    {"NO, but there is no message",
+     {ASKS, "T NO never", HEADERS, "T NO never", ANY, "S * 4 FETCH (UID 89)", "T OK done", NULL},
+     0,
+     0,
+     true,
+     NULL},
+    {"NO, but SEARCH: what it does not find may be there",
+     {ASKS, "T NO never", HEADERS, "T NO never", ANY, "S * 4 FETCH (UID 95)", "T OK done",
+      SEARCH(ID_1), "S * SEARCH 95", "T OK done", SEARCH(ID_2), "S * SEARCH", "T OK done",
+      SEARCH(ID_3), "S * SEARCH", "T OK done", NULL},
+     95,
+     0,
+     true,
+     "never"},
+    {"NO after all were found",
+     {ASKS, FIELD("1", "95", ID_1), FIELD("2", "96", ID_2), FIELD("3", "97", ID_3), "T NO never",
+      NULL},
+     95,
+     96,
+     true,
+     NULL},
     {"CHECK: NO does not matter",
      {"C CHECK", "C UID FETCH *", "T NO never", FIELD("1", "95", ID_1), "T OK done", NULL},
      95,
@@ -224,6 +272,28 @@ static void test_a_field_that_is_too_long_is_none_of_ours(void **state)
     end(&its);
 }
 
+/* Neither memory nor time has no end. */
+static void test_a_flood_is_not_listened_to(void **state)
+{
+    static const char *const script[] = {BEGIN(""), ASKS, "HOLD", NULL};
+    const struct imap_untagged reply = {.kind = IMAP_UNTAGGED_FETCH, .fetch = {.uid = 95}};
+    struct looker its;
+
+    (void)state;
+    begin(&its, script);
+    for (unsigned i = 0; i < LIMIT_SEARCH_REPLIES; i++)
+        find_copies_untagged(its.search, &reply);
+    assert_int_equal(its.answers, 0);
+    find_copies_untagged(its.search, &reply);
+    find_copies_untagged(its.search, &reply);
+    assert_int_equal(its.answers, 1);
+    assert_true(find_copies_is_flooded(its.search));
+    assert_non_null(strstr(its.why, "without end"));
+    client_abandon(&its.client);
+    find_copies_free(its.search);
+    free(its.why);
+}
+
 static void test_more_than_are_expected(void **state)
 {
     static char lines[200][120];
@@ -252,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_every_answer),
         cmocka_unit_test(test_silence_is_no_answer),
         cmocka_unit_test(test_a_field_that_is_too_long_is_none_of_ours),
+        cmocka_unit_test(test_a_flood_is_not_listened_to),
         cmocka_unit_test(test_more_than_are_expected),
     };
 

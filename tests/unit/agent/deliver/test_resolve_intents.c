@@ -93,27 +93,116 @@ static void lose(struct stage *stage, const char *const *script)
     assert_int_equal(copy_uid(stage, 1), 95);
 }
 
-static void test_while_nobody_knows_nothing_is_sent(void **state)
+static void test_a_session_that_ends_before_the_answer(void **state)
 {
-    static const char *const select_bad[] = {LOGS_IN("LITERAL+"), "C SELECT Monitor", "T BAD what",
-                                             "END", NULL};
     static const char *const select_ends[] = {LOGS_IN("LITERAL+"), "C SELECT Monitor", "CLOSE",
                                               NULL};
-    static const char *const fetch_no[] = {
-        LOGS_IN("LITERAL+"), SELECT("Monitor"), FETCHES_IDS("90"), "T NO never", "END", NULL};
-    static const char *const fetch_bad[] = {
-        LOGS_IN("LITERAL+"), SELECT("Monitor"), FETCHES_IDS("90"), "T BAD what", "END", NULL};
     static const char *const fetch_ends[] = {
         LOGS_IN("LITERAL+"), SELECT("Monitor"), FETCHES_IDS("90"),
         FOUND("95", ID_1),   "CLOSE",           NULL};
-    static const char *const *const scripts[] = {select_bad, select_ends, fetch_no, fetch_bad,
-                                                 fetch_ends};
+    static const char *const *const scripts[] = {select_ends, fetch_ends};
 
     for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
         stage_setup(state);
         lose(*state, scripts[i]);
         stage_teardown(state);
     }
+}
+
+/* Copy 1 is in doubt, and nobody knows: it waits, and copy 2 is delivered. */
+static void doubt(struct stage *stage, const char *const *script)
+{
+    struct deliver_status status;
+
+    capture(stage, 2);
+    intend(stage, 1, "Monitor", 9, 90);
+    play(stage, script);
+    begin(stage);
+    await(stage, STEP_IDLE);
+    assert_int_equal(copy_state(stage, 1), COPY_SENDING);
+    assert_int_equal(copy_state(stage, 2), COPY_DELIVERED);
+    assert_true(event_pending(stage->deliver->doubt, EV_TIMEOUT, NULL));
+    deliver_status(stage->deliver, &status);
+    assert_non_null(strstr(status.trouble, "cannot be searched for"));
+    assert_true(status.trouble_since != 0);
+}
+
+static void test_while_nobody_knows_it_waits_and_the_others_go_on(void **state)
+{
+    static const char *const select_bad[] = {
+        LOGS_IN("LITERAL+"),   "C SELECT Monitor", "T BAD what", SELECT("Monitor"),
+        APPEND_NOW("Monitor"), STORED("100"),      NULL};
+    static const char *const fetch_no[] = {
+        LOGS_IN("LITERAL+"),      SELECT("Monitor"),     FETCHES_IDS("90"), "T NO never",
+        REFUSED_WAYS("90", ID_1), APPEND_NOW("Monitor"), STORED("100"),     NULL};
+    static const char *const *const scripts[] = {select_bad, fetch_no};
+
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
+        stage_setup(state);
+        doubt(*state, scripts[i]);
+        stage_teardown(state);
+    }
+}
+
+/* A refused SELECT does not say that the folder, and the copy in it, are gone. */
+static void test_a_refused_folder_that_exists_is_not_missing(void **state)
+{
+    static const char *const script[] = {LOGS_IN("LITERAL+"),
+                                         "C SELECT Monitor",
+                                         "T NO [INUSE] not now",
+                                         "C LIST * Monitor",
+                                         "S * LIST () \".\" Monitor",
+                                         "T OK done",
+                                         SELECT("Monitor"),
+                                         APPEND_NOW("Monitor"),
+                                         STORED("100"),
+                                         NULL};
+
+    doubt(*state, script);
+}
+
+static void test_after_its_pause_the_search_is_tried_again(void **state)
+{
+    static const char *const script[] = {LOGS_IN("LITERAL+"),
+                                         SELECT("Monitor"),
+                                         FETCHES_IDS("90"),
+                                         "T NO never",
+                                         REFUSED_WAYS("90", ID_1),
+                                         "HOLD",
+                                         SELECT("Monitor"),
+                                         FETCHES_IDS("90"),
+                                         FOUND("95", ID_1),
+                                         "T OK done",
+                                         NULL};
+    struct stage *stage = *state;
+
+    capture(stage, 1);
+    intend(stage, 1, "Monitor", 9, 90);
+    play(stage, script);
+    begin(stage);
+    while (!scripted_server_holds(stage->scripted) || stage->deliver->step != STEP_IDLE)
+        run_for(stage, 5);
+    scripted_server_go(stage->scripted);
+    deliver_retry_now(stage->deliver);
+    await(stage, STEP_IDLE);
+    assert_int_equal(copy_uid(stage, 1), 95);
+}
+
+static void test_stopped_while_it_searches(void **state)
+{
+    static const char *const script[] = {LOGS_IN("LITERAL+"), SELECT("Monitor"), FETCHES_IDS("90"),
+                                         "HOLD", NULL};
+    struct stage *stage = *state;
+
+    capture(stage, 1);
+    intend(stage, 1, "Monitor", 9, 90);
+    play(stage, script);
+    begin(stage);
+    while (!scripted_server_holds(stage->scripted))
+        run_for(stage, 5);
+    deliver_stop(stage->deliver, on_stopped, stage);
+    await_stopped(stage);
+    assert_int_equal(copy_state(stage, 1), COPY_SENDING);
 }
 
 static void test_a_search_waits_until_the_server_has_settled(void **state)
@@ -161,7 +250,11 @@ int main(void)
         TEST(test_a_changed_uidvalidity_searches_the_whole_folder),
         TEST(test_a_missing_folder_has_none_of_them),
         TEST(test_each_folder_is_searched),
-        cmocka_unit_test(test_while_nobody_knows_nothing_is_sent),
+        cmocka_unit_test(test_a_session_that_ends_before_the_answer),
+        cmocka_unit_test(test_while_nobody_knows_it_waits_and_the_others_go_on),
+        TEST(test_a_refused_folder_that_exists_is_not_missing),
+        TEST(test_after_its_pause_the_search_is_tried_again),
+        TEST(test_stopped_while_it_searches),
         TEST(test_a_search_waits_until_the_server_has_settled),
         TEST(test_it_is_freed_before_the_search_begins),
     };

@@ -311,6 +311,63 @@ static void test_every_reply_to_select_and_create(void **state)
         check_selection(&selections[i]);
 }
 
+/* ---- names that a server refuses ---- */
+
+#define MAKE(name, reply) "C SELECT " name, "T NO none", "C CREATE " name, reply
+#define MAKE_IT(name)                                                                              \
+    MAKE(name, "T OK made"), "C SUBSCRIBE " name, "T OK done", "C SELECT " name, SELECTED
+
+static const struct {
+    const char *title, *name;
+    const char *script[STEPS_MAX];
+    const char *made; /* NULL: none is */
+} refused_names[] = {
+    {"the character that is quoted",
+     "a+b@x.test",
+     {BEGIN(""), MAKE("a+b@x.test", "T NO [CANNOT] Character not allowed: '+'"),
+      MAKE_IT("a_b@x.test"), NULL},
+     "a_b@x.test"},
+    {"dots",
+     "Audit/alice@example.org",
+     {BEGIN(""), MAKE("Audit/alice@example.org", "T NO invalid name"),
+      MAKE_IT("Audit/alice@example_org"), NULL},
+     "Audit/alice@example_org"},
+    {"there already, under its other name",
+     "a.b",
+     {BEGIN(""), MAKE("a.b", "T NO invalid name"), "C SELECT a_b", SELECTED, NULL},
+     "a_b"},
+    {"punctuation",
+     "a~b",
+     {BEGIN(""), MAKE("a~b", "T NO invalid name"), MAKE_IT("a_b"), NULL},
+     "a_b"},
+    {"nothing helps",
+     "a.b",
+     {BEGIN(""), MAKE("a.b", "T NO first"), MAKE("a_b", "T NO second"), NULL},
+     NULL},
+    {"not the name's fault", "a.b", {BEGIN(""), MAKE("a.b", "T NO [NOPERM] first"), NULL}, NULL},
+};
+
+static void test_names_that_a_server_refuses(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(refused_names) / sizeof(*refused_names); i++) {
+        struct asker its;
+
+        print_message("%s\n", refused_names[i].title);
+        begin(&its, refused_names[i].script);
+        target_folder_select(its.folder, refused_names[i].name, true, on_done, &its);
+        client_await_script(&its.client);
+        await_end(&its, true);
+        assert_int_equal(target_folder_is_selected(its.folder, refused_names[i].name),
+                         refused_names[i].made != NULL);
+        if (refused_names[i].made != NULL)
+            assert_string_equal(target_folder_name(its.folder), refused_names[i].made);
+        else
+            assert_non_null(strstr(its.why, "cannot be created: first"));
+        end(&its);
+    }
+}
+
 static void test_silence_is_no_answer(void **state)
 {
     static const char *const script[] = {BEGIN(""), ASKS, "END", NULL};
@@ -389,7 +446,7 @@ static void test_names_below_the_prefix(void **state)
     target_folder_learn(its.folder, on_done, &its);
     while (its.answers == 0)
         client_settle(&its.client, 5);
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    for (size_t i = 0; i < sizeof(refused_names) / sizeof(*refused_names); i++) {
         unsigned before = its.answers;
 
         target_folder_forget(its.folder);
@@ -407,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_reply_to_namespace_and_list),
         cmocka_unit_test(test_every_reply_to_select_and_create),
+        cmocka_unit_test(test_names_that_a_server_refuses),
         cmocka_unit_test(test_silence_is_no_answer),
         cmocka_unit_test(test_a_selected_folder_is_not_selected_again),
         cmocka_unit_test(test_names_below_the_prefix),

@@ -214,23 +214,30 @@ static void test_a_lost_session_comes_back_by_itself(void **state)
     assert_string_not_equal(trouble.reason, ""); /* what it was last */
 }
 
-static void test_waits_double_until_a_session_is_ready(void **state)
+static void test_waits_double_until_a_session_was_of_use(void **state)
 {
     struct stage *stage = *state;
 
     play(stage, hangs_up);
     make(stage);
     await(stage, &stage->down, 1);
-    for (unsigned failures = 2; failures <= 5; failures++) {
+    for (unsigned failures = 2; failures <= 4; failures++) {
         play(stage, hangs_up);
         persistent_link_retry_now(stage->link);
         await(stage, &stage->down, failures);
     }
-    assert_true(stage->wait >= 16 * LIMIT_BACKOFF_FIRST * 3 / 4 - 1);
-    play(stage, closes);
+    assert_true(stage->wait >= 8 * LIMIT_BACKOFF_FIRST * 3 / 4 - 1);
+    play(stage, closes); /* the login works, and nothing else does */
     persistent_link_retry_now(stage->link);
-    await(stage, &stage->down, 6);
+    await(stage, &stage->down, 5);
     assert_int_equal(stage->ready, 1);
+    assert_true(stage->wait >= 16 * LIMIT_BACKOFF_FIRST * 3 / 4 - 1);
+    play(stage, stays);
+    persistent_link_retry_now(stage->link);
+    await(stage, &stage->ready, 2);
+    persistent_link_worked(stage->link);
+    persistent_link_fail(stage->link, "enough");
+    assert_int_equal(stage->down, 6);
     assert_true(stage->wait <= 2 * LIMIT_BACKOFF_FIRST);
 }
 
@@ -368,7 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_it_logs_in_and_passes_untagged_replies_on),
         TEST(test_a_lost_session_comes_back_by_itself),
-        TEST(test_waits_double_until_a_session_is_ready),
+        TEST(test_waits_double_until_a_session_was_of_use),
         TEST(test_a_rejected_password_waits_long),
         TEST(test_a_server_that_asks_for_time_gets_it),
         TEST(test_closed_in_on_down_it_stays_closed_and_counts_no_failure),
