@@ -29,6 +29,7 @@ struct append {
     struct evbuffer *staging;
     enum append_state state;
     bool stalled;
+    bool begun;
     bool replied; /* before everything was sent */
     struct imap_text reply;
 };
@@ -164,9 +165,30 @@ static void next_message(struct imap_session *session, struct append *append)
     begin_message(session, append);
 }
 
+/* A server may hold what it has not read for minutes, and store it then: a connection with an
+ * APPEND that is not answered ends so that it cannot. */
+static void begin_append(struct imap_session *session, struct append *append)
+{
+    append->begun = true;
+    if (session->appends++ == 0)
+        transport_set_abrupt(session->transport, true);
+}
+
+static void append_finish(struct imap_session *session, struct command *command,
+                          const struct imap_result *result)
+{
+    struct append *append = (struct append *)command;
+    if (append->begun && --session->appends == 0 && session->transport != NULL)
+        transport_set_abrupt(session->transport, false);
+    if (command->done != NULL && !session->dead)
+        command->done(command->arg, result);
+}
+
 static void append_write(struct imap_session *session, struct command *command)
 {
     struct append *append = (struct append *)command;
+    if (!append->begun)
+        begin_append(session, append);
     session->holder = append->state == APPEND_SENT ? session->holder : command;
     while (!session_is_over(session) && append->state == APPEND_STREAMING) {
         if (append->left > 0) {
@@ -232,6 +254,7 @@ static const struct command_class append_class = {
     .plus = append_plus,
     .tagged = append_tagged,
     .is_stalled = append_is_stalled,
+    .finish = append_finish,
     .release = append_release,
 };
 

@@ -47,6 +47,11 @@ void imap_create(struct imap_session *session, const char *mailbox, imap_done *d
     queue_mailbox(session, "CREATE ", mailbox, "", done, arg);
 }
 
+void imap_delete(struct imap_session *session, const char *mailbox, imap_done *done, void *arg)
+{
+    queue_mailbox(session, "DELETE ", mailbox, "", done, arg);
+}
+
 void imap_subscribe(struct imap_session *session, const char *mailbox, imap_done *done, void *arg)
 {
     queue_mailbox(session, "SUBSCRIBE ", mailbox, "", done, arg);

@@ -214,6 +214,7 @@ void imap_expunge(struct imap_session *session, imap_done *done, void *arg);
 void imap_noop(struct imap_session *session, imap_done *done, void *arg);
 void imap_check(struct imap_session *session, imap_done *done, void *arg);
 void imap_create(struct imap_session *session, const char *mailbox, imap_done *done, void *arg);
+void imap_delete(struct imap_session *session, const char *mailbox, imap_done *done, void *arg);
 void imap_subscribe(struct imap_session *session, const char *mailbox, imap_done *done, void *arg);
 void imap_status(struct imap_session *session, const char *mailbox, unsigned items, imap_done *done,
                  void *arg);

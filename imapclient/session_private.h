@@ -41,6 +41,7 @@ struct imap_session {
     uint64_t units, ignored;
     uint64_t progress_at, started_at, paused_at, connect_until; /* milliseconds, deadline.c */
     size_t write_high, unsent;
+    unsigned appends; /* sent, and not answered */
     enum imap_phase phase;
     enum imap_phase reported; /* to on_phase; READY: none yet */
     enum imap_failure_kind failure;

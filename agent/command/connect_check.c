@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "agent/config/folder_pattern.h"
+#include "agent/deliver/target_folder.h"
 #include "agent/session/folder_list.h"
 #include "agent/session/link.h"
 #include "agent/system/loop.h"
@@ -23,6 +26,7 @@ struct shown {
 struct checking {
     struct event_base *base;
     struct links *links;
+    const struct config *config;
     FILE *out;
     struct shown *shown;
     size_t n_shown;
@@ -36,6 +40,7 @@ struct subject {
     const struct target *target;
     struct link *link;
     struct folder_list list;
+    struct target_folder *folder; /* of a target */
     bool done;
 };
 
@@ -127,15 +132,103 @@ static void print_server(const struct subject *subject, struct imap_session *ses
         print_offers(out, server_of(subject), imap_session_capabilities(session));
 }
 
+/* ---- the folder of a target ---- */
+
+/* What delivery would do: a folder of the pattern's form is created, and deleted again. */
+static void on_deleted(void *arg, const struct imap_result *result)
+{
+    struct subject *subject = arg;
+    FILE *out = subject->checking->out;
+    bool ok = result->kind == IMAP_RESULT_OK;
+
+    if (link_session(subject->link) == NULL) /* on_closed reports it */
+        return;
+    if (ok)
+        fprintf(out, "  as a test, the folder \"%s\" was created and deleted\n",
+                target_folder_name(subject->folder));
+    else
+        fprintf(out, "  ERROR: the folder \"%s\", created as a test, cannot be deleted: %s\n",
+                target_folder_name(subject->folder), result->reason);
+    end(subject, !ok);
+}
+
+static void on_probed(void *arg, const char *why)
+{
+    struct subject *subject = arg;
+    struct imap_session *session = link_session(subject->link);
+
+    if (session == NULL)
+        return;
+    if (why != NULL) {
+        fprintf(subject->checking->out, "  ERROR: as a test, %s\n", why);
+        end(subject, true);
+    } else if (!target_folder_was_created(subject->folder)) {
+        fprintf(subject->checking->out, "  no test: the folder \"%s\" exists\n",
+                target_folder_name(subject->folder));
+        end(subject, false);
+    } else {
+        imap_unselect(session, NULL, NULL);
+        imap_delete(session, target_folder_name(subject->folder), on_deleted, subject);
+    }
+}
+
+/* As the pattern makes it for a copy of today, of some account. */
+static char *sample_folder(const struct subject *subject)
+{
+    const struct config *config = subject->checking->config;
+    const struct account *account = config->n_accounts > 0 ? config->accounts[0] : NULL;
+    const char *at = account != NULL ? strchr(account->address, '@') : NULL;
+    struct folder_words words = {
+        .user = account != NULL ? account->name : "user",
+        .direction = "incoming",
+        .rule = config->rules->count > 0 ? config->rules->rules[0].name : "rule",
+        .domain = at != NULL ? at + 1 : "example.org",
+    };
+
+    return folder_name_make(subject->target->folder, time(NULL), &words,
+                            target_folder_separator(subject->folder));
+}
+
+static void on_existing(void *arg, const char *why)
+{
+    struct subject *subject = arg;
+    FILE *out = subject->checking->out;
+    char *name, *test;
+
+    if (link_session(subject->link) == NULL)
+        return;
+    if (why == NULL && strchr(subject->target->folder, '%') == NULL) {
+        fprintf(out, "  copies go to folder \"%s\", which exists\n",
+                target_folder_name(subject->folder));
+        end(subject, false);
+        return;
+    }
+    fprintf(out, "  copies go to folder \"%s\", created if missing\n", subject->target->folder);
+    name = sample_folder(subject);
+    test = xasprintf("%s-mailvigil-check-%ld", name, (long)getpid());
+    target_folder_probe(subject->folder, test, on_probed, subject);
+    free(test);
+    free(name);
+}
+
+static void on_separator(void *arg, const char *why)
+{
+    struct subject *subject = arg;
+    char *name;
+
+    (void)why;
+    if (link_session(subject->link) == NULL)
+        return;
+    name = sample_folder(subject);
+    target_folder_select(subject->folder, name, false, on_existing, subject);
+    free(name);
+}
+
 static void print_target(struct subject *subject, struct imap_session *session)
 {
     FILE *out = subject->checking->out;
     uint64_t limit = imap_session_append_limit(session);
 
-    fprintf(out,
-            "  copies go to folder \"%s\", created if missing; permission for that is not checked "
-            "before the first copy\n",
-            subject->target->folder);
     fprintf(out, "  copies are stored %s; UIDs are %s\n",
             imap_session_has(session, "MULTIAPPEND") ? "in batches (MULTIAPPEND)" : "one by one",
             imap_session_has(session, "UIDPLUS") ? "reported by the server (UIDPLUS)"
@@ -145,7 +238,8 @@ static void print_target(struct subject *subject, struct imap_session *session)
     if (limit > 0)
         fprintf(out, "; messages over %llu bytes are rejected", (unsigned long long)limit);
     fputc('\n', out);
-    end(subject, false);
+    subject->folder = target_folder_new(session);
+    target_folder_learn(subject->folder, on_separator, subject);
 }
 
 static const char *waiting_method(struct imap_session *session)
@@ -297,6 +391,8 @@ static void on_untagged(void *arg, const struct imap_untagged *untagged)
     struct subject *subject = arg;
 
     folder_list_add_untagged(&subject->list, untagged);
+    if (subject->folder != NULL)
+        target_folder_untagged(subject->folder, untagged);
 }
 
 static void begin(struct subject *subject)
@@ -336,7 +432,7 @@ static void forget_shown(struct checking *checking)
 
 int connect_check(const struct config *config, FILE *out)
 {
-    struct checking checking = {.base = event_base_new(), .out = out};
+    struct checking checking = {.base = event_base_new(), .config = config, .out = out};
     struct subject *subjects = xcalloc(config->n_accounts + config->n_targets, sizeof(*subjects));
     size_t n = 0;
 
@@ -359,6 +455,7 @@ int connect_check(const struct config *config, FILE *out)
     print_summary(&checking);
     for (size_t i = 0; i < n; i++) {
         link_free(subjects[i].link);
+        target_folder_free(subjects[i].folder);
         folder_list_clear(&subjects[i].list);
     }
     free(subjects);

@@ -17,6 +17,7 @@ struct target_folder {
     unsigned step; /* of other_name() */
     char *refusal; /* of CREATE, the first one */
     bool selected, missing;
+    bool probing;             /* a folder that is deleted again */
     bool may_create, created; /* created: in this call, after its name was accepted */
     bool listing, listed;     /* is it there, though SELECT was refused? */
     char *reason;
@@ -162,7 +163,8 @@ static void on_created(void *arg, const struct imap_result *result)
         return;
     }
     folder->created = true;
-    imap_subscribe(folder->session, folder->name, NULL, NULL);
+    if (!folder->probing)
+        imap_subscribe(folder->session, folder->name, NULL, NULL);
     select_it(folder);
 }
 
@@ -324,4 +326,16 @@ void target_folder_advance(struct target_folder *folder, uint32_t uid)
 void target_folder_forget(struct target_folder *folder)
 {
     folder->selected = false;
+}
+
+bool target_folder_was_created(const struct target_folder *folder)
+{
+    return folder->created;
+}
+
+void target_folder_probe(struct target_folder *folder, const char *name, target_folder_done *done,
+                         void *arg)
+{
+    folder->probing = true;
+    target_folder_select(folder, name, true, done, arg);
 }

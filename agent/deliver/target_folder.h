@@ -30,6 +30,11 @@ void target_folder_untagged(struct target_folder *folder, const struct imap_unta
  */
 void target_folder_select(struct target_folder *folder, const char *name, bool create,
                           target_folder_done *done, void *arg);
+/* Likewise for a trial: a folder that is created is not subscribed. */
+void target_folder_probe(struct target_folder *folder, const char *name, target_folder_done *done,
+                         void *arg);
+/* The last call created it. */
+bool target_folder_was_created(const struct target_folder *folder);
 bool target_folder_is_selected(const struct target_folder *folder, const char *name);
 bool target_folder_is_missing(const struct target_folder *folder);
 /* The full name on the server, and the replies to SELECT; valid while selected. */

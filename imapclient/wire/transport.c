@@ -50,6 +50,7 @@ struct transport {
     uint16_t port;
     bool tls_at_once, loopback_only, record, down;
     bool reporting, freed; /* freed while it reported a phase */
+    bool abrupt;           /* ends with RST */
 };
 
 static void try_next(struct transport *transport);
@@ -100,7 +101,7 @@ static void drop_connection(struct transport *transport)
     if (transport->bev == NULL)
         return;
     bufferevent_disable(transport->bev, EV_READ | EV_WRITE);
-    if (transport->ssl != NULL && SSL_is_init_finished(transport->ssl)) {
+    if (transport->ssl != NULL && SSL_is_init_finished(transport->ssl) && !transport->abrupt) {
         ERR_clear_error();
         SSL_shutdown(transport->ssl);
         ERR_clear_error();
@@ -495,6 +496,16 @@ size_t transport_unsent(struct transport *transport)
     if (ioctl(bufferevent_getfd(transport->bev), SIOCOUTQ, &in_kernel) != 0)
         in_kernel = 0;
     return evbuffer_get_length(transport_output(transport)) + (size_t)in_kernel;
+}
+
+void transport_set_abrupt(struct transport *transport, bool on)
+{
+    const struct linger linger = {.l_onoff = on, .l_linger = 0};
+
+    transport->abrupt = on;
+    if (transport->bev != NULL)
+        setsockopt(bufferevent_getfd(transport->bev), SOL_SOCKET, SO_LINGER, &linger,
+                   sizeof(linger));
 }
 
 void transport_write_last(struct transport *transport, const char *line)

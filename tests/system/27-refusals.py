@@ -125,6 +125,45 @@ class Refusals(case.Case):
         case.wait_for(lambda: server.count("keeper@vault.test") == 2, 20, "both")
         self.wait_delivered(agent)
 
+    def test_folders_whose_names_the_server_refuses(self):
+        """Maildir++ with the separator "/" takes no dot in a name."""
+        self.config.remove("account", "alice")
+        self.config.account("alice@example.org", address="alice@example.org",
+                            login="alice@example.org")
+        self.config.change("target", "compliance", folder="Audit/%{user}")
+        done = self.command("check", "--connect")
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        self.assertRegex(done.stdout, r'"Audit/alice@example_org-mailvigil-check-\d+" was created '
+                                      r'and deleted')
+        with self.dovecot.mailbox("monitor") as mailbox:
+            self.assertEqual([one for one in mailbox.folders() if "Audit" in str(one)], [])
+        self.started()
+        self.deliver("alice", "hello")
+        self.wait_copies(1, folder="Audit/alice@example_org")
+
+    def test_a_folder_that_cannot_be_made_is_asked_for_seldom(self):
+        server = scripted.Server()
+        self.addCleanup(server.close)
+        server.on["CREATE"] = scripted.says("%s NO [NOPERM] permission denied")
+        self.config.section("server", "vault", imap=server.url())
+        self.config.change("target", "compliance", server="vault", login="keeper@vault.test",
+                           folder="Copies")
+        done = self.command("check", "--connect")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, "ERROR: as a test, the folder Copies.* cannot be created: "
+                                      "permission denied")
+        agent = self.started()
+        for n in range(20):
+            self.deliver("alice", "number %d" % n)
+        case.wait_for(lambda: len(self.waiting()) == 20 and
+                      all(one["reason"] for one in self.waiting()), 20, "all to wait")
+        self.assertEqual(len(agent.events("folder-refused")), 1, agent.log())
+        self.assertEqual(len(agent.events("refused")), 0, agent.log())
+        self.assertEqual([one["attempts"] for one in self.waiting()], [0] * 20)
+        del server.on["CREATE"]
+        self.command("retry")
+        case.wait_for(lambda: server.count("keeper@vault.test", "Copies") == 20, 20, "all")
+
     def test_commands_work_while_the_configuration_is_faulty(self):
         agent = self.started()
         self.deliver("alice", "one")

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <sys/socket.h>
+
 #include <string.h>
 
 #include "imapclient/scripted_client.h"
@@ -428,6 +430,41 @@ static void test_synchronising_append_waits_for_other_commands(void **state)
     client_finish(&client);
 }
 
+/* Sockets of this process that end with RST. */
+static unsigned abrupt_sockets(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 256; fd++) {
+        struct linger linger = {0};
+        socklen_t len = sizeof(linger);
+        if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0)
+            n += linger.l_onoff != 0 && linger.l_linger == 0;
+    }
+    return n;
+}
+
+/* Also where the process is killed: the kernel does not hand over what is on its way. */
+static void test_connection_with_an_unanswered_append_ends_with_rst(void **state)
+{
+    (void)state;
+    static const char *const script[] = {OPEN("LITERAL+"), "C APPEND *", "HOLD", "L 10", "D ",
+                                         "T OK appended",  NULL};
+    struct client client;
+    client_init(&client);
+    prepare(10, 0);
+    client.on_ready = append_one;
+    client_serve(&client, script);
+    client_start(&client);
+    client_await(&client, "ready");
+    client_settle(&client, 20);
+    assert_int_equal(abrupt_sockets(), 1);
+    scripted_server_go(client.server);
+    client_await(&client, "append: OK");
+    assert_int_equal(abrupt_sockets(), 0);
+    client_finish(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_replies_within_the_literal),
         cmocka_unit_test(test_source_that_frees_the_session),
         cmocka_unit_test(test_synchronising_append_waits_for_other_commands),
+        cmocka_unit_test(test_connection_with_an_unanswered_append_ends_with_rst),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
