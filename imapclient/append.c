@@ -165,8 +165,8 @@ static void next_message(struct imap_session *session, struct append *append)
     begin_message(session, append);
 }
 
-/* A server may hold what it has not read for minutes, and store it then: a connection with an
- * APPEND that is not answered ends so that it cannot. */
+/* A stalled server may store what reaches it after minutes: a connection with an APPEND that is not
+ * answered ends so that nothing more reaches it. */
 static void begin_append(struct imap_session *session, struct append *append)
 {
     append->begun = true;

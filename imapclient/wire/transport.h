@@ -73,8 +73,8 @@ size_t transport_unsent(struct transport *transport);
 /* writable is called when at most low octets are queued. */
 void transport_set_low_mark(struct transport *transport, size_t low);
 void transport_set_reading(struct transport *transport, bool on);
-/* While on, the connection ends with RST, also if the process is killed: what the server has not
- * read by then it never reads. */
+/* While on, the connection ends with RST, also if the process is killed: what our kernel has not
+ * sent by then is dropped. What the server's has received, the server still reads. */
 void transport_set_abrupt(struct transport *transport, bool on);
 /* A last line, with its CRLF, before transport_free(): sent if the connection is up, nothing else
  * is queued and the kernel accepts it at once. */

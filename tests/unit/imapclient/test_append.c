@@ -444,7 +444,7 @@ static unsigned abrupt_sockets(void)
     return n;
 }
 
-/* Also where the process is killed: the kernel does not hand over what is on its way. */
+/* Also where the process is killed: the kernel does not send what it still holds. */
 static void test_connection_with_an_unanswered_append_ends_with_rst(void **state)
 {
     (void)state;
