@@ -67,7 +67,7 @@ struct target {
     struct secret_source secret;
     char *folder; /* pattern, agent/config/folder_pattern.h expands it */
     enum copy_form form;
-    char *reply_to; /* NULL: none; in the forms attached and headers */
+    char *reply_to;       /* NULL: none; in the forms attached and headers */
     unsigned alarm_after; /* seconds that a copy may wait before it is a problem, default 1h */
 };
 
