@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Of all replies, so that two readings can be compared. */
-struct reading {
+struct parsed {
     uint64_t sum;
     unsigned lines, replies;
     bool broken;
@@ -26,7 +26,7 @@ static void must(bool holds)
         abort();
 }
 
-static void add_to_sum(struct reading *reading, const char *text, size_t len)
+static void add_to_sum(struct parsed *reading, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         reading->sum = (reading->sum ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
@@ -93,7 +93,7 @@ static void check_pop3(const struct line_reader *reader)
 }
 
 static void on_line(const struct line_reader *reader, struct smtp_reply *reply,
-                    struct reading *reading)
+                    struct parsed *reading)
 {
     must(reader->len <= DIALOGUE_LINE_MAX && reader->line[reader->len] == '\0');
     check_pop3(reader);
@@ -111,11 +111,11 @@ static void on_line(const struct line_reader *reader, struct smtp_reply *reply,
     add_to_sum(reading, reply->text, reply->len + 1);
 }
 
-static struct reading read_all(const char *octets, size_t len, size_t piece)
+static struct parsed read_all(const char *octets, size_t len, size_t piece)
 {
     struct line_reader *reader = xcalloc(1, sizeof(*reader));
     struct smtp_reply reply = {0};
-    struct reading reading = {.sum = UINT64_C(14695981039346656037)};
+    struct parsed reading = {.sum = UINT64_C(14695981039346656037)};
     size_t at = 0;
     while (at < len && !reading.broken) {
         size_t now = len - at < piece ? len - at : piece, used = 0;
@@ -137,8 +137,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     char *octets = xmemdup0(data + 1, size - 1);
-    struct reading at_once = read_all(octets, size - 1, size);
-    struct reading in_pieces = read_all(octets, size - 1, (size_t)data[0] % 64 + 1);
+    struct parsed at_once = read_all(octets, size - 1, size);
+    struct parsed in_pieces = read_all(octets, size - 1, (size_t)data[0] % 64 + 1);
     must(at_once.sum == in_pieces.sum && at_once.lines == in_pieces.lines &&
          at_once.replies == in_pieces.replies && at_once.broken == in_pieces.broken);
     free(octets);
