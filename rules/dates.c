@@ -74,7 +74,8 @@ struct date_readings dates_read(const struct message *message)
     add(&readings, message->internaldate, "INTERNALDATE");
     if (has_trace)
         add(&readings, received.at, "Received");
-    else if (!fits_first_sight(message))
-        readings.doubt = "its date is not that of its arrival, and no Received field confirms it";
+    bool confirmed = has_trace && message->role != FOLDER_SENT;
+    if (!confirmed && !fits_first_sight(message))
+        readings.doubt = "its date is not that of its arrival, and no server confirms it";
     return readings;
 }

@@ -2,9 +2,10 @@
  * When a message arrived, as far as that can be known.
  *
  * INTERNALDATE is what the server says, but whoever may APPEND sets it. The topmost Received field
- * is written by the receiving MTA, or by who appends the message. Both together are believed. Where
- * there is no (readable) Received field, as in sent mail, INTERNALDATE must fit to when the agent
- * saw the message first; if it does not, the message may have arrived at any time before that.
+ * is written by the receiving MTA, or by who appends the message. Both together are believed,
+ * except in a Sent folder, whose messages are written by its owner. There, and where there is no
+ * (readable) Received field, INTERNALDATE must fit to when the agent saw the message first; if it
+ * does not, the message may have arrived at any time before that.
  */
 #ifndef RULES_DATES_H
 #define RULES_DATES_H

@@ -16,12 +16,13 @@ bool capture_needs_triage(const struct item *item)
     return !item->decided && (item->maybe_draft || item->maybe_old);
 }
 
-/* INTERNALDATE is older, and so is what the receiving MTA wrote. */
-static bool precedes_baseline(const struct header *header, time_t baseline_at)
+/* INTERNALDATE is older, and so is what the receiving MTA wrote. In Sent the owner writes all. */
+static bool precedes_baseline(const struct folder *folder, const struct header *header)
 {
     struct mail_date received;
 
-    return trace_date(header, &received) == TRACE_DATED && received.at < baseline_at;
+    return folder->role != FOLDER_SENT && trace_date(header, &received) == TRACE_DATED &&
+           received.at < folder->baseline_at;
 }
 
 /* internaldate is the time of the list by now; a Date may lie in the future. */
@@ -44,7 +45,7 @@ void capture_triage(const struct capture *capture, struct item *item, const char
         return;
     header = header_parse(header_text, len);
     header->truncated = header->truncated || len >= HEADER_MAX;
-    if (item->maybe_old && precedes_baseline(header, capture->folder->baseline_at))
+    if (item->maybe_old && precedes_baseline(capture->folder, header))
         capture_settle(item, UID_BEFORE_BASELINE, "older than the baseline of the account");
     else if (item->maybe_draft && !header_was_delivered(header))
         capture_settle(item, UID_DRAFT, NULL);

@@ -78,7 +78,8 @@ static const struct date_case cases[] = {
      MATCH_UNDECIDED},
 };
 
-static enum match_result condition_of(const struct date_case *one, bool exempt, char **reason)
+static enum match_result condition_in(enum folder_role role, const struct date_case *one,
+                                      bool exempt, char **reason)
 {
     static const char *const names[] = {"since", "until", "hours"};
     struct rule_set *set = make_set();
@@ -95,7 +96,7 @@ static enum match_result condition_of(const struct date_case *one, bool exempt, 
     if (one->key == HOURS)
         rule->hours_text = xstrdup("08:00-18:00");
     prepare(set);
-    struct message message = make_message(one->header, FOLDER_OTHER);
+    struct message message = make_message(one->header, role);
     message.internaldate = one->internaldate;
     message.seen_after = one->seen_after;
     message.seen = one->seen;
@@ -112,6 +113,21 @@ static enum match_result condition_of(const struct date_case *one, bool exempt, 
     free_message(&message);
     rule_set_free(set);
     return result;
+}
+
+static enum match_result condition_of(const struct date_case *one, bool exempt, char **reason)
+{
+    return condition_in(FOLDER_OTHER, one, exempt, reason);
+}
+
+/* The owner writes what is there, Received fields too. */
+static void in_sent_no_field_confirms_a_date(void **state)
+{
+    static const struct date_case forged = {"forged", LONG_AGO FROM, SINCE,    OLD,     NOON - 60,
+                                            NOON,     false,         MATCH_NO, MATCH_NO};
+    (void)state;
+    assert_int_equal(condition_in(FOLDER_SENT, &forged, false, NULL), MATCH_UNDECIDED);
+    assert_int_equal(condition_in(FOLDER_OTHER, &forged, false, NULL), MATCH_NO);
 }
 
 static void every_reading_counts(void **state)
@@ -137,7 +153,7 @@ static void the_reason_names_readings_that_differ(void **state)
     free(reason);
     condition_of(&cases[5], false, &reason);
     assert_string_equal(reason, "the message arrived on 2001-05-13 12:00 UTC (undecided: its date "
-                                "is not that of its arrival, and no Received field confirms it), "
+                                "is not that of its arrival, and no server confirms it), "
                                 "the rule requires 2026-01-02 12:00 UTC or later");
     free(reason);
     condition_of(&cases[2], true, &reason);
@@ -166,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_reading_counts),
+        cmocka_unit_test(in_sent_no_field_confirms_a_date),
         cmocka_unit_test(the_reason_names_readings_that_differ),
         cmocka_unit_test(no_internaldate_writes_one_out),
     };
