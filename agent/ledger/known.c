@@ -151,14 +151,18 @@ static bool goes_round(struct ledger *ledger, const struct ledger_capture *captu
 
 /* ---- twins: the same octets in the same account ---- */
 
+/* The same octets in the account, seen in another folder. Sent twice in one folder are two mails
+ * that the owner sent. */
 static void find_twin(struct ledger *ledger, const struct ledger_capture *capture,
                       struct known *known)
 {
     sqlite3_stmt *query = ledger_query(ledger, "SELECT id, coalesce(duplicate_of, id) FROM message"
                                                " WHERE account = ?1 AND sha256 = ?2"
-                                               " ORDER BY id LIMIT 1");
+                                               " AND NOT (?3 AND folder = ?4) ORDER BY id LIMIT 1");
     bind_number(query, 1, known->account);
     bind_digest(query, 2, capture->sha256);
+    bind_number(query, 3, capture->sent);
+    bind_number(query, 4, capture->folder);
     if (!ledger_row(ledger, query))
         return;
     known->twin = column_number(query, 0);
@@ -176,11 +180,14 @@ static bool twin_has_copy(struct ledger *ledger, const struct ledger_capture *ca
     sqlite3_stmt *query = ledger_query(
         ledger, "SELECT copy.id FROM message JOIN copy ON copy.message = message.id"
                 " WHERE message.account = ?1 AND message.sha256 = ?2 AND copy.target = ?3"
+                " AND NOT (?5 AND message.folder = ?6)"
                 " AND (copy.state NOT IN (3, 4) OR copy.reason = ?4) LIMIT 1");
     bind_number(query, 1, known->account);
     bind_digest(query, 2, capture->sha256);
     bind_text(query, 3, target);
     bind_text(query, 4, REASON_ORIGINAL_LOST);
+    bind_number(query, 5, capture->sent);
+    bind_number(query, 6, capture->folder);
     if (known_number(ledger, query) != 0)
         return true;
     query =

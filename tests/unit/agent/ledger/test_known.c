@@ -365,6 +365,22 @@ static void test_joined_message_that_is_moved_makes_no_copy(void **state)
     assert_int_equal(room_pending(room, "compliance", hold, 10), 1);
 }
 
+/* Two mails with the same octets that the owner sent are two; what is moved is one. */
+static void test_sent_twice_is_two_mails(void **state)
+{
+    struct room *room = *state;
+    int64_t sent = room_folder(room, "alice", "Sent", 7, 1, true);
+    int64_t archive = room_folder(room, "alice", "Archive", 7, 1, true);
+    struct mail mail = {sent, 1, MAIL_1, .targets = {"compliance"}, .sent = true};
+    assert_int_equal(room_capture(room, &mail), CAPTURE_STORED);
+    mail.uid = 2;
+    assert_int_equal(room_capture(room, &mail), CAPTURE_STORED);
+    mail.folder = archive;
+    mail.uid = 1;
+    assert_int_equal(room_capture(room, &mail), CAPTURE_DUPLICATE);
+    assert_int_equal(room_pending(room, "compliance", time(NULL), 10), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, room_setup, room_teardown)
@@ -384,6 +400,7 @@ int main(void)
         TEST(test_late_counterpart_that_says_more_has_its_own_copy),
         TEST(test_copy_given_up_does_for_nobody_else),
         TEST(test_joined_message_that_is_moved_makes_no_copy),
+        TEST(test_sent_twice_is_two_mails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
