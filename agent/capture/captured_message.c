@@ -258,6 +258,7 @@ static struct outcome outcome_of(const struct decision *decision)
     if (decision->result == MATCH_YES) {
         outcome.wanted = true;
         outcome.state = UID_CAPTURED;
+        outcome.warnings = decision->route->warnings;
         for (size_t i = 0; i < decision->n_targets; i++)
             outcome.copied |= decision->targets[i].undecided;
     } else if (decision->skipped != 0) {

@@ -40,6 +40,7 @@ struct outcome {
     enum uid_state state;     /* else this is its state; UID_UNFETCHED: it must be fetched again */
     char *reason;             /* NULL: none */
     char *exempt_by;          /* the rule that exempts it, or NULL */
+    unsigned warnings;        /* of a wanted message (route.h) */
     unsigned copied, skipped; /* undecided conditions (decide.h) that make a copy, or made none */
 };
 void outcome_clear(struct outcome *outcome);

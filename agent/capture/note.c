@@ -112,6 +112,12 @@ static void count_undecided(struct context *context, const struct outcome *outco
         context->count.undecided[i] += ((outcome->copied | outcome->skipped) >> i) & 1;
 }
 
+static void count_warnings(struct context *context, unsigned warnings)
+{
+    for (unsigned i = 0; i < CONTEXT_WARNINGS; i++)
+        context->count.warned[i] += (warnings >> i) & 1;
+}
+
 static void emit(struct capture *capture, struct item *item)
 {
     struct folder *folder = capture->folder;
@@ -125,6 +131,7 @@ static void emit(struct capture *capture, struct item *item)
     }
     count_undecided(capture->context, &item->outcome);
     if (item->message != NULL) {
+        count_warnings(capture->context, item->outcome.warnings);
         capture->context->count.seen++;
         captured_message_store(item->message, &facts);
         item->message = NULL;

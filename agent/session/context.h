@@ -17,6 +17,7 @@
 struct spool_room; /* agent/capture/spool_room.h */
 
 #define CONTEXT_CONDITIONS 32 /* as many as an unsigned has bits for */
+#define CONTEXT_WARNINGS 32
 
 struct context {
     struct event_base *base;
@@ -37,8 +38,9 @@ struct context {
         /* Messages copied, and messages that a rule skipped, because a condition was undecided; and
          * which conditions were (decide_condition()). */
         uint64_t undecided_copied, undecided_skipped, undecided[CONTEXT_CONDITIONS];
-    } count;                           /* since the start */
-    struct rule_counts exempt_by;      /* of count.exempt; the agent clears it at its end */
+        uint64_t warned[CONTEXT_WARNINGS]; /* captured messages by warning (rules/route.h) */
+    } count;                               /* since the start */
+    struct rule_counts exempt_by;          /* of count.exempt; the agent clears it at its end */
     struct histogram capture_latency;  /* from INTERNALDATE to stored, of what came since started */
     struct histogram delivery_latency; /* from stored to delivered, of copies */
 };

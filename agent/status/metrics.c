@@ -94,6 +94,15 @@ static void write_exempt(struct metrics_writer *writer, const struct context *co
     rule_counts_clear(&counts);
 }
 
+static void write_warned(struct metrics_writer *writer, const struct context *context)
+{
+    metrics_family(writer, METRIC_COUNTER, "mailvigil_messages_warned_total",
+                   "Captured messages whose copies carry a warning.");
+    for (unsigned i = 0; warning_text(1u << i) != NULL; i++)
+        metrics_sample(writer, (double)context->count.warned[i], "warning", warning_text(1u << i),
+                       (char *)NULL);
+}
+
 static void write_counters(struct metrics_writer *writer, const struct context *context)
 {
     for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
@@ -101,6 +110,7 @@ static void write_counters(struct metrics_writer *writer, const struct context *
         metrics_sample(writer, metrics_number_at(context, counters[i].offset), (char *)NULL);
     }
     write_undecided(writer, context);
+    write_warned(writer, context);
     write_exempt(writer, context);
     metrics_family(writer, METRIC_HISTOGRAM, "mailvigil_capture_latency_seconds",
                    "Time from the arrival of a message (INTERNALDATE, in seconds) to its capture.");

@@ -72,6 +72,7 @@ static void an_agent_without_probes(void **state)
     fake.context.count.refused = 3;
     fake.context.count.undecided_copied = 9;
     fake.context.count.undecided[0] = 4;
+    fake.context.count.warned[0] = 6;
     fake.context.capture_latency.buckets[2] = 5;
     fake.context.capture_latency.sum = .1;
     fake.figures.spool_bytes = 4096;
@@ -84,6 +85,7 @@ static void an_agent_without_probes(void **state)
     assert_line(text, "mailvigil_messages_undecided_total{action=\"skipped\"} 0");
     assert_line(text, "mailvigil_conditions_undecided_total{condition=\"direction\"} 4");
     assert_line(text, "mailvigil_conditions_undecided_total{condition=\"body\"} 0");
+    assert_line(text, "mailvigil_messages_warned_total{warning=\"from-mismatch\"} 6");
     assert_line(text, "mailvigil_capture_latency_seconds_bucket{le=\"0.01\"} 0");
     assert_line(text, "mailvigil_capture_latency_seconds_bucket{le=\"0.025\"} 5");
     assert_line(text, "mailvigil_capture_latency_seconds_bucket{le=\"+Inf\"} 5");
