@@ -211,9 +211,8 @@ static void add_folded(struct text_reader *reader, const char *how, const struct
 {
     if (!fold_text(folded, text->data, text->len, FOLDED_MAX))
         text_reader_doubt(reader, "text that is too long when it is folded");
-    struct buffer copy = {0};
-    buffer_add(&copy, folded->data, folded->len);
-    add_buffer(reader, how, &copy);
+    char *copy = xmemdup0(folded->len > 0 ? folded->data : "", folded->len);
+    readings_add(&reader->readings, how, copy, folded->len);
 }
 
 enum how { WRITTEN, SHOWN, FOLDED, SHOWN_FOLDED, JOINED, HOWS };
