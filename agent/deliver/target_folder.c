@@ -19,6 +19,7 @@ struct target_folder {
     bool selected, missing;
     bool probing;             /* a folder that is deleted again */
     bool may_create, created; /* created: in this call, after its name was accepted */
+    bool is_there;            /* says CREATE: somebody else made it meanwhile */
     bool listing, listed;     /* is it there, though SELECT was refused? */
     char *reason;
     uint32_t uidvalidity, uidnext, exists;
@@ -152,12 +153,28 @@ static void refuse_name(struct target_folder *folder, const struct imap_result *
     select_it(folder);
 }
 
+/* Another target, or another program, was faster. Servers that know no response codes say so in
+ * words. */
+static bool is_there_already(const struct imap_result *result)
+{
+    enum imap_code code = result->text != NULL ? result->text->code : IMAP_CODE_NONE;
+
+    return result->kind == IMAP_RESULT_NO &&
+           (code == IMAP_CODE_ALREADYEXISTS ||
+            (is_about_name(result) && strcasestr(result->reason, "already exist") != NULL));
+}
+
 static void on_created(void *arg, const struct imap_result *result)
 {
     struct target_folder *folder = arg;
 
     if (ended(result))
         return;
+    if (is_there_already(result)) {
+        folder->is_there = true;
+        select_it(folder);
+        return;
+    }
     if (result->kind != IMAP_RESULT_OK) {
         refuse_name(folder, result);
         return;
@@ -217,9 +234,10 @@ static void on_selected(void *arg, const struct imap_result *result,
     }
     /* Many servers refuse a missing folder without a code: CREATE, or LIST, shows whether it was
      * missing. */
-    folder->missing =
-        is_missing_code(result) || (result->kind == IMAP_RESULT_NO && folder->may_create);
-    if (result->kind == IMAP_RESULT_NO && folder->may_create && !folder->created)
+    bool creates = result->kind == IMAP_RESULT_NO && folder->may_create && !folder->is_there;
+
+    folder->missing = is_missing_code(result) || creates;
+    if (creates && !folder->created)
         imap_create(folder->session, folder->name, on_created, folder);
     else if (result->kind == IMAP_RESULT_NO && !folder->missing && !folder->may_create)
         look_for_it(folder, result->reason);
@@ -252,7 +270,7 @@ void target_folder_select(struct target_folder *folder, const char *name, bool c
     folder->done = done;
     folder->arg = arg;
     folder->may_create = create;
-    folder->created = false;
+    folder->created = folder->is_there = false;
     folder->missing = false;
     if (folder->selected && strcmp(folder->asked, full) == 0) {
         free(full);

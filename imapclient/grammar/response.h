@@ -60,6 +60,7 @@ enum imap_code {
     IMAP_CODE_SERVERBUG,
     IMAP_CODE_NOPERM,
     IMAP_CODE_CANNOT,
+    IMAP_CODE_ALREADYEXISTS,
 };
 
 /* The text of a status response: tagged, untagged, or a greeting. */

@@ -73,6 +73,7 @@ static const struct code codes[] = {
     {"SERVERBUG", IMAP_CODE_SERVERBUG, ARGUMENT_ANY},
     {"NOPERM", IMAP_CODE_NOPERM, ARGUMENT_ANY},
     {"CANNOT", IMAP_CODE_CANNOT, ARGUMENT_ANY},
+    {"ALREADYEXISTS", IMAP_CODE_ALREADYEXISTS, ARGUMENT_ANY},
 };
 
 static const struct code *find_code(struct span name)

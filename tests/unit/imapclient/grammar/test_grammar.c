@@ -126,6 +126,7 @@ static void response_codes(void **state)
         {"[SERVERBUG] x", IMAP_CODE_SERVERBUG, "<> <x>"},
         {"[NOPERM] x", IMAP_CODE_NOPERM, "<> <x>"},
         {"[CANNOT] x", IMAP_CODE_CANNOT, "<> <x>"},
+        {"[ALREADYEXISTS] x", IMAP_CODE_ALREADYEXISTS, "<> <x>"},
         {"[X-NEW a\x01z] x", IMAP_CODE_OTHER, "<a?z> <x>"},
         {"[] x", IMAP_CODE_NONE, NULL},
         {"[ALERT", IMAP_CODE_NONE, NULL},
