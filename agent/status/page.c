@@ -334,7 +334,7 @@ static void put_spool(FILE *out, const struct snapshot *snapshot,
 static void put_messages(FILE *out, const struct context *context)
 {
     begin_table(out, "Messages since the start",
-                "|#Examined|#Captured|#Not wanted|#Exempt|#Copied in doubt|#Skipped in doubt|"
+                "|#Examined|#Captured|#Not wanted|#Exempt|#Undecided, copied|#Undecided, skipped|"
                 "#Vanished|#Not fetched|#Failed");
     put_head(out, context->config->instance);
     put_number(out, context->count.seen);
