@@ -6,13 +6,23 @@
 #include <sysexits.h>
 
 #include "agent/command/report.h"
+#include "agent/command/standing.h"
 #include "agent/config/syntax/units.h"
 #include "agent/ledger/plan.h"
 #include "agent/util/json.h"
 #include "imapclient/text/printable.h"
 #include "rules/util/memory.h"
 
-#define WIDTH_MAX 60 /* a wider name breaks the alignment of its own line only */
+#define PROBLEMS_MAX 20 /* that are shown to people */
+#define WIDTH_MAX 60    /* a wider name breaks the alignment of its own line only */
+
+/* What of the ledger is asked for. */
+struct asked {
+    const char *account;
+    time_t since, last_seen;
+    bool exempt;
+    struct standing standing;
+};
 
 struct printing {
     FILE *out;
@@ -172,7 +182,63 @@ static void print_doubts(FILE *out, const struct ledger_figures *figures)
                 skipped, skipped == 1 ? " was" : "s were");
 }
 
-static void print_summary(FILE *out, const struct ledger_figures *figures)
+static void time_text(time_t at, char text[32])
+{
+    struct tm utc;
+    strftime(text, 32, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&at, &utc));
+}
+
+/* "the agent is not running, so ..."; with a capital if it begins a sentence. */
+static void print_stopped(FILE *out, const struct asked *asked, bool begins)
+{
+    char last[32];
+    time_text(asked->last_seen, last);
+    fprintf(out, "%che agent is not running, so what has arrived since %s has not been seen.\n",
+            begins ? 'T' : 't', asked->last_seen != 0 ? last : "then");
+}
+
+static void print_problems(FILE *out, const struct standing *standing)
+{
+    for (size_t i = 0; i < standing->n && i < PROBLEMS_MAX; i++)
+        fprintf(out, "  %s\n", standing->problems[i]);
+    if (standing->n > PROBLEMS_MAX)
+        fprintf(out, "  and %zu more\n", standing->n - PROBLEMS_MAX);
+    fputs("See \"mailvigil status\".\n", out);
+}
+
+/* What may be missing in all that was said before. */
+static void print_question(FILE *out, const struct asked *asked)
+{
+    const struct standing *standing = &asked->standing;
+    if (standing->agent == STANDING_STOPPED)
+        print_stopped(out, asked, true);
+    if (standing->n == 0)
+        return;
+    fprintf(out, "Messages may be missing here, because of %zu problem%s:\n", standing->n,
+            standing->n == 1 ? "" : "s");
+    print_problems(out, standing);
+}
+
+static void print_complete(FILE *out, const struct asked *asked)
+{
+    const struct standing *standing = &asked->standing;
+    if (standing_is_good(standing)) {
+        fputs("All wanted copies have been delivered.\n", out);
+        return;
+    }
+    fputs("All wanted copies of the messages seen so far have been delivered", out);
+    if (standing->agent == STANDING_STOPPED) {
+        fputs("; ", out);
+        print_stopped(out, asked, false);
+        return;
+    }
+    fprintf(out, ", but there %s %zu problem%s:\n", standing->n == 1 ? "is" : "are", standing->n,
+            standing->n == 1 ? "" : "s");
+    print_problems(out, standing);
+}
+
+static void print_summary(FILE *out, const struct ledger_figures *figures,
+                          const struct asked *asked)
 {
     fputs("\nMessages\n", out);
     for (unsigned i = 0; i < UID_STATES; i++)
@@ -187,7 +253,7 @@ static void print_summary(FILE *out, const struct ledger_figures *figures)
         fprintf(out, "  %-20s %12" PRIu64 "\n", "dropped", figures->dropped);
     fputc('\n', out);
     if (is_complete(figures)) {
-        fputs("All wanted copies have been delivered.\n", out);
+        print_complete(out, asked);
     } else {
         fputs("Not all wanted copies have been delivered:\n", out);
         print_if(out, figures->pending, "copy is pending", "copies are pending");
@@ -198,6 +264,7 @@ static void print_summary(FILE *out, const struct ledger_figures *figures)
                  "messages could not be fetched yet and will be retried");
         print_if(out, figures->states[UID_FAILED], "message could not be captured",
                  "messages could not be captured");
+        print_question(out, asked);
     }
     uint64_t vanished = figures->states[UID_VANISHED] + figures->states[UID_VANISHED_INFERRED];
     if (vanished > 0)
@@ -206,34 +273,39 @@ static void print_summary(FILE *out, const struct ledger_figures *figures)
     print_doubts(out, figures);
 }
 
-static void print_none(const struct printing *printing, const char *account, time_t since)
+static void print_none(const struct printing *printing, const struct asked *asked)
 {
+    const char *account = asked->account;
+    time_t since = asked->since;
     const char *what = printing->exempt ? " was exempted"
                        : since != 0     ? " was recorded"
-                                        : " has arrived";
+                                        : " has been seen";
     fprintf(printing->out, "No message%s%s%s since %s.\n", account != NULL ? " of account " : "",
             account != NULL ? account : "", what, since != 0 ? "then" : "the baseline");
+    if (!printing->exempt)
+        print_question(printing->out, asked);
 }
 
-static void print_text(struct report *report, const char *account, time_t since, bool exempt,
-                       FILE *out)
+static void print_text(struct report *report, const struct asked *asked, FILE *out)
 {
-    struct printing printing = {.out = out, .exempt = exempt};
+    struct printing printing = {.out = out, .exempt = asked->exempt};
+    const char *account = asked->account;
+    time_t since = asked->since;
     struct ledger_figures figures;
     report_lines(report, account, since, measure, &printing);
     if (!printing.any) {
-        print_none(&printing, account, since);
+        print_none(&printing, asked);
         return;
     }
     print_head(&printing);
     report_lines(report, account, since, print_line, &printing);
-    if (exempt) {
+    if (asked->exempt) {
         fprintf(out, "\n%" PRIu64 " %s exempted by a rule.\n", printing.messages,
                 printing.messages == 1 ? "message was" : "messages were");
         return;
     }
     report_figures(report, account, since, &figures);
-    print_summary(out, &figures);
+    print_summary(out, &figures, asked);
 }
 
 /* ---- JSON ---- */
@@ -269,11 +341,25 @@ static void json_line(void *arg, const struct report_line *line)
     json_object_end(json);
 }
 
-static void print_json(struct report *report, const char *account, time_t since, bool exempt,
-                       FILE *out)
+static void json_standing(struct json *json, const struct ledger_figures *figures,
+                          const struct asked *asked)
 {
-    struct printing printing = {.out = out, .exempt = exempt};
+    const struct standing *standing = &asked->standing;
+    json_bool(json, "complete", is_complete(figures) && standing_is_good(standing));
+    json_string(json, "agent", standing_agent_name(standing->agent));
+    json_array(json, "problems");
+    for (size_t i = 0; i < standing->n; i++)
+        json_string(json, NULL, standing->problems[i]);
+    json_array_end(json);
+    json_time(json, "last_seen", asked->last_seen);
+}
+
+static void print_json(struct report *report, const struct asked *asked, FILE *out)
+{
+    struct printing printing = {.out = out, .exempt = asked->exempt};
     struct json *json = &printing.json;
+    const char *account = asked->account;
+    time_t since = asked->since;
     struct ledger_figures figures;
     json_begin(json, out);
     json_object(json, NULL);
@@ -282,7 +368,7 @@ static void print_json(struct report *report, const char *account, time_t since,
     json_array_end(json);
     report_figures(report, account, since, &figures);
     json_object(json, "messages");
-    if (exempt) {
+    if (asked->exempt) {
         json_number(json, uid_state_name(UID_EXEMPT), (int64_t)printing.messages);
         json_object_end(json);
         json_object_end(json);
@@ -299,7 +385,7 @@ static void print_json(struct report *report, const char *account, time_t since,
     json_number(json, "dropped", (int64_t)figures.dropped);
     json_number(json, "undecided", (int64_t)figures.undecided);
     json_object_end(json);
-    json_bool(json, "complete", is_complete(&figures));
+    json_standing(json, &figures, asked);
     json_object_end(json);
 }
 
@@ -330,9 +416,9 @@ static bool is_known(struct report *report, const char *account, bool configured
 int ledger_command(const char *state_dir, const char *account, bool configured,
                    const char *since_text, bool exempt, bool json, FILE *out)
 {
-    time_t since;
+    struct asked asked = {.account = account, .exempt = exempt};
     char *why;
-    if (!read_since(since_text, &since)) {
+    if (!read_since(since_text, &asked.since)) {
         fprintf(stderr,
                 "mailvigil: --since %s: expected a date such as 2026-01-31 or a duration such as"
                 " 7d\n",
@@ -352,10 +438,14 @@ int ledger_command(const char *state_dir, const char *account, bool configured,
         report_close(report);
         return EX_USAGE;
     }
+    /* Asked first: what it sees meanwhile is in the report then. */
+    standing_ask(&asked.standing, state_dir, account);
+    asked.last_seen = report_last_seen(report, account);
     if (json)
-        print_json(report, account, since, exempt, out);
+        print_json(report, &asked, out);
     else
-        print_text(report, account, since, exempt, out);
+        print_text(report, &asked, out);
+    standing_clear(&asked.standing);
     report_close(report);
     return 0;
 }

@@ -1,13 +1,19 @@
 /*
  * `mailvigil ledger`: the fate of every message, a line each, and a summary that says whether all
- * wanted copies have been delivered. Works while the agent is running (report.h). With --exempt
- * only the messages that a rule exempts, each with the rule and its basis, and their number.
+ * wanted copies have been delivered, and what keeps that from being known. Works while the agent is
+ * running (report.h). With --exempt only the messages that a rule exempts, each with the rule and
+ * its basis, and their number.
  *
  *   {"lines": [{"account", "folder", "uidvalidity", "first_uid", "last_uid", "at", "state",
  *      "reason", "sha256", "target", "copy_state", "target_folder", "target_uidvalidity",
  *      "target_uid", "delivered_at", "monitor_id", "duplicate_of", "undecided"}],
  *    "messages": {"not_wanted": n, ...},
- *    "copies": {"delivered", "pending", "failed", "dropped", "undecided"}, "complete": bool}
+ *    "copies": {"delivered", "pending", "failed", "dropped", "undecided"},
+ *    "complete": bool, "agent": "running" | "stopped" | "unknown", "problems": ["..."],
+ *    "last_seen": time of the last record}
+ *
+ * complete: nothing waits or failed, the agent runs, and it has no problem that keeps messages from
+ * being seen or copied (standing.h).
  *
  * With --exempt: {"lines": as above, "messages": {"exempt": n}}
  */

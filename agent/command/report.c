@@ -275,3 +275,17 @@ void report_figures(struct report *report, const char *account, time_t since,
     sqlite3_finalize(query);
     sqlite3_exec(report->db, "COMMIT", NULL, NULL, NULL);
 }
+
+time_t report_last_seen(struct report *report, const char *account)
+{
+    sqlite3_stmt *query = report_query(
+        report, "SELECT max(at) FROM (SELECT x.at AS at FROM " ALL_STATES
+                " UNION ALL SELECT f.opened_at FROM folder f JOIN account a ON a.id = f.account"
+                " WHERE ?1 IS NULL OR a.name = ?1)");
+    time_t last = 0;
+    bind_filter(query, account, 0);
+    if (sqlite3_step(query) == SQLITE_ROW)
+        last = (time_t)sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    return last;
+}

@@ -37,6 +37,8 @@ void report_lines(struct report *report, const char *account, time_t since,
 /* Completeness: counts by state. */
 void report_figures(struct report *report, const char *account, time_t since,
                     struct ledger_figures *figures);
+/* When the last message was recorded, or the last folder opened; 0: never. */
+time_t report_last_seen(struct report *report, const char *account);
 /* Verifies the chain and that the tables agree with it; calls finding for each fault; returns their
  * number. head: hex of the last hash. */
 unsigned report_verify_chain(struct report *report, uint64_t *records, char head[65],

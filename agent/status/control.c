@@ -217,7 +217,7 @@ void control_free(struct control *control)
 
 /* ---- the other side ---- */
 
-static char *read_all(int fd, char **why)
+static char *read_all(int fd, unsigned seconds, char **why)
 {
     char *text = NULL;
     size_t len = 0;
@@ -235,39 +235,61 @@ static char *read_all(int fd, char **why)
     if (got == 0)
         *why = xstrdup("the agent closed the connection without a reply");
     else if (errno == EAGAIN)
-        *why = xasprintf("the agent did not answer within %d seconds", CONTROL_TIMEOUT);
+        *why = xasprintf("the agent did not answer within %u seconds", seconds);
     else
         *why = xasprintf("the reply of the agent was cut short: %s", strerror(errno));
     free(text);
     return NULL;
 }
 
+/* -1: *why. */
+static int connect_to(const struct sockaddr_un *address, const char *state_dir, unsigned seconds,
+                      bool *is_running, char **why)
+{
+    struct timeval timeout = {.tv_sec = seconds};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0) {
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    }
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+        return fd;
+    *is_running = fd < 0 || (errno != ENOENT && errno != ECONNREFUSED);
+    *why = !*is_running ? xasprintf("no agent is running with the state directory %s", state_dir)
+                        : xasprintf("%s: %s", address->sun_path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 char *control_request(const char *state_dir, const char *line, char **why)
 {
-    struct timeval timeout = {.tv_sec = CONTROL_TIMEOUT};
+    bool is_running;
+
+    return control_request_within(state_dir, line, CONTROL_TIMEOUT, &is_running, why);
+}
+
+char *control_request_within(const char *state_dir, const char *line, unsigned seconds,
+                             bool *is_running, char **why)
+{
     struct sockaddr_un address;
     char *question, *text = NULL;
     int fd;
 
+    *is_running = true;
     if (!address_for(state_dir, &address)) {
         *why = xasprintf("%s: the path is too long", state_dir);
         return NULL;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-        *why = errno == ENOENT || errno == ECONNREFUSED
-                   ? xasprintf("no agent is running with the state directory %s", state_dir)
-                   : xasprintf("%s: %s", address.sun_path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
+    fd = connect_to(&address, state_dir, seconds, is_running, why);
+    if (fd < 0)
         return NULL;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     question = xasprintf("%s\n", line);
     if (send(fd, question, strlen(question), MSG_NOSIGNAL) < 0)
         *why = xasprintf("%s: %s", address.sun_path, strerror(errno));
     else
-        text = read_all(fd, why);
+        text = read_all(fd, seconds, why);
     free(question);
     close(fd);
     return text;

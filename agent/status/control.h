@@ -7,6 +7,7 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <stdbool.h>
 
 struct control;
 
@@ -27,5 +28,9 @@ void control_free(struct control *control);
 /* The client: sends a request and waits for the reply, which the caller frees; else NULL and *why.
  */
 char *control_request(const char *state_dir, const char *line, char **why);
+/* Likewise; each step may take so many seconds. *is_running: false where no agent runs with that
+ * state directory; not where it only cannot be reached. */
+char *control_request_within(const char *state_dir, const char *line, unsigned seconds,
+                             bool *is_running, char **why);
 
 #endif

@@ -167,7 +167,7 @@ static void write_ledger(struct metrics_writer *writer, const struct snapshot *s
 
 static void write_watches(struct metrics_writer *writer, const struct snapshot *snapshot)
 {
-    size_t states[WATCH_DOWN + 1] = {0}, troubled = 0, folders = 0;
+    size_t states[WATCH_DOWN + 1] = {0}, troubled = 0, folders = 0, missed = 0;
     struct watch_status status;
 
     for (size_t i = 0; i < snapshot->n_accounts; i++) {
@@ -175,6 +175,7 @@ static void write_watches(struct metrics_writer *writer, const struct snapshot *
 
         snapshot_account(account, &status);
         troubled += status.trouble_since != 0;
+        missed += snapshot_missed(account);
         for (size_t w = 0; w < account_watch_count(account); w++) {
             watch_status(account_watch_nth(account, w), &status);
             states[status.state]++;
@@ -193,6 +194,9 @@ static void write_watches(struct metrics_writer *writer, const struct snapshot *
     metrics_sample(writer, (double)troubled, (char *)NULL);
     metrics_family(writer, METRIC_GAUGE, "mailvigil_folders", "Watched folders.");
     metrics_sample(writer, (double)folders, (char *)NULL);
+    metrics_family(writer, METRIC_GAUGE, "mailvigil_folders_missing",
+                   "Folders that are configured and not there, as status has them for problems.");
+    metrics_sample(writer, (double)missed, (char *)NULL);
 }
 
 /* ---- targets ---- */

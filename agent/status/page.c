@@ -365,7 +365,11 @@ static void put_account(FILE *out, const struct account_watch *account,
     put_head(out, account_watch_account(account)->name);
     put_cell(out, account_watch_account(account)->address);
     put_cell(out, account_watch_account(account)->monitor ? "yes" : "no");
-    put_state(out, status->trouble_since == 0 ? "ok" : "critical", watch_state_text(status->state));
+    put_state(out,
+              status->trouble_since != 0     ? "critical"
+              : snapshot_missed(account) > 0 ? "warning"
+                                             : "ok",
+              watch_state_text(status->state));
     put_cell(out, watch_mode_text(status->mode));
     put_number(out, count_folders(account));
     fputs("<td>", out);

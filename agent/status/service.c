@@ -120,6 +120,25 @@ static void answer_status(void *arg, const struct ledger_figures *figures,
     free(asked);
 }
 
+static bool answer_problems(struct status_service *service, struct control_question *question,
+                            const char *line)
+{
+    struct snapshot snapshot;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out;
+
+    if (strcmp(line, "problems") != 0)
+        return false;
+    out = open_memstream(&text, &len);
+    service->take_snapshot(service->arg, &snapshot);
+    status_write_unseen(out, &snapshot);
+    fclose(out);
+    control_answer(question, text, len);
+    free(text);
+    return true;
+}
+
 /* "probe text 0 NAME", "probe json 0 NAME": the last result, after a Nagios exit status. */
 static bool answer_probe(struct status_service *service, struct control_question *question,
                          const char *line)
@@ -220,7 +239,8 @@ static void on_question(void *arg, struct control_question *question, const char
     struct status_question *asked;
     bool json = strcmp(line, "status json") == 0;
 
-    if (answer_probe(service, question, line) || answer_decision(service, question, line))
+    if (answer_problems(service, question, line) || answer_probe(service, question, line) ||
+        answer_decision(service, question, line))
         return;
     if (!json && strcmp(line, "status") != 0) {
         control_answer(question, unknown, sizeof(unknown) - 1);

@@ -1,6 +1,6 @@
 /*
  * How the running agent answers: the control socket (control.h: "status", "status json",
- * "probe text|json VERBOSITY NAME") and the status service (http.h).
+ * "problems", "probe text|json VERBOSITY NAME") and the status service (http.h).
  *
  * Most answers need figures from the ledger, which arrive later; while the ledger is blocked the
  * last known ones are used. A port that is in use does not stop monitoring: it is logged, and tried

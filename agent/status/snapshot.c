@@ -55,6 +55,57 @@ static void add(struct reporting *reporting, const struct problem *problem)
         reporting->report(reporting->arg, problem);
 }
 
+size_t snapshot_missed(const struct account_watch *account)
+{
+    size_t n = 0;
+
+    for (char *const *missing = account_watch_missing(account); *missing != NULL; missing++)
+        n += account_watch_misses(account, *missing);
+    return n;
+}
+
+static void append(char **list, const char *name)
+{
+    char *longer = *list == NULL ? xstrdup(name) : xasprintf("%s, %s", *list, name);
+
+    free(*list);
+    *list = longer;
+}
+
+static void add_folders(struct reporting *reporting, const struct account_watch *account,
+                        const char *what, const char *names)
+{
+    char *text;
+
+    if (names == NULL)
+        return;
+    text = xasprintf("%s: %s", what, names);
+    add(reporting, &(struct problem){.what = "account",
+                                     .name = account_watch_account(account)->name,
+                                     .text = text});
+    free(text);
+}
+
+static void report_folders(struct reporting *reporting, const struct account_watch *account)
+{
+    char *missed = NULL, *refused = NULL;
+
+    for (char *const *missing = account_watch_missing(account); *missing != NULL; missing++)
+        if (account_watch_misses(account, *missing))
+            append(&missed, *missing);
+    for (size_t w = 0; w < account_watch_count(account); w++) {
+        const struct watch *watch = account_watch_nth(account, w);
+
+        for (size_t i = 0; i < watch_folder_count(watch); i++)
+            if (watch_folder(watch, i)->refused)
+                append(&refused, watch_folder(watch, i)->name);
+    }
+    add_folders(reporting, account, "folders that are configured and not there", missed);
+    add_folders(reporting, account, "folders that the server refuses to open", refused);
+    free(missed);
+    free(refused);
+}
+
 static void report_accounts(struct reporting *reporting, const struct snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->n_accounts; i++) {
@@ -67,6 +118,7 @@ static void report_accounts(struct reporting *reporting, const struct snapshot *
                                   .name = account_watch_account(snapshot->accounts[i])->name,
                                   .since = status.trouble_since,
                                   .text = status.trouble});
+        report_folders(reporting, snapshot->accounts[i]);
     }
 }
 
@@ -175,24 +227,60 @@ static void report_mailboxes(struct reporting *reporting, const struct snapshot 
     }
 }
 
+static void report_watching(struct reporting *reporting, const struct snapshot *snapshot,
+                            const struct ledger_target_figures *targets, size_t n_targets)
+{
+    time_t since = 0;
+    const char *blocked = ledger_is_blocked(snapshot->context->ledger, &since);
+
+    if (blocked != NULL)
+        add(reporting,
+            &(struct problem){.what = "ledger", .name = "", .since = since, .text = blocked});
+    if (*snapshot->reload_trouble != '\0')
+        add(reporting, &(struct problem){.what = "the last reload was refused, the old "
+                                                 "configuration is still in use",
+                                         .name = "",
+                                         .text = snapshot->reload_trouble});
+    report_accounts(reporting, snapshot);
+    report_targets(reporting, snapshot, targets, n_targets);
+}
+
+/* What has been no problem so far: the first look into a mailbox. */
+static void report_starting(struct reporting *reporting, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->n_accounts; i++) {
+        struct watch_status status;
+
+        snapshot_account(snapshot->accounts[i], &status);
+        if (status.trouble_since == 0 && status.state == WATCH_CONNECTING)
+            add(reporting,
+                &(struct problem){.what = "account",
+                                  .name = account_watch_account(snapshot->accounts[i])->name,
+                                  .text = "not signed in yet"});
+    }
+    if (!snapshot->ready)
+        add(reporting, &(struct problem){.what = "agent",
+                                         .name = "",
+                                         .text = "it has just started, and has not looked into "
+                                                 "every account yet"});
+}
+
+size_t snapshot_unseen(const struct snapshot *snapshot, snapshot_report *report, void *arg)
+{
+    struct reporting reporting = {.report = report, .arg = arg};
+
+    report_watching(&reporting, snapshot, NULL, 0);
+    report_starting(&reporting, snapshot);
+    return reporting.count;
+}
+
 size_t snapshot_problems(const struct snapshot *snapshot,
                          const struct ledger_target_figures *targets, size_t n_targets,
                          snapshot_report *report, void *arg)
 {
     struct reporting reporting = {.report = report, .arg = arg};
-    time_t since = 0;
-    const char *blocked = ledger_is_blocked(snapshot->context->ledger, &since);
 
-    if (blocked != NULL)
-        add(&reporting,
-            &(struct problem){.what = "ledger", .name = "", .since = since, .text = blocked});
-    if (*snapshot->reload_trouble != '\0')
-        add(&reporting, &(struct problem){.what = "the last reload was refused, the old "
-                                                  "configuration is still in use",
-                                          .name = "",
-                                          .text = snapshot->reload_trouble});
-    report_accounts(&reporting, snapshot);
-    report_targets(&reporting, snapshot, targets, n_targets);
+    report_watching(&reporting, snapshot, targets, n_targets);
     report_probes(&reporting, snapshot, PROBE_CRITICAL);
     report_mailboxes(&reporting, snapshot);
     report_probes(&reporting, snapshot, PROBE_UNKNOWN);

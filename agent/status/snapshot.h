@@ -28,8 +28,11 @@ const struct ledger_target_figures *snapshot_target(const struct ledger_target_f
 /* The state of an account: of its main watch, or of the first one that is in trouble. */
 void snapshot_account(const struct account_watch *account, struct watch_status *worst);
 
-/* Current problems, the worst first: the ledger, a refused reload, accounts, targets, copies that
- * wait too long or were given up, probes that
+/* How many folders of the account are missed: account_watch_misses(). */
+size_t snapshot_missed(const struct account_watch *account);
+
+/* Current problems, the worst first: the ledger, a refused reload, accounts and what of their
+ * folders is missing or refused, targets, copies that wait too long or were given up, probes that
  * are raised and not in maintenance, round trips and reflectors that cannot reach their mailbox. */
 struct problem {      /* valid during the call */
     const char *what; /* "ledger", "account", ... */
@@ -43,6 +46,10 @@ typedef void snapshot_report(void *arg, const struct problem *problem);
 size_t snapshot_problems(const struct snapshot *snapshot,
                          const struct ledger_target_figures *targets, size_t n_targets,
                          snapshot_report *report, void *arg);
+
+/* Likewise, only those that may keep messages from being seen or copies from being delivered though
+ * no copy waits: what no figure of the ledger shows; and accounts that are not watched yet. */
+size_t snapshot_unseen(const struct snapshot *snapshot, snapshot_report *report, void *arg);
 
 /* Since when the oldest copy for that target waits, where that is longer than its alarm_after;
  * else 0. */

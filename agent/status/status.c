@@ -8,6 +8,7 @@
 #include "agent/status/snapshot.h"
 #include "agent/util/json.h"
 #include "agent/util/text_table.h"
+#include "imapclient/text/printable.h"
 #include "rules/util/memory.h"
 
 /* ---- JSON ---- */
@@ -267,4 +268,30 @@ void status_write_text(FILE *out, const struct snapshot *snapshot,
     status_probe_text(out, snapshot);
     print_targets(out, snapshot, targets, n_targets);
     print_accounts(out, snapshot);
+}
+
+/* ---- for `ledger` ---- */
+
+static void put_printable(FILE *out, const char *text, char end)
+{
+    char *printable = xstrdup(text);
+
+    text_printable(printable, PRINTABLE_UTF8);
+    fprintf(out, "%s%c", printable, end);
+    free(printable);
+}
+
+static void put_unseen(void *arg, const struct problem *problem)
+{
+    FILE *out = arg;
+
+    put_printable(out, problem->what, '\t');
+    put_printable(out, problem->name, '\t');
+    put_printable(out, problem->text, '\n');
+}
+
+void status_write_unseen(FILE *out, const struct snapshot *snapshot)
+{
+    fprintf(out, "problems %zu\n", snapshot_unseen(snapshot, NULL, NULL));
+    snapshot_unseen(snapshot, put_unseen, out);
 }

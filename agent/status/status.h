@@ -33,5 +33,8 @@ void status_write_json(FILE *out, const struct snapshot *snapshot,
 void status_write_text(FILE *out, const struct snapshot *snapshot,
                        const struct ledger_figures *figures,
                        const struct ledger_target_figures *targets, size_t n_targets);
+/* For `ledger`: "problems N", then each of snapshot_unseen() on a line, what it is about, its name
+ * and its text, with tabs between; nothing else in them is a control character. */
+void status_write_unseen(FILE *out, const struct snapshot *snapshot);
 
 #endif

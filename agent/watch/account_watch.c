@@ -17,6 +17,7 @@ struct account_watch {
     size_t others_max;     /* less when the server accepts no more */
     struct event *refusal; /* one of the others was refused: handled outside of its callback */
     struct folder_choice *choice;
+    bool had_sent; /* a folder of sent mail */
     bool is_known; /* all that is configured was opened before; valid once the ledger was asked */
     struct ledger_pattern *patterns; /* likewise: since when it is configured */
     size_t n_patterns;
@@ -178,6 +179,8 @@ static void on_listing(void *arg, const struct folder_list *list)
     struct folder_choice *before = watch->choice;
 
     watch->choice = folder_list_choose(list, watch->account->folders);
+    for (size_t i = 0; i < watch->choice->count; i++)
+        watch->had_sent = watch->had_sent || watch->choice->folders[i].role == FOLDER_SENT;
     if (!same_missing(before, watch->choice))
         log_missing(watch);
     folder_choice_free(before);
@@ -313,4 +316,9 @@ char *const *account_watch_missing(const struct account_watch *watch)
     static char *const none[] = {NULL};
 
     return watch->choice != NULL ? watch->choice->missing : none;
+}
+
+bool account_watch_misses(const struct account_watch *watch, const char *missing)
+{
+    return strcasecmp(missing, "\\Sent") != 0 || watch->had_sent;
 }

@@ -27,5 +27,8 @@ size_t account_watch_count(const struct account_watch *watch);
 const struct watch *account_watch_nth(const struct account_watch *watch, size_t i);
 /* Folders that are configured and that the server does not have; NULL-terminated. */
 char *const *account_watch_missing(const struct account_watch *watch);
+/* Whether one of those is missed: it is configured by its name, or it is a folder of sent mail
+ * and there was one since this watch began. An account that never had one loses nothing. */
+bool account_watch_misses(const struct account_watch *watch, const char *missing);
 
 #endif

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 
 from harness import case, mail
 
@@ -223,7 +224,9 @@ class Running(CommandLine):
         for word in ("not wanted", "exempt", "delivered"):
             self.assertIn(word, done.stdout)
         only_bob = self.command("ledger", "--account", "bob")
-        self.assertEqual(only_bob.stdout, "No message of account bob has arrived since the baseline.\n")
+        self.assertRegex(only_bob.stdout, r"\ANo message of account bob has been seen since the "
+                         r"baseline\.\nThe agent is not running, so what has arrived since "
+                         r"[-\d]+ [:\d]+ UTC has not been seen\.\n\Z")
         self.assertEqual(self.command("ledger", "--account", "bob@example.org").stdout,
                          only_bob.stdout)
         self.assertEqual(self.command("ledger", "--account", "nobody").returncode, USAGE)
@@ -238,6 +241,53 @@ class Running(CommandLine):
         self.assertEqual([one["reason"] for one in only["lines"]], [basis])
         self.assertEqual(only["messages"], {"exempt": 1})
         self.assertEqual({one["state"] for one in shown["lines"]}, set(shown["messages"]))
+
+    def verdict(self):
+        shown = json.loads(self.command("ledger", "--json").stdout)
+        return self.command("ledger").stdout, shown["complete"], shown["agent"], shown["problems"]
+
+    def test_ledger_claims_no_more_than_the_agent_has_seen(self):
+        agent = self.started()
+        self.save_sent("alice")
+        self.wait_copies(1)
+        case.wait_for(lambda: self.verdict()[1], 20, "nothing in question")
+        text, _, state, problems = self.verdict()
+        self.assertIn("\nAll wanted copies have been delivered.\n", text)
+        self.assertEqual((state, problems), ("running", []))
+        agent.stop()
+        text, complete, state, _ = self.verdict()
+        self.assertRegex(text, r"\nAll wanted copies of the messages seen so far have been "
+                         r"delivered; the agent is not running, so what has arrived since "
+                         r"[-\d]+ [:\d]+ UTC has not been seen\.\n")
+        self.assertEqual((complete, state), (False, "stopped"))
+        self.config.secret("account-bob.secret", "wrong")
+        agent.start()
+        case.wait_for(lambda: any("account bob: " in one for one in self.verdict()[3]), 20,
+                      "a problem of bob")
+        text, complete, state, _ = self.verdict()
+        self.assertRegex(text, r"\nAll wanted copies of the messages seen so far have been "
+                         r"delivered, but there is 1 problem:\n  account bob: .*\n"
+                         r'See "mailvigil status"\.\n')
+        self.assertEqual((complete, state), (False, "running"))
+
+    def test_a_folder_that_is_renamed_while_it_is_watched_is_missed(self):
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("Sales")
+        self.config.change("account", "alice", folders=["INBOX", "\\Sent", "Sales"])
+        agent = self.started()
+        self.save_sent("alice")
+        self.wait_copies(1)
+        case.wait_for(lambda: self.verdict()[1], 20, "nothing in question")
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.rename("Sales", "Elsewhere")
+        agent.signal(signal.SIGHUP)
+        case.wait_for(lambda: self.command("status").returncode == 1, 20, "a problem")
+        problem = "account alice: folders that are configured and not there: Sales"
+        self.assertIn("PROBLEM  " + problem, self.command("status").stdout)
+        text, complete, _, problems = self.verdict()
+        self.assertIn("  " + problem, text)
+        self.assertEqual((complete, problems), (False, [problem]))
+        self.assertIn("folder-missing", agent.log())
 
     def test_log_holds_no_content_and_no_secret(self):
         agent = self.started()

@@ -27,6 +27,7 @@ struct account_watch {
     struct watch watches[2];
     size_t n;
     char *missing[3];
+    bool had_sent;
 };
 struct deliver {
     struct target target;
@@ -64,6 +65,11 @@ const struct account *account_watch_account(const struct account_watch *account)
 char *const *account_watch_missing(const struct account_watch *account)
 {
     return account->missing;
+}
+
+bool account_watch_misses(const struct account_watch *account, const char *missing)
+{
+    return strcmp(missing, "\\Sent") != 0 || account->had_sent;
 }
 
 void watch_status(const struct watch *watch, struct watch_status *status)

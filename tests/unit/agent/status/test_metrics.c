@@ -208,6 +208,23 @@ static void a_service_that_fails_by_one_family(void **state)
     free(result);
 }
 
+static void missing_folders_are_counted(void **state)
+{
+    (void)state;
+    struct fake fake;
+    char *text;
+
+    fake_make(&fake);
+    fake.accounts[0].missing[0] = (char *)"\\Sent";
+    text = write_metrics(&fake);
+    assert_line(text, "mailvigil_folders_missing 0");
+    free(text);
+    fake.accounts[0].missing[1] = (char *)"Sales";
+    text = write_metrics(&fake);
+    assert_line(text, "mailvigil_folders_missing 1");
+    free(text);
+}
+
 static void what_is_expected_and_missing_is_no_success(void **state)
 {
     (void)state;
@@ -340,6 +357,7 @@ int main(void)
         cmocka_unit_test(targets_and_a_stuck_ledger),
         cmocka_unit_test(a_probe_that_has_not_run),
         cmocka_unit_test(a_service_that_fails_by_one_family),
+        cmocka_unit_test(missing_folders_are_counted),
         cmocka_unit_test(what_is_expected_and_missing_is_no_success),
         cmocka_unit_test(a_mailbox),
         cmocka_unit_test(a_round_trip),

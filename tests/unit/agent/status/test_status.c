@@ -66,6 +66,70 @@ static void doubt_is_shown(void **state)
     assert_json(&fake, "v['counts']['undecided_copied'] == 3");
 }
 
+static char *write_unseen(struct fake *fake)
+{
+    struct written written;
+
+    status_write_unseen(written_begin(&written), &fake->snapshot);
+    return written_end(&written);
+}
+
+static void assert_unseen(struct fake *fake, const char *expected)
+{
+    char *text = write_unseen(fake);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void a_folder_that_is_missing_or_refused_is_wrong(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_make(&fake);
+    fake.accounts[0].missing[0] = (char *)"\\Sent";
+    char *text = write_text(&fake);
+    assert_int_equal(*text, '0');
+    assert_has(text, "(no \\Sent)");
+    free(text);
+    fake.accounts[0].had_sent = true;
+    fake.accounts[0].missing[1] = (char *)"Sales";
+    fake.accounts[0].watches[0].folder.refused = true;
+    text = write_text(&fake);
+    assert_int_equal(*text, '1');
+    assert_has(text, "PROBLEM  account alice: folders that are configured and not there: "
+                     "\\Sent, Sales\n");
+    assert_has(text, "PROBLEM  account alice: folders that the server refuses to open: INBOX\n");
+    free(text);
+}
+
+static void what_may_be_unseen(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_make(&fake);
+    fake.snapshot.ready = true;
+    /* What waits is in the ledger; what a probe finds is no message. */
+    fake_reflector(&fake, "down")->trouble = "no way";
+    fake.n_targets = 1;
+    fake.targets[0] = (struct ledger_target_figures){.target = "compliance", .failed = 1};
+    assert_unseen(&fake, "problems 0\n");
+    fake.accounts[0].watches[0].status.trouble = "refused:\tno\nway";
+    fake.accounts[0].watches[0].status.trouble_since = time(NULL);
+    fake.deliveries[0].status.trouble = "full";
+    fake.deliveries[0].status.trouble_since = time(NULL);
+    fake.ledger.blocked = "no space";
+    fake.snapshot.reload_trouble = "bad";
+    assert_unseen(&fake,
+                  "problems 4\nledger\t\tno space\n"
+                  "the last reload was refused, the old configuration is still in use\t\tbad\n"
+                  "account\talice\trefused:?no?way\ntarget\tcompliance\tfull\n");
+    fake_make(&fake);
+    fake.accounts[0].watches[0].status.state = WATCH_CONNECTING;
+    assert_unseen(&fake,
+                  "problems 2\naccount\talice\tnot signed in yet\n"
+                  "agent\t\tit has just started, and has not looked into every account yet\n");
+}
+
 static const struct {
     enum probe_status shown;
     bool in_maintenance;
@@ -173,6 +237,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_is_well),
         cmocka_unit_test(doubt_is_shown),
+        cmocka_unit_test(a_folder_that_is_missing_or_refused_is_wrong),
+        cmocka_unit_test(what_may_be_unseen),
         cmocka_unit_test(a_raised_probe_is_wrong),
         cmocka_unit_test(copies_that_wait_too_long_or_were_given_up_are_wrong),
         cmocka_unit_test(probes_and_reflectors_in_full),

@@ -312,6 +312,25 @@ static void missing_folders_are_reported(void **state)
     fake_folder(stage->fake, "Office", "");
     assert_true(account_watch_update(stage->watch, &stage->fake->account));
     FAKE_AWAIT(stage->fake, strcmp(account_watch_missing(stage->watch)[0], "Sales") == 0);
+    assert_true(account_watch_misses(stage->watch, "Sales"));
+}
+
+static void sent_is_missed_once_it_was_there(void **state)
+{
+    struct stage *stage = *state;
+    stage->fake->folders_wanted[0] = (char *)"INBOX";
+    stage->fake->folders_wanted[1] = (char *)"\\Sent";
+    start(stage);
+    FAKE_AWAIT(stage->fake, all_are_watching(stage, 1) && is_baselined(stage));
+    assert_string_equal(account_watch_missing(stage->watch)[0], "\\Sent");
+    assert_false(account_watch_misses(stage->watch, "\\Sent"));
+    add_folders(stage, 1);
+    assert_true(account_watch_update(stage->watch, &stage->fake->account));
+    FAKE_AWAIT(stage->fake, account_watch_missing(stage->watch)[0] == NULL);
+    stage->fake->folders[1].gone = true;
+    assert_true(account_watch_update(stage->watch, &stage->fake->account));
+    FAKE_AWAIT(stage->fake, account_watch_missing(stage->watch)[0] != NULL);
+    assert_true(account_watch_misses(stage->watch, "\\Sent"));
 }
 
 static void two_listings_while_the_ledger_is_asked_ask_it_once(void **state)
@@ -383,6 +402,7 @@ int main(void)
         TEST(an_account_that_cannot_be_reached_is_settled_too),
         TEST(an_other_session_that_is_lost_settles_and_comes_back),
         TEST(missing_folders_are_reported),
+        TEST(sent_is_missed_once_it_was_there),
         TEST(two_listings_while_the_ledger_is_asked_ask_it_once),
         TEST(a_reload_that_changes_nothing_of_the_login_goes_on),
         TEST(freed_at_any_moment),
