@@ -256,8 +256,12 @@ static int connect_to(const struct sockaddr_un *address, const char *state_dir, 
     if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
         return fd;
     *is_running = fd < 0 || (errno != ENOENT && errno != ECONNREFUSED);
-    *why = !*is_running ? xasprintf("no agent is running with the state directory %s", state_dir)
-                        : xasprintf("%s: %s", address->sun_path, strerror(errno));
+    if (!*is_running)
+        *why = xasprintf("no agent is running with the state directory %s", state_dir);
+    else if (fd >= 0 && errno == EAGAIN) /* as many wait as the socket lets wait */
+        *why = xasprintf("the agent did not answer within %u seconds", seconds);
+    else
+        *why = xasprintf("%s: %s", address->sun_path, strerror(errno));
     if (fd >= 0)
         close(fd);
     return -1;

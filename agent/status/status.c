@@ -106,6 +106,19 @@ static void write_account(struct json *json, const struct account_watch *account
     json_object_end(json);
 }
 
+static void write_problem(void *arg, const struct problem *problem)
+{
+    struct json *json = arg;
+
+    json_object(json, NULL);
+    json_string(json, "what", problem->what);
+    json_string(json, "name", problem->name);
+    json_time(json, "since", problem->since);
+    json_string(json, "text", problem->text);
+    json_bool(json, "warning", problem->warning);
+    json_object_end(json);
+}
+
 static void write_target(struct json *json, const struct deliver *deliver,
                          const struct ledger_target_figures *figures)
 {
@@ -140,6 +153,9 @@ void status_write_json(FILE *out, const struct snapshot *snapshot,
     json_time(&json, "started", snapshot->started);
     json_time(&json, "reloaded", snapshot->reloaded);
     json_string(&json, "reload_trouble", snapshot->reload_trouble);
+    json_array(&json, "problems");
+    snapshot_problems(snapshot, targets, n_targets, write_problem, &json);
+    json_array_end(&json);
     write_ledger(&json, snapshot, figures);
     write_counts(&json, snapshot->context);
     json_array(&json, "accounts");

@@ -3,6 +3,7 @@
  * and for people; both go through the control socket.
  *
  *   {"instance", "version", "started", "reloaded", "reload_trouble",
+ *    "problems": [{"what", "name", "since", "text", "warning": bool}],
  *    "ledger": {"blocked", "since"},
  *    "counts": {...since the start...},
  *    "spool": {"bytes", "segments", "oldest_pending"},

@@ -46,6 +46,7 @@ static void all_is_well(void **state)
     assert_has_not(text, "REFLECTOR");
     assert_has_not(text, "alerts:");
     free(text);
+    assert_json(&fake, "v['problems'] == []");
     assert_json(&fake, "v['probes'] == [] and v['reflectors'] == [] and v['alerts']['sent'] == 0");
     fake.snapshot.probes = NULL; /* as while it stops */
     assert_json(&fake, "v['probes'] == [] and v['reflectors'] == [] and v['alerts']['sent'] == 0");
@@ -100,6 +101,9 @@ static void a_folder_that_is_missing_or_refused_is_wrong(void **state)
                      "\\Sent, Sales\n");
     assert_has(text, "PROBLEM  account alice: folders that the server refuses to open: INBOX\n");
     free(text);
+    assert_json(&fake,
+                "[(p['what'], p['name']) for p in v['problems']] == [('account', 'alice')] * 2");
+    assert_json(&fake, "v['problems'][0]['text'].endswith('Sales')");
 }
 
 static void what_may_be_unseen(void **state)
