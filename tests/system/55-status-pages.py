@@ -301,8 +301,8 @@ class Pages(StatusPages):
         self.assertEqual(page.loads, [])
         self.assertFalse({"script", "link", "img", "iframe", "form"} & set(page.tags))
         self.assertNotIn("<script", text)
-        # The folder that is missing, what the server said as the last result and as what is wrong.
-        self.assertEqual(page.text.count(HOSTILE), 3)
+        # The folder that is missing and that as what is wrong, what the server said likewise.
+        self.assertEqual(page.text.count(HOSTILE), 4)
         style = re.search("<style>(.*?)</style>", text, re.S).group(1)
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         policy = answer.getheader("Content-Security-Policy")
