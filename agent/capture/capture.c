@@ -288,19 +288,6 @@ static void note_retries_gone(struct capture *capture)
     }
 }
 
-/* Which messages are drafts from now on; without a full list nothing is known of the others. */
-static void note_drafts(struct capture *capture)
-{
-    struct folder *folder = capture->folder;
-    struct imap_uidset *set = capture->listed ? &capture->still_drafts : &capture->rechecking;
-
-    if (capture->rechecking.count == 0)
-        return;
-    imap_uidset_clear(&folder->drafts);
-    folder->drafts = *set;
-    *set = (struct imap_uidset){0};
-}
-
 static void on_listed(void *arg, const struct imap_result *result)
 {
     struct capture *capture = arg;
@@ -308,14 +295,15 @@ static void on_listed(void *arg, const struct imap_result *result)
     if (!goes_on(capture, result))
         return;
     capture->listed = result->kind == IMAP_RESULT_OK;
-    note_drafts(capture);
     if (result->kind != IMAP_RESULT_OK && capture->count == 0) {
         log_event(LOG_LEVEL_WARNING, "not-listed", "account", (*capture->account)->name, "folder",
                   capture->folder->name, "reason", result->reason, (char *)NULL);
+        capture_note_drafts(capture);
         end(capture);
         return;
     }
     sort_items(capture);
+    capture_note_drafts(capture);
     note_retries_gone(capture);
     for (size_t i = 0; i < capture->count; i++)
         decide_listed(capture, &capture->items[i]);
@@ -433,7 +421,7 @@ void capture_start(struct capture *capture, struct imap_session *session,
     capture->depth = depth_for(capture);
     set_step(capture, STEP_LIST);
     capture->cut = 0;
-    capture->listed = false;
+    capture->listed = capture->drafts_unclear = false;
     capture->look_began = time(NULL);
     imap_uidset_normalise(&folder->vanished);
     if (retry) {

@@ -87,6 +87,66 @@ void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last)
                     NULL);
 }
 
+/* ---- drafts ---- */
+
+/* Not listed any more, and no draft that became mail. Beyond the cut nothing is known. */
+static bool is_gone(struct capture *capture, uint32_t uid)
+{
+    return (capture->cut == 0 || uid < capture->cut) && capture_find(capture, uid) == NULL;
+}
+
+/* UIDs first to last were drafts and have the flag no more. */
+static void note_lost(struct capture *capture, uint32_t first, uint32_t last)
+{
+    struct imap_uidset *drafts = &capture->folder->drafts;
+    uint64_t uid = first;
+
+    while (uid <= last) {
+        uint64_t next = uid;
+
+        while (next <= last && is_gone(capture, (uint32_t)next))
+            next++;
+        if (next > uid)
+            capture_note_gap(capture, (uint32_t)uid, (uint32_t)(next - 1));
+        if (next <= last && capture->cut != 0 && next >= capture->cut)
+            imap_uidset_add(drafts, (uint32_t)next, (uint32_t)next);
+        uid = next + 1;
+    }
+}
+
+void capture_note_drafts(struct capture *capture)
+{
+    struct imap_uidset *still = &capture->still_drafts;
+    size_t k = 0;
+
+    if (capture->rechecking.count == 0)
+        return;
+    imap_uidset_clear(&capture->folder->drafts);
+    if (!capture->listed || capture->drafts_unclear) {
+        capture->folder->drafts = capture->rechecking;
+        capture->rechecking = (struct imap_uidset){0};
+        return;
+    }
+    imap_uidset_normalise(still);
+    for (size_t i = 0; i < capture->rechecking.count; i++) {
+        const struct imap_uidrange *range = &capture->rechecking.ranges[i];
+        uint64_t from = range->first;
+
+        for (; k < still->count && still->ranges[k].first <= range->last; k++) {
+            if (still->ranges[k].first > from)
+                note_lost(capture, (uint32_t)from, still->ranges[k].first - 1);
+            from = (uint64_t)still->ranges[k].last + 1;
+        }
+        if (from <= range->last)
+            note_lost(capture, (uint32_t)from, range->last);
+    }
+    for (size_t i = 0; i < still->count; i++)
+        imap_uidset_add(&capture->folder->drafts, still->ranges[i].first, still->ranges[i].last);
+    capture->folder->drafts_due = capture->cut != 0;
+}
+
+/* ---- outcomes ---- */
+
 static void count_outcome(struct context *context, const struct outcome *outcome)
 {
     enum uid_state state = outcome->state;

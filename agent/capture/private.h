@@ -60,6 +60,7 @@ struct capture {
     struct imap_uidset retrying;       /* unfetched before, asked for again */
     struct imap_uidset rechecking;     /* drafts whose flags are asked for again */
     struct imap_uidset still_drafts;   /* those that have the flag still */
+    bool drafts_unclear;               /* there are more than fit into it */
     time_t look_began;                 /* when the list was asked for */
     struct item *single;               /* STEP_SINGLE: fetched by itself */
     struct captured_message *arriving; /* the body that is arriving */
@@ -86,6 +87,8 @@ struct message_facts capture_facts(const struct capture *capture, const struct i
 void capture_settle(struct item *item, enum uid_state state, const char *reason);
 /* UIDs first to last do not exist. */
 void capture_note_gap(struct capture *capture, uint32_t first, uint32_t last);
+/* After the list: which messages are drafts from now on; those that are gone have vanished. */
+void capture_note_drafts(struct capture *capture);
 /* Records the items that are decided, up to the first that is not. */
 void capture_emit(struct capture *capture);
 void capture_clear_items(struct capture *capture);

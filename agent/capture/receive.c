@@ -116,17 +116,32 @@ static bool has_flag(const struct imap_fetch *fetch, const char *flag)
     return false;
 }
 
+/* imap_uidset_contains() for a set in order, which may be big and is asked for each message. */
+static bool holds(const struct imap_uidset *set, uint32_t uid)
+{
+    size_t low = 0, high = set->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (set->ranges[middle].last < uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < set->count && set->ranges[low].first <= uid;
+}
+
 /* New, or asked for again: unfetched before, or a draft that is none any more. */
 static bool is_due(struct capture *capture, uint32_t uid, bool is_draft)
 {
     if (uid == 0)
         return false;
-    if (uid > capture->folder->seen_through || imap_uidset_contains(&capture->retrying, uid))
+    if (uid > capture->folder->seen_through || holds(&capture->retrying, uid))
         return true;
-    if (!imap_uidset_contains(&capture->rechecking, uid))
+    if (!holds(&capture->rechecking, uid))
         return false;
-    if (is_draft)
-        imap_uidset_add(&capture->still_drafts, uid, uid);
+    if (is_draft && !imap_uidset_add(&capture->still_drafts, uid, uid))
+        capture->drafts_unclear = true;
     return !is_draft;
 }
 

@@ -49,6 +49,8 @@
     240                   /* a session to a target with nothing to send is kept for this time      \
                            */
 #define LIMIT_SHUTDOWN 20 /* SIGTERM: to complete what is in flight */
-#define LIMIT_UNFETCHED_FIRST 30 /* before a message that could not be fetched is tried again */
+#define LIMIT_DRAFTS_INTERVAL 30  /* drafts are looked at again, or at each poll_interval */
+#define LIMIT_DRAFTS_AT_ONCE 1000 /* so much rarer as there are more of them */
+#define LIMIT_UNFETCHED_FIRST 30  /* before a message that could not be fetched is tried again */
 
 #endif

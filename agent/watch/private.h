@@ -78,7 +78,7 @@ struct watch {
 
     struct event *tick;    /* while there is a session: renewals, polls, silence */
     struct event *recheck; /* after news by NOTIFY */
-    time_t idle_since, last_poll, last_safety, last_received;
+    time_t idle_since, last_poll, last_safety, last_drafts, last_received;
     time_t heartbeat; /* the longest silence that ended in "Still here" while idling, 0: none */
 };
 

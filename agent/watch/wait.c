@@ -191,9 +191,21 @@ static void renew(struct watch *watch, time_t now)
 /* Nothing announces that a flag was changed in a folder that is not selected. */
 static void recheck_drafts(struct watch *watch)
 {
+    watch->last_drafts = time(NULL);
     for (size_t i = 0; i < watch->n_folders; i++)
         if (watch->folders[i]->drafts.count > 0)
             watch->folders[i]->dirty = watch->folders[i]->drafts_due = true;
+}
+
+/* The more drafts there are, the rarer: their owner can make any number. */
+static bool drafts_are_due(const struct watch *watch, time_t now)
+{
+    unsigned poll = watch->context->config->poll_interval;
+    uint64_t wait = poll < LIMIT_DRAFTS_INTERVAL ? poll : LIMIT_DRAFTS_INTERVAL, n = 0;
+
+    for (size_t i = 0; i < watch->n_folders; i++)
+        n += imap_uidset_size(&watch->folders[i]->drafts);
+    return n > 0 && (uint64_t)(now - watch->last_drafts) >= wait * (1 + n / LIMIT_DRAFTS_AT_ONCE);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -201,11 +213,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct watch *watch = arg;
     const struct config *config = watch->context->config;
     time_t now = time(NULL);
+    bool drafts;
 
     (void)fd;
     (void)what;
     if (watch->phase != PHASE_WATCHING)
         return;
+    drafts = drafts_are_due(watch, now);
     if (now - watch->last_safety >= (time_t)config->safety_poll) {
         watch->last_safety = now;
         watch->list_due = watch->is_main;
@@ -215,7 +229,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     } else if ((has_polled_folders(watch) &&
                 now - watch->last_poll >= (time_t)config->poll_interval) ||
                retries_are_due(watch)) {
+        if (drafts)
+            recheck_drafts(watch);
         watch_look_at_all(watch);
+    } else if (drafts) {
+        recheck_drafts(watch);
+        imap_noop(watch->session, on_ping, NULL);
+        watch_work_soon(watch);
     } else if (idle_is_due(watch, now)) {
         renew(watch, now);
     }
@@ -227,7 +247,8 @@ void watch_start_ticking(struct watch *watch)
     unsigned seconds = config->poll_interval < 10 ? config->poll_interval : 10;
     struct timeval interval = {.tv_sec = seconds > 0 ? (time_t)seconds : 1};
 
-    watch->last_poll = watch->last_safety = watch->idle_since = watch->last_received = time(NULL);
+    watch->last_poll = watch->last_safety = watch->last_drafts = time(NULL);
+    watch->idle_since = watch->last_received = watch->last_poll;
     watch->heartbeat = 0;
     if (watch->tick == NULL)
         watch->tick = event_new(watch->context->base, -1, EV_PERSIST, on_tick, watch);

@@ -1,6 +1,7 @@
 """The copy keeps the original's date and asks no reader for a receipt; the source stays as it is."""
 
 import imaplib
+import json
 import time
 
 from harness import case, mail
@@ -149,6 +150,78 @@ class Owner(case.Case):
         self.save_sent("alice", "dated back", date=time.time() - 12 * 3600)
         self.save_sent("alice", "dated on", date=time.time() + 8 * 3600)
         self.assert_exactly_once(self.wait_copies(2), ["dated back", "dated on"])
+
+
+class Drafts(case.Case):
+    """With NOTIFY nothing announces that a flag has changed."""
+
+    alice = {"sender": "alice@example.org", "to": "partner@elsewhere.test"}
+
+    def setUp(self):
+        super().setUp()
+        self.config.keys["poll_interval"] = "2s"
+        self.config.change("account", "alice", folders=["**"])
+        self.config.rule("everything", incoming="all", outgoing="all")
+
+    def draft(self, folder, subject):
+        with self.dovecot.mailbox("alice") as mailbox:
+            return mailbox.append(folder, mail.message(subject=subject, **self.alice), "\\Draft")
+
+    def finish(self, folder, uid):
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.imap.select(folder)
+            mailbox.imap.uid("STORE", str(uid), "-FLAGS", "(\\Draft)")
+
+    def states(self):
+        told = self.command("ledger", "--json")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        return json.loads(told.stdout)["messages"]
+
+    def assert_vanished(self, n):
+        deadline = time.monotonic() + 30
+        while True:
+            states = self.states()
+            vanished = states.get("vanished", 0) + states.get("vanished_inferred", 0)
+            if (vanished, states.get("draft", 0)) == (n, 0):
+                return
+            self.assertLess(time.monotonic(), deadline, states)
+            time.sleep(0.5)
+
+    def wait_drafts(self, n):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self.states().get("draft", 0) < n:
+            time.sleep(0.3)
+        return self.states().get("draft", 0)
+
+    def test_draft_that_loses_the_flag_is_mail_in_every_folder(self):
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.create("Work")
+        self.started()
+        folders = ("INBOX", "Work", "Drafts")
+        for n, folder in enumerate(folders):
+            uid = self.draft(folder, "in " + folder)
+            self.assertEqual(self.wait_drafts(1), 1)
+            self.finish(folder, uid)
+            self.wait_copies(n + 1)
+        self.assert_exactly_once(self.wait_copies(3), ["in " + folder for folder in folders])
+
+    def test_draft_that_is_deleted_has_vanished(self):
+        agent = self.started()
+        uids = {folder: self.draft(folder, "gone") for folder in ("INBOX", "Drafts")}
+        self.deliver("alice", "after")
+        self.wait_copies(1)
+        self.assertEqual(self.wait_drafts(2), 2)
+        with self.dovecot.mailbox("alice") as mailbox:
+            for folder, uid in uids.items():
+                mailbox.delete(folder, uid)
+        self.assert_vanished(2)
+        uid = self.draft("INBOX", "gone meanwhile")
+        self.assertEqual(self.wait_drafts(1), 1)
+        agent.stop()
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.delete("INBOX", uid)
+        agent.start()
+        self.assert_vanished(3)
 
 
 if __name__ == "__main__":

@@ -378,9 +378,35 @@ static void a_draft_that_loses_the_flag_is_mail(void **state)
     run(stage);
     assert_int_equal(fake_received(stage->fake, "UID FETCH 1,3,5:* (UID FLAGS INTERNALDATE)"), 1);
     assert_int_equal(fake_state(stage->fake, stage->inbox, 1), UID_CAPTURED); /* two of her own */
-    assert_int_equal(fake_state(stage->fake, stage->inbox, 3), UID_DRAFT);
+    assert_int_equal(fake_state(stage->fake, stage->inbox, 3), UID_VANISHED_INFERRED);
     assert_int_equal(stage->folder.drafts.count, 0);
     assert_int_equal(stage->folder.seen_through, 4);
+}
+
+static void a_draft_that_is_gone_has_vanished(void **state)
+{
+    struct stage *stage = *state;
+    want_all(stage);
+    for (unsigned i = 0; i < 6; i++)
+        deliver_draft(stage, by_alice);
+    fake_mail(stage->fake, stage->inbox);
+    run(stage);
+    fake_nth(stage->inbox, 3)->flags = "";
+    fake_expunge(stage->fake, stage->inbox, 1, false);
+    fake_expunge(stage->fake, stage->inbox, 3, false);
+    fake_expunge(stage->fake, stage->inbox, 6, false);
+    fake_override(stage->fake, "UID FETCH 1:* (UID FLAGS*", "$ NO not now", 1);
+    stage->folder.drafts_due = true;
+    run(stage); /* nothing is known then */
+    assert_states(stage, "1=draft 2=draft 3=draft 4=draft 5=draft 6=draft 7=captured ");
+    for (unsigned i = 0; i < 2; i++) {
+        stage->folder.drafts_due = true;
+        run(stage);
+        assert_states(stage, "1=vanished (inferred) 2=draft 3=vanished (inferred) 4=captured "
+                             "5=draft 6=vanished (inferred) 7=captured ");
+        assert_int_equal(imap_uidset_size(&stage->folder.drafts), 2);
+        assert_int_equal(stage->fake->context.count.vanished, 3);
+    }
 }
 
 static void drafts_are_known_again_from_the_ledger(void **state)
@@ -988,6 +1014,7 @@ int main(void)
         TEST(drafts_are_no_mail_but_in_sent),
         TEST(what_was_delivered_is_no_draft_whatever_its_flags),
         TEST(a_draft_that_loses_the_flag_is_mail),
+        TEST(a_draft_that_is_gone_has_vanished),
         TEST(drafts_are_known_again_from_the_ledger),
         TEST(what_is_older_than_the_first_sight_is_left_alone),
         TEST(a_date_alone_does_not_precede_the_baseline),

@@ -340,8 +340,11 @@ static void the_safety_poll_checks_everything(void **state)
 
 static uint32_t draft(struct stage *stage, struct fake_folder *folder)
 {
-    uint32_t uid = fake_deliver(stage->fake, folder,
-                                "From: alice@example.org\r\nTo: bob@partner.test\r\n\r\nx\r\n");
+    static unsigned count;
+    char *text =
+        xasprintf("From: alice@example.org\r\nTo: bob@partner.test\r\n\r\n%u\r\n", count++);
+    uint32_t uid = fake_deliver(stage->fake, folder, text);
+    free(text);
     fake_nth(folder, folder->count - 1)->flags = "\\Draft";
     await_state(stage, folder, uid, UID_DRAFT);
     await_watching(stage);
@@ -377,6 +380,27 @@ static void the_safety_poll_looks_at_drafts_everywhere(void **state)
     fake_nth(work, 0)->flags = "";
     stage->watch->last_safety -= 1000;
     await_state(stage, work, uid, UID_CAPTURED);
+}
+
+static void drafts_are_looked_at_all_the_time(void **state)
+{
+    static const char *const capabilities[] = {"NOTIFY IDLE", "NOTIFY", "IDLE", ""};
+    struct stage *stage = *state;
+    struct fake_folder *work = add_folder(stage, "Work");
+    stage->fake->config.poll_interval = 1;
+    begin(stage);
+    for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++) {
+        stage->fake->capabilities = capabilities[i];
+        fake_drop(stage->fake);
+        for (unsigned k = 0; k < 2; k++) {
+            struct fake_folder *folder = k == 0 ? stage->inbox : work;
+            uint32_t mail = draft(stage, folder), gone = draft(stage, folder);
+            fake_nth(folder, folder->count - 2)->flags = "";
+            await_state(stage, folder, mail, UID_CAPTURED);
+            fake_expunge(stage->fake, folder, gone, false);
+            await_state(stage, folder, gone, UID_VANISHED_INFERRED);
+        }
+    }
 }
 
 static void drafts_are_looked_at_after_a_loss(void **state)
@@ -967,6 +991,7 @@ int main(void)
         TEST(the_safety_poll_checks_everything),
         TEST(a_draft_that_loses_the_flag_is_announced),
         TEST(the_safety_poll_looks_at_drafts_everywhere),
+        TEST(drafts_are_looked_at_all_the_time),
         TEST(drafts_are_looked_at_after_a_loss),
         TEST(a_wake_checks_everything),
         TEST(what_was_not_fetched_is_tried_again),
