@@ -97,6 +97,9 @@ struct ledger_pattern {
     char *name; /* as configured: "INBOX", "*" */
     time_t since;
     bool baselined; /* all folders that it named at first have been opened */
+    /* Not configured any more. What it names was wanted without a pause until the configuration
+     * that replaced it, whose folders are not all opened yet. */
+    bool former;
 };
 struct ledger_account {
     bool known;         /* every folder that is configured now has been opened since */

@@ -6,6 +6,10 @@
 #include "rules/util/buffer.h"
 #include "rules/util/memory.h"
 
+/* pattern.baselined. FORMER: not configured any more, but baselined before this generation, so what
+ * it names has been wanted all the time; until the next end of a baseline. */
+enum { PATTERN_NEW, PATTERN_BASELINED, PATTERN_FORMER };
+
 /* account.watched */
 enum { WATCHED_UNKNOWN, WATCHED_NOW, WATCHED_BEFORE };
 
@@ -84,35 +88,42 @@ static bool is_listed(char *const *list, const char *name)
 static bool has_pattern(struct ledger *ledger, int64_t account, const char *name)
 {
     sqlite3_stmt *query =
-        ledger_query(ledger, "SELECT 1 FROM pattern WHERE account = ?1 AND name = ?2");
+        ledger_query(ledger, "SELECT 1 FROM pattern WHERE account = ?1 AND name = ?2"
+                             " AND baselined <> ?3");
     bind_number(query, 1, account);
     bind_text(query, 2, name);
+    bind_number(query, 3, PATTERN_FORMER);
     bool found = ledger_row(ledger, query);
     if (found)
         sqlite3_reset(query);
     return found;
 }
 
+/* One that is configured again before it was forgotten stays what it was. */
 static void pattern_add(struct ledger *ledger, int64_t account, const char *name, time_t since,
                         bool baselined)
 {
-    sqlite3_stmt *query =
-        ledger_query(ledger, "INSERT OR IGNORE INTO pattern VALUES(?1, ?2, ?3, ?4)");
+    sqlite3_stmt *query = ledger_query(
+        ledger, "INSERT INTO pattern VALUES(?1, ?2, ?3, ?4)"
+                " ON CONFLICT(account, name) DO UPDATE SET baselined = ?5 WHERE baselined = ?6");
     bind_number(query, 1, account);
     bind_text(query, 2, name);
     bind_number(query, 3, since);
-    bind_number(query, 4, baselined);
+    bind_number(query, 4, baselined ? PATTERN_BASELINED : PATTERN_NEW);
+    bind_number(query, 5, PATTERN_BASELINED);
+    bind_number(query, 6, PATTERN_FORMER);
     ledger_run(ledger, query);
 }
 
-/* Its patterns, names only. */
+/* Its patterns that are configured, names only. */
 static char **patterns_of(struct ledger *ledger, int64_t account)
 {
     size_t n = 0;
     char **names = xcalloc(1, sizeof(*names));
-    sqlite3_stmt *query =
-        ledger_query(ledger, "SELECT name FROM pattern WHERE account = ?1 ORDER BY name");
+    sqlite3_stmt *query = ledger_query(
+        ledger, "SELECT name FROM pattern WHERE account = ?1 AND baselined <> ?2 ORDER BY name");
     bind_number(query, 1, account);
+    bind_number(query, 2, PATTERN_FORMER);
     while (ledger_row(ledger, query)) {
         names = xreallocarray(names, n + 2, sizeof(*names));
         names[n++] = xstrdup(column_text(query, 0));
@@ -128,23 +139,60 @@ static void names_free(char **names)
     free(names);
 }
 
-/* Takes out the patterns that are not configured any more; whether there was one. */
+static void patterns_delete(struct ledger *ledger, int64_t account)
+{
+    sqlite3_stmt *query = ledger_query(ledger, "DELETE FROM pattern WHERE account = ?1");
+    bind_number(query, 1, account);
+    ledger_run(ledger, query);
+}
+
+static void pattern_drop(struct ledger *ledger, int64_t account, const char *name)
+{
+    sqlite3_stmt *query = ledger_query(
+        ledger, "DELETE FROM pattern WHERE account = ?1 AND name = ?2 AND baselined = ?3");
+    bind_number(query, 1, account);
+    bind_text(query, 2, name);
+    bind_number(query, 3, PATTERN_NEW);
+    ledger_run(ledger, query);
+    query =
+        ledger_query(ledger, "UPDATE pattern SET baselined = ?3 WHERE account = ?1 AND name = ?2");
+    bind_number(query, 1, account);
+    bind_text(query, 2, name);
+    bind_number(query, 3, PATTERN_FORMER);
+    ledger_run(ledger, query);
+}
+
+/* Drops the patterns that are not configured any more; whether there was one. */
 static bool patterns_drop(struct ledger *ledger, int64_t account, char *const *folders)
 {
     char **names = patterns_of(ledger, account);
     bool any = false;
     for (char **name = names; *name != NULL; name++) {
-        if (folders != NULL && is_listed(folders, *name))
+        if (is_listed(folders, *name))
             continue;
         any = true;
-        sqlite3_stmt *query =
-            ledger_query(ledger, "DELETE FROM pattern WHERE account = ?1 AND name = ?2");
-        bind_number(query, 1, account);
-        bind_text(query, 2, *name);
-        ledger_run(ledger, query);
+        pattern_drop(ledger, account, *name);
     }
     names_free(names);
     return any;
+}
+
+/* All that is configured has a baseline. "*" goes on as a part of "**": it tells since when. */
+static void patterns_baselined(struct ledger *ledger, int64_t account)
+{
+    sqlite3_stmt *query = ledger_query(
+        ledger, "DELETE FROM pattern WHERE account = ?1 AND baselined = ?2 AND NOT (name = '*'"
+                " AND EXISTS (SELECT 1 FROM pattern WHERE account = ?1 AND name = '**'"
+                " AND baselined <> ?2))");
+    bind_number(query, 1, account);
+    bind_number(query, 2, PATTERN_FORMER);
+    ledger_run(ledger, query);
+    query = ledger_query(ledger,
+                         "UPDATE pattern SET baselined = ?2 WHERE account = ?1 AND baselined = ?3");
+    bind_number(query, 1, account);
+    bind_number(query, 2, PATTERN_BASELINED);
+    bind_number(query, 3, PATTERN_NEW);
+    ledger_run(ledger, query);
 }
 
 static void record_account(struct ledger *ledger, const char *kind, const char *account,
@@ -238,7 +286,7 @@ static void remove_account(struct ledger *ledger, const char *name)
     struct account_row account;
     if (!account_read(ledger, name, &account))
         return;
-    patterns_drop(ledger, account.id, NULL);
+    patterns_delete(ledger, account.id);
     sqlite3_stmt *query = ledger_query(ledger, "UPDATE account SET watched = 2 WHERE id = ?1");
     bind_number(query, 1, account.id);
     ledger_run(ledger, query);
@@ -342,7 +390,8 @@ static void patterns_read(struct ledger *ledger, int64_t account, struct ledger_
         result->patterns[result->n_patterns++] =
             (struct ledger_pattern){.name = xstrdup(column_text(query, 0)),
                                     .since = (time_t)column_number(query, 1),
-                                    .baselined = column_number(query, 2) != 0};
+                                    .baselined = column_number(query, 2) != PATTERN_NEW,
+                                    .former = column_number(query, 2) == PATTERN_FORMER};
     }
 }
 
@@ -415,9 +464,7 @@ static void baselined_run(struct ledger *ledger, struct ledger_job *base)
     sqlite3_stmt *query = ledger_query(ledger, "UPDATE account SET baselined = 1 WHERE id = ?1");
     bind_number(query, 1, account.id);
     ledger_run(ledger, query);
-    query = ledger_query(ledger, "UPDATE pattern SET baselined = 1 WHERE account = ?1");
-    bind_number(query, 1, account.id);
-    ledger_run(ledger, query);
+    patterns_baselined(ledger, account.id);
     for (char **folder = job->folders; *folder != NULL; folder++) {
         query = ledger_query(ledger,
                              "UPDATE folder SET generation = ?3 WHERE account = ?1 AND name = ?2");

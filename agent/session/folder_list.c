@@ -72,6 +72,27 @@ void folder_list_clear(struct folder_list *list)
     *list = (struct folder_list){0};
 }
 
+struct folder_list folder_list_copy(const struct folder_list *list)
+{
+    struct folder_list copy = {.count = list->count, .room = list->count};
+    size_t n = 0;
+
+    copy.folders = xcalloc(list->count, sizeof(*copy.folders));
+    for (size_t i = 0; i < list->count; i++) {
+        copy.folders[i] = list->folders[i];
+        copy.folders[i].name = xstrdup(list->folders[i].name);
+    }
+    copy.prefix = list->prefix != NULL ? xstrdup(list->prefix) : NULL;
+    if (list->foreign == NULL)
+        return copy;
+    while (list->foreign[n] != NULL)
+        n++;
+    copy.foreign = xcalloc(n + 1, sizeof(*copy.foreign));
+    for (size_t i = 0; i < n; i++)
+        copy.foreign[i] = xstrdup(list->foreign[i]);
+    return copy;
+}
+
 /* Without the prefix of the personal namespace. */
 static const char *short_name(const struct folder_list *list, size_t i)
 {
@@ -160,7 +181,7 @@ static bool is_named(const struct folder_list *list, size_t i, const char *wante
            is_same_name(short_name(list, i), folder->delimiter, wanted);
 }
 
-static bool is_wanted_as(const struct folder_list *list, size_t i, const char *wanted)
+bool folder_list_names(const struct folder_list *list, size_t i, const char *wanted)
 {
     if (strcmp(wanted, "*") == 0)
         return !is_left_out(list, i) && !is_foreign(list, i);
@@ -187,7 +208,7 @@ static char **names_of(const struct folder_list *list, size_t i, char *const *wa
     size_t n = 0;
 
     for (; *wanted != NULL; wanted++)
-        if (is_wanted_as(list, i, *wanted))
+        if (folder_list_names(list, i, *wanted))
             names[n++] = xstrdup(*wanted);
     return names;
 }
@@ -197,6 +218,7 @@ static void choose(struct folder_choice *choice, const struct folder_list *list,
 {
     choice->folders[choice->count++] = (struct chosen_folder){
         .name = xstrdup(list->folders[i].name),
+        .listed = i,
         .role = folder_list_is_sent(list, i) ? FOLDER_SENT : FOLDER_OTHER,
         .by = names_of(list, i, wanted),
     };
@@ -250,7 +272,7 @@ struct folder_choice *folder_list_choose(const struct folder_list *list, char *c
 
         for (size_t i = 0; i < list->count; i++) {
             if ((list->folders[i].flags & IMAP_LIST_NOSELECT) != 0 ||
-                !is_wanted_as(list, i, wanted[w]))
+                !folder_list_names(list, i, wanted[w]))
                 continue;
             found = taken[i] = true;
         }

@@ -39,11 +39,13 @@ void folder_list_add(struct folder_list *list, const struct imap_list *listed);
 /* Adds LIST replies and takes the prefix from NAMESPACE; ignores all else. */
 void folder_list_add_untagged(struct folder_list *list, const struct imap_untagged *untagged);
 void folder_list_clear(struct folder_list *list);
+struct folder_list folder_list_copy(const struct folder_list *list);
 
 struct chosen_folder {
     char *name;
     enum folder_role role;
-    char **by; /* what of the configuration names it; NULL-terminated */
+    size_t listed; /* its place in the list */
+    char **by;     /* what of the configuration names it; NULL-terminated */
     /* For the caller: nothing named it until now; since when something does, 0: always. */
     bool fresh;
     time_t since;
@@ -55,6 +57,8 @@ struct folder_choice {
     char **left_out; /* what "*" leaves out and nothing else names; NULL-terminated */
 };
 struct folder_choice *folder_list_choose(const struct folder_list *list, char *const *wanted);
+/* Whether that, as configured, names it. */
+bool folder_list_names(const struct folder_list *list, size_t i, const char *wanted);
 void folder_choice_free(struct folder_choice *choice);
 /* Whether that is a Sent folder, for `check --connect`. */
 bool folder_list_is_sent(const struct folder_list *list, size_t i);

@@ -14,8 +14,9 @@ struct account_watch {
     struct watch *main;
     struct watch *others[LIMIT_IDLE_SESSIONS];
     size_t n_others;
-    size_t others_max;     /* less when the server accepts no more */
-    struct event *refusal; /* one of the others was refused: handled outside of its callback */
+    size_t others_max;       /* less when the server accepts no more */
+    struct event *refusal;   /* one of the others was refused: handled outside of its callback */
+    struct folder_list list; /* as listed last; choice is made of it */
     struct folder_choice *choice;
     bool had_sent; /* a folder of sent mail */
     bool is_known; /* all that is configured was opened before; valid once the ledger was asked */
@@ -69,21 +70,31 @@ static const struct ledger_pattern *find_pattern(const struct account_watch *wat
     return NULL;
 }
 
-/* A folder is fresh if all that names it is; it is wanted since the first of them was. */
+/* What names a folder, or did: it is fresh if all of that is, and wanted since the first was. */
+static void date_by(struct chosen_folder *folder, bool baselined, time_t since, bool is_first)
+{
+    folder->fresh = (is_first || folder->fresh) && !baselined;
+    folder->since = is_first || since < folder->since ? since : folder->since;
+}
+
 static void date_folder(const struct account_watch *watch, struct chosen_folder *folder)
 {
-    bool any = false;
+    bool is_first = true;
 
-    folder->fresh = true;
-    folder->since = 0;
     for (char **name = folder->by; *name != NULL; name++) {
         const struct ledger_pattern *pattern = find_pattern(watch, *name);
-        bool baselined = pattern != NULL ? pattern->baselined : watch->is_known;
-        time_t since = pattern != NULL ? pattern->since : 0;
 
-        folder->fresh = folder->fresh && !baselined;
-        folder->since = !any || since < folder->since ? since : folder->since;
-        any = true;
+        date_by(folder, pattern != NULL ? pattern->baselined : watch->is_known,
+                pattern != NULL ? pattern->since : 0, is_first);
+        is_first = false;
+    }
+    for (size_t i = 0; i < watch->n_patterns; i++) {
+        const struct ledger_pattern *pattern = &watch->patterns[i];
+
+        if (!pattern->former || !folder_list_names(&watch->list, folder->listed, pattern->name))
+            continue;
+        date_by(folder, pattern->baselined, pattern->since, is_first);
+        is_first = false;
     }
 }
 
@@ -178,7 +189,9 @@ static void on_listing(void *arg, const struct folder_list *list)
     struct account_watch *watch = arg;
     struct folder_choice *before = watch->choice;
 
-    watch->choice = folder_list_choose(list, watch->account->folders);
+    folder_list_clear(&watch->list);
+    watch->list = folder_list_copy(list);
+    watch->choice = folder_list_choose(&watch->list, watch->account->folders);
     for (size_t i = 0; i < watch->choice->count; i++)
         watch->had_sent = watch->had_sent || watch->choice->folders[i].role == FOLDER_SENT;
     if (!same_missing(before, watch->choice))
@@ -277,6 +290,7 @@ void account_watch_free(struct account_watch *watch)
     watch_free(watch->main);
     event_free(watch->refusal);
     folder_choice_free(watch->choice);
+    folder_list_clear(&watch->list);
     free(watch);
 }
 

@@ -212,6 +212,27 @@ class Pause(case.Case):
         self.assert_exactly_once(self.wait_copies(3),
                                  ["in the inbox meanwhile", "watched", "in a new one"])
 
+    def test_folder_that_another_name_covered_before(self):
+        """It was wanted all the time, though it was made while the agent was stopped."""
+        self.config.change("account", "alice", folders=["*"])
+        with self.dovecot.mailbox("alice") as mailbox:
+            mailbox.append("Trash", mail.message(subject="in the trash", received=True))
+        agent = self.started()
+        wanted = []
+        for n, folders in enumerate((["**"], ["*"], ["**"], ["INBOX", "New3"])):
+            agent.stop()
+            with self.dovecot.mailbox("alice") as mailbox:
+                mailbox.create("New%d" % n)
+                for subject in ("one of %d" % n, "other of %d" % n):
+                    mailbox.append("New%d" % n, mail.message(subject=subject, received=True))
+                    wanted.append(subject)
+            self.config.change("account", "alice", folders=folders)
+            agent.start()
+            self.wait_copies(len(wanted))
+        self.assert_exactly_once(self.wait_copies(len(wanted)), wanted)
+        agent.stop()
+        self.assertEqual(self.states()["before_baseline"], 1)
+
 
 class Default(case.Case):
     """INBOX and Sent, no other."""

@@ -88,6 +88,7 @@ static const char schema_2[] =
 /*
  * What is configured (ledger/watched.c). account.watched: 0 not known (an older version), 1 now,
  * 2 before. account.first_seen, pattern.since 0: not listed since it was configured.
+ * pattern.baselined 2: not configured any more, kept until what replaced it is baselined.
  */
 static const char schema_watched[] =
     "ALTER TABLE account ADD COLUMN watched INTEGER NOT NULL DEFAULT 0;"

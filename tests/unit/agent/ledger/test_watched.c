@@ -27,6 +27,11 @@ static void on_account(void *arg, const struct ledger_account *account)
     answer->room->waiting--;
 }
 
+struct patterns {
+    struct room *room;
+    char text[200];
+};
+
 static struct answer account(struct room *room, const char *name)
 {
     struct answer answer = {.room = room};
@@ -189,6 +194,63 @@ static void another_name_for_what_is_watched_is_no_pause(void **state)
     assert_int_equal(open_folder(room, "INBOX", 9, true), 4);
 }
 
+/* The patterns: "name:" and b baselined, f former, - neither. */
+static void on_patterns(void *arg, const struct ledger_account *account)
+{
+    struct patterns *patterns = arg;
+    for (size_t i = 0; i < account->n_patterns; i++) {
+        const struct ledger_pattern *one = &account->patterns[i];
+        size_t len = strlen(patterns->text);
+        snprintf(patterns->text + len, sizeof(patterns->text) - len, "%s:%s ", one->name,
+                 one->former      ? "f"
+                 : one->baselined ? "b"
+                                  : "-");
+        assert_true(one->baselined || !one->former);
+    }
+    patterns->room->waiting--;
+}
+
+static void assert_patterns(struct room *room, const char *expected)
+{
+    struct patterns patterns = {.room = room};
+    room->waiting++;
+    ledger_account_open(room->ledger, "alice", on_patterns, &patterns);
+    room_wait(room);
+    assert_string_equal(patterns.text, expected);
+}
+
+static void what_was_configured_before_is_known_until_the_next_is_baselined(void **state)
+{
+    struct room *room = *state;
+    configure(room, "*");
+    configure(room, "INBOX");
+    assert_patterns(room, "INBOX:- "); /* "*" had no baseline yet */
+    configure(room, "*");
+    complete(room, "INBOX");
+    assert_patterns(room, "*:b ");
+    configure(room, "INBOX Work");
+    assert_patterns(room, "*:f INBOX:- Work:- ");
+    configure(room, "Work");
+    assert_patterns(room, "*:f Work:- ");
+    configure(room, "* Work");
+    assert_patterns(room, "*:b Work:- "); /* again, without a pause */
+    configure(room, "Work");
+    complete(room, "Work");
+    assert_patterns(room, "Work:b ");
+    configure(room, NULL);
+    configure(room, "*");
+    assert_patterns(room, "*:- "); /* a pause */
+    complete(room, "INBOX");
+    configure(room, "**");
+    assert_patterns(room, "*:f **:- ");
+    complete(room, "INBOX");
+    assert_patterns(room, "*:f **:b "); /* it is a part of it */
+    configure(room, "*");
+    assert_patterns(room, "*:b **:f ");
+    complete(room, "INBOX");
+    assert_patterns(room, "*:b ");
+}
+
 static void a_folder_that_stays_open_during_a_change_is_no_pause(void **state)
 {
     struct room *room = *state;
@@ -240,6 +302,7 @@ int main(void)
         TEST(an_account_that_was_taken_out_has_had_a_pause),
         TEST(a_folder_that_is_configured_later_begins_with_a_baseline),
         TEST(another_name_for_what_is_watched_is_no_pause),
+        TEST(what_was_configured_before_is_known_until_the_next_is_baselined),
         TEST(a_folder_that_stays_open_during_a_change_is_no_pause),
         TEST(a_remade_folder_is_no_pause),
         TEST(a_ledger_of_an_older_version_was_watched_as_it_is_configured),

@@ -255,6 +255,30 @@ static void a_folder_that_is_wanted_later_begins_with_a_baseline(void **state)
     FAKE_AWAIT(stage->fake, fake_state(stage->fake, made, uid) == UID_CAPTURED);
 }
 
+/* What another name covered was wanted all the time, though nobody saw it. */
+static void a_folder_that_was_covered_before_has_no_baseline(void **state)
+{
+    static const char *const ways[] = {"**", "*", "**", "New3"};
+    static const char *const names[] = {"New0", "New1", "New2", "New3"};
+    struct stage *stage = *state;
+    struct fake_folder *trash = fake_folder(stage->fake, "Trash", "");
+    uint32_t in_trash = fake_mail(stage->fake, trash);
+    start_configured(stage);
+    FAKE_AWAIT(stage->fake, is_baselined(stage));
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        stop(stage);
+        struct fake_folder *made = fake_folder(stage->fake, names[i], "");
+        uint32_t uid = fake_mail(stage->fake, made);
+        stage->fake->folders_wanted[0] = (char *)ways[i];
+        start_configured(stage);
+        FAKE_AWAIT(stage->fake, fake_state(stage->fake, made, uid) == UID_CAPTURED);
+        if (i == 0)
+            FAKE_AWAIT(stage->fake,
+                       fake_state(stage->fake, trash, in_trash) == UID_BEFORE_BASELINE);
+        FAKE_AWAIT(stage->fake, is_baselined(stage));
+    }
+}
+
 /* By ACLs her folders can be refused for as long as she likes. */
 static void a_refused_folder_does_not_prolong_the_baseline(void **state)
 {
@@ -398,6 +422,7 @@ int main(void)
         TEST(of_a_known_account_new_folders_are_captured),
         TEST(what_comes_during_a_pause_is_before_the_next_baseline),
         TEST(a_folder_that_is_wanted_later_begins_with_a_baseline),
+        TEST(a_folder_that_was_covered_before_has_no_baseline),
         TEST(a_refused_folder_does_not_prolong_the_baseline),
         TEST(an_account_that_cannot_be_reached_is_settled_too),
         TEST(an_other_session_that_is_lost_settles_and_comes_back),
