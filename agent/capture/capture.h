@@ -9,7 +9,7 @@
  * A message may be a draft, or older than the baseline: neither its flags nor its INTERNALDATE
  * decide that, as its owner can write both, but only together with its header, which is fetched
  * first then (triage.c). Drafts are listed again from time to time; one that is no draft any more
- * is taken as a new message.
+ * is taken as a new message, one that is gone has vanished.
  *
  * States are recorded in the order of UIDs, so that seen_through is always true. A listed message
  * that does not come is fetched once more by itself, then recorded as unfetched; it stops nothing.

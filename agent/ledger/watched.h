@@ -5,7 +5,8 @@
  * A change of the folders that an account has in the configuration begins a generation, as soon as
  * all folders of the one before were opened; an account that comes back after it was taken out is
  * two generations further. A folder keeps the generation under which it was watched last: one that
- * is wanted anew and is older than the generation before was not wanted for a while.
+ * is wanted anew and is older than the generation before was not wanted for a while. What no row
+ * tells of, a folder made meanwhile, the names of the generation before do (ledger_pattern.former).
  */
 #ifndef AGENT_LEDGER_WATCHED_H
 #define AGENT_LEDGER_WATCHED_H
