@@ -11,16 +11,21 @@ struct buffer {
     size_t len, room;
 };
 
-static inline void buffer_reserve(struct buffer *buffer, size_t more)
+/* Not inline: compilers that follow the loop for a constant text see sizes that do not occur. */
+__attribute__((noinline, unused)) static void buffer_grow(struct buffer *buffer, size_t need)
 {
-    size_t need = buffer->len + more + 1;
-    if (need <= buffer->room)
-        return;
     size_t room = buffer->room < 64 ? 64 : buffer->room;
     while (room < need)
         room += room / 2;
     buffer->data = xrealloc(buffer->data, room);
     buffer->room = room;
+}
+
+static inline void buffer_reserve(struct buffer *buffer, size_t more)
+{
+    size_t need = buffer->len + more + 1;
+    if (need > buffer->room)
+        buffer_grow(buffer, need);
 }
 
 static inline void buffer_add(struct buffer *buffer, const void *data, size_t len)
