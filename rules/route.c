@@ -294,8 +294,7 @@ static void route_sent(const struct rule_set *set, const struct message *message
     if (is_known(authors) && count_own(message->owner, &authors->list) == 0 &&
         count_own(message->owner, authors->list.readings) == 0)
         route->warnings |= WARNING_FROM_MISMATCH;
-    bool received =
-        header_find(message->header, "Received", 0) != NULL || is_incomplete(message->header);
+    bool received = first_received(message->header) != NULL || is_incomplete(message->header);
     bool mismatch = (route->warnings & WARNING_FROM_MISMATCH) != 0 || !is_known(authors);
     route->filed = received && mismatch;
     gather_recipients(message->header, &list, route);

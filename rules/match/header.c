@@ -60,8 +60,8 @@ static enum match_result match(const struct match_input *in, const struct rule *
     if (!hit)
         match_add_text(found, "no such field matches");
     match_add_limited(found, &search.patterns);
-    if (in->message->header->truncated)
-        search.doubt = "the header is too large to be read whole";
+    if (in->message->header->truncated || in->message->header->garbled)
+        search.doubt = match_unread_why(in->message->header);
     if (!hit && search.doubt != NULL)
         match_add_doubt(found, search.doubt);
     return match_result(hit, search.doubt != NULL, &search.patterns);

@@ -38,11 +38,11 @@ static enum match_result match(const struct match_input *in, const struct rule *
             match_add_how(found, subjects->hows[number]);
     }
     match_add_limited(found, &search);
-    bool doubt = in->message->header->truncated || subjects->text_doubt != NULL;
-    if (!hit && in->message->header->truncated)
-        match_add_doubt(found, "the header is too large to be read whole");
-    else if (!hit && doubt)
-        match_add_doubt(found, subjects->text_doubt);
+    const struct header *header = in->message->header;
+    bool unread = header->truncated || header->garbled;
+    bool doubt = unread || subjects->text_doubt != NULL;
+    if (!hit && doubt)
+        match_add_doubt(found, unread ? match_unread_why(header) : subjects->text_doubt);
     return match_result(hit, doubt, &search);
 }
 

@@ -148,20 +148,46 @@ static const char *bare_cr(const char *text, const char *end)
     return NULL;
 }
 
-/* Not a field, but only for control characters in its name. */
-static bool is_garbled(const struct header_field *field)
+/* What some program drops around the name of a field: white space, folds, controls, and octets that
+ * are a blank or nothing in some charset (a no-break space, a byte order mark). */
+static bool is_around_name(char c)
 {
-    const char *end = line_end(field->start, field->start + field->len, FEED_OR_RETURN);
-    const char *colon = memchr(field->start, ':', (size_t)(end - field->start));
-    bool controls = false;
-    while (colon != NULL && colon > field->start && octet_is_blank(colon[-1]))
-        colon--;
-    for (const char *c = field->start; colon != NULL && c < colon; c++) {
-        if (*c == ' ' || (unsigned char)*c >= 0x80)
-            return false;
-        controls |= is_control(*c);
+    return c == ' ' || is_control(c) || (unsigned char)c >= 0x80;
+}
+
+/* What a line that is no field is where the octets around a name and in it are dropped. */
+enum further { NO_FIELD, GARBLED, FIELD };
+
+/*
+ * FIELD: `further` is that field. GARBLED: its name has control characters, in it or around it;
+ * around it, `further` is the field too, else its name_len is 0.
+ */
+static enum further read_further(const struct header_field *field, struct header_field *further)
+{
+    const char *colon = memchr(field->start, ':', field->len);
+    const char *start = field->start, *end = colon;
+    *further = (struct header_field){.start = start};
+    while (colon != NULL && start < colon && is_around_name(*start))
+        start++;
+    while (colon != NULL && end > start && is_around_name(end[-1]))
+        end--;
+    if (colon == NULL || start == end)
+        return NO_FIELD;
+    bool inside = false, around = false;
+    for (const char *c = start; c < end; c++) {
+        if (*c == ' ' || *c == '\r' || *c == '\n' || (unsigned char)*c >= 0x80)
+            return NO_FIELD;
+        inside |= is_control(*c);
     }
-    return controls;
+    for (const char *c = field->start; c < colon; c++)
+        around |=
+            (c < start || c >= end) && is_control(*c) && *c != '\t' && *c != '\r' && *c != '\n';
+    *further = (struct header_field){.start = start, .value = colon + 1};
+    further->len = (size_t)(field->start + field->len - start);
+    further->value_len = (size_t)(field->value + field->value_len - further->value);
+    if (!inside)
+        further->name_len = (size_t)(end - start);
+    return inside || around ? GARBLED : FIELD;
 }
 
 /* An mbox separator, as a file of that format has it before the header. */
@@ -170,14 +196,29 @@ static bool is_mbox_from(const struct header *header, const struct header_field 
     return field->start == header->text && field->len > 5 && memcmp(field->start, "From ", 5) == 0;
 }
 
-static void note_field(struct header *header, const struct header_field *field)
+static void note_field(struct header *header, const struct header_field *field, bool *further)
 {
     if (field->name_len > 0)
         return;
-    header->garbled |= is_garbled(field);
+    struct header_field again;
+    enum further kind = read_further(field, &again);
+    header->garbled |= kind == GARBLED;
+    *further |= kind != NO_FIELD;
     size_t start = (size_t)(field->start - header->text);
     if (start < header->fields_len && !is_mbox_from(header, field))
         header->fields_len = start;
+}
+
+/* Adds the field, and what it is where the octets around its name are dropped. */
+static void add_read(struct header *header, struct list *read, const struct header_field *field)
+{
+    struct header_field further;
+    add_field(read, *field);
+    if (field->name_len > 0 || field->len > HEADER_MAX)
+        return;
+    header->garbled |= read_further(field, &further) == GARBLED;
+    if (further.name_len > 0)
+        add_field(read, further);
 }
 
 /* Adds the lines of the field where a bare CR ends a line; true: an empty one is among them. */
@@ -194,20 +235,19 @@ static bool split_field(struct header *header, struct list *read, size_t *furthe
         }
         struct header_field line;
         next_field(&at, end, &line, FEED_OR_RETURN);
-        header->garbled |= line.name_len == 0 && is_garbled(&line);
-        add_field(read, line);
+        add_read(header, read, &line);
     }
     return false;
 }
 
-static void read_bare_cr(struct header *header)
+static void read_all(struct header *header)
 {
     struct list read = {0};
     size_t further = 0;
     bool ended = false;
     for (size_t i = 0; i < header->count; i++) {
         const struct header_field *field = &header->fields[i];
-        add_field(&read, *field);
+        add_read(header, &read, field);
         if (!ended && bare_cr(field->start, field->start + field->len) != NULL)
             ended = split_field(header, &read, &further, field);
     }
@@ -222,6 +262,7 @@ struct header *header_parse(const char *text, size_t len)
     header->len = header->fields_len = header_section_len(text, len);
 
     struct list list = {0};
+    bool further = false;
     const char *end = text + header->len;
     for (const char *start = text; start < end;) {
         if ((size_t)(start - text) >= HEADER_MAX || list.count >= HEADER_FIELDS_MAX) {
@@ -234,14 +275,14 @@ struct header *header_parse(const char *text, size_t len)
         }
         struct header_field field;
         header_next(&start, end, &field);
-        note_field(header, &field);
+        note_field(header, &field, &further);
         add_field(&list, field);
     }
     header->fields = list.fields;
     header->count = list.count;
     header->bare_cr = bare_cr(text, end) != NULL;
-    if (header->bare_cr)
-        read_bare_cr(header);
+    if (header->bare_cr || further)
+        read_all(header);
     assert(header->count == 0 || header->fields[0].start == text);
     return header;
 }

@@ -11,8 +11,10 @@
  * These spans are for copying. Other programs read more fields or fewer: many end a line at a bare
  * CR, some end the header at the first line that is no field, some drop control characters. What
  * decides on a message must look at every reading: header_read() adds the fields that begin after a
- * bare CR, up to the empty line that a reader of bare CRs would see; bare_cr, garbled and
- * fields_len say where a field may be absent for a reader, or another one present.
+ * bare CR, up to the empty line that a reader of bare CRs would see, and the lines that are fields
+ * where white space, folds, control characters and octets beyond ASCII around the name are dropped;
+ * bare_cr, garbled and fields_len say where a field may be absent for a reader, or another one
+ * present.
  *
  * Bounds: HEADER_MAX octets and HEADER_FIELDS_MAX fields are parsed. The rest is one last span
  * without a name, and header.truncated is set. That is also set if bare CRs make more than
@@ -58,8 +60,10 @@ struct header {
 struct header *header_parse(const char *text, size_t len);
 void header_free(struct header *header);
 /*
- * The fields under every reading, in the order of their start. A field with a bare CR is followed
- * by those that its lines are where a bare CR ends a line; the first of them has the same start.
+ * The fields under every reading, in the order of the fields that they are read in. A field with a
+ * bare CR is followed by those that its lines are where a bare CR ends a line; the first of them
+ * has the same start. A line that is no field is followed by the field that it is without what
+ * surrounds the name: that starts at its name.
  */
 const struct header_field *header_read(const struct header *header, size_t *count);
 

@@ -501,6 +501,43 @@ static void test_reasons_of_dates_directions_and_exemptions(void **state)
 }
 
 /* Two conditions that look at the same fields. */
+/* A field may be what one reader sees and another does not. */
+static void test_names_that_programs_read_differently(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        enum match_result subject, field;
+    } cases[] = {
+        {"Subject\r\n : secret\r\nX-Class\r\n : secret\r\n", YES, YES},
+        {"Subject\xa0: secret\r\n\xa0X-Class: secret\r\n", YES, YES},
+        {"Subject\f: secret\r\nX-Class\v: secret\r\n", YES, YES},
+        {"S\001ubject: secret\r\n", MATCH_UNDECIDED, MATCH_UNDECIDED},
+        {"Subject: x\r\nX-Class: y\r\n", NO, NO},
+    };
+    static const char *const subject[] = {"secret", NULL}, *const field[] = {"X-Class: secret",
+                                                                             NULL};
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
+        struct rule_set *set = make_set();
+        struct rule *rule = make_rule(set, "rule");
+        if (i % 2 == 0)
+            rule->subject = make_list(subject);
+        else
+            rule->header = make_list(field);
+        prepare(set);
+        char *text = xasprintf("From: bob@partner.test\r\n%s", cases[i / 2].header);
+        struct message message = make_message(text, FOLDER_OTHER);
+        struct decision *decision = decide_both(set, &message);
+        print_message("case %zu\n", i);
+        assert_int_equal(decision->rules[0].reasons[1].result,
+                         i % 2 == 0 ? cases[i / 2].subject : cases[i / 2].field);
+        decision_free(decision);
+        free_message(&message);
+        rule_set_free(set);
+        free(text);
+    }
+}
+
 static void test_two_rules_share_the_facts(void **state)
 {
     (void)state;
@@ -566,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_reasons_as_printed),
         cmocka_unit_test(test_reasons_of_unusual_messages),
         cmocka_unit_test(test_reasons_of_dates_directions_and_exemptions),
+        cmocka_unit_test(test_names_that_programs_read_differently),
         cmocka_unit_test(test_two_rules_share_the_facts),
         cmocka_unit_test(test_reasons_are_clean),
         cmocka_unit_test(test_a_limit_is_reported),
