@@ -5,9 +5,11 @@
 #include <strings.h>
 
 #include "rules/copy/fields.h"
+#include "rules/util/octet.h"
 
 #define NAME_SHOWN_MAX 76
 #define MESSAGE_ID_MAX 900
+#define NAME_READ_MAX 1000
 
 struct rewriting {
     const struct rule_set *set;
@@ -26,23 +28,46 @@ static bool already_named(const struct copy_removed *removed, const char *name, 
     return false;
 }
 
-static void note_removed(struct copy_removed *removed, const struct header_field *field)
+/* The name of a field for those who drop blanks, folds, control characters and octets beyond ASCII
+ * around it and in it. */
+struct name {
+    char text[NAME_READ_MAX]; /* not terminated; what is longer is cut */
+    size_t len;               /* 0: not a field for anybody */
+};
+
+static struct name read_name(const struct header_field *field)
 {
-    size_t len = field->name_len < NAME_SHOWN_MAX ? field->name_len : NAME_SHOWN_MAX;
-    if (already_named(removed, field->start, len))
+    struct name name = {.len = 0};
+    const char *colon = memchr(field->start, ':', field->len);
+    for (const char *c = field->start; colon != NULL && c < colon && name.len < NAME_READ_MAX; c++)
+        if (*c > ' ' && *c <= '~')
+            name.text[name.len++] = *c;
+    return name;
+}
+
+static bool name_is(const struct name *name, const char *other)
+{
+    return strlen(other) == name->len && strncasecmp(name->text, other, name->len) == 0;
+}
+
+static void note_removed(struct copy_removed *removed, const struct name *name)
+{
+    size_t len = name->len < NAME_SHOWN_MAX ? name->len : NAME_SHOWN_MAX;
+    if (already_named(removed, name->text, len))
         return;
     if (removed->count == COPY_REMOVED_MAX)
         removed->more++;
     else
-        removed->names[removed->count++] = xmemdup0(field->start, len);
+        removed->names[removed->count++] = xmemdup0(name->text, len);
 }
 
 /* The first is replaced in place, others are removed: a copy has exactly one Message-ID, its own.
  */
-static void rewrite_message_id(struct rewriting *rewriting, const struct header_field *field)
+static void rewrite_message_id(struct rewriting *rewriting, const struct header_field *field,
+                               const struct name *name)
 {
-    if (rewriting->has_message_id) {
-        note_removed(&rewriting->removed, field);
+    if (rewriting->has_message_id || field->name_len == 0) {
+        note_removed(&rewriting->removed, name);
         return;
     }
     rewriting->has_message_id = true;
@@ -53,10 +78,9 @@ static void rewrite_message_id(struct rewriting *rewriting, const struct header_
 }
 
 /* Where a bare CR ends a line, and up to an empty one: what may not appear in a copy. */
-static bool is_hidden(const struct rewriting *rewriting, const struct header_field *line)
+static bool is_hidden(const struct rewriting *rewriting, const struct name *name)
 {
-    return line->name_len > 0 && (header_field_is(line, "Message-ID") ||
-                                  copy_removes(rewriting->set, line->start, line->name_len));
+    return name_is(name, "Message-ID") || copy_removes(rewriting->set, name->text, name->len);
 }
 
 /*
@@ -71,9 +95,10 @@ static bool remove_hidden(struct rewriting *rewriting, const struct header_field
     bool found = false;
     header_next_bare_cr(&at, end, &line);
     while (at < end && *at != '\r' && *at != '\n' && header_next_bare_cr(&at, end, &line)) {
-        if (!is_hidden(rewriting, &line))
+        struct name name = read_name(&line);
+        if (!is_hidden(rewriting, &name))
             continue;
-        note_removed(&rewriting->removed, &line);
+        note_removed(&rewriting->removed, &name);
         buffer_add(cleaned, kept, (size_t)(line.start - kept));
         kept = at;
         found = true;
@@ -86,6 +111,14 @@ static bool remove_hidden(struct rewriting *rewriting, const struct header_field
     return true;
 }
 
+/* A folded line at the start would become part of our own last field. */
+static void add_unchanged(struct rewriting *rewriting, const struct header_field *field)
+{
+    if (rewriting->fields.len == 0 && octet_is_blank(*field->start))
+        buffer_text(&rewriting->fields, "X-Monitor-Unnamed:");
+    buffer_add(&rewriting->fields, field->start, field->len);
+}
+
 static void rewrite_field(struct rewriting *rewriting, const struct header_field *original)
 {
     struct header_field cleaned = *original;
@@ -96,15 +129,16 @@ static void rewrite_field(struct rewriting *rewriting, const struct header_field
         const char *at = text.data;
         header_next(&at, text.data + text.len, &cleaned);
     }
-    if (field->name_len > 0 && copy_removes(rewriting->set, field->start, field->name_len)) {
-        note_removed(&rewriting->removed, field);
-    } else if (header_field_is(field, "Message-ID")) {
-        rewrite_message_id(rewriting, field);
+    struct name name = read_name(field);
+    if (copy_removes(rewriting->set, name.text, name.len)) {
+        note_removed(&rewriting->removed, &name);
+    } else if (name_is(&name, "Message-ID")) {
+        rewrite_message_id(rewriting, field, &name);
     } else if (header_field_is(field, "Subject") && !rewriting->has_subject) {
         rewriting->has_subject = true;
         copy_subject(&rewriting->fields, rewriting->set, rewriting->plan, field);
     } else {
-        buffer_add(&rewriting->fields, field->start, field->len);
+        add_unchanged(rewriting, field);
     }
     buffer_free(&text);
 }
@@ -126,9 +160,6 @@ static void rewrite_all(struct rewriting *rewriting, const char *text, size_t le
 {
     const char *at = text, *end = text + len;
     struct header_field field;
-    /* A folded line at the start would become part of our own last field. */
-    if (len > 0 && (*text == ' ' || *text == '\t'))
-        buffer_text(&rewriting->fields, "X-Monitor-Unnamed:");
     while (header_next(&at, end, &field))
         if (cut && at == end)
             rewrite_cut_field(rewriting, &field);

@@ -397,6 +397,51 @@ static void test_removed_fields_after_a_bare_cr(void **state)
     }
 }
 
+/* Programs differ in what they drop around a name and in it. */
+static void test_removed_fields_under_every_reading_of_the_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *original;
+        size_t len;
+        const char *copy, *removed;
+    } cases[] = {
+#define CASE(original) original, sizeof(original) - 1
+        {CASE("A: 1\r\nX-Ack\r\n : spy\r\nB: 2\r\n"), "A: 1\r\nB: 2\r\n", "X-Ack"},
+        {CASE("A: 1\r\nX-\0Ack: spy\r\nB: 2\r\n"), "A: 1\r\nB: 2\r\n", "X-Ack"},
+        {CASE("A: 1\r\nX-Ack\0: spy\r\n too\r\nB: 2\r\n"), "A: 1\r\nB: 2\r\n", "X-Ack"},
+        {CASE("A: 1\r\n\0X-Ack: spy\r\nB: 2\r\n"), "A: 1\r\nB: 2\r\n", "X-Ack"},
+        {CASE("A: 1\r\n\xa0X-Ack\xc2\xa0: spy\r\nB: 2\r\n"), "A: 1\r\nB: 2\r\n", "X-Ack"},
+        {CASE("A: 1\r\nX-Monitor\0-Rule: a\r\nB: 2\r\n"), "A: 1\r\nB: 2\r\n", "X-Monitor-Rule"},
+        {CASE("A: 1\r\nMessage-ID\r\n : <a@b>\r\nB: 2\r\n"), "A: 1\r\nB: 2\r\n", "Message-ID"},
+        {CASE("A: 1\rX-\0Ack: spy\r\nB: 2\r\n"), "A: 1\r\nB: 2\r\n", "X-Ack"},
+        {CASE("A: 1\rX-Ack\r : spy\r\nB: 2\r\n"), "A: 1\r\nB: 2\r\n", "X-Ack"},
+        {CASE(" X-Ack: spy\r\nB: 2\r\n"), "B: 2\r\n", "X-Ack"},
+#undef CASE
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct rule_set set = make_set();
+        struct copy_plan plan = make_plan();
+        struct copy_view view;
+        struct buffer text = {0};
+        buffer_add(&text, cases[i].original, cases[i].len);
+        buffer_text(&text, "\r\n");
+        struct buffer copy = make(&set, &plan, text.data, text.len, &view);
+        char *wanted = xasprintf(".org>\r\n%s\r\n", cases[i].copy);
+        const char *end = strstr(copy.data, ".org>\r\nA: 1\r\n");
+        print_message("case %zu\n%s\n", i, copy.data);
+        assert_true(copy.len > strlen(wanted));
+        if (end != NULL)
+            assert_string_equal(end, wanted);
+        assert_null(strstr(copy.data, "spy"));
+        assert_field(&copy, "X-Monitor-Removed", cases[i].removed);
+        free(wanted);
+        buffer_free(&copy);
+        buffer_free(&text);
+        copy_view_clear(&view);
+    }
+}
+
 static void test_names_are_compared_without_case_and_whole(void **state)
 {
     (void)state;
@@ -939,6 +984,7 @@ int main(void)
         cmocka_unit_test(test_message_id_is_replaced_in_its_place),
         cmocka_unit_test(test_removed_fields),
         cmocka_unit_test(test_removed_fields_after_a_bare_cr),
+        cmocka_unit_test(test_removed_fields_under_every_reading_of_the_name),
         cmocka_unit_test(test_names_are_compared_without_case_and_whole),
         cmocka_unit_test(test_removed_names_are_bounded),
         cmocka_unit_test(test_what_is_broken_stays_as_it_is),
