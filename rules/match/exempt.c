@@ -6,7 +6,8 @@
  * - sent: every recipient is, and all could be read;
  * - received: the only author is (one From with one address; not Sender, Reply-To, Resent-From or a
  *   field of delivery). One from outside must have passed the server's own checks, if
- *   authserv_id says which those are; one from inside must not have failed them;
+ *   authserv_id says which those are; one from inside must not have failed them, nor may they
+ *   have passed for another domain only;
  * - received, and that author is inside: every recipient in To, Cc, Bcc and their Resent forms is.
  *
  * A header that could not be read whole, or that programs read differently, exempts nothing.
@@ -101,7 +102,8 @@ static struct exemption find_received(const struct match_input *in, const struct
     struct exemption found = {
         .kind = BY_AUTHOR, .author = route->sender, .authenticated = verdict == AUTH_PASSED};
     bool must_pass = !internal && in->message->owner->authserv_id != NULL;
-    if (verdict == AUTH_FAILED || (must_pass && verdict != AUTH_PASSED))
+    bool fails = verdict == AUTH_FAILED || verdict == AUTH_OTHERS;
+    if (fails || (must_pass && verdict != AUTH_PASSED))
         return (struct exemption){.obstacle = "its author is not authenticated by the server"};
     if (matches(rule, route->sender, search))
         return found;

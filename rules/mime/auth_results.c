@@ -16,6 +16,10 @@ struct results {
     bool dmarc, dmarc_pass;       /* there is a result that decides, and which */
     bool dkim_seen, spf_seen;     /* in a field further up */
     bool aligned_pass, any_fails; /* of dkim and spf */
+    bool aligned_dkim_fail;
+    bool others_pass;   /* dkim or spf, for another domain */
+    bool submitted;     /* auth=pass */
+    bool contradictory; /* one field says two things */
 };
 
 /* One method=result with its properties. */
@@ -23,6 +27,9 @@ struct result {
     char method[WORD_MAX], value[WORD_MAX];
     bool has_identity; /* a property that names whom the result is about */
     bool is_aligned;   /* and it is the domain */
+    bool is_strong;    /* has_identity, and not only from header.i */
+    bool is_torn;      /* several, and they differ */
+    bool is_other;     /* a name in it has nothing to do with the domain */
 };
 
 static bool is_space(char c)
@@ -111,21 +118,33 @@ static bool is_aligned(const char *identity, const char *domain)
            strcasecmp(domain + whole - len, identity) == 0;
 }
 
+static bool is_below(const char *identity, const char *domain)
+{
+    const char *at = strrchr(identity, '@');
+    return is_aligned(domain, at != NULL ? at + 1 : identity);
+}
+
 static void note_property(struct result *result, const char *key, const char *value,
                           const char *domain)
 {
     bool dmarc = strcasecmp(result->method, "dmarc") == 0;
     bool dkim = strcasecmp(result->method, "dkim") == 0;
     bool spf = strcasecmp(result->method, "spf") == 0;
-    if ((dmarc && strcasecmp(key, "header.from") == 0) ||
-        (dkim && strcasecmp(key, "header.d") == 0) ||
-        (spf && strcasecmp(key, "smtp.mailfrom") == 0) ||
-        (dkim && !result->has_identity && strcasecmp(key, "header.i") == 0)) {
-        const char *at = strrchr(value, '@');
-        result->has_identity = true;
-        result->is_aligned = dmarc ? strcasecmp(at != NULL ? at + 1 : value, domain) == 0
-                                   : is_aligned(value, domain);
-    }
+    bool weak = dkim && strcasecmp(key, "header.i") == 0;
+    bool strong = (dmarc && strcasecmp(key, "header.from") == 0) ||
+                  (dkim && strcasecmp(key, "header.d") == 0) ||
+                  (spf && strcasecmp(key, "smtp.mailfrom") == 0);
+    const char *at = strrchr(value, '@');
+    bool aligned =
+        dmarc ? strcasecmp(at != NULL ? at + 1 : value, domain) == 0 : is_aligned(value, domain);
+    if (strong || weak || (spf && strcasecmp(key, "smtp.helo") == 0))
+        result->is_other |= !aligned && !is_below(value, domain);
+    if (!strong && (!weak || result->is_strong))
+        return;
+    result->is_torn |= strong && result->is_strong && result->is_aligned != aligned;
+    result->has_identity = true;
+    result->is_strong |= strong;
+    result->is_aligned = aligned;
 }
 
 /* false: the text ends, or there is no result before the next ";". */
@@ -153,23 +172,32 @@ static bool read_result(struct cursor *at, struct result *result, const char *do
     return true;
 }
 
+static void note_dmarc(struct results *results, const struct result *result, bool pass)
+{
+    bool other = result->has_identity && !result->is_aligned && !result->is_torn;
+    if (other)
+        return;
+    results->dmarc = true;
+    results->dmarc_pass = pass;
+}
+
 static void note_result(struct results *results, const struct result *result)
 {
     bool pass = strcasecmp(result->value, "pass") == 0;
     bool fails = strcasecmp(result->value, "fail") == 0;
-    if (strcasecmp(result->method, "dmarc") == 0) {
-        bool other = result->has_identity && !result->is_aligned;
-        if (results->dmarc || other || (!pass && !fails))
-            return;
-        results->dmarc = true;
-        results->dmarc_pass = pass;
-        return;
-    }
     bool dkim = strcasecmp(result->method, "dkim") == 0 && !results->dkim_seen;
     bool spf = strcasecmp(result->method, "spf") == 0 && !results->spf_seen;
+    bool dmarc = strcasecmp(result->method, "dmarc") == 0 && !results->dmarc;
+    results->submitted |= pass && strcasecmp(result->method, "auth") == 0;
+    results->contradictory |= (dkim || spf || dmarc) && pass && result->is_torn;
+    if (dmarc && (pass || fails))
+        note_dmarc(results, result, pass);
     if (!dkim && !spf)
         return;
-    results->aligned_pass |= pass && result->has_identity && result->is_aligned;
+    bool aligned = result->has_identity && result->is_aligned;
+    results->aligned_pass |= pass && aligned;
+    results->others_pass |= pass && result->is_other;
+    results->aligned_dkim_fail |= dkim && fails && aligned;
     results->any_fails |= fails || strcasecmp(result->value, "softfail") == 0;
 }
 
@@ -187,6 +215,19 @@ static void read_results(struct cursor *at, struct results *results)
     }
     results->dkim_seen |= dkim;
     results->spf_seen |= spf;
+}
+
+static enum auth_verdict find_verdict(const struct results *results)
+{
+    if (results->contradictory)
+        return AUTH_FAILED;
+    if (results->dmarc)
+        return results->dmarc_pass ? AUTH_PASSED : AUTH_FAILED;
+    if (results->aligned_pass)
+        return results->aligned_dkim_fail ? AUTH_FAILED : AUTH_PASSED;
+    if (results->any_fails)
+        return AUTH_FAILED;
+    return results->others_pass && !results->submitted ? AUTH_OTHERS : AUTH_UNKNOWN;
 }
 
 /* true: the field carries that id; *at is after it. */
@@ -215,9 +256,5 @@ enum auth_verdict auth_results_find(const struct header *header, const char *aut
         started = true;
         read_results(&at, &results);
     }
-    if (results.dmarc)
-        return results.dmarc_pass ? AUTH_PASSED : AUTH_FAILED;
-    if (results.aligned_pass)
-        return AUTH_PASSED;
-    return results.any_fails ? AUTH_FAILED : AUTH_UNKNOWN;
+    return find_verdict(&results);
 }

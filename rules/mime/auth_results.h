@@ -8,7 +8,10 @@
  *
  * PASSED: dmarc=pass for the domain; or, without a DMARC result that decides, dkim=pass with a
  * header.d (or header.i), or spf=pass with an smtp.mailfrom, that is the domain or a parent of it.
- * FAILED: dmarc=fail; or nothing passes and dkim or spf fails. Else UNKNOWN.
+ * FAILED: dmarc=fail; or nothing passes and dkim or spf fails; or the results contradict each
+ * other: one that passes names two domains, or dkim both passes and fails for this one, without
+ * DMARC. OTHERS: dkim or spf passes for another domain only, and the message was not submitted to
+ * the server itself (auth=pass). Else UNKNOWN.
  *
  * Cost: linear in the header. No recursion.
  */
@@ -17,7 +20,7 @@
 
 #include "rules/mime/header.h"
 
-enum auth_verdict { AUTH_UNKNOWN, AUTH_PASSED, AUTH_FAILED };
+enum auth_verdict { AUTH_UNKNOWN, AUTH_PASSED, AUTH_OTHERS, AUTH_FAILED };
 
 enum auth_verdict auth_results_find(const struct header *header, const char *authserv_id,
                                     const char *domain);

@@ -193,6 +193,12 @@ static const struct exempt_case exempt_cases[] = {
     {"bob@example.org", CHECKED("dmarc=fail") INSIDE, FOLDER_OTHER, NULL, true},
     {"carol@example.org", CHECKED("dmarc=fail") INSIDE "To: carol@example.org\r\n", FOLDER_OTHER,
      NULL, true},
+    {"bob@example.org", CHECKED("spf=pass smtp.mailfrom=evil.test; dmarc=none") INSIDE,
+     FOLDER_OTHER, NULL, true},
+    {"bob@example.org", CHECKED("spf=pass smtp.mailfrom=evil.test; auth=pass") INSIDE, FOLDER_OTHER,
+     "from bob@example.org (claimed)", true},
+    {"doctor@x.test", CHECKED("spf=pass smtp.mailfrom=b.test smtp.mailfrom=x.test") OUTSIDE,
+     FOLDER_OTHER, NULL, true},
     /* sent: the owner, or every recipient */
     {"alice@example.org", SENT_TO_BOTH, FOLDER_SENT, "owner", false},
     {"doctor@x.test", "From: doctor@x.test\r\nTo: b@x.test\r\n", FOLDER_SENT, NULL, false},

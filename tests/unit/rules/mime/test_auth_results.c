@@ -32,18 +32,36 @@ static void test_verdicts(void **state)
               "header.i=@partner.test header.b=\"a;b=\"\r\n",
          AUTH_PASSED},
         {OURS "dkim=pass header.i=@partner.test\r\n", AUTH_PASSED},
-        {OURS "dkim=pass header.d=evil.test\r\n", AUTH_UNKNOWN},
-        {OURS "dkim=pass header.d=evil.test header.i=@partner.test\r\n", AUTH_UNKNOWN},
+        {OURS "dkim=pass header.d=evil.test\r\n", AUTH_OTHERS},
+        {OURS "dkim=pass header.d=evil.test header.i=@partner.test\r\n", AUTH_OTHERS},
         {OURS "dkim=pass header.d=sub.partner.test\r\n", AUTH_UNKNOWN},
-        {OURS "dkim=pass header.d=test\r\n", AUTH_UNKNOWN},
-        {OURS "dkim=pass header.d=artner.test\r\n", AUTH_UNKNOWN},
+        {OURS "dkim=pass header.d=test\r\n", AUTH_OTHERS},
+        {OURS "dkim=pass header.d=artner.test\r\n", AUTH_OTHERS},
         {OURS "dkim=pass\r\n", AUTH_UNKNOWN},
         {OURS "dkim=fail header.d=evil.test; dkim=pass header.d=partner.test\r\n", AUTH_PASSED},
         {OURS "spf=pass smtp.mailfrom=bounce@partner.test; dkim=none\r\n", AUTH_PASSED},
         {OURS "spf=pass smtp.helo=partner.test\r\n", AUTH_UNKNOWN},
-        {OURS "spf=pass smtp.mailfrom=\"a@partner.test\"@evil.test\r\n", AUTH_UNKNOWN},
+        {OURS "spf=pass smtp.mailfrom=\"a@partner.test\"@evil.test\r\n", AUTH_OTHERS},
         {OURS "spf=softfail smtp.mailfrom=partner.test\r\n", AUTH_FAILED},
         {OURS "spf=fail smtp.mailfrom=partner.test; dmarc=none\r\n", AUTH_FAILED},
+        {OURS "spf=pass smtp.helo=evil.test\r\n", AUTH_OTHERS},
+        {OURS "spf=pass smtp.mailfrom=evil.test; dkim=pass header.d=evil.test; dmarc=none\r\n",
+         AUTH_OTHERS},
+        {OURS "spf=pass smtp.mailfrom=evil.test; auth=pass smtp.auth=bob\r\n", AUTH_UNKNOWN},
+        {OURS "spf=pass smtp.mailfrom=evil.test; dmarc=pass header.from=partner.test\r\n",
+         AUTH_PASSED},
+        {OURS "dkim=pass header.d=evil.test; dkim=pass header.d=partner.test\r\n", AUTH_PASSED},
+        /* contradictions */
+        {OURS "spf=pass smtp.mailfrom=evil.test smtp.mailfrom=partner.test\r\n", AUTH_FAILED},
+        {OURS "spf=pass smtp.mailfrom=partner.test smtp.mailfrom=evil.test\r\n", AUTH_FAILED},
+        {OURS "spf=pass smtp.mailfrom=partner.test smtp.mailfrom=partner.test\r\n", AUTH_PASSED},
+        {OURS "dkim=pass header.d=evil.test header.i=@evil.test header.d=partner.test\r\n",
+         AUTH_FAILED},
+        {OURS "dmarc=pass header.from=evil.test header.from=partner.test\r\n", AUTH_FAILED},
+        {OURS "dkim=pass header.d=partner.test; dkim=fail header.d=partner.test\r\n", AUTH_FAILED},
+        {OURS "dkim=pass header.d=partner.test; dkim=fail header.d=partner.test; "
+              "dmarc=pass header.from=partner.test\r\n",
+         AUTH_PASSED},
         {OURS "auth=pass smtp.auth=bob\r\n", AUTH_UNKNOWN},
         {OURS "x=(dmarc=pass) y; z=\"; dmarc=pass\"\r\n", AUTH_UNKNOWN},
         {OURS "(; dmarc=pass\r\n", AUTH_UNKNOWN},
@@ -76,7 +94,7 @@ static void test_a_parent_domain_is_aligned(void **state)
     static const char text[] = OURS "dkim=pass header.d=partner.test\r\n";
     struct header *header = header_parse(text, strlen(text));
     assert_int_equal(auth_results_find(header, "mx.example.org", "news.partner.test"), AUTH_PASSED);
-    assert_int_equal(auth_results_find(header, "mx.example.org", "other.test"), AUTH_UNKNOWN);
+    assert_int_equal(auth_results_find(header, "mx.example.org", "other.test"), AUTH_OTHERS);
     header_free(header);
 }
 
