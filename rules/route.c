@@ -276,13 +276,30 @@ static unsigned received_directions(const struct rule_set *set, const struct hea
     return directions;
 }
 
+/* a%x.test@example.org, x.test!a@example.org, "a@x.test"@example.org: a server may relay it to
+ * x.test. */
+static bool may_be_relayed(const char *address)
+{
+    const char *at = strrchr(address, '@');
+    return at != NULL && strcspn(address, "%!@") < (size_t)(at - address);
+}
+
+static bool any_may_be_relayed(const struct address_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (may_be_relayed(list->addresses[i]))
+            return true;
+    return false;
+}
+
 static unsigned sent_directions(const struct rule_set *set, const struct header *header,
                                 const struct address_list *list)
 {
     struct sides sides = find_sides(set, list);
     bool incomplete = is_incomplete(header);
     unsigned internal = sides.internal || incomplete ? DIRECTION_INTERNAL : 0;
-    return sides.external || incomplete || internal == 0 ? internal | DIRECTION_OUTGOING : internal;
+    bool outgoing = sides.external || incomplete || internal == 0 || any_may_be_relayed(list);
+    return outgoing ? internal | DIRECTION_OUTGOING : internal;
 }
 
 static void route_sent(const struct rule_set *set, const struct message *message,
