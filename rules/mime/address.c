@@ -21,7 +21,10 @@ struct candidate {
 /* An element is the text between separators: a mailbox, if well-formed. */
 struct parser {
     struct address_list *list;
-    struct address_list bare; /* of this element, outside angle brackets */
+    /* of this element, outside angle brackets: the first, which is mostly the only one, and those
+     * after it */
+    char first[ADDRESS_MAX + 1]; /* "": none */
+    struct address_list bare;
     const char *c, *end;
     const char *element; /* where it starts */
     struct candidate candidate;
@@ -106,10 +109,14 @@ bool address_list_has(const struct address_list *list, const char *address)
     return list->n_slots > 0 && *find_slot(list, address) != 0;
 }
 
-bool address_list_add(struct address_list *list, const char *address)
+enum insertion { ADDED, KNOWN, FULL };
+
+static enum insertion insert(struct address_list *list, const char *address)
 {
-    if (list->count >= ADDRESS_LIST_MAX || address_list_has(list, address))
-        return false;
+    if (address_list_has(list, address))
+        return KNOWN;
+    if (list->count >= ADDRESS_LIST_MAX)
+        return FULL;
     if ((list->count + 1) * 2 > list->n_slots)
         grow_slots(list);
     if (list->count == list->room) {
@@ -122,7 +129,12 @@ bool address_list_add(struct address_list *list, const char *address)
         *c = octet_lower(*c);
     *find_slot(list, copy) = (uint32_t)list->count + 1;
     list->addresses[list->count++] = copy;
-    return true;
+    return ADDED;
+}
+
+bool address_list_add(struct address_list *list, const char *address)
+{
+    return insert(list, address) == ADDED;
 }
 
 void address_list_clear(struct address_list *list)
@@ -143,7 +155,7 @@ void address_list_clear(struct address_list *list)
 /* An address that does not fit into the list is counted. */
 static void add_or_count(struct address_list *list, const char *address)
 {
-    if (address_list_add(list, address) || address_list_has(list, address))
+    if (insert(list, address) != FULL)
         return;
     list->skipped++;
     list->left_out++;
@@ -251,6 +263,14 @@ static void note_word(struct parser *parser)
     parser->quoted_at |= !parser->in_angle && memchr(candidate->text, '@', candidate->len) != NULL;
 }
 
+static void add_bare(struct parser *parser)
+{
+    if (*parser->first == '\0')
+        memcpy(parser->first, parser->candidate.text, strlen(parser->candidate.text) + 1);
+    else if (!address_same(parser->first, parser->candidate.text))
+        add_or_count(&parser->bare, parser->candidate.text);
+}
+
 /* Classifies a complete candidate: address, word, or unreadable. */
 static void end_candidate(struct parser *parser)
 {
@@ -264,14 +284,14 @@ static void end_candidate(struct parser *parser)
         add_or_count(parser->list, candidate->text);
         parser->angle = true;
     } else {
-        add_or_count(&parser->bare, candidate->text);
+        add_bare(parser);
     }
     start_candidate(candidate);
 }
 
 static bool is_unreadable(const struct parser *parser)
 {
-    bool found = parser->angle || parser->bare.count > 0;
+    bool found = parser->angle || *parser->first != '\0';
     if (parser->unread > 0 || parser->controls)
         return true;
     if (parser->angle)
@@ -334,6 +354,9 @@ static void end_element(struct parser *parser)
     end_candidate(parser);
     if (is_unreadable(parser))
         note_unreadable(parser);
+    if (*parser->first != '\0')
+        add_or_count(parser->list, parser->first);
+    *parser->first = '\0';
     for (size_t i = 0; i < parser->bare.count; i++)
         add_or_count(parser->list, parser->bare.addresses[i]);
     if (parser->bare.room > 0) {
@@ -509,9 +532,10 @@ static void open_angle(struct parser *parser)
     if (parser->in_angle)
         end_candidate(parser);
     else if (!parser->angle) {
-        parser->named |= parser->words || parser->unread > 0 || parser->bare.count > 0 ||
+        parser->named |= parser->words || parser->unread > 0 || *parser->first != '\0' ||
                          parser->candidate.len > 0;
         parser->unread = 0;
+        *parser->first = '\0';
         address_list_clear(&parser->bare);
     }
     start_candidate(&parser->candidate);
