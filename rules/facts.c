@@ -34,8 +34,10 @@ static bool read_addresses(struct address_list *list, const struct header_field 
                            enum facts_group group)
 {
     size_t count = list->count, skipped = list->skipped, names = list->names;
+    size_t unreadable = list->n_unreadable;
     address_list_parse(list, field->value, field->value_len);
-    bool names_only = list->count > count && list->skipped - skipped == list->names - names;
+    bool names_only = (list->count > count || address_list_daemon(list, unreadable)) &&
+                      list->skipped - skipped == list->names - names;
     return list->skipped == skipped || (group == FACTS_FROM && names_only);
 }
 

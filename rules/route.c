@@ -163,9 +163,10 @@ static bool is_known(const struct authors *authors)
 static void add_authors(struct authors *authors, const struct header_field *field)
 {
     struct address_list *list = &authors->list;
-    size_t known = count_readings(list), skipped = list->skipped;
+    size_t known = count_readings(list), skipped = list->skipped, unreadable = list->n_unreadable;
     address_list_parse(list, field->value, field->value_len);
-    authors->nobody |= list->skipped > skipped && count_readings(list) == known;
+    authors->nobody |= list->skipped > skipped && count_readings(list) == known &&
+                       !address_list_daemon(list, unreadable);
 }
 
 static struct authors find_authors(const struct header *header)

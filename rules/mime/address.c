@@ -137,6 +137,19 @@ bool address_list_add(struct address_list *list, const char *address)
     return insert(list, address) == ADDED;
 }
 
+bool address_list_daemon(const struct address_list *list, size_t from)
+{
+    static const char bare[] = "mailer-daemon", angle[] = "<mailer-daemon>";
+    for (size_t i = from; i < list->n_unreadable; i++) {
+        const char *text = list->unreadable[i];
+        size_t len = strlen(text), tail = sizeof(angle) - 1;
+        bool ends = len >= tail && strchr(text, '<') == text + len - tail;
+        if (!address_same(text, bare) && !(ends && address_same(text + len - tail, angle)))
+            return false;
+    }
+    return from < list->n_unreadable;
+}
+
 void address_list_clear(struct address_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -47,6 +47,9 @@ struct address_list {
 
 /* Adds all addresses in text to the list; duplicates (compared case-insensitively) are dropped. */
 void address_list_parse(struct address_list *list, const char *text, size_t len);
+/* Whether all that is unreadable from that number on is MAILER-DAEMON, which programs show as the
+ * author of mail with a null reverse-path (RFC 5321 section 4.5.5): nobody, like <>. */
+bool address_list_daemon(const struct address_list *list, size_t from);
 /* Adds whatever looks like an address anywhere in text, in quotes, comments and display names too:
  * what a reader may take for one. */
 void address_list_scan(struct address_list *list, const char *text, size_t len);

@@ -216,6 +216,31 @@ static void test_unreadable(void **state)
     }
 }
 
+static void test_the_mail_system_is_nobody(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool daemon;
+    } cases[] = {
+        {"MAILER-DAEMON", true},
+        {"Mail Delivery Subsystem <MAILER-DAEMON>", true},
+        {"Mailer-Daemon, <mailer-daemon>", true},
+        {"<MAILER-DAEMON>, bob", false},
+        {"<bob> <MAILER-DAEMON>", false},
+        {"bob", false},
+        {"<>", false},
+        {"MAILER-DAEMON@x.test", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct address_list list = {0};
+        address_list_parse(&list, cases[i].text, strlen(cases[i].text));
+        print_message("case %zu\n", i);
+        assert_int_equal(address_list_daemon(&list, 0), cases[i].daemon);
+        address_list_clear(&list);
+    }
+}
+
 static void test_unreadable_is_bounded(void **state)
 {
     (void)state;
@@ -397,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_the_mail_system_is_nobody),
         cmocka_unit_test(test_unreadable_is_bounded),
         cmocka_unit_test(test_scan),
         cmocka_unit_test(test_sub_addresses),
