@@ -28,17 +28,40 @@ static bool is_one_of(const struct header_field *field, const char *const *names
     return false;
 }
 
-/* Reads the addresses of a field; true: all of them. A name without an "@" beside an author is no
- * other author for anybody; beside a recipient it is one in the domain of whoever delivers. */
-static bool read_addresses(struct address_list *list, const struct header_field *field,
+/* Whether each unreadable element from that number on is kept, and words of printable ASCII that
+ * are no address for any reader until somebody adds a domain. */
+static bool are_names(const struct address_list *list, size_t from)
+{
+    if (list->n_unreadable == ADDRESS_UNREADABLE_MAX)
+        return false;
+    for (; from < list->n_unreadable; from++) {
+        const char *text = list->unreadable[from];
+        if (strlen(text) >= ADDRESS_WRITTEN_MAX)
+            return false;
+        for (; *text != '\0'; text++)
+            if (*text < ' ' || *text > '~' || strchr("\"\\()<>[]:;@,%!=?", *text) != NULL)
+                return false;
+    }
+    return true;
+}
+
+/* A name without an "@" beside an author is no other author for anybody; beside a recipient it is
+ * one in the domain of whoever delivers. */
+static void read_addresses(struct field_facts *found, const struct header_field *field,
                            enum facts_group group)
 {
+    struct address_list *list = &found->addresses;
     size_t count = list->count, skipped = list->skipped, names = list->names;
     size_t unreadable = list->n_unreadable;
     address_list_parse(list, field->value, field->value_len);
-    bool names_only = (list->count > count || address_list_daemon(list, unreadable)) &&
-                      list->skipped - skipped == list->names - names;
-    return list->skipped == skipped || (group == FACTS_FROM && names_only);
+    if (list->skipped == skipped)
+        return;
+    bool only_names = list->skipped - skipped == list->names - names;
+    bool someone = list->count > count || address_list_daemon(list, unreadable);
+    if (group == FACTS_TO && only_names && are_names(list, unreadable))
+        found->names = true;
+    else
+        found->doubt |= group != FACTS_FROM || !only_names || !someone;
 }
 
 const struct readings *facts_field(struct facts *facts, size_t number)
@@ -80,7 +103,8 @@ static void gather_field(struct facts *facts, size_t number, enum facts_group gr
     gather_texts(found, readings);
     if (!groups[group].addresses)
         return;
-    found->doubt |= !read_addresses(&found->addresses, field, group) || readings->doubt != NULL;
+    read_addresses(found, field, group);
+    found->doubt |= readings->doubt != NULL;
     for (size_t i = 0; i < readings->count; i++)
         address_list_scan(&found->shown, readings->list[i].text, readings->list[i].len);
 }

@@ -21,6 +21,9 @@ enum facts_group {
 struct field_facts {
     bool gathered;
     bool doubt; /* incomplete: an address is unreadable, or a bound was reached */
+    /* Recipients without a domain, as in "To: root" or the unquoted "To: Dane, Carol <c@x.test>":
+     * plain words, all of them in addresses.unreadable. */
+    bool names;
     struct address_list addresses;
     /* In display names, comments, encoded words, and in what is unreadable: address_list_scan(). */
     struct address_list shown;

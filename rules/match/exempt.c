@@ -110,7 +110,8 @@ static struct exemption find_received(const struct match_input *in, const struct
     if (!internal)
         return (struct exemption){.obstacle = "its author is not listed"};
     const struct field_facts *to = facts_get(in->facts, FACTS_TO);
-    if (to->doubt || !all_match(rule, to->addresses.addresses, to->addresses.count, search))
+    if (to->doubt || to->names ||
+        !all_match(rule, to->addresses.addresses, to->addresses.count, search))
         return (struct exemption){.obstacle = "neither its author nor every recipient is listed"};
     found.kind = BY_RECIPIENTS;
     return found;

@@ -501,6 +501,41 @@ static void test_reasons_of_dates_directions_and_exemptions(void **state)
 }
 
 /* Two conditions that look at the same fields. */
+/* A name without a domain is delivered at one of ours, or is part of a display name. */
+static void test_recipients_without_a_domain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *to, *pattern;
+        enum match_result result;
+    } cases[] = {
+        {"Dane, Carol <c@x.test>", "*@rival.test", NO},
+        {"Dane, Carol <c@x.test>", "c@x.test", YES},
+        {"Dane Smith, Carol <c@x.test>", "smith@example.org", MATCH_UNDECIDED},
+        {"bob, Carol <c@x.test>", "bob@example.org", MATCH_UNDECIDED},
+        {"root", "*@rival.test", NO},
+        {"root", "root@*", MATCH_UNDECIDED},
+        {"<root>", "*@rival.test", MATCH_UNDECIDED},
+        {"J\xc3\xb6rg, a@x.test", "*@rival.test", MATCH_UNDECIDED},
+        {"x%rival.test, a@x.test", "*@rival.test", MATCH_UNDECIDED},
+        {"bob, <\"a@x.test\">", "*@rival.test", MATCH_UNDECIDED},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct rule_set *set = make_set();
+        make_rule(set, "rule")->to = LIST(cases[i].pattern);
+        prepare(set);
+        char *text = xasprintf("Received: x\r\nFrom: b@y.test\r\nTo: %s\r\n", cases[i].to);
+        struct message message = make_message(text, FOLDER_OTHER);
+        struct decision *decision = decide_both(set, &message);
+        print_message("case %zu\n", i);
+        assert_int_equal(decision->rules[0].reasons[1].result, cases[i].result);
+        decision_free(decision);
+        free_message(&message);
+        rule_set_free(set);
+        free(text);
+    }
+}
+
 /* A field may be what one reader sees and another does not. */
 static void test_names_that_programs_read_differently(void **state)
 {
@@ -603,6 +638,7 @@ int main(void)
         cmocka_unit_test(test_reasons_as_printed),
         cmocka_unit_test(test_reasons_of_unusual_messages),
         cmocka_unit_test(test_reasons_of_dates_directions_and_exemptions),
+        cmocka_unit_test(test_recipients_without_a_domain),
         cmocka_unit_test(test_names_that_programs_read_differently),
         cmocka_unit_test(test_two_rules_share_the_facts),
         cmocka_unit_test(test_reasons_are_clean),
