@@ -298,7 +298,8 @@ static unsigned sent_directions(const struct rule_set *set, const struct header 
 {
     struct sides sides = find_sides(set, list);
     bool incomplete = is_incomplete(header);
-    unsigned internal = sides.internal || incomplete ? DIRECTION_INTERNAL : 0;
+    /* a name without a domain is mostly delivered at ours */
+    unsigned internal = sides.internal || list->names > 0 || incomplete ? DIRECTION_INTERNAL : 0;
     bool outgoing = sides.external || incomplete || internal == 0 || any_may_be_relayed(list);
     return outgoing ? internal | DIRECTION_OUTGOING : internal;
 }

@@ -71,7 +71,7 @@ static const struct example examples[] = {
     {"also where it reads as an inside one", "From: alice@example.org\r\nTo: <\"bob@example.org\">",
      FOLDER_SENT, OUT | INT, "alice@example.org", true, "<\"bob@example.org\"> to",
      WARNING_UNREADABLE_RECIPIENT},
-    {"a name without a domain", "From: alice@example.org\r\nCc: bob\r\n", FOLDER_SENT, OUT,
+    {"a name without a domain", "From: alice@example.org\r\nCc: bob\r\n", FOLDER_SENT, OUT | INT,
      "alice@example.org", true, "bob cc", WARNING_UNREADABLE_RECIPIENT},
     {"a folded name is a field to some",
      "From: alice@example.org\r\nTo: b@example.org\r\nCc\r\n : x@x.test\r\n", FOLDER_SENT,
