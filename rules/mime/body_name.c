@@ -12,6 +12,7 @@
 
 #define NAME_OCTETS_MAX (64 * 1024) /* of one name, decoded; a field has less */
 #define SECTION_MAX 999999u
+#define QUOTES_MAX 2 /* that are taken off a value which was quoted itself */
 /* What ends a token, RFC 2045 section 5.1. */
 #define TSPECIALS "()<>@,;:\\\"/[]?= \t"
 
@@ -77,7 +78,18 @@ static void add_seen(struct names *names, const char *name)
     buffer_free(&folded);
 }
 
-static void add_shown(struct names *names, const char *name)
+/* Some programs take the quotes off twice. Sets *len, or NULL: there are none around it. */
+static const char *within_quotes(const char *value, size_t *len)
+{
+    bool quoted = *len > 2 && value[0] == '"' && value[*len - 1] == '"';
+    bool angled = *len > 2 && value[0] == '<' && value[*len - 1] == '>';
+    if (!quoted && !angled)
+        return NULL;
+    *len -= 2;
+    return value + 1;
+}
+
+static void add_as_written(struct names *names, const char *name)
 {
     add(names, xstrdup(name));
     add_seen(names, name);
@@ -88,6 +100,17 @@ static void add_shown(struct names *names, const char *name)
         return;
     add(names, xstrdup(last + 1));
     add_seen(names, last + 1);
+}
+
+static void add_shown(struct names *names, const char *name)
+{
+    add_as_written(names, name);
+    size_t len = strlen(name);
+    for (int i = 0; i < QUOTES_MAX && (name = within_quotes(name, &len)) != NULL; i++) {
+        char *inner = xmemdup0(name, len);
+        add_as_written(names, inner);
+        free(inner);
+    }
 }
 
 /* Takes the text. */
@@ -140,6 +163,12 @@ static bool has_words(const char *value, size_t len)
     return memmem(value, len, "=?", 2) != NULL;
 }
 
+/* Blanks and the controls that some programs trim as white space. */
+static bool is_trimmed(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
+}
+
 static void add_verbatim(const struct name_reader *reader, const char *value, size_t len)
 {
     while (len > 0 && octet_is_blank(value[len - 1]))
@@ -149,6 +178,16 @@ static void add_verbatim(const struct name_reader *reader, const char *value, si
     add(reader->names, xmemdup0(value, len));
     if (has_words(value, len))
         add(reader->names, encoded_word_decode(value, len, NAME_OCTETS_MAX));
+    for (int i = 0; i <= QUOTES_MAX && value != NULL; i++) {
+        for (; len > 0 && is_trimmed(*value); len--)
+            value++;
+        while (len > 0 && is_trimmed(value[len - 1]))
+            len--;
+        add(reader->names, xmemdup0(value, len));
+        value = within_quotes(value, &len);
+        if (value != NULL)
+            add(reader->names, xmemdup0(value, len));
+    }
 }
 
 static void add_value(const struct name_reader *reader, const char *value, size_t len)

@@ -4,7 +4,9 @@
  *
  * Read are all occurrences of the parameter; RFC 2231 forms (charset, sections in any order, with
  * gaps, from any number, with leading zeros, twice); quoted strings with and without escapes, and
- * with what stands outside of the quotes; unquoted values up to a blank and up to the semicolon.
+ * with what stands outside of the quotes; unquoted values up to a blank and up to the semicolon;
+ * values that are quoted once more, or in angle brackets, also without those; boundaries also
+ * without the controls at their ends that some programs trim.
  * Names besides: encoded words decoded and as written, the last component of a path, and each also
  * as people see it: folded (fold.h), without dots and blanks at its end.
  *

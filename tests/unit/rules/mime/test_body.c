@@ -293,6 +293,10 @@ static void test_names(void **state)
         {"filename=\"c:\\\\a.zip\"", "c:\\a.zip|a.zip|c:\\\\a.zip"},
         {"filename=\"c:\\a.zip\"", "c:a.zip|c:\\a.zip|a.zip"},
         {"filename=<a.zip>", "<a.zip>|a.zip"},
+        {"filename=\"<a.zip>\"", "<a.zip>|a.zip"},
+        {"filename=\"\\\"a.zip\\\"\"", "\"a.zip\"|a.zip|\\\"a.zip\\\"|\"|\\"},
+        {"filename*=utf-8''%22a.zip%22", "\"a.zip\"|a.zip"},
+        {"filename*=utf-8''%3Ca.zip%3E", "<a.zip>|a.zip"},
         {"filename=\"a.txt\".zip", "a.txt|\"a.txt\".zip|a.txt.zip"},
         {"filename=\"a.zip . . \"", "a.zip . . |a.zip"},
         {"filename=\"\xef\xbd\x81.zip\"", "\xef\xbd\x81.zip|a.zip"},
@@ -322,6 +326,7 @@ static void test_names(void **state)
 }
 
 #define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+#define BOUNDARY "Content-Type: multipart/mixed; boundary="
 #define SEVENTY "0123456789012345678901234567890123456789012345678901234567890123456789"
 #define ZIP "Content-Type: application/zip\r\n\r\nx\r\n"
 
@@ -351,6 +356,21 @@ static void test_structures_in_doubt(void **state)
          "application/zip="},
         {"Content-Type: multipart/mixed; boundary==b\r\n\r\n--b\r\n" ZIP, " doubt"},
         {"Content-Type: multipart/mixed; boundary=\"=b\"\r\n\r\n--=b\r\n" ZIP, "application/zip="},
+        {BOUNDARY "\"b\f\"\r\n\r\n--b\r\n" ZIP, "application/zip="},
+        {BOUNDARY "b\v\r\n\r\n--b\r\n" ZIP, "application/zip="},
+        {BOUNDARY "\"\x1f"
+                  "b\x1c\"\r\n\r\n--b\r\n" ZIP,
+         "application/zip="},
+        {BOUNDARY "\"b\f\"\r\n\r\n--b\f\r\n\r\n--b\r\n" ZIP, "application/zip= doubt"},
+        {BOUNDARY "\"b\xc2\x85\"\r\n\r\n--b\r\n" ZIP, " doubt"},
+        {BOUNDARY "\"b\x85\"\r\n\r\n--b\r\n" ZIP, " doubt"},
+        {BOUNDARY "\"<b>\"\r\n\r\n--b\r\n" ZIP, "application/zip="},
+        {BOUNDARY "\"<b>\"\r\n\r\n--<b>\r\n" ZIP, "application/zip="},
+        {BOUNDARY "\"\\\"b\\\"\"\r\n\r\n--b\r\n" ZIP, "application/zip="},
+        {"Content-Type: multipart/mixed; boundary*=us-ascii''%22b%22\r\n\r\n--b\r\n" ZIP,
+         "application/zip="},
+        {"Content-Type: multipart/mixed; boundary*=us-ascii''%3Cb%3E\r\n\r\n--b\r\n" ZIP,
+         "application/zip="},
         {MIXED "--b\r\nX: y\r\n \r\n" ZIP, "application/zip="},
         {MIXED "--b\r\njunk\r\n" ZIP, "application/zip= doubt"},
         {MIXED "--b\r\n folded\r\n" ZIP, "application/zip= doubt"},
