@@ -363,8 +363,11 @@ static void read_delimiter(struct body_scan *scan, const struct delimiter *delim
     assert(delimiter->depth > 0 && delimiter->depth <= boundaries_depth(scan->boundaries));
     if (scan->state == IN_HEADER && !entity_header_is_empty(scan->header))
         doubt(scan, DOUBT_ALL, "a part ends within its header");
-    end_part(scan);
     bool closes = delimiter->kind == DELIMITER_CLOSE;
+    if (closes && scan->state == IN_HEADER && entity_header_is_empty(scan->header) &&
+        delimiter->depth == boundaries_depth(scan->boundaries))
+        doubt(scan, DOUBT_ALL, "a delimiter that ends a multipart follows one that begins a part");
+    end_part(scan);
     boundaries_pop(scan->boundaries, closes ? delimiter->depth - 1 : delimiter->depth);
     if (closes)
         return;

@@ -338,6 +338,10 @@ static void test_structures_in_doubt(void **state)
     } cases[] = {
         {MIXED "--b \t\r\n" ZIP "--b--  \r\n", "application/zip="},
         {MIXED "--b\r\n\r\nx\r\n--b--x\r\n--b\r\n" ZIP "--b--\r\n", "application/zip= doubt"},
+        {MIXED "--b\r\n\r\nx\r\n--b\r\n--b--\r\n" ZIP "--b--\r\n", " doubt"},
+        {MIXED "--b\r\n--b--\r\n" ZIP "--b--\r\n", " doubt"},
+        {MIXED "--b\r\n--b\r\n" ZIP "--b--\r\n", "application/zip="},
+        {MIXED "--b\r\n\r\n--b--\r\n", ""},
         {MIXED "--bx\r\n" ZIP "--b--\r\n", " doubt"},
         {"Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n--\r\n" ZIP "----\r\n", " doubt"},
         {"Content-Type: multipart\r\n\r\n--b\r\n" ZIP, "multipart= doubt"},
