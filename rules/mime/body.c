@@ -37,6 +37,7 @@ enum state {
 struct level {
     bool digest;    /* parts default to message/rfc822, RFC 2046 section 5.1.5 */
     bool is_signed; /* multipart/signed, RFC 1847 */
+    bool encoded;   /* declared so, against RFC 2045 section 6.4; read as it stands */
     size_t parts;   /* begun so far */
 };
 
@@ -91,6 +92,14 @@ static void doubt(struct body_scan *scan, unsigned what, const char *why)
     if ((what & BODY_DOUBT_TEXT) != 0 && facts->text_doubt_why == NULL)
         facts->text_doubt_why = why;
     facts->doubt |= what;
+}
+
+static void leave_levels(struct body_scan *scan, size_t depth)
+{
+    for (size_t i = depth; i < boundaries_depth(scan->boundaries); i++)
+        if (scan->levels[i].encoded && scan->levels[i].parts == 0)
+            doubt(scan, DOUBT_ALL, "a multipart is encoded");
+    boundaries_pop(scan->boundaries, depth);
 }
 
 static struct level *innermost(struct body_scan *scan)
@@ -254,13 +263,16 @@ static void push_level(struct body_scan *scan, const struct names *boundaries, c
 static bool enter_multipart(struct body_scan *scan, const struct entity *entity)
 {
     size_t depth = boundaries_depth(scan->boundaries);
-    if (entity->encoding != ENCODING_IDENTITY)
+    if (entity->encoding == ENCODING_UNKNOWN)
         doubt(scan, DOUBT_ALL, "a multipart is encoded");
     if (entity->boundaries.count > 0)
         push_level(scan, &entity->boundaries, entity->types[0]);
     else
         doubt(scan, DOUBT_ALL, "a multipart has no boundary");
-    return boundaries_depth(scan->boundaries) > depth;
+    if (boundaries_depth(scan->boundaries) == depth)
+        return false;
+    innermost(scan)->encoded = entity->encoding != ENCODING_IDENTITY;
+    return true;
 }
 
 /* false: nested too deeply, or encoded, which RFC 2046 section 5.2.1 forbids. */
@@ -368,7 +380,7 @@ static void read_delimiter(struct body_scan *scan, const struct delimiter *delim
         delimiter->depth == boundaries_depth(scan->boundaries))
         doubt(scan, DOUBT_ALL, "a delimiter that ends a multipart follows one that begins a part");
     end_part(scan);
-    boundaries_pop(scan->boundaries, closes ? delimiter->depth - 1 : delimiter->depth);
+    leave_levels(scan, closes ? delimiter->depth - 1 : delimiter->depth);
     if (closes)
         return;
     innermost(scan)->parts++;
@@ -376,7 +388,7 @@ static void read_delimiter(struct body_scan *scan, const struct delimiter *delim
         start_header(scan, false);
     } else {
         doubt(scan, DOUBT_ALL, "there are too many parts");
-        boundaries_pop(scan->boundaries, 0);
+        leave_levels(scan, 0);
     }
 }
 
@@ -468,6 +480,7 @@ struct body_facts *body_scan_end(struct body_scan *scan)
     if (scan->ended_cr)
         check_cr(scan, '\0');
     end_part(scan);
+    leave_levels(scan, 0);
     if (scan->text != NULL) {
         facts->text = text_reader_end(scan->text);
         if (facts->text.doubt != NULL)

@@ -19,7 +19,8 @@
  *  - a header with lines that are no fields, ambiguous or repeated fields (body_entity.h);
  *  - lines that only some take for a delimiter (body_boundary.h), a multipart without boundary, or
  *    one that ends right after a delimiter: some skip what they take for a second one;
- *  - a message or multipart that is itself base64 or the like; message/partial and external-body;
+ *  - a message that is itself base64 or the like, or a multipart that is said to be and in which no
+ *    delimiter was found as it stands; message/partial and external-body;
  *  - CR without LF, outside of base64: a line end to some;
  *  - BODY_DEPTH_MAX, BODY_ATTACHMENTS_MAX, 10,000 parts, 1 MiB of names, the bounds of text.h.
  *
