@@ -25,6 +25,7 @@ static const struct body_bounds default_bounds = {
     .name_octets = 1024 * 1024, /* of all attachments */
 };
 
+#define BARE_CR "there is a CR that is not part of a line end"
 #define DOUBT_ALL (BODY_DOUBT_ATTACHMENTS | BODY_DOUBT_TEXT)
 
 enum state {
@@ -47,8 +48,12 @@ struct body_scan {
     char line[CHUNK];
     size_t line_len;
     bool in_line;   /* the next chunk continues a line */
-    bool ended_cr;  /* the last chunk ended in CR */
+    bool in_cr;     /* at a CR, or at what may count after one */
     bool in_base64; /* the content of the current part is base64 */
+    bool text_cr;   /* the last octet of text is a CR */
+    bool wide;      /* an octet is not a character in its charset */
+    char after_cr[8];
+    size_t after_cr_len;
     struct boundaries *boundaries;
     struct level levels[BODY_DEPTH_MAX]; /* as many as there are boundaries */
     size_t parts, names_octets;
@@ -296,6 +301,16 @@ static void start_header(struct body_scan *scan, bool message)
     scan->state = IN_HEADER;
 }
 
+static bool is_wide(const char *charset)
+{
+    static const char *const wide[] = {"utf-16", "utf16",     "utf-32", "utf32",
+                                       "ucs",    "iso-10646", "unicode"};
+    for (size_t i = 0; i < sizeof(wide) / sizeof(*wide); i++)
+        if (strncasecmp(charset, wide[i], strlen(wide[i])) == 0)
+            return true;
+    return false;
+}
+
 static void start_text(struct body_scan *scan, const struct entity *entity)
 {
     const char *charset = entity->charsets.count > 0 ? entity->charsets.list[0] : NULL;
@@ -311,9 +326,30 @@ static void start_text(struct body_scan *scan, const struct entity *entity)
     if (scan->text != NULL)
         text_reader_begin(scan->text, &part);
     scan->decoder = body_decoder_new(entity->encoding);
+    scan->wide = part.charset_len > 0 && is_wide(part.charset);
+    scan->text_cr = false;
     scan->uu = (struct uu_scan){.len = 0};
     scan->armor_len = 0;
     scan->state = IN_TEXT;
+}
+
+/* A CR, of which the charset reader knows nothing, is a line feed unless another or LF follows. */
+static void feed_text(struct body_scan *scan, char *text, size_t len)
+{
+    if (scan->text == NULL)
+        return;
+    if (scan->text_cr && text[0] != '\r' && text[0] != '\n')
+        text_reader_feed(scan->text, "\n", 1);
+    scan->text_cr = !scan->wide && text[len - 1] == '\r';
+    char *last = text + len - 1;
+    for (char *cr = text; !scan->wide && cr < last; cr++) {
+        cr = memchr(cr, '\r', (size_t)(last - cr));
+        if (cr == NULL)
+            break;
+        if (cr[1] != '\r' && cr[1] != '\n')
+            *cr = '\n';
+    }
+    text_reader_feed(scan->text, text, len);
 }
 
 static void read_octets(struct body_scan *scan)
@@ -323,8 +359,7 @@ static void read_octets(struct body_scan *scan)
         return;
     find_armor(scan, octets->data, octets->len);
     uu_scan_feed(&scan->uu, octets->data, octets->len, on_file_in_text, scan);
-    if (scan->text != NULL)
-        text_reader_feed(scan->text, octets->data, octets->len);
+    feed_text(scan, octets->data, octets->len);
     octets->len = 0;
 }
 
@@ -394,26 +429,55 @@ static void read_delimiter(struct body_scan *scan, const struct delimiter *delim
 
 /* ---- lines ---- */
 
-/* CR without LF ends a line to some. In base64 it says nothing unless a delimiter may follow. */
+/* What follows a CR and counts if the CR ends a line: a delimiter, or a file in text. */
+static const char *const after_cr[] = {"--", "begin ", "begin-", "=ybegin"};
+
+/* Whether c goes on with what counts; at its end there is doubt. */
+static bool goes_on_after_cr(struct body_scan *scan, char c)
+{
+    bool goes_on = false;
+    scan->after_cr[scan->after_cr_len++] = c;
+    for (size_t i = 0; i < sizeof(after_cr) / sizeof(*after_cr); i++) {
+        size_t len = strlen(after_cr[i]);
+        if (scan->after_cr_len > len ||
+            memcmp(scan->after_cr, after_cr[i], scan->after_cr_len) != 0)
+            continue;
+        if (scan->after_cr_len == len)
+            doubt(scan, DOUBT_ALL, BARE_CR);
+        else
+            goes_on = true;
+    }
+    return goes_on;
+}
+
+/* CR without LF ends a line to some: in a header always, elsewhere if what follows counts. In
+ * base64 it says nothing unless a delimiter may follow. */
 static void check_cr(struct body_scan *scan, char next)
 {
-    if (next == '\n' || (scan->in_base64 && next != '-') || scan->facts->bare_cr)
+    if (next == '\n' || (scan->in_base64 && next != '-'))
         return;
     scan->facts->bare_cr = true;
-    doubt(scan, DOUBT_ALL, "there is a CR that is not part of a line end");
+    if (scan->state == IN_HEADER)
+        doubt(scan, DOUBT_ALL, BARE_CR);
 }
 
 static void look_for_bare_cr(struct body_scan *scan, const char *chunk, size_t len)
 {
-    if (scan->ended_cr)
-        check_cr(scan, chunk[0]);
-    scan->ended_cr = chunk[len - 1] == '\r';
-    const char *last = chunk + len - 1, *cr = chunk;
-    while (!scan->facts->bare_cr && cr < last) {
-        cr = memchr(cr, '\r', (size_t)(last - cr));
-        if (cr == NULL)
-            return;
-        check_cr(scan, *++cr);
+    const char *end = chunk + len;
+    for (const char *c = chunk; c < end; c++) {
+        if (!scan->in_cr) {
+            c = memchr(c, '\r', (size_t)(end - c));
+            if (c == NULL)
+                return;
+            scan->in_cr = true;
+            scan->after_cr_len = 0;
+            continue;
+        }
+        if (scan->after_cr_len == 0)
+            check_cr(scan, *c);
+        scan->in_cr = *c == '\r' || goes_on_after_cr(scan, *c);
+        if (*c == '\r')
+            scan->after_cr_len = 0;
     }
 }
 
@@ -477,7 +541,7 @@ struct body_facts *body_scan_end(struct body_scan *scan)
     struct body_facts *facts = scan->facts;
     if (scan->line_len > 0)
         read_chunk(scan, scan->line, scan->line_len, true);
-    if (scan->ended_cr)
+    if (scan->in_cr && scan->after_cr_len == 0)
         check_cr(scan, '\0');
     end_part(scan);
     leave_levels(scan, 0);

@@ -21,7 +21,8 @@
  *    one that ends right after a delimiter: some skip what they take for a second one;
  *  - a message that is itself base64 or the like, or a multipart that is said to be and in which no
  *    delimiter was found as it stands; message/partial and external-body;
- *  - CR without LF, outside of base64: a line end to some;
+ *  - CR without LF, a line end to some: in a header, or before what may be a delimiter or the
+ *    beginning of a file in text. Elsewhere it is a line end of the text;
  *  - BODY_DEPTH_MAX, BODY_ATTACHMENTS_MAX, 10,000 parts, 1 MiB of names, the bounds of text.h.
  *
  * Encrypted: multipart/encrypted, application/pgp-encrypted, application/pkcs7-mime unless it says

@@ -90,7 +90,7 @@ static void test_attachments_of_samples(void **state)
         {"header-only.eml", "", ""},
         {"header-cut.eml", "", ""},
         {"bare-lf.eml", "", "body line\nlast line"},
-        {"junk-in-header.eml", " doubt", "body withodd octets"},
+        {"junk-in-header.eml", " doubt", "body with\nodd octets"},
         {"sent-with-bcc.eml", "",
          "Sch\xc3\xb6ne Gr\xc3\xbc\xc3\x9f"
          "e"},
@@ -407,8 +407,18 @@ static void test_structures_in_doubt(void **state)
         {"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\naGVs\rbG8=\r\n", ""},
         {"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\naGVs\r--b\r\n",
          " doubt"},
-        {"Content-Type: text/plain\r\n\r\na\rb\r\n", " doubt"},
-        {"Content-Type: text/plain\r\n\r\na\r", " doubt"},
+        {"Content-Type: text/plain\r\n\r\na\rb\r\n", ""},
+        {"Content-Type: text/plain\r\n\r\na\r", ""},
+        {"Content-Type: text/plain\r\n\r\na\r\r\nb\r\r\r\n", ""},
+        {"Content-Type: text/plain\r\n\r\na\r-b\r\r-\r-", ""},
+        {"Content-Type: text/plain\r\n\r\na\r\r--b", " doubt"},
+        {"Content-Type: text/plain\r\n\r\na\rbegin ", " doubt"},
+        {"Content-Type: text/plain\r\n\r\na\rbegin\r=ybegi\rb", ""},
+        {"Content-Type: text/plain\r\n\r\na\r=ybegin", " doubt"},
+        {"Subject: x\r\rX: y\r\r", " doubt"},
+        {MIXED "--b\r\n\r\na\rb\r\n--b--\r\n", ""},
+        {MIXED "--b\r\n\r\na\r--b\r" ZIP "--b--\r\n", " doubt"},
+        {MIXED "a\r--b\r" ZIP "--b--\r\n", " doubt"},
         {"From alice Mon\r\nContent-Type: text/plain\r\n\r\na\r\n", ""},
     };
     int wrong = 0;
@@ -515,6 +525,11 @@ static void test_text_is_decoded(void **state)
          "base64\r\n\r\naABpAA==",
          "hi"},
         {"Content-Type: text/plain; charset=nonsense\r\n\r\n\xc3\xbc\xfc", "\xc3\xbc\xc3\xbc"},
+        {"\r\na\rb\r\r\nc\r\rd\r", "a\nb\nc\nd"},
+        {"Content-Type: text/plain; charset=utf-16le\r\nContent-Transfer-Encoding: "
+         "base64\r\n\r\nDU4=",
+         "\xe4\xb8\x8d"},
+        {"Content-Transfer-Encoding: quoted-printable\r\n\r\na=0Db", "a\nb"},
         {"Content-Type: application/x-y\r\n\r\nno text", ""},
         {"Content-Type: multipart/mixed; "
          "boundary=b\r\n\r\npreamble\r\n--b\r\n\r\none\r\n--b\r\n\r\n"
