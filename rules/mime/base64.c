@@ -15,16 +15,24 @@ static int digit(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
+static void read_padding(struct base64_reader *reader)
+{
+    reader->odd |= reader->count == 1;
+    reader->unpaired = reader->count == 2;
+    reader->count = 0;
+}
+
 void base64_read(struct base64_reader *reader, const char *data, size_t len, struct buffer *out)
 {
     buffer_reserve(out, len / 4 * 3 + 3);
     for (size_t i = 0; i < len; i++) {
         if (data[i] == '=')
-            reader->count = 0;
+            read_padding(reader);
         assert(reader->count < 4);
         int value = digit(data[i]);
         if (value < 0)
             continue;
+        reader->odd |= reader->unpaired;
         reader->bits = (reader->bits << 6 | (unsigned)value) & 0xffffff;
         reader->count++;
         /* the second, third and fourth digit of a group each complete an octet */

@@ -365,6 +365,8 @@ static void read_octets(struct body_scan *scan)
 
 static void end_text(struct body_scan *scan)
 {
+    if (body_decoder_is_odd(scan->decoder))
+        doubt(scan, BODY_DOUBT_TEXT, "base64 is padded where it does not end");
     body_decoder_end(scan->decoder, &scan->octets);
     scan->decoder = NULL;
     read_octets(scan);

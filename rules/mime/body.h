@@ -31,6 +31,8 @@
  * parts that are not read: doubt.
  *
  * Text: the decoded octets (base64, quoted-printable) of text/... parts, in the readings of text.h.
+ * Doubt: a Content-Transfer-Encoding that is unknown, repeated or more than a word, and base64 with
+ * a "=" that ends no group, which some skip.
  */
 #ifndef RULES_MIME_BODY_H
 #define RULES_MIME_BODY_H

@@ -1,7 +1,5 @@
 #include "rules/mime/body_decode.h"
 
-#include <stdbool.h>
-
 #include "rules/mime/base64.h"
 #include "rules/util/octet.h"
 
@@ -98,6 +96,11 @@ void body_decoder_feed(struct body_decoder *decoder, const char *data, size_t le
         feed_quoted_printable(decoder, data, len, out);
     else
         buffer_add(out, data, len);
+}
+
+bool body_decoder_is_odd(const struct body_decoder *decoder)
+{
+    return decoder->base64.odd;
 }
 
 void body_decoder_end(struct body_decoder *decoder, struct buffer *out)

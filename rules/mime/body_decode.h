@@ -6,6 +6,8 @@
 #ifndef RULES_MIME_BODY_DECODE_H
 #define RULES_MIME_BODY_DECODE_H
 
+#include <stdbool.h>
+
 #include "rules/util/buffer.h"
 
 enum transfer_encoding {
@@ -24,6 +26,8 @@ struct body_decoder *body_decoder_new(enum transfer_encoding encoding);
 /* Appends to out. */
 void body_decoder_feed(struct body_decoder *decoder, const char *data, size_t len,
                        struct buffer *out);
+/* Whether others may have decoded something else: base64 with a "=" that ends no group. */
+bool body_decoder_is_odd(const struct body_decoder *decoder);
 /* Flushes what is held back to out and frees the decoder, which may be NULL. */
 void body_decoder_end(struct body_decoder *decoder, struct buffer *out);
 

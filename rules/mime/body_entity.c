@@ -262,7 +262,12 @@ static void read_encoding(struct entity *entity, const struct buffer *text, bool
     struct content content;
     content_parse(&content, CONTENT_BY_GRAMMAR, text->data, text->len);
     enum transfer_encoding encoding = transfer_encoding_find(content.value);
+    bool malformed = content.doubt != NULL;
+    for (size_t i = 0; i < content.count; i++)
+        malformed |= *content.parameters[i].name != '\0';
     content_clear(&content);
+    if (malformed)
+        entity->text_doubt = "a Content-Transfer-Encoding is malformed";
     if (repeated && encoding != entity->encoding)
         entity->text_doubt = "Content-Transfer-Encoding is repeated";
     else

@@ -543,6 +543,43 @@ static void test_text_is_decoded(void **state)
     }
 }
 
+static void test_encodings_in_doubt(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *encoding, *body;
+        bool doubt;
+    } cases[] = {
+        {"base64", "YSBzZWNyZXQ=", false},
+        {"base64", "YSBzZWNyZXQ", false},
+        {"base64", "YQ==\r\nYQ=\r\n=YWE=\r\n=\r\nYSBz", false},
+        {"base64", "=YSBz=", false},
+        {"base64", "YQ=", false},
+        {"base64", "YS=BzZWNyZXQ=", true},
+        {"base64", "Y=SBzZWNyZXQ=", true},
+        {"base64", "YS\r\n=\r\nBzZWNyZXQ=", true},
+        {"; base64", "YSBzZWNyZXQ=", true},
+        {";; base64", "YSBzZWNyZXQ=", true},
+        {"base64; x=y", "YSBzZWNyZXQ=", true},
+        {"base\x01"
+         "64",
+         "YSBzZWNyZXQ=", true},
+        {"base64 (why)", "YSBzZWNyZXQ=", false},
+        {"7bit;", "text", false},
+        {"8bit ", "text", false},
+        {"x-y", "text", true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char *text = xasprintf("Content-Transfer-Encoding: %s\r\n\r\n%s\r\n", cases[i].encoding,
+                               cases[i].body);
+        struct body_facts *facts = scan(text);
+        print_message("%s\n", text);
+        assert_int_equal(facts->doubt, cases[i].doubt ? BODY_DOUBT_TEXT : 0);
+        body_facts_free(facts);
+        free(text);
+    }
+}
+
 static void test_no_text_where_none_is_wanted(void **state)
 {
     (void)state;
@@ -747,6 +784,7 @@ int main(void)
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_files_within_text),
         cmocka_unit_test(test_text_is_decoded),
+        cmocka_unit_test(test_encodings_in_doubt),
         cmocka_unit_test(test_no_text_where_none_is_wanted),
         cmocka_unit_test(test_pieces_make_no_difference),
         cmocka_unit_test(test_random_pieces_of_a_large_message),
