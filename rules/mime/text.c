@@ -10,9 +10,11 @@
 #define FOLDED_MAX (4 * TEXT_OCTETS_MAX)
 
 /* All parts, as most programs decode them, or as others do. */
+enum form { WRITTEN, SHOWN, RUN_TOGETHER, STRIPPED, FORMS };
+
 struct variant {
     bool used;
-    struct buffer written, shown;
+    struct buffer forms[FORMS]; /* all but the first only if there is HTML */
 };
 
 struct text_reader {
@@ -61,7 +63,8 @@ static void begin_shown(struct text_reader *reader)
         return;
     reader->has_html = true;
     for (size_t i = 0; i < 2; i++)
-        copy_buffer(&reader->variants[i].shown, &reader->variants[i].written);
+        for (enum form form = SHOWN; form < FORMS; form++)
+            copy_buffer(&reader->variants[i].forms[form], &reader->variants[i].forms[WRITTEN]);
 }
 
 static void begin_other(struct text_reader *reader)
@@ -70,8 +73,8 @@ static void begin_other(struct text_reader *reader)
     if (other->used)
         return;
     other->used = true;
-    copy_buffer(&other->written, &first->written);
-    copy_buffer(&other->shown, &first->shown);
+    for (enum form form = WRITTEN; form < FORMS; form++)
+        copy_buffer(&other->forms[form], &first->forms[form]);
 }
 
 static void separate(struct buffer *text)
@@ -80,18 +83,23 @@ static void separate(struct buffer *text)
         buffer_char(text, '\n');
 }
 
+static void add_as_it_is(struct buffer *out, const char *text, size_t len)
+{
+    buffer_add(out, text, len);
+}
+
 static void add_part(const struct text_reader *reader, struct variant *variant,
                      const struct buffer *text)
 {
-    separate(&variant->written);
-    buffer_add(&variant->written, text->data, text->len);
-    if (!reader->has_html)
-        return;
-    separate(&variant->shown);
-    if (reader->html)
-        html_show(&variant->shown, text->data, text->len);
-    else
-        buffer_add(&variant->shown, text->data, text->len);
+    static void (*const show[FORMS])(struct buffer *, const char *,
+                                     size_t) = {[WRITTEN] = add_as_it_is,
+                                                [SHOWN] = html_show,
+                                                [RUN_TOGETHER] = html_run_together,
+                                                [STRIPPED] = html_strip};
+    for (enum form form = WRITTEN; form < (reader->has_html ? FORMS : SHOWN); form++) {
+        separate(&variant->forms[form]);
+        show[reader->html ? form : WRITTEN](&variant->forms[form], text->data, text->len);
+    }
 }
 
 static void decode_part(struct text_reader *reader)
@@ -215,13 +223,18 @@ static void add_folded(struct text_reader *reader, const char *how, const struct
     readings_add(&reader->readings, how, copy, folded->len);
 }
 
-enum how { WRITTEN, SHOWN, FOLDED, SHOWN_FOLDED, JOINED, HOWS };
+struct names {
+    const char *plain[FORMS], *folded[FORMS], *joined;
+};
 
-static const char *const hows[2][HOWS] = {
-    {"as written", "as HTML shows it", "folded", "as HTML shows it, folded",
+static const struct names names[2] = {
+    {{"as written", "as HTML shows it"},
+     {"folded", "as HTML shows it, folded", "as HTML shows it, run together", "stripped of tags"},
      "with its lines joined"},
-    {"decoded otherwise", "decoded otherwise, as HTML shows it", "decoded otherwise, folded",
-     "decoded otherwise, as HTML shows it, folded", "decoded otherwise, with its lines joined"},
+    {{"decoded otherwise", "decoded otherwise, as HTML shows it"},
+     {"decoded otherwise, folded", "decoded otherwise, as HTML shows it, folded",
+      "decoded otherwise, as HTML shows it, run together", "decoded otherwise, stripped of tags"},
+     "decoded otherwise, with its lines joined"},
 };
 
 /* The text with controls as spaces. */
@@ -237,19 +250,20 @@ static void add_plain(struct text_reader *reader, const char *how, const struct 
 }
 
 static void add_variant(struct text_reader *reader, struct variant *variant,
-                        const char *const how[HOWS])
+                        const struct names *how)
 {
-    struct buffer folded = {0}, joined = {0};
-    add_plain(reader, how[WRITTEN], &variant->written);
-    add_folded(reader, how[FOLDED], &variant->written, &folded);
-    if (reader->has_html) {
+    enum form last = reader->has_html ? STRIPPED : WRITTEN;
+    struct buffer joined = {0};
+    for (enum form form = WRITTEN; form <= last; form++) {
+        struct buffer folded = {0};
+        if (how->plain[form] != NULL)
+            add_plain(reader, how->plain[form], &variant->forms[form]);
+        add_folded(reader, how->folded[form], &variant->forms[form], &folded);
+        if (form == (reader->has_html ? SHOWN : WRITTEN))
+            join_lines(&joined, &folded);
         buffer_free(&folded);
-        add_plain(reader, how[SHOWN], &variant->shown);
-        add_folded(reader, how[SHOWN_FOLDED], &variant->shown, &folded);
     }
-    join_lines(&joined, &folded);
-    add_buffer(reader, how[JOINED], &joined);
-    buffer_free(&folded);
+    add_buffer(reader, how->joined, &joined);
 }
 
 struct readings text_reader_end(struct text_reader *reader)
@@ -257,7 +271,7 @@ struct readings text_reader_end(struct text_reader *reader)
     end_part(reader);
     for (size_t i = 0; i < 2; i++)
         if (reader->variants[i].used)
-            add_variant(reader, &reader->variants[i], hows[i]);
+            add_variant(reader, &reader->variants[i], &names[i]);
     struct readings readings = reader->readings;
     reader->readings = (struct readings){0};
     text_reader_free(reader);
@@ -270,10 +284,9 @@ void text_reader_free(struct text_reader *reader)
         return;
     readings_clear(&reader->readings);
     charset_cache_clear(&reader->charsets);
-    for (size_t i = 0; i < 2; i++) {
-        buffer_free(&reader->variants[i].written);
-        buffer_free(&reader->variants[i].shown);
-    }
+    for (size_t i = 0; i < 2; i++)
+        for (enum form form = WRITTEN; form < FORMS; form++)
+            buffer_free(&reader->variants[i].forms[form]);
     buffer_free(&reader->octets);
     free(reader->charset);
     free(reader);

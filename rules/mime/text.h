@@ -6,8 +6,10 @@
  * - as written: converted from the declared charset, HTML as its source; controls are spaces;
  * - as HTML shows it (html.h), if there is HTML;
  * - each of these folded (fold.h), controls left out;
- * - with its lines joined: the last of these with the lines of a paragraph made one, quote marks at
- *   their beginnings left out, white space one space: words that a soft or hard wrap separates;
+ * - if there is HTML, its text run together and stripped of tags (html.h), folded;
+ * - with its lines joined: the text as HTML shows it, or as written, folded, with the lines of a
+ * paragraph made one, quote marks at their beginnings left out, white space one space: words that a
+ * soft or hard wrap separates;
  * - all of this once more for what other programs decode otherwise: charset_text.h, and flowed text
  *   whose line ends delete a space.
  *

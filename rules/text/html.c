@@ -15,7 +15,10 @@ struct tag {
     const char *attributes, *end; /* end: after the ">" */
 };
 
+enum form { SHOWN, RUN_TOGETHER, STRIPPED };
+
 struct shower {
+    enum form form;
     const char *at, *end;
     struct buffer *text; /* what everybody sees */
     struct buffer aside; /* what is appended to it */
@@ -24,6 +27,8 @@ struct shower {
     bool quotes_fail;    /* a tag does not end if quotes count: they do not any more */
     bool no_tags;        /* there is no ">" any more */
     bool no_comment_end;
+    bool no_script_end;
+    const char *raw_end; /* up to here nothing is a tag */
     unsigned preformatted;
     char hidden_name[TAG_NAME_MAX + 1]; /* of the outermost hidden element */
     unsigned hidden_depth;              /* 0: none */
@@ -40,6 +45,13 @@ static const char *const blocks[] = {
 static const char *const void_elements[] = {
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
     "track", "wbr", NULL};
+/* By any style sheet of a browser, or because it shows something else in their place. */
+static const char *const never_shown[] = {
+    "audio", "canvas", "datalist", "dialog", "iframe", "meter", "noembed", "noframes", "object",
+    "progress", "rp", "template", "title", "video", NULL};
+/* What is within is no markup but for the end. */
+static const char *const raw_elements[] = {
+    "iframe", "noembed", "noframes", "textarea", "title", "xmp", NULL};
 static const char *const shown_attributes[] = {
     "alt", "title", "value", "placeholder", "label", "href", "src", NULL};
 /* clang-format on */
@@ -65,7 +77,8 @@ static bool is_letter(char c)
 
 static struct buffer *output(struct shower *shower)
 {
-    bool aside = shower->in_conditional || shower->all_aside || shower->hidden_depth > 0;
+    bool aside = shower->form != STRIPPED &&
+                 (shower->in_conditional || shower->all_aside || shower->hidden_depth > 0);
     return aside ? &shower->aside : shower->text;
 }
 
@@ -85,6 +98,13 @@ static void break_line(struct buffer *out)
         buffer_char(out, '\n');
 }
 
+/* Between blocks. */
+static void separate(struct shower *shower)
+{
+    if (shower->form == SHOWN)
+        break_line(output(shower));
+}
+
 static bool starts_with(const struct shower *shower, const char *start)
 {
     size_t len = strlen(start);
@@ -100,7 +120,7 @@ static bool ends_conditional(const struct shower *shower)
 static void add_text(struct shower *shower)
 {
     struct buffer *out = output(shower);
-    while (shower->at < shower->end && *shower->at != '<') {
+    while (shower->at < shower->end && (*shower->at != '<' || shower->at < shower->raw_end)) {
         const char *c = shower->at;
         size_t reference = 0;
         if (ends_conditional(shower)) {
@@ -174,15 +194,25 @@ static bool read_attribute(const char **at, const char *end, const char **name, 
     return *name_len > 0;
 }
 
-static void add_value(struct shower *shower, const char *value, size_t len)
+static void add_decoded(struct buffer *out, const char *value, size_t len)
 {
-    break_line(&shower->aside);
     for (size_t i = 0; i < len;) {
-        size_t n = html_entity_read(&shower->aside, value + i, len - i);
+        size_t n = html_entity_read(out, value + i, len - i);
         if (n == 0)
-            buffer_char(&shower->aside, is_space(value[i]) ? ' ' : value[i]);
+            buffer_char(out, is_space(value[i]) ? ' ' : value[i]);
         i += n > 0 ? n : 1;
     }
+}
+
+static void add_value(struct shower *shower, const char *name, const char *value, size_t len)
+{
+    if (shower->form == STRIPPED) { /* a picture that is not loaded is its text */
+        if (strcmp(name, "alt") == 0)
+            add_decoded(shower->text, value, len);
+        return;
+    }
+    break_line(&shower->aside);
+    add_decoded(&shower->aside, value, len);
     break_line(&shower->aside);
 }
 
@@ -216,16 +246,30 @@ static void read_attributes(struct shower *shower, struct tag *tag)
         plain[name_len] = '\0';
         if (strcmp(plain, "hidden") == 0)
             tag->hidden = true;
+        else if (strcmp(plain, "open") == 0 && strcmp(tag->name, "dialog") == 0)
+            tag->hidden = false;
         else if (strcmp(plain, "style") == 0 && value_len > 0)
             tag->hidden |= is_hiding_style(value, value_len);
         else if (value_len > 0 && is_one_of(plain, shown_attributes))
-            add_value(shower, value, value_len);
+            add_value(shower, plain, value, value_len);
     }
+}
+
+/* An rp ends without its own end tag where the next part of the ruby begins, or the ruby ends. */
+static bool ends_rp(const struct shower *shower, const struct tag *tag)
+{
+    static const char *const parts[] = {"rb", "rp", "rt", "rtc", NULL};
+    return shower->hidden_depth > 0 && strcmp(shower->hidden_name, "rp") == 0 &&
+           (tag->closing ? strcmp(tag->name, "ruby") == 0 : is_one_of(tag->name, parts));
 }
 
 static void set_hidden(struct shower *shower, const struct tag *tag)
 {
     bool empty = is_one_of(tag->name, void_elements);
+    if (ends_rp(shower, tag)) {
+        shower->hidden_depth = 0;
+        break_line(&shower->aside);
+    }
     if (shower->hidden_depth > 0 && strcmp(tag->name, shower->hidden_name) == 0) {
         shower->hidden_depth += tag->closing ? -1U : 1U;
         if (shower->hidden_depth == 0)
@@ -258,13 +302,56 @@ static const char *find_end_tag(const char *c, const char *end, const char *name
     return NULL;
 }
 
+/* As browsers find it: a script that is named within a comment of the script ends before. */
+static const char *find_script_end(const char *c, const char *end)
+{
+    enum { PLAIN, ESCAPED, TWICE } state = PLAIN;
+    for (; c < end; c++) {
+        size_t left = (size_t)(end - c), len = strlen("script");
+        bool closing = left > 1 && c[1] == '/';
+        size_t name = closing ? 2 : 1;
+        if (left >= 3 && memcmp(c, "-->", 3) == 0)
+            state = PLAIN;
+        else if (state == PLAIN && left >= 4 && memcmp(c, "<!--", 4) == 0) {
+            state = ESCAPED;
+            c++; /* "<!-->" and "<!--->" end at once */
+        }
+        if (*c != '<' || left <= name + len || strncasecmp(c + name, "script", len) != 0 ||
+            (!is_space(c[name + len]) && c[name + len] != '/' && c[name + len] != '>'))
+            continue;
+        if (closing && state != TWICE)
+            return c;
+        if (closing || state == ESCAPED)
+            state = closing ? ESCAPED : TWICE;
+    }
+    return NULL;
+}
+
+/* Programs differ on scripts within comments within scripts. */
 static void skip_raw_text(struct shower *shower, const char *name)
 {
+    const char *end = NULL;
     if (shower->all_aside)
+        return;
+    if (shower->form == RUN_TOGETHER && !shower->no_script_end && strcmp(name, "script") == 0) {
+        end = find_script_end(shower->at, shower->end);
+        shower->no_script_end = end == NULL;
+    }
+    if (end == NULL)
+        end = find_end_tag(shower->at, shower->end, name);
+    if (end != NULL)
+        shower->at = end;
+    else
+        put_rest_aside(shower);
+}
+
+static void begin_raw_text(struct shower *shower, const char *name)
+{
+    if (shower->all_aside || shower->form == STRIPPED)
         return;
     const char *end = find_end_tag(shower->at, shower->end, name);
     if (end != NULL)
-        shower->at = end;
+        shower->raw_end = end;
     else
         put_rest_aside(shower);
 }
@@ -273,8 +360,9 @@ static void apply_tag(struct shower *shower, const struct tag *tag)
 {
     set_hidden(shower, tag);
     if (is_one_of(tag->name, blocks))
-        break_line(output(shower));
-    else if (strcmp(tag->name, "td") == 0 || strcmp(tag->name, "th") == 0)
+        separate(shower);
+    else if (shower->form == SHOWN &&
+             (strcmp(tag->name, "td") == 0 || strcmp(tag->name, "th") == 0))
         add_space(shower);
     if (strcmp(tag->name, "pre") == 0 && !tag->closing)
         shower->preformatted++;
@@ -282,6 +370,8 @@ static void apply_tag(struct shower *shower, const struct tag *tag)
         shower->preformatted--;
     if (!tag->closing && (strcmp(tag->name, "script") == 0 || strcmp(tag->name, "style") == 0))
         skip_raw_text(shower, tag->name);
+    else if (!tag->closing && is_one_of(tag->name, raw_elements))
+        begin_raw_text(shower, tag->name);
 }
 
 /* After the next ">"; NULL: there is none. What a browser leaves out to the end is put aside. */
@@ -305,6 +395,7 @@ static void read_tag(struct shower *shower)
         c++;
     }
     tag.attributes = c;
+    tag.hidden = is_one_of(tag.name, never_shown);
     if (!shower->quotes_fail) {
         tag.end = find_tag_end(c, shower->end);
         shower->quotes_fail = tag.end == NULL;
@@ -360,11 +451,14 @@ static void read_markup(struct shower *shower)
         read_comment(shower);
         return;
     }
+    bool cdata = starts_with(shower, "<![CDATA[");
+    if (cdata && shower->form == RUN_TOGETHER) /* which it is in SVG only */
+        cdata = conditional = false;
     if (conditional) {
         break_line(&shower->aside);
         shower->in_conditional = true;
     }
-    if (starts_with(shower, "<![CDATA[")) {
+    if (cdata) {
         shower->at += strlen("<![CDATA[");
         return;
     }
@@ -380,13 +474,14 @@ static void read_markup(struct shower *shower)
     shower->at = end + 1;
 }
 
-void html_show(struct buffer *out, const char *html, size_t len)
+static void show(struct buffer *out, const char *html, size_t len, enum form form)
 {
     struct buffer text = {0};
-    struct shower shower = {.at = html, .end = len > 0 ? html + len : html, .text = &text};
+    const char *end = len > 0 ? html + len : html;
+    struct shower shower = {.form = form, .at = html, .end = end, .text = &text, .raw_end = html};
     while (shower.at < shower.end) {
         const char *next = shower.at + 1;
-        if (*shower.at != '<')
+        if (*shower.at != '<' || shower.at < shower.raw_end)
             add_text(&shower);
         else if (next == shower.end || shower.no_tags)
             buffer_char(output(&shower), *shower.at++);
@@ -404,6 +499,21 @@ void html_show(struct buffer *out, const char *html, size_t len)
     buffer_add(out, text.data, text.len);
     buffer_free(&shower.aside);
     buffer_free(&text);
+}
+
+void html_show(struct buffer *out, const char *html, size_t len)
+{
+    show(out, html, len, SHOWN);
+}
+
+void html_run_together(struct buffer *out, const char *html, size_t len)
+{
+    show(out, html, len, RUN_TOGETHER);
+}
+
+void html_strip(struct buffer *out, const char *html, size_t len)
+{
+    show(out, html, len, STRIPPED);
 }
 
 /* Case-insensitive; NULL: not found. */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define READINGS_MAX 12
+#define READINGS_MAX 14
 
 struct reading {
     const char *how; /* static, follows "matches": "as written", "as HTML shows it" */

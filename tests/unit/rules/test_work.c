@@ -17,6 +17,7 @@
 #include "rules/rule_maker.h"
 #include "rules/sameness.h"
 #include "rules/text/charset.h"
+#include "rules/text/html.h"
 #include "rules/util/buffer.h"
 #include "rules/work_count.h"
 
@@ -92,6 +93,15 @@ static void read_japanese(const char *text, size_t len)
 static void read_utf7(const char *text, size_t len)
 {
     read_charset("utf-7", text, len);
+}
+
+static void read_html(const char *text, size_t len)
+{
+    struct buffer out = {0};
+    html_show(&out, text, len);
+    html_run_together(&out, text, len);
+    html_strip(&out, text, len);
+    buffer_free(&out);
 }
 
 static void read_sameness(const char *text, size_t len)
@@ -220,6 +230,19 @@ static const struct shape shapes[] = {
     {"escapes", read_japanese, "", "\x1b$B\x1b(B", ""},
     {"broken escapes", read_japanese, "", "\x1b$B\x21\x1b", ""},
     {"shifts", read_utf7, "", "+AGE-+", ""},
+
+    {"tags", read_html, "", "<a b='c'>", ""},
+    {"tags without end", read_html, "", "<a b=\"", ""},
+    {"comments without end", read_html, "", "<!--", ""},
+    {"CDATA", read_html, "", "<![CDATA[", ""},
+    {"hidden elements", read_html, "", "<p hidden>", ""},
+    {"titles", read_html, "", "<title>", ""},
+    {"titles and their ends", read_html, "", "<title><textarea></title>", ""},
+    {"other ends of titles", read_html, "", "<title></textarea>", ""},
+    {"scripts", read_html, "", "<script>", ""},
+    {"scripts within scripts", read_html, "", "<script><!--<script></script>", ""},
+    {"ruby", read_html, "", "<rp>", ""},
+    {"pictures", read_html, "", "<img alt=a>", ""},
 
     {"parts", read_body, MULTIPART, "--b\r\n\r\na\r\n", "--b--\r\n"},
     {"attachments", read_body, MULTIPART, "--b\r\nContent-Type: a/b; name=c%\r\n\r\n", "--b--\r\n"},

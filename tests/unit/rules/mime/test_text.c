@@ -78,6 +78,8 @@ static void every_reading_has_its_name(void **state)
     expect(&readings, "folded", NULL);
     expect(&readings, "as HTML shows it", "secr\u00adet of\ntwo");
     expect(&readings, "as HTML shows it, folded", "secret of\ntwo");
+    expect(&readings, "as HTML shows it, run together", "secret oftwo");
+    expect(&readings, "stripped of tags", NULL); /* the same */
     expect(&readings, "with its lines joined", "secret of two");
     assert_null(readings.doubt);
     readings_clear(&readings);

@@ -9,14 +9,21 @@
 #include "rules/text/html_entity.h"
 #include "rules/text/html_entity_names.h"
 
-static void expect(const char *html, const char *shown)
+typedef void shower(struct buffer *out, const char *html, size_t len);
+
+static void expect_by(shower *show, const char *html, const char *shown)
 {
     struct buffer out = {0};
-    html_show(&out, html, strlen(html));
+    show(&out, html, strlen(html));
     buffer_text(&out, "");
     if (strcmp(out.data, shown) != 0)
         fail_msg("%s\nshows: %s\nnot:   %s", html, out.data, shown);
     buffer_free(&out);
+}
+
+static void expect(const char *html, const char *shown)
+{
+    expect_by(html_show, html, shown);
 }
 
 static void tags_and_comments_within_a_word_are_left_out(void **state)
@@ -68,7 +75,7 @@ static void white_space_and_blocks(void **state)
     expect("<p>one</p>\n<p>two <br> three</p>", "one\ntwo\nthree\n");
     expect("<table><tr><td>a</td><td>b</td></tr><tr><th>c</table>", "a b\nc\n");
     expect("<pre>a\n  b</pre>", "a\n  b\n");
-    expect("<title>t</title><body>x", "t\nx");
+    expect("<title>t</title><body>x", "x\nt\n"); /* no browser shows it there */
     expect("", "");
 }
 
@@ -94,6 +101,72 @@ static void what_only_some_show_comes_after(void **state)
     expect("a<!x", "a\nx");
 }
 
+static void what_no_browser_shows_comes_after(void **state)
+{
+    static const char *const names[] = {"template", "datalist", "noembed", "noframes",
+                                        "rp",       "audio",    "object",  "meter"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        char html[80];
+        snprintf(html, sizeof(html), "se<%s>zz</%s>cret", names[i], names[i]);
+        expect(html, "secret\nzz\n");
+        expect_by(html_run_together, html, "secret\nzz\n");
+        expect_by(html_strip, html, "sezzcret");
+    }
+    expect_by(html_run_together, "se<title>zz</title>cret", "secret\nzz\n");
+    expect_by(html_run_together, "se<dialog>zz</dialog>cret", "secret\nzz\n");
+    expect_by(html_run_together, "se<dialog open>cr</dialog>et", "secret");
+    expect_by(html_run_together, "se<div style='display:none'>zz</div>cret", "secret\nzz\n");
+    expect_by(html_run_together, "se<p hidden>zz</p>cret", "secret\nzz\n");
+    expect("<ruby>se<rp>(<rt></rt><rp>)</ruby>cret", "secret\n(\n)\n");
+}
+
+static void what_is_raw_has_no_markup(void **state)
+{
+    (void)state;
+    expect("<title><!--</title>se<b></b>cret<!-- -->", "secret\n<!--\n");
+    expect("<textarea><b hidden></textarea>secret", "<b hidden>\nsecret");
+    expect("<xmp>a&amp;<b></xmp>c", "a&<b>\nc");
+    expect("a<noframes><i>se<b></b>cret", "a\nsecret");
+    expect_by(html_strip, "<title><b>se<i></i>cret</title>", "secret");
+    expect_by(html_run_together, "se<script><!--<script></script>--></script>cret", "secret");
+    expect_by(html_run_together, "se<script><!--<script></script>--><i></i>cret", "se-->cret");
+    expect_by(html_run_together, "se<script><!--></script>cret", "secret");
+    expect_by(html_run_together, "se<script><!--<scripty></script>cret", "secret");
+}
+
+/* What a browser ignores where it stands, or does not show as a line's end. */
+static void nothing_separates_what_is_run_together(void **state)
+{
+    static const char *const between[] = {
+        "</body>", "<html>",  "</title>",     "</textarea>", "</select>", "<head>",
+        "</xmp>",  "<td>",    "</td>",        "</li>",       "</div>",    "</h1>",
+        "<tr>",    "<table>", "<th>",         "<hr>",        "<br>",      "<!--x-->",
+        "<?x>",    "</ x>",   "<![CDATA[<x>", "<p\n>",       "<i a='>'>"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(between) / sizeof(*between); i++) {
+        char html[80];
+        snprintf(html, sizeof(html), "s&#101;%scret", between[i]);
+        expect_by(html_run_together, html, "secret");
+        if (strstr(between[i], "CDATA") == NULL)
+            expect_by(html_strip, html, "secret");
+    }
+    expect_by(html_run_together, "a<p>b</p>\n<p>c", "ab c");
+}
+
+static void what_is_stripped_stays_in_its_place(void **state)
+{
+    (void)state;
+    expect_by(html_strip, "se<!--[if mso]>cr<![endif]-->et", "secret");
+    expect_by(html_strip, "se<img alt='&#99;' title=x src=cid:none>ret", "secret");
+    expect_by(html_strip, "se<![CDATA[cr]]>et", "secret");
+    expect_by(html_strip, "se<i hidden>cr</i>et", "secret");
+    expect_by(html_strip, "se<rp>cr</rp>et", "secret");
+    expect_by(html_strip, "se<script>x</script>cret", "secret");
+    expect_by(html_strip, "se<script>cret", "secret");
+    expect_by(html_strip, "se<!--cret", "secret");
+}
+
 static void expect_charset(const char *html, const char *charset)
 {
     size_t len;
@@ -113,12 +186,12 @@ static void a_document_names_its_charset(void **state)
     expect_charset("charset=x", "");
 }
 
-static size_t time_of(const char *piece, size_t len)
+static size_t time_of(shower *show, const char *piece, size_t len)
 {
     struct buffer html = {0}, out = {0};
     while (html.len < len)
         buffer_text(&html, piece);
-    html_show(&out, html.data, html.len);
+    show(&out, html.data, html.len);
     size_t shown = out.len;
     assert_true(shown <= 2 * html.len + 10);
     buffer_free(&html);
@@ -129,13 +202,32 @@ static size_t time_of(const char *piece, size_t len)
 /* Each of these is quadratic in a reader that looks for an end again and again. */
 static void ends_that_never_come_are_looked_for_once(void **state)
 {
-    static const char *const pieces[] = {
-        "<a ",    "<a \"",    "<a b=\"", "<!--",       "<script>", "<![if",
-        "<!",     "</",       "&#0",     "&aaaaaaa",   "<a b='",   "<!--[if",
-        "<style", "<a b=\">", "--!",     "<p hidden>", "<![CDATA["};
+    static const char *const pieces[] = {"<a ",
+                                         "<a \"",
+                                         "<a b=\"",
+                                         "<!--",
+                                         "<script>",
+                                         "<![if",
+                                         "<!",
+                                         "</",
+                                         "&#0",
+                                         "&aaaaaaa",
+                                         "<a b='",
+                                         "<!--[if",
+                                         "<style",
+                                         "<a b=\">",
+                                         "--!",
+                                         "<p hidden>",
+                                         "<![CDATA[",
+                                         "<title>",
+                                         "<textarea></title>",
+                                         "<script><!--<script></script>",
+                                         "<rp>"};
+    static shower *const showers[] = {html_show, html_run_together, html_strip};
     (void)state;
     for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++)
-        time_of(pieces[i], 1000000);
+        for (size_t k = 0; k < 3; k++)
+            time_of(showers[k], pieces[i], 200000);
 }
 
 int main(void)
@@ -145,6 +237,10 @@ int main(void)
         cmocka_unit_test(character_references_are_decoded),
         cmocka_unit_test(white_space_and_blocks),
         cmocka_unit_test(what_only_some_show_comes_after),
+        cmocka_unit_test(what_no_browser_shows_comes_after),
+        cmocka_unit_test(what_is_raw_has_no_markup),
+        cmocka_unit_test(nothing_separates_what_is_run_together),
+        cmocka_unit_test(what_is_stripped_stays_in_its_place),
         cmocka_unit_test(a_document_names_its_charset),
         cmocka_unit_test(ends_that_never_come_are_looked_for_once),
     };
