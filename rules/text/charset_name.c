@@ -35,6 +35,8 @@ static const struct alias aliases[] = {
     {"isoir6", CHARSET_NONE, NULL},
     {"ibm367", CHARSET_NONE, NULL},
     {"cp367", CHARSET_NONE, NULL},
+    {"none", CHARSET_NONE, NULL},
+    {"default", CHARSET_NONE, NULL},
     {"unknown8bit", CHARSET_NONE, NULL}, /* RFC 1428 */
     {"csunknown8bit", CHARSET_NONE, NULL},
     {"xunknown", CHARSET_NONE, NULL},

@@ -281,6 +281,9 @@ static void what_cannot_be_decoded_is_doubt(void **state)
         {"x", "text", "unknown charset"},
         {"x-", "text", "unknown charset"},
         {"x-unknown", "text", NULL},
+        {"none", "text", NULL},
+        {"default", "text", NULL},
+        {"\"\"", "text", NULL},
         {"unknown-8bit", "\xff", NULL},
         {"us-ascii", "\xff", NULL},
         {"shift_jis", "a\x93", NULL}, /* cut off at the end */
