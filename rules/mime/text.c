@@ -24,7 +24,7 @@ struct text_reader {
     bool has_html;
     size_t parts, total;
     /* the current part */
-    bool in_part, html, delsp;
+    bool in_part, html, delsp, folds;
     char *charset;
     struct buffer octets;
 };
@@ -49,6 +49,16 @@ static void join_flowed(struct buffer *out, const struct buffer *text)
         else
             buffer_char(out, *c);
     }
+}
+
+/* RFC 5545 section 3.1, RFC 6350 section 3.2: a line end and the blank after it are deleted. */
+static void unfold(struct buffer *out, const struct buffer *text)
+{
+    for (size_t i = 0; i < text->len; i++)
+        if (text->data[i] == '\n' && i + 1 < text->len && octet_is_blank(text->data[i + 1]))
+            i++;
+        else
+            buffer_char(out, text->data[i]);
 }
 
 static void copy_buffer(struct buffer *to, const struct buffer *from)
@@ -113,9 +123,9 @@ static void decode_part(struct text_reader *reader)
     charset_decode(&reader->charsets, declared, hint, octets->data, octets->len, &text);
     if (text.doubt != NULL)
         text_reader_doubt(reader, text.doubt);
-    if (reader->delsp) {
+    if (reader->delsp || reader->folds) {
         struct buffer joined = {0};
-        join_flowed(&joined, text.has_other ? &text.other : &text.text);
+        (reader->folds ? unfold : join_flowed)(&joined, text.has_other ? &text.other : &text.text);
         buffer_free(&text.other);
         text.other = joined;
         text.has_other = true;
@@ -154,6 +164,9 @@ void text_reader_begin(struct text_reader *reader, const struct text_part *part)
                    (strcmp(part->subtype, "html") == 0 || strcmp(part->subtype, "x-html") == 0 ||
                     strcmp(part->subtype, "xhtml") == 0);
     reader->delsp = part->delsp;
+    reader->folds = part->subtype != NULL &&
+                    (strcmp(part->subtype, "calendar") == 0 ||
+                     strcmp(part->subtype, "vcard") == 0 || strcmp(part->subtype, "x-vcard") == 0);
     reader->charset = part->charset != NULL ? xmemdup0(part->charset, part->charset_len) : NULL;
 }
 

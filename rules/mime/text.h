@@ -10,8 +10,8 @@
  * - with its lines joined: the text as HTML shows it, or as written, folded, with the lines of a
  * paragraph made one, quote marks at their beginnings left out, white space one space: words that a
  * soft or hard wrap separates;
- * - all of this once more for what other programs decode otherwise: charset_text.h, and flowed text
- *   whose line ends delete a space.
+ * - all of this once more for what other programs decode otherwise: charset_text.h, flowed text
+ *   whose line ends delete a space, calendars and cards with their folded lines as one.
  *
  * Bounds: TEXT_OCTETS_MAX octets of all parts and TEXT_PARTS_MAX parts are read, in CHARSETS_MAX
  * charsets; more is doubt. Work is linear in the octets fed.

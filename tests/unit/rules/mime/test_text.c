@@ -141,6 +141,17 @@ static void flowed_lines_may_delete_their_space(void **state)
     readings_clear(&readings);
 }
 
+static void lines_of_calendars_are_unfolded(void **state)
+{
+    static const char *const subtypes[] = {"calendar", "vcard", "x-vcard"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct readings readings = read_one(subtypes[i], NULL, "A:sec\r\n ret\r\nB:c", 16);
+        expect(&readings, "decoded otherwise", "A:secret\nB:c");
+        readings_clear(&readings);
+    }
+}
+
 static void controls_do_not_hide_a_word(void **state)
 {
     (void)state;
@@ -344,6 +355,7 @@ int main(void)
         cmocka_unit_test(parts_are_read_together),
         cmocka_unit_test(lines_of_a_paragraph_are_joined),
         cmocka_unit_test(flowed_lines_may_delete_their_space),
+        cmocka_unit_test(lines_of_calendars_are_unfolded),
         cmocka_unit_test(controls_do_not_hide_a_word),
         cmocka_unit_test(charsets_by_all_their_names),
         cmocka_unit_test(letters_beyond_ascii),
