@@ -115,17 +115,14 @@ class HostileMail(case.Case):
         copy = self.only_copy(folder="Copies/zip")
         self.assertIn("undecided: attachment", copy["X-Monitor-Warning"])
 
-    def appended(self):
-        """All samples in both folders, as far as the server takes them."""
-        names = sorted(os.listdir(SAMPLES))
+    def append_all(self, folder):
         with self.dovecot.mailbox("alice") as mailbox:
-            for name in names:
+            for name in sorted(os.listdir(SAMPLES)):
                 if not name.endswith(".eml"):
                     continue
                 with open(os.path.join(SAMPLES, name), "rb") as sample:
-                    octets = sample.read()
-                for folder in ("INBOX", "Sent"):
-                    mailbox.append(folder, octets)
+                    mailbox.append(folder, sample.read())
+            return mailbox.count(folder)
 
     def targets_by_ledger(self):
         """What the agent did: {(folder, uid): ({target: undecided}, state)}."""
@@ -139,14 +136,14 @@ class HostileMail(case.Case):
                     targets[line["target"]] = line["undecided"]
         return found
 
-    def test_explain_says_what_the_agent_does(self):
+    def compare(self, folder):
         agent = self.started()
-        self.appended()
-        case.wait_for(lambda: agent.status()["counts"]["seen"] >= self.total(), 120, "all samples")
+        total = self.append_all(folder)
+        case.wait_for(lambda: agent.status()["counts"]["seen"] >= total, 120, "all samples")
         self.wait_delivered(agent)
         agent.stop()
         done = self.targets_by_ledger()
-        self.assertGreater(len(done), 100)
+        self.assertGreater(len(done), 50)
         for (folder, uid), (targets, state) in sorted(done.items()):
             if state in ("before_baseline", "duplicate"):
                 continue
@@ -156,9 +153,13 @@ class HostileMail(case.Case):
                 self.assertEqual({t: u for t, u in targets.items() if u},
                                  {one["target"]: one["conditions"] for one in said["undecided"]})
 
-    def total(self):
-        with self.dovecot.mailbox("alice") as mailbox:
-            return mailbox.count("INBOX") + mailbox.count("Sent")
+    # One folder each: what is in both is one message, and each target gets it once.
+
+    def test_explain_says_what_the_agent_does_in_inbox(self):
+        self.compare("INBOX")
+
+    def test_explain_says_what_the_agent_does_in_sent(self):
+        self.compare("Sent")
 
 
 if __name__ == "__main__":
