@@ -7,7 +7,7 @@ static const struct {
     const char *name, *meaning;
 } meanings[] = {
     {"bare-cr", "mail programs differ in where its lines end; rules were applied to both readings"},
-    {"body-limited", "rules have seen only a part of its text or of its attachments"},
+    {"body-limited", "not all of its text or of its attachments could be read for certain"},
     {"claimed-internal", "it was received, but its From claims an internal address"},
     {"date-unknown", "the server gave no usable date of arrival"},
     {"encrypted", "rules cannot see what is encrypted in it"},
