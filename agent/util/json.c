@@ -7,6 +7,7 @@
 
 #include "agent/util/decimal.h"
 #include "imapclient/text/printable.h"
+#include "imapclient/text/utf8.h"
 
 void json_begin(struct json *json, FILE *out)
 {
@@ -15,17 +16,11 @@ void json_begin(struct json *json, FILE *out)
 }
 
 /* Unsafe characters are escaped: they are data to a program, and harmless on a screen. */
-static void write_escaped(FILE *out, const char *character, size_t octets)
+static void write_escaped(FILE *out, const char *character)
 {
-    uint32_t point = (unsigned char)*character;
+    uint32_t point = utf8_next(&character);
 
-    if (octets > 1)
-        point = octets == 2 ? point & 0x1f : point & 0x0f;
-    for (size_t i = 1; i < octets; i++)
-        point = point << 6 | ((unsigned char)character[i] & 0x3f);
-    if (octets == 1 && point >= 0x80)
-        point = 0xfffd; /* not UTF-8 */
-    fprintf(out, "\\u%04x", (unsigned)point);
+    fprintf(out, "\\u%04x", (unsigned)(point == UTF8_INVALID ? 0xfffd : point));
 }
 
 static void write_string(FILE *out, const char *text)
@@ -37,7 +32,7 @@ static void write_string(FILE *out, const char *text)
         bool safe;
         size_t octets = text_character(text, left, &safe);
         if (!safe)
-            write_escaped(out, text, octets);
+            write_escaped(out, text);
         else if (*text == '"' || *text == '\\')
             fprintf(out, "\\%c", *text);
         else
