@@ -145,18 +145,26 @@ static void message_record(struct ledger *ledger, const struct capture_job *job,
 
 /* ---- the ways that a capture can go ---- */
 
+/* Nothing is kept of the message but its state. */
+static void take_state(struct ledger *ledger, struct capture_job *job, enum capture_outcome outcome,
+                       enum uid_state state, const char *why)
+{
+    const struct ledger_capture *capture = &job->capture;
+    job->outcome = outcome;
+    span_note(ledger, capture->folder, capture->uid, capture->uid, state, why);
+    drop_octets(ledger, job);
+}
+
 static void take_own_copy(struct ledger *ledger, struct capture_job *job, bool chain)
 {
     const struct ledger_capture *capture = &job->capture;
-    job->outcome = CAPTURE_OWN_COPY;
-    span_note(ledger, capture->folder, capture->uid, capture->uid, UID_OWN_COPY,
-              chain ? "a changed copy of a changed copy" : "");
+    take_state(ledger, job, CAPTURE_OWN_COPY, UID_OWN_COPY,
+               chain ? "a changed copy of a changed copy" : "");
     chain_begin(ledger);
     chain_folder(ledger, capture->folder);
     chain_number(ledger, "uid", capture->uid);
     chain_text(ledger, "id", capture->monitor_id != NULL ? capture->monitor_id : "");
     chain_end(ledger, "own-copy");
-    drop_octets(ledger, job);
 }
 
 /* How many copies of that message failed because its octets were lost. */
@@ -227,15 +235,6 @@ static void keep_message(struct ledger *ledger, struct capture_job *job, struct 
     message_record(ledger, job, known, message, kind);
 }
 
-static void take_not_wanted(struct ledger *ledger, struct capture_job *job)
-{
-    const struct ledger_capture *capture = &job->capture;
-    job->outcome = CAPTURE_NOT_WANTED;
-    span_note(ledger, capture->folder, capture->uid, capture->uid, UID_NOT_WANTED,
-              "it lies in the folder that its copy would go to");
-    drop_octets(ledger, job);
-}
-
 static void take_message(struct ledger *ledger, struct capture_job *job)
 {
     const struct ledger_capture *capture = &job->capture;
@@ -248,7 +247,8 @@ static void take_message(struct ledger *ledger, struct capture_job *job)
     if (known.own)
         take_own_copy(ledger, job, known.own_chain);
     else if (known.n_left_out > 0 && known.n_left_out == capture->n_copies)
-        take_not_wanted(ledger, job);
+        take_state(ledger, job, CAPTURE_NOT_WANTED, UID_NOT_WANTED,
+                   "it lies in the folder that its copy would go to");
     else
         keep_message(ledger, job, &known);
     if (!known.own)
@@ -287,15 +287,6 @@ static int64_t row_of_uid(struct ledger *ledger, const struct ledger_capture *ca
     return message;
 }
 
-static void take_lost(struct ledger *ledger, struct capture_job *job)
-{
-    const struct ledger_capture *capture = &job->capture;
-    job->outcome = CAPTURE_LOST;
-    span_note(ledger, capture->folder, capture->uid, capture->uid, UID_UNFETCHED,
-              "the disk failed while it was stored");
-    drop_octets(ledger, job);
-}
-
 static void capture_run(struct ledger *ledger, struct ledger_job *base)
 {
     struct capture_job *job = (struct capture_job *)base;
@@ -306,7 +297,7 @@ static void capture_run(struct ledger *ledger, struct ledger_job *base)
     if (!folder_seen_through(ledger, capture->folder, &seen_through))
         return;
     if (job->entry->big.spoiled) {
-        take_lost(ledger, job);
+        take_state(ledger, job, CAPTURE_LOST, UID_UNFETCHED, "the disk failed while it was stored");
         return;
     }
     if (capture->uid <= seen_through)

@@ -417,9 +417,11 @@ static void refused_release(struct ledger_job *base)
     free(job);
 }
 
-static struct ledger_request *submit_refused(struct ledger *ledger, struct refused_job *job,
+static struct ledger_request *submit_refused(struct ledger *ledger, const struct refused_job *given,
                                              const char *reason)
 {
+    struct refused_job *job = xmalloc(sizeof(*job));
+    *job = *given;
     job->job.run = refused_run;
     job->job.answer = refused_answer;
     job->job.release = refused_release;
@@ -430,22 +432,14 @@ static struct ledger_request *submit_refused(struct ledger *ledger, struct refus
 struct ledger_request *ledger_not_delivered(struct ledger *ledger, int64_t copy, const char *reason,
                                             time_t retry_at, ledger_done *done, void *arg)
 {
-    struct refused_job *job = xcalloc(1, sizeof(*job));
-    job->copy = copy;
-    job->retry_at = retry_at;
-    job->done = done;
-    job->arg = arg;
-    return submit_refused(ledger, job, reason);
+    struct refused_job job = {.copy = copy, .retry_at = retry_at, .done = done, .arg = arg};
+    return submit_refused(ledger, &job, reason);
 }
 
 struct ledger_request *ledger_refused(struct ledger *ledger, int64_t copy, const char *reason,
                                       time_t retry_at, ledger_done *done, void *arg)
 {
-    struct refused_job *job = xcalloc(1, sizeof(*job));
-    job->copy = copy;
-    job->retry_at = retry_at;
-    job->answered = true;
-    job->done = done;
-    job->arg = arg;
-    return submit_refused(ledger, job, reason);
+    struct refused_job job = {
+        .copy = copy, .retry_at = retry_at, .answered = true, .done = done, .arg = arg};
+    return submit_refused(ledger, &job, reason);
 }
