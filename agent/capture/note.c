@@ -164,18 +164,17 @@ static void count_outcome(struct context *context, const struct outcome *outcome
         context->count.failed++;
 }
 
+static void count_bits(uint64_t *counts, unsigned bits)
+{
+    for (; bits != 0; bits >>= 1, counts++)
+        *counts += bits & 1;
+}
+
 static void count_undecided(struct context *context, const struct outcome *outcome)
 {
     context->count.undecided_copied += outcome->copied != 0;
     context->count.undecided_skipped += outcome->skipped != 0;
-    for (unsigned i = 0; i < CONTEXT_CONDITIONS; i++)
-        context->count.undecided[i] += ((outcome->copied | outcome->skipped) >> i) & 1;
-}
-
-static void count_warnings(struct context *context, unsigned warnings)
-{
-    for (unsigned i = 0; i < CONTEXT_WARNINGS; i++)
-        context->count.warned[i] += (warnings >> i) & 1;
+    count_bits(context->count.undecided, outcome->copied | outcome->skipped);
 }
 
 static void emit(struct capture *capture, struct item *item)
@@ -191,7 +190,7 @@ static void emit(struct capture *capture, struct item *item)
     }
     count_undecided(capture->context, &item->outcome);
     if (item->message != NULL) {
-        count_warnings(capture->context, item->outcome.warnings);
+        count_bits(capture->context->count.warned, item->outcome.warnings);
         capture->context->count.seen++;
         captured_message_store(item->message, &facts);
         item->message = NULL;

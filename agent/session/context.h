@@ -16,8 +16,7 @@
 
 struct spool_room; /* agent/capture/spool_room.h */
 
-#define CONTEXT_CONDITIONS 32 /* as many as an unsigned has bits for */
-#define CONTEXT_WARNINGS 32
+#define CONTEXT_BITS 32 /* of an unsigned: conditions, warnings */
 
 struct context {
     struct event_base *base;
@@ -37,10 +36,10 @@ struct context {
         uint64_t delivered, refused, reconnects;
         /* Messages copied, and messages that a rule skipped, because a condition was undecided; and
          * which conditions were (decide_condition()). */
-        uint64_t undecided_copied, undecided_skipped, undecided[CONTEXT_CONDITIONS];
-        uint64_t warned[CONTEXT_WARNINGS]; /* captured messages by warning (rules/route.h) */
-    } count;                               /* since the start */
-    struct rule_counts exempt_by;          /* of count.exempt; the agent clears it at its end */
+        uint64_t undecided_copied, undecided_skipped, undecided[CONTEXT_BITS];
+        uint64_t warned[CONTEXT_BITS]; /* captured messages by warning (rules/route.h) */
+    } count;                           /* since the start */
+    struct rule_counts exempt_by;      /* of count.exempt; the agent clears it at its end */
     struct histogram capture_latency;  /* from INTERNALDATE to stored, of what came since started */
     struct histogram delivery_latency; /* from stored to delivered, of copies */
 };
