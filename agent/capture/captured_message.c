@@ -46,15 +46,10 @@ static EVP_MD_CTX *digest_new(void)
 /* Whether any rule has a condition on the body. */
 static bool rules_read_bodies(const struct rule_set *set, bool *text)
 {
-    bool any = false;
-
     *text = false;
-    for (size_t i = 0; i < set->count; i++) {
+    for (size_t i = 0; i < set->count; i++)
         *text = *text || set->rules[i].body != NULL;
-        any = any || set->rules[i].body != NULL || set->rules[i].attachment != NULL ||
-              set->rules[i].encrypted;
-    }
-    return any;
+    return decide_needs_body(set);
 }
 
 static char **copy_list(char *const *list)
@@ -224,12 +219,6 @@ static struct decision *decide_message(struct context *context, const struct mes
         decision->route->warnings |= WARNING_OLD_MESSAGE;
     if (header_find(header, "X-Monitor-Id", 0) != NULL)
         decision->route->warnings |= WARNING_FORGED_ID;
-    if (body != NULL && body->doubt != 0)
-        decision->route->warnings |= WARNING_BODY_LIMITED;
-    if (body != NULL && body->tnef)
-        decision->route->warnings |= WARNING_TNEF;
-    if (body != NULL && body->encrypted)
-        decision->route->warnings |= WARNING_ENCRYPTED;
     return decision;
 }
 
@@ -308,13 +297,9 @@ static void finish(struct captured_message *captured)
 static struct decision *decide_whole(struct captured_message *captured,
                                      const struct message_facts *facts, bool explain)
 {
-    static const struct body_facts nothing_asked = {.count = 0};
-    const struct body_facts *body;
-
     finish(captured);
-    body = captured->facts != NULL ? captured->facts : &nothing_asked;
-    return decide_message(captured->context, facts, captured->header, captured->size, body,
-                          explain);
+    return decide_message(captured->context, facts, captured->header, captured->size,
+                          captured->facts, explain);
 }
 
 /* A reload while the message arrived may have brought rules with more conditions on its body. */

@@ -174,22 +174,19 @@ static void conclude(struct decision *decision)
         decision->result = unread ? MATCH_NEEDS_BODY : MATCH_YES;
 }
 
-static bool needs_body(const struct rule *rule)
+bool decide_needs_body(const struct rule_set *set)
 {
-    for (const struct match *const *match = conditions; *match != NULL; match++)
-        if ((*match)->needs == NEEDS_BODY && (*match)->is_set(rule))
-            return true;
+    for (size_t i = 0; i < set->count; i++)
+        for (const struct match *const *match = conditions; *match != NULL; match++)
+            if ((*match)->needs == NEEDS_BODY && (*match)->is_set(&set->rules[i]))
+                return true;
     return false;
 }
 
 static unsigned body_warnings(const struct rule_set *set, const struct message *message)
 {
-    if (message->body == NULL || message->body->doubt == 0)
-        return 0;
-    for (size_t i = 0; i < set->count; i++)
-        if (needs_body(&set->rules[i]))
-            return WARNING_BODY_LIMITED;
-    return 0;
+    bool doubt = message->body != NULL && message->body->doubt != 0;
+    return doubt && decide_needs_body(set) ? WARNING_BODY_LIMITED : 0;
 }
 
 struct decision *decide(const struct rule_set *set, const struct message *message, bool explain)

@@ -55,6 +55,9 @@ struct decision {
 struct decision *decide(const struct rule_set *set, const struct message *message, bool explain);
 void decision_free(struct decision *decision);
 
+/* Whether any rule has a condition on the body: without one, message.body may stay NULL. */
+bool decide_needs_body(const struct rule_set *set);
+
 /* The n-th condition (bit n of `undecided`) as its key in the configuration; NULL after the last.
  */
 const char *decide_condition(unsigned n);

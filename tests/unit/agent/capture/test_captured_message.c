@@ -355,6 +355,21 @@ static void the_body_decides_in_pieces_of_any_size(void **state)
     }
 }
 
+/* Also where no rule asks for the body, so that it is not read. */
+static void an_encrypted_one_is_warned_of(void **state)
+{
+    struct stage *stage = *state;
+    make_rule(stage->config.rules, "all");
+    prepare(stage->config.rules);
+    static const char text[] =
+        FROM_BOB "Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b--\r\n";
+    struct captured_message *captured = write_in(stage, text, sizeof(text) - 1, 10);
+    struct outcome outcome = captured_message_decide(captured, &stage->facts);
+    assert_true(outcome.wanted);
+    assert_int_equal(outcome.warnings, WARNING_ENCRYPTED);
+    captured_message_free(captured);
+}
+
 static void an_exempt_one_names_its_rule(void **state)
 {
     struct stage *stage = *state;
@@ -555,6 +570,7 @@ int main(void)
         TEST(doubt_is_an_outcome),
         TEST(the_header_decides),
         TEST(the_body_decides_in_pieces_of_any_size),
+        TEST(an_encrypted_one_is_warned_of),
         TEST(an_exempt_one_names_its_rule),
         TEST(nothing_is_left_of_what_is_not_wanted),
         TEST(every_target_gets_a_copy),
